@@ -1,0 +1,137 @@
+"""The command line: a thin skin over public functions. Heavy imports wait until a command needs them."""
+
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from assay import __version__
+from assay.errors import AssayError, RunFailed, StudyStopped
+
+app = typer.Typer(
+    help="One file asks a question about image networks; one command answers it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+DataRoot = Annotated[Path | None, typer.Option("--data", help="Where named data lie; else $ASSAY_DATA, else ./data.")]
+
+
+@app.command()
+def run(
+    study: Annotated[Path, typer.Argument(help="A study file.")],
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the base recipe: train.epochs=3.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="This many seeds instead of the file's.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Local processes; the threads are divided among them.")] = 1,
+    out: Annotated[Path, typer.Option(help="The folder of all studies.")] = Path("runs"),
+    data: DataRoot = None,
+    retry: Annotated[bool, typer.Option("--retry", help="Run failed runs again.")] = False,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard event files too.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the verdict.")] = False,
+) -> None:
+    """Train what is missing of a study, compare, and write the report. The same command again resumes."""
+    from assay.engine import own_command, run_study
+    from assay.study import load_study
+
+    loaded = load_study(study, changes or (), seeds)
+    options = {"data": data, "jobs": jobs, "retry": retry, "tensorboard": tensorboard, "quiet": quiet}
+    results = run_study(loaded, out, **options, command=own_command())  # type: ignore[arg-type]
+    failed = [run for run in results.runs if run.state == "failed"]
+    if results.finished:
+        page = results.report()
+        print(f"\n{results.verdict()}\n\nreport: {page}")
+    if failed:
+        stop(f"{len(failed)} of {len(results.runs)} runs failed; 'assay status {results.folder}' says why", 1)
+
+
+@app.command()
+def report(folder: Annotated[Path, typer.Argument(help="The folder of a study, such as runs/activation.")]) -> None:
+    """Write a study's report again from its run folders."""
+    results = read_results(folder)
+    print(f"{results.verdict()}\n\nreport: {results.report()}")
+
+
+@app.command()
+def status(folder: Annotated[Path, typer.Argument(help="The folder of a study, such as runs/activation.")]) -> None:
+    """What is done, what is running, what failed and why, and the time left."""
+    from rich.console import Console
+
+    from assay.progress import status_table
+
+    Console(highlight=False).print(status_table(read_results(folder)))
+
+
+@app.command("list")
+def list_names(
+    kind: Annotated[
+        str, typer.Argument(help="models, data, losses, optimizers, schedules, augmentations or measures.")
+    ],
+) -> None:
+    """The names that a recipe may use, with their options."""
+    from rich.console import Console
+
+    from assay.names import listing
+
+    Console(highlight=False).print(listing(kind))
+
+
+@app.command()
+def predict(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")],
+    pictures: Annotated[list[Path], typer.Argument(help="Image files.")],
+) -> None:
+    """The class of pictures by a finished run."""
+    from rich.console import Console
+
+    from assay.predict import predict, prediction_table
+
+    Console(highlight=False).print(prediction_table(predict(folder, pictures)))
+
+
+@app.callback(invoke_without_command=True)
+def version(show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """One file asks a question about image networks; one command answers it."""
+    if show:
+        print(f"assay {__version__}")
+        raise typer.Exit
+
+
+def read_results(folder: Path) -> Any:
+    """The results in a study's folder; AssayError when it holds no study."""
+    from assay.errors import nearest
+    from assay.results import Results
+
+    if not (folder / "study.yaml").is_file():
+        near = [str(p.parent) for p in folder.parent.glob("*/study.yaml")] if folder.parent.is_dir() else []
+        hint = f"; {nearest(folder, near)}" if near else ""
+        raise AssayError(f"{folder} holds no study (a study.yaml is expected there){hint}")
+    return Results.read(folder)
+
+
+def stop(message: str, code: int) -> NoReturn:
+    """Say why on standard error, and end."""
+    print(f"assay: {message}", file=sys.stderr)
+    raise SystemExit(code)
+
+
+def main() -> None:
+    """Exit status: 0, 1 for failed runs or a stopped study, 2 for a mistake of the user, 130 for Ctrl-C."""
+    signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+    try:
+        app(standalone_mode=False)
+    except (StudyStopped, RunFailed) as error:
+        stop(str(error), 1)
+    except AssayError as error:
+        stop(str(error), 2)
+    except (typer.Abort, KeyboardInterrupt):
+        stop("stopped; the same command goes on from the last finished epoch", 130)
+    except Exception as error:
+        if hasattr(error, "format_message"):  # a mistake on the command line
+            stop(f"{error.format_message()} ('assay --help' shows what there is)", 2)
+        raise

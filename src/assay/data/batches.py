@@ -1,0 +1,142 @@
+"""Batches by one indexing operation on the memory map, then cast, augmented and normalised on the device."""
+
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int64, UInt8
+from torch import Tensor
+
+from assay.data.augment import augmenter
+from assay.data.images import ImageSet
+from assay.recipe import Augmentation, Data
+from assay.seeds import scoped, torch_generator
+
+Batch = tuple[Float32[Tensor, "b c h w"], Int64[Tensor, " b"]]
+_RESIDENT_BYTES = 1 << 30
+_CHUNK_BYTES = 16 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class ImageData:
+    """Images with their splits and normalisation: everything a run reads."""
+
+    images: ImageSet
+    indices: dict[str, Int64[np.ndarray, " _"]]
+    mean: Float32[np.ndarray, " c"]
+    """Per channel, of pixels in 0…1."""
+    std: Float32[np.ndarray, " c"]
+    augment: tuple[Augmentation, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, height, width)."""
+        _, c, h, w = self.images.pixels.shape
+        return c, h, w
+
+    @property
+    def classes(self) -> list[str]:
+        """Names in the order of the labels."""
+        return self.images.classes
+
+    def train_batches(self, batch_size: int, seed: int, epoch: int, device: torch.device | str) -> Iterator[Batch]:
+        """The training images of one epoch, shuffled and augmented; the last batch may be short, or longer by one.
+
+        Images are float32 (b, c, h, w), normalised; labels int64 (b,). Order and augmentation are functions of
+        (seed, epoch) alone, and torch's global generators are left as they were found.
+        """
+        train = torch.from_numpy(self.indices["train"])
+        order = train[torch.randperm(len(train), generator=torch_generator(seed, "order", epoch))]
+        change = augmenter(self.augment, *self.shape[1:]) if self.augment else None
+        return self._batches(order, batch_size, torch.device(device), change, seed, epoch)
+
+    def batches(self, split: str, batch_size: int, device: torch.device | str) -> Iterator[Batch]:
+        """The images of a split in the order of their indices, not augmented."""
+        return self._batches(torch.from_numpy(self.indices[split]), batch_size, torch.device(device))
+
+    def _batches(
+        self,
+        order: Int64[Tensor, " n"],
+        batch_size: int,
+        device: torch.device,
+        change: Callable[[Tensor], Tensor] | None = None,
+        seed: int = 0,
+        epoch: int = 0,
+    ) -> Iterator[Batch]:
+        pixels, labels = self._on(device)
+        scale, shift = (t.to(device) for t in self._scale_and_shift)
+        for number, here in enumerate(order.split(batch_sizes(len(order), batch_size))):
+            here = here.to(pixels.device)
+            x, y = pixels.index_select(0, here), labels.index_select(0, here)
+            if pixels.device != device:
+                x, y = (t.pin_memory() if device.type == "cuda" else t for t in (x, y))
+                x, y = x.to(device, non_blocking=True), y.to(device, non_blocking=True)
+            if change is None:
+                yield torch.mul(x, scale).add_(shift), y
+                continue
+            with scoped(seed, "augment", epoch, number):
+                x = change(torch.mul(x, 1 / 255))
+            yield x.mul_(scale * 255).add_(shift), y
+
+    def _on(self, device: torch.device) -> tuple[UInt8[Tensor, "n c h w"], Int64[Tensor, " n"]]:
+        """Pixels and labels as tensors; on an accelerator where they fit, else where the memory map is."""
+        if device.type == "cpu" or self.images.pixels.nbytes > _RESIDENT_BYTES:
+            return self._tensors
+        if device not in self._resident:
+            pixels, labels = self._tensors
+            self._resident[device] = pixels.to(device), labels.to(device)
+        return self._resident[device]
+
+    @cached_property
+    def _tensors(self) -> tuple[Tensor, Tensor]:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+            return torch.from_numpy(self.images.pixels), torch.from_numpy(self.images.labels)
+
+    @cached_property
+    def _resident(self) -> dict[torch.device, tuple[Tensor, Tensor]]:
+        return {}
+
+    @cached_property
+    def _scale_and_shift(self) -> tuple[Tensor, Tensor]:
+        """(x / 255 - mean) / std as one multiplication and one addition on the bytes."""
+        mean, std = (torch.from_numpy(a.astype(np.float64)).view(1, -1, 1, 1) for a in (self.mean, self.std))
+        return (1 / (255 * std)).float(), (-mean / std).float()
+
+
+def batch_sizes(images: int, batch_size: int) -> list[int]:
+    """The sizes of the batches of one pass. A single image left over joins the last batch: batch norm needs two."""
+    full, left = divmod(images, batch_size)
+    sizes = [batch_size] * full
+    if left == 1 and full:
+        sizes[-1] += 1
+    elif left:
+        sizes.append(left)
+    return sizes
+
+
+def normalization(
+    data: Data, images: ImageSet, train: Int64[np.ndarray, " n"]
+) -> tuple[Float32[np.ndarray, " c"], Float32[np.ndarray, " c"]]:
+    """(mean, std) per channel of pixels in 0…1, as ``data.normalize`` asks.
+
+    ``standard`` takes them from the training images, by sums of integers: exact whatever the order. A deviation below
+    one gray level is taken as one gray level, so that a constant channel divides by no zero.
+    """
+    channels = images.pixels.shape[1]
+    if data.normalize != "standard":
+        mean, std = {"unit": (0.0, 1.0), "symmetric": (0.5, 0.5)}[data.normalize]
+        return np.full(channels, mean, np.float32), np.full(channels, std, np.float32)
+    total, squares = np.zeros(channels, np.int64), np.zeros(channels, np.int64)
+    each = int(np.prod(images.pixels.shape[1:]))
+    for part in np.array_split(train, max(1, len(train) * each // _CHUNK_BYTES)):
+        values = images.pixels[part].astype(np.uint16)
+        total += values.sum(axis=(0, 2, 3), dtype=np.int64)
+        squares += (values * values).sum(axis=(0, 2, 3), dtype=np.int64)
+    count = len(train) * each // channels
+    mean = total / count
+    variance = np.maximum(squares / count - mean**2, 0.0)
+    return (mean / 255).astype(np.float32), (np.maximum(np.sqrt(variance), 1.0) / 255).astype(np.float32)

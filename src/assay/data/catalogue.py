@@ -1,0 +1,62 @@
+"""The named sources, and how a name becomes a source; imports nothing heavy until a source is opened."""
+
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assay.errors import AssayError, unknown
+
+if TYPE_CHECKING:
+    from assay.data.images import Source
+
+SOURCES: dict[str, tuple[str, str]] = {
+    "digits": ("assay.data.digits:digits", "1,797 handwritten digits, 8×8 gray, 10 classes, part of scikit-learn"),
+    "fashion-mnist": (
+        "assay.data.idx:fashion_mnist",
+        "60,000 + 10,000 pictures of clothing, 28×28 gray, 10 classes; from the data root, else downloaded",
+    ),
+}
+"""Name → (import path of its opener, description). Any other name is the path of a folder or zip."""
+
+ANY_PATH = ("<folder or zip>", "class/… or train/class/… and test/class/…; a path, or a name under the data root")
+"""The row that a listing of sources ends with."""
+
+
+def find(name: str, root: Path) -> "Source":
+    """The source that ``data.source`` names: a named set, or a folder or zip.
+
+    A path may be absolute, under the data root or under the working directory; ``.zip`` may be left out.
+
+    Raises:
+        AssayError: there is no such source.
+    """
+    if name in SOURCES:
+        module, opener = SOURCES[name][0].split(":")
+        source: Source = getattr(import_module(module), opener)(root)
+        return source
+    path = _find_path(name, root)
+    if path is None:
+        raise _not_found(name, root)
+    from assay.data.folder import folder_source, zip_source
+
+    return folder_source(path) if path.is_dir() else zip_source(path)
+
+
+def _find_path(name: str, root: Path) -> Path | None:
+    if not name.strip() or "\0" in name:
+        return None
+    given = Path(name).expanduser()
+    for folder in (root, Path()):
+        for path in (folder / given, folder / f"{given}.zip"):
+            with suppress(OSError):  # a name too long, a folder that may not be read
+                if path.exists():
+                    return path
+    return None
+
+
+def _not_found(name: str, root: Path) -> AssayError:
+    looked = f"looked in {str(root)!r}" + ("" if root.is_dir() else " (no such folder)") + " and the working directory"
+    here = [p.stem if p.suffix == ".zip" else p.name for p in root.iterdir()] if root.is_dir() else []
+    error = unknown("data source", name, {*SOURCES, *(n for n in here if not n.startswith("."))})
+    return AssayError(f"{error} ({looked})")

@@ -1,0 +1,124 @@
+"""Which image trains, which validates, which tests: stratified, exact in number, a function of the seeds alone.
+
+The test split comes first and depends on ``data.split_seed``: all runs of a study are tested on the same images. Then
+the training split is reduced to ``data.train`` (the same share of every class, or as many of each), and last the
+validation images are cut, from the training split by the run's seed, or from the test split by ``data.split_seed``.
+Every class draws its own permutation, of which an amount is a prefix: a smaller amount is a subset of a larger one.
+"""
+
+import numpy as np
+from jaxtyping import Int64
+
+from assay.data.images import ImageSet
+from assay.errors import AssayError
+from assay.recipe import Data
+from assay.seeds import numpy_generator
+
+_HELD_OUT = 0.2
+Indices = Int64[np.ndarray, " _"]
+
+
+def split(data: Data, images: ImageSet, seed: int) -> dict[str, Indices]:
+    """Sorted, disjoint indices of ``train``, ``validation`` (may be empty) and ``test``.
+
+    Raises:
+        AssayError: an amount is more than there is, or leaves a split or a class of it without images.
+    """
+    cut = _Cutter(images)
+    if images.is_test.any():
+        test, train = np.flatnonzero(images.is_test), np.flatnonzero(~images.is_test)
+        if data.test is not None:
+            test, _ = cut(test, data.test, "data.test", numpy_generator(data.split_seed, "test"))
+    else:
+        amount = _HELD_OUT if data.test is None else data.test
+        everything = np.arange(len(images.labels))
+        test, train = cut(everything, amount, "data.test", numpy_generator(data.split_seed, "test"), leave="train")
+    cut.require(train, "the training split")
+    if data.train != 1.0:
+        train, _ = cut(train, data.train, "data.train", numpy_generator(seed, "subset"), even=True)
+
+    validation = np.empty(0, dtype=np.int64)
+    if data.validation and data.validation_from == "test":
+        generator = numpy_generator(data.split_seed, "validation")
+        validation, test = cut(test, data.validation, "data.validation", generator, leave="test")
+    elif data.validation:
+        generator = numpy_generator(seed, "split")
+        validation, train = cut(train, data.validation, "data.validation", generator, leave="train")
+    return {"train": np.sort(train), "validation": np.sort(validation), "test": np.sort(test)}
+
+
+class _Cutter:
+    """Cuts an amount from a pool of indices, class by class, and checks that no class is lost by it."""
+
+    def __init__(self, images: ImageSet) -> None:
+        self.labels, self.classes = images.labels, images.classes
+
+    def __call__(
+        self,
+        pool: Indices,
+        amount: float,
+        key: str,
+        generator: np.random.Generator,
+        *,
+        leave: str | None = None,
+        even: bool = False,
+    ) -> tuple[Indices, Indices]:
+        """(taken, rest); ``leave`` names the split that the rest becomes; ``even``: a count is shared out evenly."""
+        counts = np.bincount(self.labels[pool], minlength=len(self.classes))
+        total = len(pool) if amount == 1 else _number(amount, len(pool))
+        if total > len(pool):
+            raise AssayError(f"{key} asks for {total:,} images and there are {len(pool):,} to take them from")
+        taken = even_allotment(counts, total) if even and amount > 1 else proportional_allotment(counts, total)
+        self._check(key, amount, counts, taken, leave)
+        first, rest = [], []
+        for k, number in enumerate(taken):
+            members = generator.permutation(pool[self.labels[pool] == k])
+            first.append(members[:number])
+            rest.append(members[number:])
+        return np.concatenate(first), np.concatenate(rest)
+
+    def _check(self, key: str, amount: float, counts: Indices, taken: Indices, leave: str | None) -> None:
+        if not taken.sum():
+            raise AssayError(f"{key}: {amount:g} of {counts.sum():,} images is none; that split would be empty")
+        if leave and taken.sum() == counts.sum():
+            raise AssayError(f"{key}: {amount:g} takes all {counts.sum():,} images; the {leave} split would be empty")
+        there = counts > 0
+        for lost, split_name in ((there & (taken == 0), key.removeprefix("data.")), (there & (taken == counts), leave)):
+            if split_name and lost.any():
+                k = int(np.flatnonzero(lost)[0])
+                raise AssayError(
+                    f"{key}: {amount:g} would leave class {self.classes[k]!r} ({counts[k]:,} images) "
+                    f"without any in the {split_name} split"
+                )
+
+    def require(self, pool: Indices, what: str) -> None:
+        """Every class must be in ``pool``."""
+        missing = np.flatnonzero(np.bincount(self.labels[pool], minlength=len(self.classes)) == 0)
+        if len(missing):
+            raise AssayError(f"class {self.classes[missing[0]]!r} has no image in {what}")
+
+
+def _number(amount: float, n: int) -> int:
+    return int(amount) if amount > 1 else int(amount * n + 0.5)
+
+
+def proportional_allotment(counts: Indices, total: int) -> Indices:
+    """``total`` divided in proportion to ``counts`` by largest remainders (Hamilton's method), exact in sum."""
+    quotas = counts * total  # in units of 1 / counts.sum(), so that no rounding decides
+    whole, remainders = np.divmod(quotas, max(int(counts.sum()), 1))
+    order = np.argsort(-remainders, kind="stable")
+    whole[order[: total - int(whole.sum())]] += 1
+    return whole
+
+
+def even_allotment(counts: Indices, total: int) -> Indices:
+    """``total`` divided as evenly as ``counts`` allow: no class gets two fewer than another unless it has no more."""
+    taken = np.zeros_like(counts)
+    while (left := total - int(taken.sum())) > 0:
+        open_classes = np.flatnonzero(taken < counts)
+        share = left // len(open_classes)
+        if share == 0:
+            taken[open_classes[:left]] += 1
+        else:
+            taken[open_classes] += np.minimum(share, counts[open_classes] - taken[open_classes])
+    return taken

@@ -1,0 +1,100 @@
+"""What a person sees while a study runs: progress bars with the time left, and a line for every run that ends."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from assay.files import read_json
+
+if TYPE_CHECKING:
+    from assay.engine import Job
+
+
+class Display:
+    """Follows the runs of a study by their status files; silent when ``quiet``."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self.console = Console(quiet=quiet, highlight=False, stderr=True)
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[unit]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=self.console,
+            transient=True,
+            disable=quiet or not self.console.is_terminal,
+        )
+        self.jobs: Sequence[Job] = ()
+        self.ended: set[Any] = set()
+        self.bar: Any = None
+
+    def __enter__(self) -> "Display":
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+    @contextmanager
+    def decoding(self, source: str) -> Iterator[Callable[[int, int], None]]:
+        """A bar for the decoding of ``source``, which appears with the first call of the function it yields."""
+        bar: list[Any] = []
+
+        def update(done: int, total: int) -> None:
+            if not bar:
+                bar.append(self.progress.add_task(f"decoding {escape(source)}", total=total, unit="images"))
+            self.progress.update(bar[0], completed=done, total=total)
+
+        yield update
+        for task in bar:
+            self.progress.remove_task(task)
+
+    def watch(self, jobs: "Sequence[Job]") -> None:
+        """Follow ``jobs`` from now on; those that are done already are mentioned once, together."""
+        self.jobs = jobs
+        self.ended = {job.folder for job in jobs if job.is_done}
+        if self.ended:
+            self.console.print(f"{len(self.ended)} of {len(jobs)} runs are done already")
+        left = [job for job in jobs if job.folder not in self.ended]
+        total = sum(job.recipe.train.epochs for job in left)
+        done = sum((read_json(job.folder / "status.json") or {"epoch": 0})["epoch"] for job in left)
+        self.bar = self.progress.add_task("training", total=total, completed=done, unit="epochs")
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the status files and show what changed."""
+        epochs, running = 0, []
+        for job in self.jobs:
+            if job.folder in self.ended:
+                continue
+            status = read_json(job.folder / "status.json")
+            if status is None:
+                continue
+            if status["state"] == "running":
+                epochs += status["epoch"]
+                running.append(job.variant)
+            else:
+                self.ended.add(job.folder)
+                self.announce(job, status)
+                total = self.progress.tasks[self.progress.task_ids.index(self.bar)].total or 0
+                self.progress.update(self.bar, total=total - job.recipe.train.epochs)
+        shown = escape("; ".join(running[:2])) or "training"
+        self.progress.update(self.bar, completed=epochs, description=shown)
+
+    def announce(self, job: "Job", status: dict[str, Any]) -> None:
+        """One line for a run that ended."""
+        name = f"{escape(job.variant)}  seed {job.seed}"
+        if status["state"] == "failed":
+            self.console.print(f"[red]failed[/]    {name}: {escape(status['reason'])}")
+            return
+        accuracy = (read_json(job.folder / "metrics.json") or {}).get("accuracy")
+        seconds = (read_json(job.folder / "timing.json") or {}).get("training_seconds")
+        values = [f"accuracy {accuracy:.4f}" if accuracy is not None else "", f"{seconds:.0f} s" if seconds else ""]
+        self.console.print(f"[green]finished[/]  {name}  {'  '.join(v for v in values if v)}")

@@ -1,0 +1,197 @@
+"""Where runs execute: in this process, or in several worker processes that share the study's folder as their queue."""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from assay import claim, files
+from assay.display import Display
+from assay.errors import AssayError, StudyStopped
+from assay.recipe import Recipe
+from assay.results import Results
+from assay.study import Study, read_yaml
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run that the study plans."""
+
+    variant: str
+    seed: int
+    recipe: Recipe
+    folder: Path
+
+    @property
+    def state(self) -> str | None:
+        """``running``, ``finished``, ``failed``, or None before the run was ever begun."""
+        status = files.read_json(self.folder / "status.json")
+        return status["state"] if status else None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nobody needs to train this run any more."""
+        return self.state in ("finished", "failed")
+
+
+def run_study(
+    study: Study,
+    out: Path = Path("runs"),
+    *,
+    data: str | Path | None = None,
+    jobs: int = 1,
+    retry: bool = False,
+    tensorboard: bool = False,
+    quiet: bool = False,
+    command: str = "",
+) -> Results:
+    """Check the whole study, train what is not yet trained, and return the results.
+
+    ``data`` is the data root (else ``$ASSAY_DATA``, else ``./data``); ``jobs`` the number of local processes, among
+    which the threads are divided; ``retry`` runs failed runs again. Raises AssayError before anything is trained when
+    some part of the study cannot work, and StudyStopped when the disk is full.
+    """
+    from assay.data import data_root
+    from assay.run import Settings
+
+    if jobs < 1:
+        raise AssayError(f"jobs: found {jobs}, expected at least 1")
+    folder, root = Path(out) / study.name, data_root(data)
+    with Display(quiet) as display:
+        planned = plan_jobs(study, folder, root, display)
+        files.write(folder / "study.yaml", study.dump())
+        threads = stored_threads(folder, jobs)
+        for job in planned:
+            tidy(job, retry)
+        settings = Settings(root=root, threads=threads, tensorboard=tensorboard, command=command)
+        display.watch(planned)
+        if jobs == 1:
+            work(planned, settings, display.refresh)
+        else:
+            from assay.workers import run_workers
+
+            run_workers(planned, settings, jobs, display.refresh)
+        display.refresh()
+    return Results.read(folder)
+
+
+def work(jobs: list[Job], settings: Any, refresh: Callable[[], None] = lambda: None) -> None:
+    """Claim and execute one run after the other until all are done, by us or by somebody else."""
+    import time
+
+    from assay.run import Folder, execute
+
+    watch, pending = claim.Watch(), list(jobs)
+    while pending := [job for job in pending if not job.is_done]:
+        ours = next(((job, c) for job in pending if (c := claim.acquire(job.folder, watch))), None)
+        refresh()
+        if ours is None:
+            time.sleep(1.0)
+            continue
+        job, claimed = ours
+        with claimed:
+            if job.is_done:
+                continue
+            try:
+                execute(job.recipe, Folder(job.folder, claimed.check), settings, refresh)
+            except claim.ClaimLost:
+                continue
+            except OSError as error:
+                raise StudyStopped(f"{job.folder}: cannot write: {error.strerror or error}") from error
+
+
+def plan_jobs(study: Study, folder: Path, root: Path, display: Display) -> list[Job]:
+    """Every run of the study, seed by seed, after everything that can be known before training has been checked."""
+    jobs = [
+        Job(name, seed, variant.with_seed(seed), folder / variant.folder / f"seed-{seed}")
+        for seed in study.seed_list
+        for name, variant in study.plan.items()
+    ]
+    for job in jobs:
+        refuse_other_recipe(job)
+    check_networks_and_data(jobs, root, display)
+    return jobs
+
+
+def refuse_other_recipe(job: Job) -> None:
+    """Raise AssayError when the run's folder was made by another recipe."""
+    from assay.models.catalogue import complete
+
+    path = job.folder / "recipe.yaml"
+    if not path.exists():
+        return
+    there, here = flatten(read_yaml(path)), flatten(complete(job.recipe).dump())
+    for key in [*here, *there]:
+        if there.get(key) != here.get(key):
+            raise AssayError(
+                f"{job.folder} belongs to another study: {key} is {there.get(key)!r} there and {here.get(key)!r} here; "
+                "choose another --out, give the study another name, or delete that folder"
+            )
+
+
+def flatten(tree: Any, path: str = "") -> dict[str, Any]:
+    """Nested mappings as dotted keys."""
+    if not isinstance(tree, dict):
+        return {path: tree}
+    return {k: v for key, part in tree.items() for k, v in flatten(part, f"{path}.{key}".lstrip(".")).items()}
+
+
+def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> None:
+    """Decode the data, cut the splits and build every network without memory, so that mistakes show before training."""
+    import torch
+
+    from assay.data import open_images, split
+    from assay.machine import resolve_device
+    from assay.models.catalogue import build, complete
+    from assay.tasks import classification
+
+    seen: set[str] = set()
+    for job in jobs:
+        recipe = complete(job.recipe)
+        resolve_device(recipe.train.device)
+        with display.decoding(recipe.data.source) as progress:
+            images = open_images(recipe.data, root, progress)
+        split(recipe.data, images, job.seed)
+        key = repr((recipe.model, recipe.train.loss, recipe.data))
+        if key in seen:
+            continue
+        seen.add(key)
+        outputs = classification.outputs(recipe.train.loss, images.classes)
+        shape = images.pixels.shape[1:]
+        try:
+            with torch.device("meta"), torch.no_grad():
+                build(recipe.model, shape, outputs).eval()(torch.empty(2, *shape))
+        except AssayError as error:
+            raise AssayError(f"variant '{job.variant}': {error}") from None
+        except RuntimeError as error:
+            raise AssayError(f"variant '{job.variant}': the network does not fit images of {shape}: {error}") from None
+
+
+def stored_threads(folder: Path, jobs: int) -> int:
+    """The threads a run of this study uses: decided at its first start, kept ever after, since they change last bits."""
+    path = folder / "machine.json"
+    files.create(path, f'{{"threads": {max(1, (os.cpu_count() or 1) // jobs)}}}\n')
+    return int(files.read_json(path)["threads"])  # type: ignore[index]
+
+
+def tidy(job: Job, retry: bool) -> None:
+    """Remove what a killed process left behind; with ``retry``, forget a failure."""
+    if claim.holder_alive(job.folder):
+        return
+    if job.state == "finished":
+        (job.folder / "checkpoint.safetensors").unlink(missing_ok=True)
+    if job.state == "failed" and retry:
+        (job.folder / "status.json").unlink(missing_ok=True)
+    for path in job.folder.glob(".*.tmp"):
+        path.unlink(missing_ok=True)
+
+
+def own_command() -> str:
+    """The command that this process was started with, when it is assay's own."""
+    import shlex
+
+    program = Path(sys.argv[0])
+    is_assay = program.stem == "assay" or program.parts[-2:] == ("assay", "__main__.py")
+    return shlex.join(["assay", *sys.argv[1:]]) if is_assay else ""

@@ -1,0 +1,31 @@
+"""The one exception that reaches a user, and the help it gives with misspelt names."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class AssayError(Exception):
+    """A mistake that the user can mend, told in one sentence: what, where, what was expected."""
+
+
+class RunFailed(AssayError):
+    """A run that cannot go on (loss not finite, out of memory); recorded, and the study goes on."""
+
+
+class StudyStopped(AssayError):
+    """Trouble that ends the whole study (a full disk); what was finished stays finished."""
+
+
+def nearest(name: object, known: Iterable[str]) -> str:
+    """Say which known name is meant: ``"did you mean 'relu'?"``, or list what there is."""
+    names = sorted(str(k) for k in known)
+    close = get_close_matches(str(name), names, n=2, cutoff=0.6)
+    if close:
+        return "did you mean " + " or ".join(repr(c) for c in close) + "?"
+    shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+    return f"expected one of: {shown}" if names else "nothing is expected here"
+
+
+def unknown(kind: str, name: object, known: Iterable[str]) -> AssayError:
+    """The error for a name that is in no table, for example ``unknown model 'cmn'``."""
+    return AssayError(f"unknown {kind} {str(name)!r}; {nearest(name, known)}")

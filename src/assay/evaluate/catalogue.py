@@ -1,0 +1,13 @@
+"""The only place that maps a measure's name to its function. Importing it does not import torch."""
+
+MEASURES: dict[str, tuple[str, str]] = {
+    "classification": (
+        "assay.evaluate.classification:measure",
+        "accuracy, precision, recall, F1, top-k, confusion matrix, losses",
+    ),
+    "cost": (
+        "assay.evaluate.cost:measure",
+        "parameters, multiply-accumulates, bytes, seconds of training, images per second",
+    ),
+}
+"""Name → (where the function is, what it measures)."""

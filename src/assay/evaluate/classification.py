@@ -1,0 +1,66 @@
+"""How often the network is right, and about what it is wrong.
+
+Precision and recall of a class that is never predicted, or never there, are 0 (not undefined).
+"""
+
+import numpy as np
+from jaxtyping import Float32, Int64
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+from assay.evaluate.measuring import Trained, Value
+from assay.recipe import ClassificationMeasure
+from assay.tasks.classification import Predictions
+
+
+def measure(trained: Trained, options: ClassificationMeasure) -> dict[str, Value]:
+    """Values over the test images, and of the other splits ``<split>_loss`` and ``<split>_accuracy``."""
+    values = scores(trained.predictions["test"], options.top_k)
+    for split, predictions in trained.predictions.items():
+        if split != "test":
+            values[f"{split}_loss"] = _loss(predictions)
+            values[f"{split}_accuracy"] = _accuracy(predictions)
+    return values
+
+
+def scores(predictions: Predictions, top_k: tuple[int, ...] = ()) -> dict[str, Value]:
+    """Accuracy, precision, recall, F1, support, confusion matrix (rows true, columns predicted) and mean loss.
+
+    Lists are in the order of the classes. ``macro`` is the mean over classes, ``weighted`` the mean over images, and
+    balanced accuracy the mean recall over the classes that occur. A k that is not below the number of classes is left
+    out of ``top_k``: top-k accuracy is 1 there by definition.
+    """
+    labels, predicted = predictions.labels, predictions.predicted
+    classes = range(predictions.probabilities.shape[1])
+    table = confusion_matrix(labels, predicted, labels=classes)
+    precision, recall, f1, support = precision_recall_fscore_support(
+        labels, predicted, labels=classes, average=None, zero_division=0.0
+    )
+    values: dict[str, Value] = {
+        "accuracy": _accuracy(predictions),
+        "balanced_accuracy": float(recall[support > 0].mean()),
+        "loss": _loss(predictions),
+        "confusion_matrix": table.tolist(),
+        "support_per_class": support.astype(int).tolist(),
+    }
+    for name, of_class in {"precision": precision, "recall": recall, "f1": f1}.items():
+        values[f"{name}_macro"] = float(of_class.mean())
+        values[f"{name}_weighted"] = float(np.average(of_class, weights=support))
+        values[f"{name}_per_class"] = of_class.tolist()
+    for k in top_k:
+        if k < len(classes):
+            values[f"top_{k}_accuracy"] = top_k_accuracy(predictions.probabilities, labels, k)
+    return values
+
+
+def top_k_accuracy(probabilities: Float32[np.ndarray, "n classes"], labels: Int64[np.ndarray, " n"], k: int) -> float:
+    """The share of images whose label is among the ``k`` most probable classes; of equals the first classes count."""
+    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+    return float((best == labels[:, None]).any(axis=1).mean())
+
+
+def _accuracy(predictions: Predictions) -> float:
+    return float((predictions.predicted == predictions.labels).mean())
+
+
+def _loss(predictions: Predictions) -> float:
+    return float(predictions.losses.mean(dtype=np.float64))

@@ -1,0 +1,54 @@
+"""A trained network in, named values out: the one small contract of every measure."""
+
+import math
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import polars as pl
+import torch
+from torch import nn
+
+from assay.data.batches import ImageData
+from assay.errors import AssayError, RunFailed
+from assay.evaluate.catalogue import MEASURES
+from assay.recipe import Recipe
+from assay.tasks.classification import Predictions
+
+Value = int | float | list[int] | list[float] | list[list[int]]
+"""A number, one for each class, or a table of counts."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a measure may read. It changes nothing of it."""
+
+    model: nn.Module
+    data: ImageData
+    recipe: Recipe
+    device: torch.device
+    predictions: dict[str, Predictions]
+    """By split: "train", "test", and "validation" where there are such images."""
+    history: pl.DataFrame
+    """One row for each epoch: epoch, lr, train_loss, train_accuracy, validation_loss, validation_accuracy, seconds."""
+
+
+def measure(trained: Trained) -> dict[str, Value]:
+    """Everything the recipe's measures find, by name.
+
+    Raises AssayError where two measures give the same name, and RunFailed for a value that is not finite.
+    """
+    values: dict[str, Value] = {}
+    for options in trained.recipe.evaluate:
+        module, function = MEASURES[options.name][0].split(":")
+        for name, value in getattr(import_module(module), function)(trained, options).items():
+            if name in values:
+                raise AssayError(f"evaluate: '{name}' is measured twice; is '{options.name}' listed twice?")
+            if not _finite(value):
+                raise RunFailed(f"measure '{options.name}' gives '{name}' a value that is not finite")
+            values[name] = value
+    return values
+
+
+def _finite(value: Any) -> bool:
+    return all(map(_finite, value)) if isinstance(value, list) else math.isfinite(value)

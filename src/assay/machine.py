@@ -1,0 +1,75 @@
+"""What a run is made on: the device, its threads, and the record of both."""
+
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import assay
+from assay.errors import AssayError
+
+
+def environment(device: torch.device, threads: int, command: str) -> dict[str, Any]:
+    """Where and with what the run was made."""
+    return {
+        "assay": assay.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "platform": platform.platform(),
+        "cpu": processor(),
+        "cores": os.cpu_count(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
+        "threads": threads,
+        "command": command,
+    }
+
+
+def processor() -> str:
+    """The processor's name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def resolve_device(name: str, number: int = 0) -> torch.device:
+    """``auto`` is CUDA, then MPS, then the processor; worker ``number`` takes the accelerator of its turn.
+
+    Raises AssayError when the named device is not there.
+    """
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if name == "auto":
+        name = "cuda" if cuda else "mps" if mps else "cpu"
+    kind, _, index = name.partition(":")
+    if (kind == "cuda" and not cuda) or (kind == "mps" and not mps):
+        raise AssayError(f"train.device: {name}: this machine has none; expected auto or cpu")
+    if kind == "cuda":
+        count = torch.cuda.device_count()
+        if index and int(index) >= count:
+            raise AssayError(f"train.device: {name}: this machine has {count}, counted from 0")
+        return torch.device("cuda", int(index) if index else number % count)
+    return torch.device(name)
+
+
+@contextmanager
+def reproducible(threads: int) -> Iterator[None]:
+    """Fixed threads and deterministic kernels inside the block; as before after it."""
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
+    fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    torch.backends.cudnn.benchmark = False
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        torch.use_deterministic_algorithms(before[1])
+        torch.backends.cudnn.benchmark = before[2]
+        torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]

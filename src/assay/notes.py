@@ -1,0 +1,84 @@
+"""The small print of a verdict: what the intervals assume, what the number of seeds allows, which runs are missing."""
+
+from collections.abc import Sequence
+
+from assay import statistics
+from assay.compare import ALPHA, Comparison, Comparisons
+from assay.runs import Run
+from assay.study import Study
+from assay.verdict import listed, short_names
+
+SHOWN = 6
+"""So many missing runs are named."""
+
+OVER_SEEDS = (
+    "The interval of a variant is a 95 % t interval over its seeds. It assumes roughly normal values and covers what "
+    "the seed governs (initialisation, order, augmentation), not the choice of the test images."
+)
+ONE_SEED = "Seeds were not varied: each variant was trained once, and training it again may give another answer."
+PAIRED_T = (
+    "Differences are taken between runs with the same seed; their interval is a 95 % paired t interval and p is the "
+    "paired t test's. Both assume independent, roughly normal differences, which few seeds cannot check."
+)
+SAME_DIFFERENCE = "Where every seed gives the same difference there is no t interval, and p is the sign-flip test's."
+BOOTSTRAP = (
+    "Where a single pair of runs is compared, the interval is a 95 % paired bootstrap interval over the test images "
+    "and p is that of McNemar's exact test. Both assume independent images and say nothing about other seeds."
+)
+SINGLE = "Where a single pair of runs is compared in this metric, there is neither an interval nor a p-value."
+
+
+def notes(
+    study: Study, runs: Sequence[Run], against_base: Comparisons | None, against_best: Comparisons | None
+) -> list[str]:
+    """What the answer in one metric rests on; the comparisons are None where no run has finished."""
+    seeds = max((sum(r.state == "finished" and r.variant == v for r in runs) for v in study.plan), default=0)
+    compared = [c for c in [*(against_base or ()), *(against_best or ())] if c.pairs]
+    methods = {c.method for c in compared}
+    found = [OVER_SEEDS] if seeds > 1 else [ONE_SEED] if seeds == 1 else []
+    if "paired t over seeds" in methods:
+        found.append(PAIRED_T)
+    if "sign flip over seeds" in methods:
+        found.append(SAME_DIFFERENCE)
+    if methods & {"paired t over seeds", "sign flip over seeds"}:
+        found.append(_sign_flip(max(c.pairs for c in compared)))
+    if "bootstrap over test images, McNemar" in methods:
+        found.append(BOOTSTRAP)
+    if "single runs" in methods:
+        found.append(SINGLE)
+    return found + _corrected(against_base, against_best) + _missing(study, runs, against_base or (), seeds)
+
+
+def _sign_flip(pairs: int) -> str:
+    floor, needed = statistics.sign_flip_floor(pairs), statistics.pairs_for(ALPHA)
+    limit = f"A sign-flip test, which assumes less, cannot go below p = 2/2^{pairs} = {floor:.2g} with {pairs} pairs"
+    return f"{limit}, so it never reaches {ALPHA}; that takes {needed} pairs." if pairs < needed else f"{limit}."
+
+
+def _corrected(against_base: Comparisons | None, against_best: Comparisons | None) -> list[str]:
+    families = []
+    if against_base is not None and against_base.family > 1:
+        families.append(f"{against_base.family} against the base")
+    if against_best is not None and against_best.family > 1:
+        families.append(f"all {against_best.family} pairs of variants against the best one, which the data chose")
+    told = "p is corrected by Holm's method for the number of comparisons in one metric"
+    return [f"{told} ({'; '.join(families)}); the intervals are not."] if families else []
+
+
+def _missing(study: Study, runs: Sequence[Run], against_base: Sequence[Comparison], seeds: int) -> list[str]:
+    name = short_names(study)
+    absent = [run for run in runs if run.state != "finished"]
+    found = []
+    if absent:
+        shown = [f"{name[r.variant]} seed {r.seed} ({_standing(r)})" for r in absent[:SHOWN]]
+        rest = [f"{len(absent) - SHOWN} more"] if len(absent) > SHOWN else []
+        count = f"{len(absent)} of {len(runs)} runs {'is' if len(absent) == 1 else 'are'}"
+        found.append(f"{count} missing from the comparison: {listed([*shown, *rest])}.")
+    fewer = [f"{name[c.variant]} ({c.pairs} of {seeds})" for c in against_base if 0 < c.pairs < seeds]
+    if fewer:
+        found.append(f"Fewer pairs than seeds could be compared with the base: {listed(fewer)}.")
+    return found
+
+
+def _standing(run: Run) -> str:
+    return f"{run.state}: {run.reason}" if run.reason else run.state

@@ -1,0 +1,52 @@
+"""Dotted paths into a raw recipe: ``train.optimizer.lr=0.1``."""
+
+import copy
+from typing import Any
+
+import yaml
+
+from assay.errors import AssayError
+
+MISSING: Any = object()
+
+
+def parse(text: str) -> tuple[str, Any]:
+    """``"train.epochs=3"`` → ``("train.epochs", 3)``; the value is read as YAML."""
+    path, equals, value = text.partition("=")
+    if not equals or not path.strip():
+        raise AssayError(f"--set {text}: expected KEY=VALUE, for example train.epochs=3")
+    try:
+        return path.strip(), yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise AssayError(f"--set {text}: the value is not valid YAML") from error
+
+
+def get(tree: dict[str, Any], path: str) -> Any:
+    """The value at ``path``, or MISSING; ``adam`` is read as ``{name: adam}`` on the way down."""
+    here: Any = tree
+    for key in path.split("."):
+        if isinstance(here, str):
+            here = {"name": here}
+        if not isinstance(here, dict) or key not in here:
+            return MISSING
+        here = here[key]
+    return here
+
+
+def put(tree: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """A copy of ``tree`` with ``value`` at ``path``; sections that are absent are made."""
+    result = copy.deepcopy(tree)
+    here = result
+    *sections, last = path.split(".")
+    for key in sections:
+        section = here.get(key)
+        if isinstance(section, str):
+            section = {"name": section}
+        elif section is None:
+            section = {}
+        elif not isinstance(section, dict):
+            raise AssayError(f"{path}: {key} is {section!r}, which has no parts to set")
+        here[key] = section
+        here = section
+    here[last] = value
+    return result

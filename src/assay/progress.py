@@ -1,0 +1,74 @@
+"""How far a study is: a row per variant, the failures with their reasons, the time left."""
+
+import os
+from collections import Counter
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from assay.files import read_json
+from assay.results import Results
+from assay.runs import Run
+
+STATES = ("finished", "running", "interrupted", "waiting", "failed")
+
+
+def status_table(results: Results) -> RenderableType:
+    """The state of a study for the terminal."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("variant")
+    for state in STATES:
+        table.add_column(state, justify="right")
+    table.add_column("now")
+    for variant in results.study.plan:
+        runs = [run for run in results.runs if run.variant == variant]
+        counts = Counter[str](run.state for run in runs)
+        now = "; ".join(f"seed {run.seed}: {epochs(run)}" for run in runs if run.state in ("running", "interrupted"))
+        table.add_row(escape(variant), *(str(counts[state] or "·") for state in STATES), now)
+    failures = [
+        f"[red]failed[/] {escape(run.variant)}, seed {run.seed}: {escape(run.reason or '')}"
+        for run in results.runs
+        if run.state == "failed"
+    ]
+    left = seconds_left(results)
+    closing = [] if left is None else [f"about {duration(left)} left" if left else "all runs are done"]
+    return Group(table, *failures, *closing)
+
+
+def epochs(run: Run) -> str:
+    """How far one run is."""
+    status = read_json(run.folder / "status.json") or {}
+    return f"epoch {status.get('epoch', 0)} of {status.get('epochs', '?')}"
+
+
+def seconds_left(results: Results) -> float | None:
+    """The training seconds left, shared by the runs that go on now; None before any epoch has been timed.
+
+    A variant's epochs are taken to last as long as its own have on average, or, before its first, as all have.
+    """
+    own: dict[str, list[float]] = {name: [] for name in results.study.plan}
+    left: Counter[str] = Counter()
+    for run in results.runs:
+        path = run.folder / "history.parquet"
+        seconds = results.history(run)["seconds"].to_list() if path.exists() else []
+        own[run.variant] += seconds
+        if run.state in ("waiting", "running", "interrupted"):
+            left[run.variant] += max(0, results.study.plan[run.variant].recipe.train.epochs - len(seconds))
+    every = [s for seconds in own.values() for s in seconds]
+    if not left.total():
+        return 0.0
+    if not every:
+        return None
+    mean = {name: sum(seconds or every) / len(seconds or every) for name, seconds in own.items()}
+    at_once = max(1, sum(run.state == "running" for run in results.runs))
+    return sum(count * mean[name] for name, count in left.items()) / min(at_once, os.cpu_count() or 1)
+
+
+def duration(seconds: float) -> str:
+    """``95`` → ``1 min 35 s``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,344 @@
+"""The recipe: everything that determines one training run. Every default of assay is stated here, once."""
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, PositiveInt, model_validator
+
+
+class Section(BaseModel):
+    """A part of the recipe: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _named(default: str | None = None) -> BeforeValidator:
+    """Let ``adam`` stand for ``{name: adam}``, and ``{lr: 0.1}`` for the default with another rate."""
+
+    def expand(value: Any) -> Any:
+        if isinstance(value, str):
+            return {"name": value}
+        return {"name": default, **value} if default and isinstance(value, dict) else value
+
+    return BeforeValidator(expand)
+
+
+def _amount(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("expected a share between 0 and 1 or a whole number of images")
+    if value < 0 or (value > 1 and value != int(value)):
+        raise ValueError("expected a share between 0 and 1 or a whole number of images")
+    return int(value) if value > 1 else float(value)
+
+
+Amount = Annotated[int | float, BeforeValidator(_amount)]
+"""A share (0 to 1; 1 is everything) or, above 1, a number of images."""
+
+NonNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+
+
+# ------------------------------------------------------------------------------------------------ data
+
+AUGMENTATIONS: dict[str, tuple[float, str]] = {
+    "horizontal_flip": (0.5, "probability of mirroring left and right"),
+    "vertical_flip": (0.5, "probability of mirroring top and bottom"),
+    "rotation": (15.0, "largest angle in degrees, either way"),
+    "translation": (0.1, "largest shift as a share of the side"),
+    "zoom": (0.1, "largest change of scale, 0.1 is 0.9 to 1.1"),
+    "crop": (4.0, "pixels of zero padding before a random crop of the old size"),
+    "brightness": (0.2, "largest change as a share"),
+    "contrast": (0.2, "largest change as a share"),
+    "erase": (0.5, "probability of erasing a random rectangle"),
+}
+"""Name → (default amount, what the amount means)."""
+
+
+class Augmentation(Section):
+    """One random change of the training images: ``horizontal_flip`` or ``{rotation: 15}``."""
+
+    name: str
+    amount: NonNegative
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = {value: None}
+        if isinstance(value, dict) and len(value) == 1 and "name" not in value:
+            name, amount = next(iter(value.items()))
+            value = {"name": name, "amount": amount}
+        if not isinstance(value, dict) or "name" not in value:
+            raise ValueError("expected a name such as horizontal_flip, or a pair such as {rotation: 15}")
+        if value["name"] not in AUGMENTATIONS:
+            from assay.errors import unknown
+
+            raise ValueError(str(unknown("augmentation", value["name"], AUGMENTATIONS)))
+        if value.get("amount") is None:
+            value = {**value, "amount": AUGMENTATIONS[value["name"]][0]}
+        return value
+
+    @model_validator(mode="after")
+    def _in_range(self) -> "Augmentation":
+        meaning = AUGMENTATIONS[self.name][1]
+        if self.amount > 1 and ("probability" in meaning or "share" in meaning):
+            raise ValueError(f"{self.name} takes at most 1 ({meaning})")
+        return self
+
+
+class Data(Section):
+    """Where the images come from, how they are split, and what happens to them on the way to the network."""
+
+    source: str
+    size: PositiveInt | tuple[PositiveInt, PositiveInt] | None = None
+    """Height and width in pixels (one number: square); None keeps the source's own."""
+    color: Literal["gray", "rgb"] | None = None
+    """None keeps the source's own."""
+    train: Amount = 1.0
+    """How much of the training split is used, the same share of every class; validation is cut from it."""
+    validation: Amount = 0.1
+    validation_from: Literal["train", "test"] = "train"
+    test: Amount | None = None
+    """How much of the test split is used; of a source without one, how much is held out (0.2)."""
+    split_seed: int = 0
+    """Governs what is cut from or into the test split: the same for every seed of a study."""
+    augment: tuple[Augmentation, ...] = ()
+    normalize: Literal["unit", "symmetric", "standard"] = "standard"
+    """Pixels to 0…1, to −1…1, or to mean 0 and deviation 1 per channel over the training images."""
+    on_bad_image: Literal["fail", "skip"] = "fail"
+
+
+# ----------------------------------------------------------------------------------------------- model
+
+
+class Model(BaseModel):
+    """A name from the catalogue and the builder's own arguments, which are checked against its signature."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
+
+    name: str
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What the builder gets besides the input shape and the number of outputs."""
+        return dict(self.model_extra or {})
+
+
+# ------------------------------------------------------------------------------------------- optimizer
+
+
+class SGD(Section):
+    """Stochastic gradient descent."""
+
+    name: Literal["sgd"] = "sgd"
+    lr: Positive = 0.01
+    momentum: Rate = 0.0
+    nesterov: bool = False
+    weight_decay: NonNegative = 0.0
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> "SGD":
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs a momentum above 0")
+        return self
+
+
+class Adam(Section):
+    """Kingma & Ba, arXiv:1412.6980."""
+
+    name: Literal["adam"] = "adam"
+    lr: Positive = 0.001
+    betas: tuple[Rate, Rate] = (0.9, 0.999)
+    weight_decay: NonNegative = 0.0
+
+
+class AdamW(Section):
+    """Adam with decoupled weight decay, arXiv:1711.05101."""
+
+    name: Literal["adamw"] = "adamw"
+    lr: Positive = 0.001
+    betas: tuple[Rate, Rate] = (0.9, 0.999)
+    weight_decay: NonNegative = 0.01
+
+
+class RMSprop(Section):
+    """Gradients divided by a running root mean square."""
+
+    name: Literal["rmsprop"] = "rmsprop"
+    lr: Positive = 0.001
+    alpha: Rate = 0.99
+    momentum: Rate = 0.0
+    weight_decay: NonNegative = 0.0
+
+
+Optimizer = Annotated[SGD | Adam | AdamW | RMSprop, _named("adam"), Discriminator("name")]
+
+
+# -------------------------------------------------------------------------------------------- schedule
+
+
+class Schedule(Section):
+    """Every schedule may begin with a linear warm-up, counted in epochs."""
+
+    warmup: NonNegative = 0.0
+
+
+class Constant(Schedule):
+    """The optimizer's rate throughout."""
+
+    name: Literal["constant"] = "constant"
+
+
+class Step(Schedule):
+    """Times ``factor`` after every ``every`` epochs."""
+
+    name: Literal["step"] = "step"
+    every: PositiveInt = 10
+    factor: Positive = 0.1
+
+
+class MultiStep(Schedule):
+    """Times ``factor`` at each of the epochs ``at``."""
+
+    name: Literal["multi_step"] = "multi_step"
+    at: tuple[PositiveInt, ...]
+    factor: Positive = 0.1
+
+
+class Cosine(Schedule):
+    """Half a cosine from the rate to ``final`` times the rate, arXiv:1608.03983 without restarts."""
+
+    name: Literal["cosine"] = "cosine"
+    final: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+
+class OneCycle(Schedule):
+    """Up to the rate and down again, by cosines, arXiv:1708.07120; ``warmup`` adds to it."""
+
+    name: Literal["one_cycle"] = "one_cycle"
+    rise: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    start: Positive = 0.04
+    final: NonNegative = 0.0001
+
+
+class Plateau(Schedule):
+    """Times ``factor`` when the validation loss has not improved for ``patience`` epochs."""
+
+    name: Literal["plateau"] = "plateau"
+    patience: PositiveInt = 5
+    factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
+
+
+AnySchedule = Annotated[
+    Constant | Step | MultiStep | Cosine | OneCycle | Plateau, _named("constant"), Discriminator("name")
+]
+
+
+# ------------------------------------------------------------------------------------------------ loss
+
+
+class CrossEntropy(Section):
+    """Softmax cross-entropy."""
+
+    name: Literal["cross_entropy"] = "cross_entropy"
+    label_smoothing: Rate = 0.0
+
+
+class MeanSquaredError(Section):
+    """Squared distance between the softmax and the one-hot target, averaged over classes (Brier score / classes)."""
+
+    name: Literal["mse"] = "mse"
+
+
+class BinaryCrossEntropy(Section):
+    """Sigmoid cross-entropy on one logit, for two classes."""
+
+    name: Literal["binary_cross_entropy"] = "binary_cross_entropy"
+
+
+Loss = Annotated[CrossEntropy | MeanSquaredError | BinaryCrossEntropy, _named("cross_entropy"), Discriminator("name")]
+
+
+# --------------------------------------------------------------------------------------------- measures
+
+
+class ClassificationMeasure(Section):
+    """Accuracy, precision, recall, F1, top-k, confusion matrix and losses."""
+
+    name: Literal["classification"] = "classification"
+    top_k: tuple[PositiveInt, ...] = (5,)
+
+
+class CostMeasure(Section):
+    """Parameters, multiply-accumulates, bytes, and the time of training and inference."""
+
+    name: Literal["cost"] = "cost"
+
+
+Measure = Annotated[ClassificationMeasure | CostMeasure, _named(), Discriminator("name")]
+
+
+# ---------------------------------------------------------------------------------------------- training
+
+
+class EarlyStopping(Section):
+    """Stop when the watched validation value has not improved by ``min_delta`` for ``patience`` epochs."""
+
+    patience: PositiveInt = 5
+    min_delta: NonNegative = 0.0
+
+
+class Train(Section):
+    """How the weights are found."""
+
+    epochs: PositiveInt = 10
+    batch_size: PositiveInt = 128
+    optimizer: Optimizer = Adam()
+    schedule: AnySchedule = Constant()
+    loss: Loss = CrossEntropy()
+    l1: NonNegative = 0.0
+    """Weight of the sum of absolute weights (biases and norms left out) added to the loss."""
+    clip: Positive | None = None
+    """Largest norm of the whole gradient."""
+    early_stopping: EarlyStopping | None = None
+    keep: Literal["best", "last"] = "best"
+    watch: Literal["accuracy", "loss"] = "accuracy"
+    """The validation value that ``keep`` and ``early_stopping`` go by."""
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    channels_last: bool = False
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
+
+
+class Recipe(Section):
+    """One training run, wholly determined (up to machine and number of threads)."""
+
+    task: Literal["classification"] = "classification"
+    data: Data
+    model: Model
+    train: Train = Train()
+    evaluate: tuple[Measure, ...] = (ClassificationMeasure(), CostMeasure())
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _validation_is_there_where_needed(self) -> "Recipe":
+        watchers = {
+            "train.keep: best": self.train.keep == "best",
+            "train.early_stopping": self.train.early_stopping is not None,
+            "train.schedule: plateau": self.train.schedule.name == "plateau",
+        }
+        for key, needs_validation in watchers.items():
+            if needs_validation and self.data.validation == 0:
+                raise ValueError(f"{key} needs validation images, and data.validation is 0")
+        return self
+
+    def dump(self) -> dict[str, Any]:
+        """The recipe as plain values, every default written out."""
+        return self.model_dump(mode="json")
+
+    @property
+    def hash(self) -> str:
+        """The identity of the run: equal recipes have equal hashes, whatever the order or shorthand of their file."""
+        canonical = json.dumps(self.dump(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]

@@ -1,0 +1,271 @@
+"""Results → everything on the page that is not a chart: tables, pictures, what it takes to reproduce the study."""
+
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+import yaml
+
+from assay.metrics import is_share, label, lower_is_better
+from assay.report.figures import class_frame, confusion_frame
+from assay.report.formats import heading, p_value, plus_minus, signed, value
+from assay.report.subject import Subject
+from assay.report.tables import Cell, Column, Table
+from assay.study import label as level_label
+
+QUALITY = ("accuracy", "balanced_accuracy", "f1_macro", "top_", "loss", "train_accuracy")
+COST = ("parameters", "macs", "weight_bytes", "activation_bytes", "training_seconds", "inference_images_per_second")
+"""What the page's two tables show, by the beginning of the name; the CSV has every metric."""
+
+
+def quality(subject: Subject) -> Table:
+    """Variant × quality, with the differences in the page's metric to the base."""
+    names = subject.results.metric_names
+    wanted = [m for m in names if m in QUALITY or m.startswith("top_")]
+    others = [m for m in wanted if m != subject.metric]
+    caption = "Mean over seeds ± half of its 95 % t interval." if subject.seeds > 1 else "One seed: no intervals over seeds."
+    return _variants_by_metrics(subject, "results", caption, [subject.metric, *others] if names else [])
+
+
+def cost(subject: Subject) -> tuple[Table | None, list[tuple[str, str]]]:
+    """Variant × cost, and apart from it what is the same for every variant, as (metric, value)."""
+    wanted = [m for m in subject.results.metric_names if m in COST]
+    means = {m: [row[m] for row in subject.results.table([m]).iter_rows(named=True) if row["seeds"]] for m in wanted}
+    common = [m for m in wanted if len(means[m]) > 1 and None not in means[m] and len(set(means[m])) == 1]
+    differ = [m for m in wanted if m not in common]
+    caption = "Per image: multiply-accumulates and activations. Times are wall-clock."
+    table = _variants_by_metrics(subject, "cost", caption, differ) if differ else None
+    return table, [(label(m), value(means[m][0], m)) for m in common]
+
+
+def _variants_by_metrics(subject: Subject, name: str, caption: str, metrics: list[str]) -> Table:
+    table = subject.results.table(None if name == "results" else metrics)
+    rows = {row["variant"]: row for row in table.iter_rows(named=True)}
+    compared = {c.variant: c for c in subject.comparisons or ()} if subject.metric in metrics else {}
+    bests = {m: _best(m, [rows[n][m] for n in subject.finished]) for m in metrics}
+    columns = [Column(subject.key, "left"), Column("seeds")]
+    for m in metrics:
+        columns.append(Column(heading(m)))
+        if m == subject.metric and compared:
+            columns += [Column(f"difference to base ({'points' if is_share(m) else label(m)})"), Column("p (Holm)")]
+    lines = []
+    for variant in [*subject.order, *(v for v in subject.plan if v not in subject.finished)]:
+        row = rows[variant]
+        hint = "base" if variant == subject.base and len(subject.plan) > 1 else ""
+        line = [Cell(subject.shown[variant], is_name=True, hint=hint), Cell(str(row["seeds"]))]
+        for m in metrics:
+            is_best = len(subject.finished) > 1 and row[m] is not None and row[m] == bests[m]
+            line.append(Cell(plus_minus(row[m], row[f"{m}_low"], row[f"{m}_high"], m), "best" if is_best else ""))
+            if m == subject.metric and compared:
+                line += _difference(compared.get(variant), m)
+        lines.append(line)
+    return Table(name, caption, columns, lines, table)
+
+
+def _difference(c: Any, metric: str) -> list[Cell]:
+    if c is None:
+        return [Cell(""), Cell("")]
+    mark = c.decided if c.decided in ("better", "worse") else ""
+    return [Cell(signed(c.difference, c.low, c.high, metric), mark), Cell(p_value(c.p_holm))]
+
+
+def _best(metric: str, values: list[float | None]) -> float | None:
+    there = [v for v in values if v is not None]
+    return (min if lower_is_better(metric) else max)(there) if there else None
+
+
+def differences(subject: Subject) -> Table | None:
+    """Every variant against the base and against the best, in full."""
+    if subject.comparisons is None:
+        return None
+    both = [*subject.comparisons]
+    if subject.best != subject.base:
+        both += subject.results.compare(subject.metric, "best")
+    frame = pl.concat([subject.comparisons.frame, subject.results.compare(subject.metric, "best").frame]).unique(
+        ["variant", "reference"], maintain_order=True
+    )
+    columns = [Column("variant", "left"), Column("against", "left"), Column("pairs"), Column("difference")]
+    columns += [Column("p"), Column("p (Holm)"), Column("p (sign flip)"), Column("verdict", "left")]
+    lines = [
+        [
+            Cell(subject.shown[c.variant], is_name=True),
+            Cell(subject.shown[c.reference], is_name=True),
+            Cell(str(c.pairs)),
+            Cell(signed(c.difference, c.low, c.high, c.metric)),
+            Cell(p_value(c.p)),
+            Cell(p_value(c.p_holm)),
+            Cell(p_value(c.sign_flip)),
+            Cell(c.decided, c.decided if c.decided in ("better", "worse") else ""),
+        ]
+        for c in both
+    ]
+    unit = "percentage points" if is_share(subject.metric) else heading(subject.metric)
+    caption = f"Paired differences in {label(subject.metric)} ({unit}), variant minus reference, with 95 % intervals."
+    return Table("differences", caption, columns, lines, frame)
+
+
+def per_class(subject: Subject) -> Table | None:
+    """Precision, recall and F1 of each class and variant; only for the files."""
+    frame = class_frame(subject)
+    if frame.is_empty():
+        return None
+    wide = frame.pivot("measure", index=["variant", "class", "images"], values="mean", maintain_order=True)
+    columns = [Column("variant", "left"), Column("class", "left"), Column("images")]
+    columns += [Column(f"{m} (%)") for m in ("precision", "recall", "F1")]
+    lines = [
+        [Cell(row["variant"]), Cell(row["class"]), Cell(f"{row['images']:.0f}")]
+        + [Cell(f"{row[m]:.2f}") for m in ("precision", "recall", "f1")]
+        for row in wide.iter_rows(named=True)
+    ]
+    return Table("per-class", "Mean over seeds.", columns, lines, full_names(subject, frame))
+
+
+def matrices(subject: Subject) -> pl.DataFrame:
+    """Every confusion matrix, summed over seeds, a row per variant and pair of classes."""
+    parts = [(name, confusion_frame(subject, name)) for name in subject.finished]
+    frames = [
+        frame.select(pl.lit(name).alias("variant"), "true", "predicted", "count", "share")
+        for name, frame in parts
+        if not frame.is_empty()
+    ]
+    return pl.concat(frames) if frames else pl.DataFrame()
+
+
+def unfinished(subject: Subject) -> Table | None:
+    """The runs that are missing from the numbers, and why."""
+    runs = [run for run in subject.results.runs if run.state != "finished"]
+    if not runs:
+        return None
+    columns = [Column("variant", "left"), Column("seed"), Column("state", "left"), Column("reason", "left")]
+    lines = [
+        [Cell(r.variant, is_name=True), Cell(str(r.seed)), Cell(r.state), Cell(r.reason or "", is_name=True)] for r in runs
+    ]
+    rows = [{"variant": r.variant, "seed": r.seed, "state": r.state, "reason": r.reason} for r in runs]
+    frame = pl.DataFrame(rows, schema={"variant": pl.String, "seed": pl.Int64, "state": pl.String, "reason": pl.String})
+    return Table("unfinished", "Runs missing from the numbers above.", columns, lines, frame)
+
+
+def skipped(subject: Subject) -> Table | None:
+    """Images left out under ``on_bad_image: skip``, once each."""
+    found: dict[tuple[str, str], None] = {}
+    for run in subject.results.finished:
+        found |= dict.fromkeys((str(name), str(why)) for name, why in subject.results.data(run).get("skipped", []))
+    if not found:
+        return None
+    columns = [Column("image", "left"), Column("reason", "left")]
+    lines = [[Cell(name, is_name=True), Cell(why, is_name=True)] for name, why in found]
+    frame = pl.DataFrame(list(found), schema={"image": pl.String, "reason": pl.String}, orient="row")
+    return Table("skipped", "Images that could not be read and were left out.", columns, lines, frame)
+
+
+def full_names(subject: Subject, frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with the variants' full names for those on the page, for a file that is read without the page."""
+    return frame.with_columns(pl.col("variant").replace({v: k for k, v in subject.shown.items()}))
+
+
+# ---------------------------------------------------------------------------------------------- pictures
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image with what it is and what it was taken for."""
+
+    name: str
+    truth: str
+    predicted: str
+    confidence: float
+    source: str
+    """A ``data:`` address."""
+    width: int
+    height: int
+
+    @property
+    def right(self) -> bool:
+        """Whether the prediction is correct."""
+        return self.truth == self.predicted
+
+    @property
+    def small(self) -> bool:
+        """Whether enlarging should keep its pixels apart."""
+        return max(self.width, self.height) <= 64
+
+
+def pictures(subject: Subject, variant: str) -> dict[str, list[Picture]]:
+    """The sample and the worst mistakes of the first finished seed of ``variant``; empty where none were kept."""
+    runs = subject.runs(variant)
+    if not runs or not (runs[0].folder / "pictures.parquet").exists():
+        return {}
+    classes = subject.results.data(runs[0])["classes"]
+    found: dict[str, list[Picture]] = {"sample": [], "mistake": []}
+    for row in subject.results.pictures(runs[0]).iter_rows(named=True):
+        width, height = _png_size(row["png"])
+        source = "data:image/png;base64," + base64.b64encode(row["png"]).decode()
+        truth, predicted = classes[row["label"]], classes[row["predicted"]]
+        found[row["kind"]].append(Picture(row["name"], truth, predicted, row["confidence"], source, width, height))
+    return {kind: those[:16] for kind, those in found.items() if those}
+
+
+def _png_size(png: bytes) -> tuple[int, int]:
+    return int.from_bytes(png[16:20]), int.from_bytes(png[20:24])
+
+
+# --------------------------------------------------------------------------------------------- reproduce
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What somebody else needs to get these numbers."""
+
+    command: str
+    study: str
+    recipe: str
+    recipe_of: str
+    levels: list[tuple[str, list[str]]]
+    environment: list[tuple[str, str]]
+    data: list[tuple[str, str]]
+
+
+def reproduction(subject: Subject) -> Reproduction:
+    """The study file, the base's recipe with every default, the levels, the environments and the data of the runs."""
+    results, study = subject.results, subject.results.study
+    run = next(iter(subject.runs(subject.base) or results.finished), None)
+    written = run.folder / "recipe.yaml" if run else None
+    if written is not None and written.exists():
+        recipe = written.read_text(encoding="utf-8")
+    else:
+        recipe = yaml.safe_dump(study.plan[subject.base].recipe.dump(), sort_keys=False, allow_unicode=True)
+    values: dict[str, dict[str, None]] = {}
+    for each in results.finished:
+        for key, found in results.environment(each).items():
+            text = found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
+            values.setdefault(key, {})[text] = None
+    commands = list(values.pop("command", {}))
+    command = next((c for c in commands if c), f"assay run {study.name}.yaml")
+    levels = {
+        key: list(dict.fromkeys(level_label(v.levels[key]) for v in subject.plan.values())) for key in study.factors
+    }
+    return Reproduction(
+        command,
+        study.dump(),
+        recipe,
+        run.variant if run else subject.base,
+        list(levels.items()),
+        [(key, ", ".join(several)) for key, several in values.items()],
+        list(_data(subject)),
+    )
+
+
+def _data(subject: Subject) -> Iterator[tuple[str, str]]:
+    run = next(iter(subject.results.finished), None)
+    if run is None:
+        return
+    data = subject.results.data(run)
+    yield "source", subject.plan[run.variant].recipe.data.source
+    yield "classes", str(len(data["classes"]))
+    channels, height, width = data["shape"]
+    yield "images", f"{width} × {height} pixels, {channels} channel{'s' * (channels != 1)}"
+    for split, count in data["counts"].items():
+        yield split, value(count, "parameters") + " images"

@@ -1,0 +1,87 @@
+"""Numbers as people read them: in the metric's unit, with as many digits as the interval allows."""
+
+import math
+
+from assay.metrics import is_exact, is_share, label
+
+NARROW_SPACE = "\u202f"
+
+
+def factor(metric: str) -> float:
+    """What a value is multiplied by to be shown: shares are shown in percent."""
+    return 100.0 if is_share(metric) else 1.0
+
+
+def heading(metric: str) -> str:
+    """``accuracy (%)``, ``training time (s)``: the metric with its unit, for a column or an axis."""
+    unit = " (%)" if is_share(metric) else " (s)" if metric.endswith("_seconds") else ""
+    return label(metric) + (" (bytes)" if metric.endswith("_bytes") else unit)
+
+
+def decimals(half_width: float, most: int) -> int:
+    """Digits after the point that show two digits of an interval's half width, between one and ``most``."""
+    if not math.isfinite(half_width) or half_width <= 0:
+        return most
+    return min(max(1 - math.floor(math.log10(half_width)), 1), most)
+
+
+def value(number: float | None, metric: str, half_width: float = math.nan) -> str:
+    """``89.31`` for an accuracy of 0.8931 with a half width of 0.0022; ``–`` for a value that is not there."""
+    if number is None or not math.isfinite(number):
+        return "–"
+    if is_exact(metric) or metric.endswith("_per_second"):
+        return grouped(number)
+    shown, half = number * factor(metric), abs(half_width) * factor(metric)
+    if is_share(metric):
+        return fixed(shown, decimals(half, 2))
+    if metric.endswith("_seconds"):
+        return grouped(shown) if abs(shown) >= 1000 else fixed(shown, decimals(half, 2 if abs(shown) < 10 else 1))
+    return fixed(shown, decimals(half, 4)) if 1e-3 <= abs(shown) < 1e5 or shown == 0 else f"{shown:.3g}"
+
+
+def plus_minus(mean: float | None, low: float | None, high: float | None, metric: str) -> str:
+    """``89.31 ± 0.22``; the bare mean without an interval; ``89.3 (88.1 to 89.5)`` where it is lopsided."""
+    if mean is None or low is None or high is None or not all(map(math.isfinite, (mean, low, high))):
+        return value(mean, metric)
+    half = (high - low) / 2
+    if half <= abs(mean) * 1e-9:
+        return value(mean, metric)
+    if abs((high + low) / 2 - mean) > 0.1 * half:
+        return f"{value(mean, metric, half)} ({value(low, metric, half)} to {value(high, metric, half)})"
+    return f"{value(mean, metric, half)} ± {value(half, metric, half)}"
+
+
+def signed(difference: float | None, low: float | None, high: float | None, metric: str) -> str:
+    """A difference with its sign and interval: ``+3.10 ± 0.42`` or ``+3.1 (1.2 to 4.4)``."""
+    text = plus_minus(difference, low, high, metric)
+    return f"+{text}" if difference is not None and math.isfinite(difference) and difference > 0 else text
+
+
+def p_value(p: float | None) -> str:
+    """``0.034``, ``< 0.001``, or ``–``."""
+    if p is None or not math.isfinite(p):
+        return "–"
+    return "< 0.001" if p < 0.001 else fixed(p, 3 if p < 0.0995 else 2)
+
+
+def fixed(number: float, digits: int) -> str:
+    """A fixed number of decimals, with a true minus sign and no minus zero."""
+    text = f"{number:.{digits}f}"
+    return text.replace("-", "−") if float(text) else text.lstrip("-")
+
+
+def grouped(number: float) -> str:
+    """A whole number in groups of three, set apart by narrow spaces."""
+    return f"{round(number):,}".replace(",", NARROW_SPACE).replace("-", "−")
+
+
+def duration(seconds: float) -> str:
+    """``4.8 s``, ``48 s``, ``12 min 5 s``, ``3 h 20 min``."""
+    whole = round(seconds)
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

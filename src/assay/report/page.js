@@ -1,0 +1,82 @@
+"use strict";
+(() => {
+  const charts = JSON.parse(document.getElementById("charts").textContent);
+  const views = [];
+  let focus = null;
+
+  // Vega's own tooltip writes HTML; this one only ever writes text.
+  const tip = document.getElementById("tip");
+  function tooltip(_, event, __, value) {
+    if (value === null || value === undefined || value === "") {
+      tip.hidden = true;
+      return;
+    }
+    const rows = Object.entries(value).map(([key, text]) => {
+      const row = document.createElement("tr");
+      row.insertCell().textContent = key;
+      row.insertCell().appendChild(document.createElement("bdi")).textContent = text;
+      return row;
+    });
+    tip.replaceChildren(...rows);
+    tip.hidden = false;
+    const { width, height } = tip.getBoundingClientRect();
+    const left = event.clientX + 14 + width > innerWidth ? event.clientX - width - 14 : event.clientX + 14;
+    tip.style.left = Math.max(6, left) + "px";
+    tip.style.top = Math.max(6, Math.min(event.clientY + 14, innerHeight - height - 6)) + "px";
+  }
+
+  function configuration(place) {
+    const config = structuredClone(charts.config);
+    const narrow = place.clientWidth < 480;
+    config.axis.labelLimit = Math.round(place.clientWidth * (narrow ? 0.3 : 0.28));
+    config.legend.columns = narrow ? 2 : 4;
+    config.legend.labelLimit = Math.round(place.clientWidth / (narrow ? 3 : 5));
+    if (place.dataset.legend === "off") config.legend.disable = true;
+    if (narrow) config.axisX.labelFontSize = config.axisY.labelFontSize = 11;
+    return config;
+  }
+
+  async function draw(place) {
+    if (place.dataset.state) return;
+    place.dataset.state = "drawing";
+    try {
+      const spec = charts.specs[place.dataset.chart];
+      const options = { actions: false, renderer: "svg", defaultStyle: false, tooltip, config: configuration(place) };
+      const { view } = await vegaEmbed(place, spec, options);
+      views.push(view);
+      setFocus(view);
+      place.dataset.state = "drawn";
+    } catch (error) {
+      place.dataset.state = "failed";
+      place.textContent = "This chart could not be drawn; its SVG lies beside the page. (" + error.message + ")";
+    }
+  }
+
+  function setFocus(view) {
+    if (view.getState().signals.hasOwnProperty("focus")) view.signal("focus", focus).runAsync();
+  }
+
+  for (const button of document.querySelectorAll(".legend button")) {
+    button.addEventListener("click", () => {
+      focus = focus === button.textContent ? null : button.textContent;
+      for (const other of document.querySelectorAll(".legend button"))
+        other.setAttribute("aria-pressed", String(other.textContent === focus));
+      views.forEach(setFocus);
+    });
+  }
+
+  for (const folded of document.querySelectorAll("details"))
+    folded.addEventListener("toggle", () => folded.open && folded.querySelectorAll(".chart").forEach(draw));
+
+  for (const button of document.querySelectorAll("button.copy"))
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(document.getElementById(button.dataset.copies).textContent);
+      button.textContent = "copied";
+    });
+
+  (async () => {
+    for (const place of document.querySelectorAll(".chart"))
+      if (!place.closest("details:not([open])")) await draw(place);
+    document.documentElement.dataset.state = "drawn";
+  })();
+})();

@@ -1,0 +1,158 @@
+"""Writes the report: ``index.html``, which opens anywhere without a network, and its tables and figures as files."""
+
+import base64
+import hashlib
+import json
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import vl_convert
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from assay.files import write
+from assay.report import contents, figures, style
+from assay.report.figures import Figure
+from assay.report.formats import duration
+from assay.report.subject import Subject
+from assay.report.tables import Table, csv, latex
+from assay.results import Results
+
+AUTOSIZE = alt.AutoSizeParams(type="fit-x", contains="padding")
+VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
+
+
+def write_report(results: Results) -> Path:
+    """Write ``<study>/report/`` and return the path of its ``index.html``.
+
+    The page holds everything it shows: styles, scripts, data, images. Beside it ``tables/*.csv`` and ``*.tex``, and for
+    each figure ``figures/*.svg`` and the numbers behind it as ``*.csv``.
+    """
+    subject, folder = Subject(results), results.folder / "report"
+    drawn = {
+        "effect": list(figures.effect(subject)),
+        "levels": list(figures.levels(subject)),
+        "learning": list(figures.learning(subject)),
+        "per_class": list(figures.per_class(subject)),
+        "confusion": list(figures.confusion(subject)),
+        "cost": [*figures.time(subject), *figures.tradeoff(subject)],
+    }
+    every = [figure for group in drawn.values() for figure in group]
+    svgs = {figure.name: svg(figure) for figure in every}
+    page, tables = render(subject, drawn, svgs)
+    for table in tables:
+        write(folder / "tables" / f"{table.name}.csv", csv(table.data))
+        write(folder / "tables" / f"{table.name}.tex", latex(table))
+    write(folder / "tables" / "runs.csv", csv(results.frame))
+    write(folder / "tables" / "confusion.csv", csv(contents.matrices(subject)))
+    for figure in every:
+        named = contents.full_names(subject, figure.frame) if "variant" in figure.frame.columns else figure.frame
+        write(folder / "figures" / f"{figure.name}.svg", svgs[figure.name])
+        write(folder / "figures" / f"{figure.name}.csv", csv(named))
+    write(folder / "index.html", page)
+    return folder / "index.html"
+
+
+def render(subject: Subject, drawn: dict[str, list[Figure]], svgs: dict[str, str]) -> tuple[str, list[Table]]:
+    """The page, and the tables that are also written as files."""
+    results = subject.results
+    cost, shared = contents.cost(subject)
+    tables = {
+        "quality": contents.quality(subject),
+        "cost": cost,
+        "differences": contents.differences(subject),
+        "per_class": contents.per_class(subject),
+        "unfinished": contents.unfinished(subject),
+        "skipped": contents.skipped(subject),
+    }
+    specs = {figure.name: specification(figure) for group in drawn.values() for figure in group}
+    config = style.with_css_colors(dict(style.theme())["config"])
+    scripts = [javascript_bundle(), _asset("page.js")]
+    seconds = results.frame["training_seconds"].sum() if "training_seconds" in results.metric_names else None
+    page = _templates().get_template("page.html.j2").render(
+        subject=subject,
+        study=results.study,
+        results=results,
+        verdict=results.verdict(subject.metric),
+        notes=results.notes(subject.metric),
+        tables=tables,
+        shared=shared,
+        figures=drawn,
+        images={name: _data_address(svg) for name, svg in svgs.items()},
+        pictures=contents.pictures(subject, subject.best) if subject.best else {},
+        reproduction=contents.reproduction(subject),
+        training=duration(seconds) if seconds else None,
+        css=Markup(f":root {{ {style.css_variables(style.LIGHT)} }}\n" + _asset("page.css")),
+        dark=Markup(style.css_variables(style.DARK)),
+        light=Markup(style.css_variables(style.LIGHT)),
+        charts=Markup(json_for_script({"specs": specs, "config": config})),
+        scripts=[Markup(script) for script in scripts],
+        policy=content_policy(scripts),
+        variable=style.variable,
+    )
+    return page, [table for table in tables.values() if table is not None]
+
+
+def specification(figure: Figure) -> dict[str, Any]:
+    """The chart as Vega-Lite for the page: as wide as its place, colours as CSS variables."""
+    with alt.theme.enable("none"), alt.data_transformers.enable("default", max_rows=None):
+        chart = figure.chart.properties(width="container", description=figure.alt, autosize=AUTOSIZE)
+        return style.with_css_colors(_rounded(chart.to_dict()))
+
+
+def svg(figure: Figure) -> str:
+    """The chart as an SVG of its own, in the light palette."""
+    with alt.theme.enable("assay"), alt.data_transformers.enable("default", max_rows=None):
+        chart = figure.chart.properties(width=680 if figure.wide else 440, description=figure.alt)
+        return vl_convert.vegalite_to_svg(chart.to_dict(), vl_version=VEGA_LITE)
+
+
+def json_for_script(value: Any) -> str:
+    """JSON that cannot end the script element it stands in."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def content_policy(scripts: list[str]) -> str:
+    """A Content-Security-Policy under which nothing is fetched and only these scripts run (Vega compiles expressions)."""
+    digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    return f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-eval' {allowed}"
+
+
+@cache
+def javascript_bundle() -> str:
+    """Vega, Vega-Lite and Vega-Embed in one script, from the installed vl-convert."""
+    bundle: str = vl_convert.javascript_bundle(vl_version=VEGA_LITE)
+    return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(
+        loader=PackageLoader("assay.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _asset(name: str) -> str:
+    return resources.files("assay.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _data_address(svg: str) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+
+
+def _rounded(value: Any) -> Any:
+    """Floats to seven digits, which no screen can show more of, for a smaller page."""
+    if isinstance(value, float):
+        return float(f"{value:.7g}")
+    if isinstance(value, dict):
+        return {k: _rounded(v) for k, v in value.items()}
+    return [_rounded(v) for v in value] if isinstance(value, list) else value

@@ -1,0 +1,139 @@
+"""What the whole page agrees on: which metric it is about, what each variant is called, in which order and colour."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from assay.compare import Comparisons
+from assay.report import style
+from assay.results import Results
+from assay.runs import Run
+from assay.study import Variant, label, short_keys
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """The results, seen by a reader. Variants without a finished run appear in tables only."""
+
+    results: Results
+
+    @cached_property
+    def metric(self) -> str:
+        """What the page is about: accuracy, or the first metric there is."""
+        names = self.results.metric_names
+        return "accuracy" if "accuracy" in names else next(iter(names), "accuracy")
+
+    @cached_property
+    def numeric(self) -> list[str]:
+        """The factors whose levels are three or more different numbers; ``none`` may stand beside them."""
+        found = []
+        for factor in self.results.study.factors:
+            levels = {label(v.levels[factor]): v.levels[factor] for v in self.plan.values()}
+            numbers = [x for x in levels.values() if isinstance(x, int | float) and not isinstance(x, bool)]
+            if len(numbers) >= 3 and len(numbers) >= len(levels) - 1:
+                found.append(factor)
+        return found
+
+    @property
+    def plan(self) -> dict[str, Variant]:
+        """Variant by its full name."""
+        return self.results.study.plan
+
+    @cached_property
+    def shown(self) -> dict[str, str]:
+        """Full name → the name on the page: with a single factor the level alone (``tanh``), which stands under its key."""
+        study = self.results.study
+        if len(study.vary) == 1:
+            (key,) = study.vary
+            levels = {name: label(variant.levels[key]) for name, variant in self.plan.items()}
+            if len(set(levels.values())) == len(levels):
+                return levels
+        return {name: name for name in self.plan}
+
+    @cached_property
+    def key(self) -> str:
+        """What the names on the page are levels of: ``activation``, or just ``variant``."""
+        study = self.results.study
+        return short_keys(list(study.vary))[next(iter(study.vary))] if len(study.vary) == 1 else "variant"
+
+    @cached_property
+    def means(self) -> dict[str, float]:
+        """Full name → mean of the metric over seeds, for the variants that have one."""
+        values = {name: list(self.values(name, self.metric).values()) for name in self.finished}
+        return {name: sum(v) / len(v) for name, v in values.items() if v}
+
+    @cached_property
+    def finished(self) -> list[str]:
+        """The variants with at least one finished run, in the order of the study."""
+        there = {run.variant for run in self.results.finished}
+        return [name for name in self.plan if name in there]
+
+    @cached_property
+    def order(self) -> list[str]:
+        """``finished`` in the order of the page: numbers as the study has them, other levels from best to worst."""
+        if self.numeric or not self.finished:
+            return self.finished
+        sign = 1 if self.lower_is_better else -1
+        return sorted(self.finished, key=lambda name: sign * self.means.get(name, float("inf") * sign))
+
+    @cached_property
+    def lower_is_better(self) -> bool:
+        """Of the metric."""
+        from assay.metrics import lower_is_better
+
+        return lower_is_better(self.metric)
+
+    @cached_property
+    def best(self) -> str | None:
+        """The variant with the best mean, if any run has finished."""
+        choose: Callable[..., Any] = min if self.lower_is_better else max
+        return choose(self.means, key=self.means.__getitem__) if self.means else None
+
+    @cached_property
+    def worst(self) -> str | None:
+        """The variant with the worst mean."""
+        choose: Callable[..., Any] = max if self.lower_is_better else min
+        return choose(self.means, key=self.means.__getitem__) if self.means else None
+
+    @cached_property
+    def base(self) -> str:
+        """The variant that the others are compared to."""
+        return self.results.base
+
+    @cached_property
+    def comparisons(self) -> Comparisons | None:
+        """Every other variant against the base; None where there is nothing to compare."""
+        if not self.means or self.base not in self.means or len(self.means) < 2:
+            return None
+        return self.results.compare(self.metric)
+
+    @cached_property
+    def colors(self) -> dict[str, str]:
+        """Name on the page → colour, in the order of the page.
+
+        Levels with an order run from dark to bright. Of more than eight others only the base and the best keep a
+        colour of their own: nobody tells twenty colours apart.
+        """
+        names = [self.shown[name] for name in self.order]
+        if len(self.results.study.factors) == 1 and self.numeric:
+            return dict(zip(names, style.sequential(len(names)), strict=True))
+        if len(names) <= style.CATEGORIES:
+            return dict(zip(names, style.categorical(len(names)), strict=True))
+        lifted = dict.fromkeys([self.best, self.base, *self.order[:5], self.order[-1]])
+        own = dict(zip([self.shown[name] for name in lifted if name in self.finished], style.categorical(8), strict=False))
+        return {name: own.get(name, style.LIGHT["rest"]) for name in names}
+
+    @property
+    def seeds(self) -> int:
+        """The largest number of finished seeds of a variant."""
+        counts = [sum(run.variant == name for run in self.results.finished) for name in self.finished]
+        return max(counts, default=0)
+
+    def values(self, variant: str, metric: str) -> dict[int, float]:
+        """Seed → value, over the finished runs of ``variant``."""
+        return self.results.values(metric)[variant]
+
+    def runs(self, variant: str) -> list[Run]:
+        """The finished runs of ``variant``, by seed."""
+        return [run for run in self.results.finished if run.variant == variant]

@@ -1,0 +1,201 @@
+"""What a study's run folders say: one table over all finished runs, intervals, paired comparisons, the verdict."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from assay.compare import Comparisons, compare
+from assay.errors import AssayError, unknown
+from assay.metrics import in_order, lower_is_better
+from assay.notebook import results_html
+from assay.notes import notes
+from assay.runs import Run, planned_runs, read_object, read_table
+from assay.statistics import mean_interval
+from assay.study import Study, label, load_study
+from assay.verdict import verdict
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """The runs of one study, read by ``Results.read``. Nothing is written to disk but by ``report``."""
+
+    folder: Path
+    study: Study
+    runs: tuple[Run, ...]
+    """Every run the study plans, by variant, then by seed."""
+
+    @classmethod
+    def read(cls, folder: str | Path) -> "Results":
+        """Read ``study.yaml`` in ``folder`` and the state of every run it plans; other folders are left alone.
+
+        Raises AssayError where ``study.yaml`` is missing or a ``status.json`` cannot be read, naming the file.
+        """
+        folder = Path(folder)
+        study = load_study(folder / "study.yaml")
+        return cls(folder, study, tuple(planned_runs(folder, study)))
+
+    @property
+    def base(self) -> str:
+        """The name of the variant that the others are compared to."""
+        return self.study.base_variant
+
+    @property
+    def finished(self) -> list[Run]:
+        """The finished runs, by variant, then by seed."""
+        return [run for run in self.runs if run.state == "finished"]
+
+    # ------------------------------------------------------------------------------------------- numbers
+
+    @cached_property
+    def frame(self) -> pl.DataFrame:
+        """A row per finished run: variant, seed, a text column per factor (its dotted key), every scalar metric.
+
+        Metrics are in their own unit (accuracy 0.91, seconds, bytes), null where a run has none or it is not finite.
+        Raises AssayError where a run's metrics cannot be read, naming the file.
+        """
+        rows = [self._row(run) for run in self.finished]
+        fixed = ["variant", "seed", *self.study.factors]
+        metrics = in_order({key for row in rows for key in row}.difference(fixed))
+        columns = {key: [row.get(key) for row in rows] for key in [*fixed, *metrics]}
+        types = {"seed": pl.Int64, "variant": pl.String} | dict.fromkeys(self.study.factors, pl.String)
+        return pl.DataFrame(columns, schema_overrides=types, strict=False)
+
+    @property
+    def metric_names(self) -> list[str]:
+        """The scalar metrics of the finished runs: quality first, then cost and time."""
+        return self.frame.columns[2 + len(self.study.factors) :]
+
+    def values(self, metric: str = "accuracy") -> dict[str, dict[int, float]]:
+        """Variant → seed → value, over the finished runs; an empty part for a variant without one.
+
+        Raises AssayError where no run has finished, or none has such a metric (with the nearest known name).
+        """
+        if not self.finished:
+            raise AssayError(f"no run of the study '{self.study.name}' in {self.folder} has finished yet")
+        if metric not in self.metric_names:
+            raise unknown("metric", metric, self.metric_names)
+        values: dict[str, dict[int, float]] = {name: {} for name in self.study.plan}
+        for variant, seed, value in self.frame.select("variant", "seed", metric).drop_nulls().iter_rows():
+            values[variant][seed] = float(value)
+        return values
+
+    def table(self, metrics: Sequence[str] | None = None) -> pl.DataFrame:
+        """A row per variant: variant, factors, seeds (finished), and per metric ``<m>``, ``<m>_low``, ``<m>_high``.
+
+        The mean over seeds and its 95 % t interval, which is null with one seed. ``metrics`` defaults to all.
+        """
+        columns: dict[str, list[Any]] = {"variant": list(self.study.plan)}
+        for key in self.study.factors:
+            columns[key] = [label(variant.levels[key]) for variant in self.study.plan.values()]
+        columns["seeds"] = [sum(run.variant == name for run in self.finished) for name in self.study.plan]
+        for metric in self.metric_names if metrics is None else metrics:
+            intervals = [mean_interval(list(values.values())) for values in self.values(metric).values()]
+            columns |= {metric: [i.mean for i in intervals]}
+            columns |= {f"{metric}_low": [i.low for i in intervals], f"{metric}_high": [i.high for i in intervals]}
+        text = ["variant", *self.study.factors]
+        types = {key: pl.String if key in text else pl.Int64 if key == "seeds" else pl.Float64 for key in columns}
+        return pl.DataFrame(columns, schema=types)
+
+    def best(self, metric: str = "accuracy") -> str:
+        """The variant with the best mean of ``metric``; of equals the first."""
+        means = {name: mean_interval(list(values.values())).mean for name, values in self.values(metric).items()}
+        known = {name: mean for name, mean in means.items() if mean is not None}
+        if not known:
+            raise AssayError(f"no finished run of the study '{self.study.name}' has a finite {metric}")
+        return (min if lower_is_better(metric) else max)(known, key=known.__getitem__)
+
+    # -------------------------------------------------------------------------------------------- answers
+
+    def compare(self, metric: str = "accuracy", against: str | None = None) -> Comparisons:
+        """Every other variant against the base, the ``"best"``, or the variant named, in pairs of equal seeds.
+
+        See ``assay.compare.compare`` for the tests. Raises AssayError for an unknown metric or variant.
+        """
+        values = self.values(metric)
+        reference = self.base if against is None else against
+        by_value = against == "best" and "best" not in values
+        if by_value:
+            reference = self.best(metric)
+        elif reference not in values:
+            raise unknown("variant", reference, [*values, "best"])
+        return compare(values, metric, reference, self._answers, by_value)
+
+    def verdict(self, metric: str = "accuracy") -> str:
+        """What the study found, in a few sentences of plain text (escape it before it goes into HTML)."""
+        if not self.finished:
+            return verdict(self.study, metric, {}, None)
+        return verdict(self.study, metric, self.values(metric), self.compare(metric, "best"))
+
+    def notes(self, metric: str = "accuracy") -> list[str]:
+        """What the verdict rests on: the intervals' assumptions, what the seeds allow, which runs are missing."""
+        against = (self.compare(metric), self.compare(metric, "best")) if self.finished else (None, None)
+        return notes(self.study, self.runs, *against)
+
+    def report(self) -> Path:
+        """Write ``report/index.html`` with its tables and figures and return its path."""
+        from assay.report import write_report
+
+        return write_report(self)
+
+    # ------------------------------------------------------------------------------------ files of the runs
+
+    def run(self, variant: str, seed: int) -> Run:
+        """The planned run of ``variant`` with ``seed``. Raises AssayError where there is none."""
+        if variant not in self.study.plan:
+            raise unknown("variant", variant, self.study.plan)
+        for run in self.runs:
+            if run.variant == variant and run.seed == seed:
+                return run
+        raise unknown("seed", seed, map(str, self.study.seed_list))
+
+    def metrics(self, run: Run) -> dict[str, Any]:
+        """All that was measured: ``metrics.json`` and ``timing.json``, lists and confusion matrix included."""
+        return {**read_object(run.folder / "metrics.json"), **read_object(run.folder / "timing.json")}
+
+    def data(self, run: Run) -> dict[str, Any]:
+        """``data.json``: classes, shape, normalisation, counts, skipped images."""
+        return read_object(run.folder / "data.json")
+
+    def environment(self, run: Run) -> dict[str, Any]:
+        """``environment.json``: versions, machine, command."""
+        return read_object(run.folder / "environment.json")
+
+    def history(self, run: Run) -> pl.DataFrame:
+        """A row per epoch: epoch, lr, loss and accuracy of train and validation, seconds."""
+        return read_table(run.folder / "history.parquet")
+
+    def histories(self) -> pl.DataFrame:
+        """The histories of all finished runs, stacked, with variant and seed before their own columns."""
+        stacked = [pl.DataFrame(schema={"variant": pl.String, "seed": pl.Int64, "epoch": pl.Int64})]
+        for run in self.finished:
+            names = [pl.lit(run.variant).alias("variant"), pl.lit(run.seed, pl.Int64).alias("seed")]
+            stacked.append(self.history(run).select(*names, pl.all()))
+        return pl.concat(stacked, how="diagonal_relaxed")
+
+    def predictions(self, run: Run) -> pl.DataFrame:
+        """A row per image: split, image, name, label, predicted, confidence, loss, probabilities."""
+        return read_table(run.folder / "predictions.parquet")
+
+    def pictures(self, run: Run) -> pl.DataFrame:
+        """A row per picture kept for the report: kind, name, label, predicted, confidence, png."""
+        return read_table(run.folder / "pictures.parquet")
+
+    # ----------------------------------------------------------------------------------------------------
+
+    def _repr_html_(self) -> str:
+        return results_html(self.study.title, self.verdict(), self.table(), self.notes())
+
+    def _row(self, run: Run) -> dict[str, Any]:
+        scalars = {k: v for k, v in self.metrics(run).items() if isinstance(v, int | float) and not isinstance(v, bool)}
+        levels = {key: label(level) for key, level in self.study.plan[run.variant].levels.items()}
+        finite = {key: value if math.isfinite(value) else None for key, value in scalars.items()}
+        return finite | {"variant": run.variant, "seed": run.seed} | levels
+
+    def _answers(self, variant: str, seed: int) -> pl.DataFrame:
+        test = self.predictions(self.run(variant, seed)).filter(pl.col("split") == "test")
+        return test.select("image", "name", "label", correct=pl.col("label") == pl.col("predicted"))

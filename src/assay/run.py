@@ -1,0 +1,200 @@
+"""One run: a recipe becomes a trained, measured, saved network in its folder; an interrupted one is continued."""
+
+import errno
+import io
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import torch
+import yaml
+from safetensors.torch import save as save_tensors
+from torch import nn
+
+from assay import files, seeds
+from assay.claim import ClaimLost
+from assay.data import ImageData, load
+from assay.errors import AssayError
+from assay.evaluate import Trained, measure
+from assay.evaluate.pictures import pictures_table
+from assay.evaluate.predictions import predictions_table
+from assay.machine import environment, reproducible, resolve_device
+from assay.models.catalogue import build, complete
+from assay.recipe import Recipe
+from assay.tasks import classification
+from assay.train.checkpoint import State, pack, unpack
+from assay.train.loop import fit
+from assay.train.tensorboard import event_writer
+
+DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a run is executed; none of it is part of the recipe."""
+
+    root: Path
+    """Where named data lie."""
+    threads: int
+    """CPU threads; they change the last bits of the results and are therefore kept with the study."""
+    device_number: int = 0
+    """Which of several accelerators a worker takes."""
+    tensorboard: bool = False
+    command: str = ""
+    """What reproduces the run, for the record."""
+
+
+class Folder:
+    """The writing side of a run's folder; every write first makes sure that the run is still ours."""
+
+    def __init__(self, path: Path, check: Callable[[], None] = lambda: None) -> None:
+        self.path, self.check = path, check
+
+    def write(self, name: str, content: bytes | str) -> None:
+        """Replace one file of the folder."""
+        self.check()
+        files.write(self.path / name, content)
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Replace one JSON file of the folder."""
+        self.check()
+        files.write_json(self.path / name, value)
+
+    def write_table(self, name: str, table: pl.DataFrame) -> None:
+        """Replace one parquet file of the folder."""
+        buffer = io.BytesIO()
+        table.write_parquet(buffer)
+        self.write(name, buffer.getvalue())
+
+    def log(self, line: str) -> None:
+        """Add a line with the time to log.txt."""
+        self.check()
+        with open(self.path / "log.txt", "a", encoding="utf-8") as file:
+            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {line}\n")
+
+
+def execute(recipe: Recipe, folder: Folder, settings: Settings, on_epoch: Callable[[], None] = lambda: None) -> None:
+    """Train, measure and save the run of ``recipe``, from its checkpoint where there is one.
+
+    Ends with status.json saying ``finished`` or ``failed`` with the reason. Ctrl-C, a lost claim and a full disk are
+    raised, since they end more than this run.
+    """
+
+    def status(state: str, epoch: int, reason: str | None = None) -> None:
+        values = {"state": state, "epoch": epoch, "epochs": recipe.train.epochs, "reason": reason}
+        folder.write_json("status.json", values | {"recipe_hash": recipe.hash, "updated": time.time()})
+
+    try:
+        with reproducible(settings.threads):
+            _train_and_measure(recipe, folder, settings, status, on_epoch)
+    except ClaimLost:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in DISK_TROUBLE:
+            raise
+        folder.log(f"failed: {''.join(traceback.format_exception(error)).rstrip()}")
+        epoch = (files.read_json(folder.path / "status.json") or {}).get("epoch", 0)
+        status("failed", epoch, reason(error))
+
+
+def _train_and_measure(
+    recipe: Recipe, folder: Folder, settings: Settings, status: Callable[..., None], on_epoch: Callable[[], None]
+) -> None:
+    device = resolve_device(recipe.train.device, settings.device_number)
+    state = read_checkpoint(folder.path)
+    status("running", state.epoch)
+    folder.write("recipe.yaml", yaml.safe_dump(complete(recipe).dump(), sort_keys=False, allow_unicode=True))
+    folder.write_json("environment.json", environment(device, settings.threads, settings.command))
+    folder.log(f"continued after epoch {state.epoch}" if state.epoch else "started")
+
+    data = load(recipe.data, recipe.seed, settings.root)
+    folder.write_json("data.json", describe(data))
+    outputs = classification.outputs(recipe.train.loss, data.classes)
+    with seeds.scoped(recipe.seed, "initialisation"):
+        model = build(recipe.model, data.shape, outputs)
+    with event_writer(folder.path, state.epoch, settings.tensorboard) as add_events:
+
+        def after_epoch(state: State) -> None:
+            folder.write("checkpoint.safetensors", pack(state))
+            folder.write_table("history.parquet", history_table(state))
+            status("running", state.epoch)
+            folder.log(epoch_line(state.history[-1]))
+            add_events(state.history[-1])
+            on_epoch()
+
+        state = fit(model, data, recipe, device, state, after_epoch)
+
+    predictions = {
+        split: classification.predict(model, data, split, recipe.train.loss, device)
+        for split, indices in data.indices.items()
+        if len(indices)
+    }
+    trained = Trained(model, data, recipe, device, predictions, history_table(state))
+    values = measure(trained)
+    timed = {name for name in values if name.endswith(("_seconds", "_per_second"))}
+    folder.write_table("history.parquet", history_table(state))
+    folder.write_table("predictions.parquet", predictions_table(trained))
+    folder.write_table("pictures.parquet", pictures_table(trained))
+    folder.write("model.safetensors", save_model(model))
+    folder.write_json("timing.json", {name: values[name] for name in timed})
+    folder.write_json("metrics.json", {name: value for name, value in values.items() if name not in timed})
+    folder.log("finished")
+    status("finished", state.epoch)
+    (folder.path / "checkpoint.safetensors").unlink(missing_ok=True)
+
+
+def read_checkpoint(run: Path) -> State:
+    """The state after the last finished epoch, or a new one."""
+    path = run / "checkpoint.safetensors"
+    return unpack(path.read_bytes()) if path.exists() else State()
+
+
+def history_table(state: State) -> pl.DataFrame:
+    """The history, a row an epoch."""
+    kinds = {
+        "epoch": pl.Int64,
+        "lr": pl.Float64,
+        "train_loss": pl.Float64,
+        "train_accuracy": pl.Float64,
+        "validation_loss": pl.Float64,
+        "validation_accuracy": pl.Float64,
+        "seconds": pl.Float64,
+    }
+    return pl.DataFrame([{name: row[name] for name in kinds} for row in state.history], schema=kinds)
+
+
+def epoch_line(row: dict[str, Any]) -> str:
+    """One epoch as a line of the log."""
+    shown = (f"{name} {value:.4g}" for name, value in row.items() if name != "epoch" and value is not None)
+    return f"epoch {row['epoch']}: {', '.join(shown)}"
+
+
+def save_model(model: nn.Module) -> bytes:
+    """The weights as a safetensors file."""
+    return save_tensors({name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()})
+
+
+def describe(data: ImageData) -> dict[str, Any]:
+    """What a prediction needs to know of the data, and what the report says of it."""
+    return {
+        "classes": data.classes,
+        "shape": list(data.shape),
+        "mean": [float(v) for v in data.mean],
+        "std": [float(v) for v in data.std],
+        "counts": {split: len(indices) for split, indices in data.indices.items()},
+        "skipped": [list(item) for item in data.images.skipped],
+    }
+
+
+def reason(error: Exception) -> str:
+    """Why a run failed, in a sentence."""
+    if isinstance(error, AssayError):
+        return str(error)
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+        return "out of memory: a smaller train.batch_size, data.size or model would need less"
+    first = (str(error).strip().splitlines() or [""])[0]
+    return f"{type(error).__name__}: {first} (log.txt has the details)"

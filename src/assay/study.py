@@ -1,0 +1,240 @@
+"""A study: a base recipe, what is varied, and the seeds. One file asks the question."""
+
+import itertools
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import yaml
+from pydantic import Field, PositiveInt, field_validator, model_validator
+
+from assay import overrides
+from assay.errors import AssayError, nearest
+from assay.recipe import Recipe, Section
+from assay.validation import validate
+
+if TYPE_CHECKING:
+    from assay.results import Results
+
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The base recipe with one combination of levels."""
+
+    name: str
+    folder: str
+    """The name with what a file system refuses replaced."""
+    levels: dict[str, Any]
+    """Dotted key → level, for every factor of the study."""
+    recipe: Recipe
+    """With seed 0; ``with_seed`` gives the recipe of a run."""
+
+    def with_seed(self, seed: int) -> Recipe:
+        """The recipe of this variant's run with ``seed``."""
+        return self.recipe.model_copy(update={"seed": seed})
+
+
+class Study(Section):
+    """What a study file holds.
+
+    ``vary`` maps dotted keys to their levels: a full grid, or with ``design: one_at_a_time`` the base and one change
+    from it at a time. ``variants`` names combinations outright instead. The *base variant*, to which the others are
+    compared, has the levels that the base recipe states, and of a factor it does not state the first level.
+    """
+
+    title: str = Field(min_length=1)
+    name: str = Field(min_length=1)
+    base: dict[str, Any]
+    vary: dict[str, list[Any]] = {}
+    variants: dict[str, dict[str, Any] | None] = {}
+    design: Literal["grid", "one_at_a_time"] = "grid"
+    seeds: PositiveInt | list[Seed] = 3
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_a_folder_name(cls, name: str) -> str:
+        if name != folder_name(name):
+            raise ValueError(f"{name!r} cannot name a folder; {folder_name(name)!r} could")
+        return name
+
+    @field_validator("vary", mode="before")
+    @classmethod
+    def _levels_are_lists(cls, vary: Any) -> Any:
+        for key, levels in (vary or {}).items() if isinstance(vary or {}, dict) else ():
+            if not isinstance(levels, list) or not levels:
+                raise ValueError(f"{key}: expected a list of levels, found {levels!r}")
+        return vary or {}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Study":
+        if self.vary and self.variants:
+            raise ValueError(
+                "'vary' and 'variants' exclude each other: the first makes variants, the second names them"
+            )
+        if isinstance(self.seeds, list) and (not self.seeds or len(set(self.seeds)) < len(self.seeds)):
+            raise ValueError("seeds: expected a number of seeds, or a list of different ones")
+        for key in [*self.vary, *(k for changes in self.variants.values() for k in changes or {})]:
+            if key == "seed" or key == "task":
+                raise ValueError(f"'{key}' cannot be varied" + ("; list the seeds under 'seeds'" * (key == "seed")))
+        return self
+
+    @property
+    def seed_list(self) -> list[int]:
+        """The seeds, written out: ``3`` means 0, 1, 2."""
+        return list(range(self.seeds)) if isinstance(self.seeds, int) else list(self.seeds)
+
+    @property
+    def factors(self) -> list[str]:
+        """The dotted keys that the study changes, in the order of the file."""
+        named = (key for changes in self.variants.values() for key in changes or {})
+        return list(self.vary) or list(dict.fromkeys(named))
+
+    @cached_property
+    def plan(self) -> dict[str, Variant]:
+        """Name → variant, in the order of the file. Raises AssayError where a variant is not a valid recipe."""
+        plan: dict[str, Variant] = {}
+        folders: set[str] = set()
+        for name, changes in self._combinations():
+            tree = self.base
+            for key, level in changes.items():
+                tree = overrides.put(tree, key, level)
+            if "seed" in tree:
+                raise AssayError(f"study '{self.name}': seed: a study lists its seeds under 'seeds', not in the base")
+            recipe = validate(
+                Recipe, tree, f"study '{self.name}', variant '{name}'" if changes else f"study '{self.name}'"
+            )
+            folder = folder_name(name)
+            if name in plan or folder.casefold() in folders:
+                raise AssayError(f"study '{self.name}': two variants are called '{name}'; is a level listed twice?")
+            folders.add(folder.casefold())
+            levels = {key: changes.get(key, _plain(overrides.get(self.base, key))) for key in self.factors}
+            plan[name] = Variant(name, folder, levels, recipe)
+        return plan
+
+    def _combinations(self) -> Iterable[tuple[str, dict[str, Any]]]:
+        if self.variants:
+            return [(str(name), changes or {}) for name, changes in self.variants.items()]
+        if not self.vary:
+            return [("base", {})]
+        short = short_keys(list(self.vary))
+        if self.design == "grid":
+            grids = (dict(zip(self.vary, levels, strict=True)) for levels in itertools.product(*self.vary.values()))
+            return [(", ".join(f"{short[k]}={label(v)}" for k, v in grid.items()), grid) for grid in grids]
+        singles = [(k, level) for k, levels in self.vary.items() for level in levels]
+        changes = [(k, level) for k, level in singles if overrides.get(self.base, k) != level]
+        return [("base", {}), *((f"{short[k]}={label(level)}", {k: level}) for k, level in changes)]
+
+    @property
+    def base_variant(self) -> str:
+        """The name of the variant that the others are compared to."""
+        if "base" in self.plan:
+            return "base"
+        wanted = {k: _plain(overrides.get(self.base, k)) for k in self.vary}
+        for key, levels in self.vary.items():
+            if wanted[key] not in levels:
+                wanted[key] = levels[0]
+        for name, variant in self.plan.items():
+            if self.vary and variant.levels == wanted:
+                return name
+        return next((name for name, changes in self.variants.items() if not changes), next(iter(self.plan)))
+
+    def dump(self) -> str:
+        """The study as YAML, the way ``load_study`` reads it."""
+        values = self.model_dump(mode="json", exclude_defaults=True) | {"seeds": self.seeds}
+        return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=120)
+
+    def run(self, out: str | Path = "runs", **options: Any) -> "Results":
+        """Train what is not yet trained and return the results; the options are those of ``assay.engine.run_study``."""
+        from assay.engine import run_study
+
+        return run_study(self, Path(out), **options)
+
+
+def load_study(path: str | Path, changes: Sequence[str] = (), seeds: int | list[int] | None = None) -> Study:
+    """Read a study file, change its base by ``changes`` (``"train.epochs=3"``), and check all of it.
+
+    Raises AssayError for a missing or malformed file, an unknown key or a variant that is not a valid recipe.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / "study.yaml"
+    values = {"name": path.stem} | read_yaml(path)
+    for text in changes:
+        key, value = overrides.parse(text)
+        if key in (values.get("vary") or {}):
+            raise AssayError(f"--set {text}: the study varies '{key}'; change its levels in {path.name} instead")
+        values["base"] = overrides.put(values.get("base") or {}, key, value)
+    if seeds is not None:
+        values["seeds"] = seeds
+    study = validate(Study, values, str(path))
+    _ = study.plan
+    return study
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file, loaded safely; a key that stands twice is refused."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        folder = path.parent
+        there = [p.name for p in folder.glob("*.yaml")] if folder.is_dir() else []
+        raise AssayError(f"there is no file {path}" + (f"; {nearest(path.name, there)}" if there else "")) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise AssayError(f"{path} cannot be read: {error}") from None
+    try:
+        values = yaml.load(text, _UniqueKeys)
+    except yaml.YAMLError as error:
+        raise AssayError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise AssayError(f"{path}: expected keys and values (title, base, vary, seeds)")
+    return values
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """The safe loader, refusing a key that stands twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[no-untyped-call]
+        for index, key in enumerate(keys):
+            if key in keys[:index]:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def short_keys(keys: list[str]) -> dict[str, str]:
+    """Dotted key → its shortest ending that no other key shares."""
+    short = {}
+    for key in keys:
+        parts = key.split(".")
+        endings = [".".join(parts[-n:]) for n in range(1, len(parts) + 1)]
+        others = [other for other in keys if other != key]
+        unique = (e for e in endings if not any(other == e or other.endswith("." + e) for other in others))
+        short[key] = next(unique, key)
+    return short
+
+
+def label(level: Any) -> str:
+    """A level as a person would say it: ``tanh``, ``16-32``, ``sgd(lr=0.1)``."""
+    if isinstance(level, dict):
+        rest = ",".join(f"{k}={label(v)}" for k, v in level.items() if k != "name")
+        return str(level.get("name", "")) + (f"({rest})" if rest else "")
+    if isinstance(level, list | tuple):
+        return "-".join(label(v) for v in level) or "none"
+    if level is None:
+        return "none"
+    return str(level).lower() if isinstance(level, bool) else str(level)
+
+
+def folder_name(name: str) -> str:
+    """``name`` without what some file system refuses; letters of every script are kept."""
+    safe = re.sub(r'[\x00-\x1f<>:"/\\|?*\u202a-\u202e\u2066-\u2069]', "_", name.replace(", ", ",")).strip(" .")
+    return safe[:120] or "_"
+
+
+def _plain(value: Any) -> Any:
+    return None if value is overrides.MISSING else value

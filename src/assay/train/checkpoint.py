@@ -1,0 +1,55 @@
+"""What an interrupted run needs to go on: one safetensors file, replaced after every epoch."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
+
+Weights = dict[str, Tensor]
+
+
+@dataclass
+class State:
+    """A training as it stands after ``epoch`` finished epochs."""
+
+    epoch: int = 0
+    history: list[dict[str, Any]] = field(default_factory=list)
+    model: Weights = field(default_factory=dict)
+    best: Weights = field(default_factory=dict)
+    """The weights after the best epoch so far; empty when the last ones are kept."""
+    optimizer: Weights = field(default_factory=dict)
+    scaler: dict[str, Any] = field(default_factory=dict)
+
+    def watched(self, watch: str) -> list[float]:
+        """Per epoch the watched validation value, larger is better."""
+        sign = 1 if watch == "accuracy" else -1
+        return [sign * row[f"validation_{watch}"] for row in self.history]
+
+
+def pack(state: State) -> bytes:
+    """The state as the bytes of a safetensors file."""
+    last_is_best = state.best is state.model
+    groups = {"model": state.model, "best": {} if last_is_best else state.best, "optimizer": state.optimizer}
+    tensors = {
+        f"{group}/{name}": value.detach().cpu().contiguous()
+        for group, values in groups.items()
+        for name, value in values.items()
+    }
+    values = {"epoch": state.epoch, "history": state.history, "scaler": state.scaler, "last_is_best": last_is_best}
+    tensors["state"] = torch.tensor(list(json.dumps(values).encode()), dtype=torch.uint8)
+    return save(tensors)
+
+
+def unpack(data: bytes) -> State:
+    """The inverse of ``pack``."""
+    tensors = load(data)
+    values = json.loads(bytes(tensors.pop("state").tolist()))
+    groups: dict[str, Weights] = {"model": {}, "best": {}, "optimizer": {}}
+    for key, tensor in tensors.items():
+        group, name = key.split("/", 1)
+        groups[group][name] = tensor
+    best = groups["model"] if values["last_is_best"] else groups["best"]
+    return State(values["epoch"], values["history"], groups["model"], best, groups["optimizer"], values["scaler"])

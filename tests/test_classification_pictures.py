@@ -1,0 +1,98 @@
+"""The tables of a run that hold images: predictions and pictures."""
+
+from io import BytesIO
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+
+from assay.evaluate.pictures import mistakes, pictures_table, sample, thumbnail
+from assay.evaluate.predictions import predictions_table
+from trained import image_data, predictions, trained
+
+
+def test_predictions_have_a_row_for_each_validation_and_test_image() -> None:
+    run = trained()
+    table = predictions_table(run)
+    assert dict(table.schema) == {
+        "split": pl.String,
+        "image": pl.Int64,
+        "name": pl.String,
+        "label": pl.Int64,
+        "predicted": pl.Int64,
+        "confidence": pl.Float32,
+        "loss": pl.Float32,
+        "probabilities": pl.List(pl.Float32),
+    }
+    assert table["split"].value_counts(sort=True).rows() == [("test", 9), ("validation", 6)]
+    test = table.filter(split="test")
+    assert test["image"].to_list() == run.data.indices["test"].tolist()
+    assert test["name"].to_list() == [f"image-{i}" for i in test["image"]]
+    assert test["label"].to_list() == run.data.images.labels[run.data.indices["test"]].tolist()
+    for row in table.iter_rows(named=True):
+        assert row["confidence"] == row["probabilities"][row["predicted"]] == max(row["probabilities"])
+        assert sum(row["probabilities"]) == pytest.approx(1, abs=1e-6)
+
+
+def test_predictions_survive_parquet() -> None:
+    table, buffer = predictions_table(trained()), BytesIO()
+    table.write_parquet(buffer)
+    assert pl.read_parquet(buffer.getvalue()).equals(table)
+
+
+def test_pictures_are_the_raw_pixels_with_their_predictions() -> None:
+    run = trained(image_data(shape=(3, 28, 28), test=40))
+    table = pictures_table(run)
+    assert dict(table.schema) == {
+        "kind": pl.String,
+        "name": pl.String,
+        "label": pl.Int64,
+        "predicted": pl.Int64,
+        "confidence": pl.Float32,
+        "png": pl.Binary,
+    }
+    assert len(table.filter(kind="sample")) == 16
+    assert 0 < len(table.filter(kind="mistake")) <= 16
+    by_name = {row["name"]: row for row in predictions_table(run).iter_rows(named=True)}
+    for row in table.iter_rows(named=True):
+        known = by_name[row["name"]]
+        assert [row[key] for key in ("label", "predicted", "confidence")] == [
+            known[k] for k in ("label", "predicted", "confidence")
+        ]
+        pixels = np.asarray(Image.open(BytesIO(row["png"]))).transpose(2, 0, 1)
+        np.testing.assert_array_equal(pixels, run.data.images.pixels[known["image"]])
+
+
+def test_the_sample_follows_the_seed_alone() -> None:
+    assert sample(1000, 3).tolist() == sample(1000, 3).tolist()
+    assert sample(1000, 3).tolist() != sample(1000, 4).tolist()
+    assert len(set(sample(1000, 3).tolist())) == 16
+    assert sample(5, 0).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_the_worst_mistakes_come_first() -> None:
+    chances = [[0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.6, 0.4], [0.2, 0.8]]
+    assert mistakes(predictions([0, 0, 0, 1, 0], chances)).tolist() == [1, 4, 2, 3]
+    assert len(mistakes(predictions([0] * 50, [[0.1, 0.9]] * 50))) == 16
+
+
+def test_a_network_without_mistakes_has_no_pictures_of_them() -> None:
+    run = trained(image_data(classes=2))
+    run.predictions["test"] = predictions([0, 1], [[0.9, 0.1], [0.1, 0.9]])
+    assert pictures_table(run)["kind"].to_list() == ["sample", "sample"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "size", "mode"),
+    [
+        ((1, 28, 28), (28, 28), "L"),
+        ((3, 200, 100), (48, 96), "RGB"),
+        ((1, 96, 97), (96, 95), "L"),
+        ((3, 1, 500), (96, 1), "RGB"),
+    ],
+)
+def test_thumbnails_have_no_side_over_96_pixels(shape: tuple[int, int, int], size: tuple[int, int], mode: str) -> None:
+    image = Image.open(BytesIO(thumbnail(np.full(shape, 200, np.uint8))))
+    assert (image.format, image.size, image.mode) == ("PNG", size, mode)
+    assert np.asarray(image).min() == np.asarray(image).max() == 200
