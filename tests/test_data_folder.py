@@ -16,11 +16,6 @@ from assay.errors import AssayError
 from assay.recipe import Data
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ASSAY_CACHE", str(tmp_path / "cache"))
-
-
 def png(value: int = 0, mode: str = "L", size: tuple[int, int] = (4, 4)) -> bytes:
     buffer = io.BytesIO()
     Image.new(mode, size, value if mode == "L" else (value, 0, 0)).save(buffer, "PNG")

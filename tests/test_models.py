@@ -41,12 +41,12 @@ def test_listing_names_does_not_import_torch(name: str) -> None:
 @pytest.mark.parametrize("name", MODELS)
 class TestEveryModel:
     def test_gives_one_row_of_logits_for_each_image(self, name: str) -> None:
-        model = make(name, (3, 16, 12), 7)
-        assert model(torch.zeros(4, 3, 16, 12)).shape == (4, 7)
+        model = make(name, (3, 32, 28), 7)
+        assert model(torch.zeros(4, 3, 32, 28)).shape == (4, 7)
 
     def test_trains_all_its_parameters(self, name: str) -> None:
-        model = make(name, (1, 16, 16), 3)
-        functional.cross_entropy(model(torch.randn(8, 1, 16, 16)), torch.arange(8) % 3).backward()
+        model = make(name, GRAY, 3)
+        functional.cross_entropy(model(torch.randn(8, 1, 28, 28)), torch.arange(8) % 3).backward()
         assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
 
     def test_has_weights_that_follow_the_seed(self, name: str) -> None:
@@ -275,3 +275,47 @@ def test_a_cnn_is_refused_where_torch_cannot_run_it(
     else:
         with pytest.raises(AssayError, match="leaves none"):
             build(model, shape, 4)
+
+
+# ------------------------------------------------------------------------------------------------- elu_resnet
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parameters"),
+    [
+        ({}, 1_710_794),
+        ({"norm": "batch"}, 1_713_034),
+        ({"norm": "group"}, 1_713_034),
+        ({"norm": "layer"}, 2_087_626),
+        ({"skip": False}, 1_710_794),
+        ({"conv4": "1x1"}, 1_645_258),
+        ({"paths": 2}, 2_964_810),
+        ({"paths": 4}, 5_472_842),
+    ],
+)
+def test_the_residual_family_has_its_published_sizes(arguments: dict[str, Any], parameters: int) -> None:
+    assert count(make("elu_resnet", (3, 32, 32), **arguments)) == parameters
+
+
+def test_a_block_without_skip_is_its_branch_and_with_skip_adds_the_input() -> None:
+    with_skip, without = (make("elu_resnet", (3, 32, 32), skip=skip).block1_1 for skip in (True, False))
+    x = torch.randn(2, 64, 16, 16)
+    branch = without.branches[0](x)
+    torch.testing.assert_close(without(x), functional.elu(branch))
+    torch.testing.assert_close(with_skip(x), functional.elu(branch + x))
+
+
+def test_paths_are_summed() -> None:
+    block = make("elu_resnet", (3, 32, 32), paths=2).block2_1
+    x = torch.randn(2, 256, 4, 4)
+    torch.testing.assert_close(block(x), functional.elu(block.branches[0](x) + block.branches[1](x) + x))
+
+
+def test_softmax_in_the_network_gives_probabilities() -> None:
+    rows = make("elu_resnet", (3, 32, 32), softmax=True)(torch.randn(3, 3, 32, 32))
+    torch.testing.assert_close(rows.sum(1), torch.ones(3))
+
+
+def test_images_too_small_for_the_residual_network_are_refused() -> None:
+    with pytest.raises(AssayError, match="images of 20×20 are too small"):
+        make("elu_resnet", (3, 20, 20))

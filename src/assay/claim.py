@@ -1,86 +1,87 @@
 """Who trains a run: a claim in its folder, so that no two processes, here or on another host, train it twice.
 
-Claims are files ``claim-<generation>.json``, created by a hard link, which exactly one process can win. The highest
-generation holds the run. A dead holder's run is taken over by creating the next generation, never by changing the
-dead one's file; a holder that was only thought dead finds its file gone and stops before its next write.
+Claims are files ``claim-<generation>.json`` that exactly one process can create. The highest generation holds the run.
+A dead holder's run is taken over by creating the next generation, never by changing the dead one's file.
 
-A holder on this host is dead when its process is gone. Of another host only the heartbeat is known: its claim is dead
-when the beat, watched by our own clock, has stood still for ``PATIENCE`` seconds.
+A holder on this host is dead when its process is gone. Of another host only the heartbeat is known, the claim's time
+of modification: its claim is dead when the beat, watched by our own clock, has stood still for ``PATIENCE`` seconds.
+
+A holder that was only thought dead (a host that slept) writes nothing more when it wakes: it flushes a file under a
+temporary name, checks its claim, renames; whoever takes over creates its claim, then removes all temporary files.
+So either the check fails, or the rename does, or the file was in place before the new holder read anything.
 """
 
+import errno
 import json
 import os
 import secrets
 import socket
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any
-
-import psutil
 
 from assay.errors import AssayError
-from assay.files import create, read_json, write_json
+from assay.files import create
+from assay.process import Process, this_process
 
 BEAT = 5.0
 PATIENCE = 90.0
+
+_held: set[str] = set()
+"""The tokens of the claims that this process holds."""
 
 
 class ClaimLost(AssayError):
     """Another process has taken this run over; nothing more may be written."""
 
 
-@cache
-def this_host() -> str:
-    """A name for the set of processes whose numbers we can look up: host, boot and process namespace."""
-    parts = [socket.gethostname()]
-    for path in ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid"):
-        try:
-            parts.append(os.readlink(path) if "ns" in path else Path(path).read_text().strip())
-        except OSError:
-            continue
-    return "/".join(parts)
-
-
 @dataclass(frozen=True)
 class Holder:
-    """What a claim file says."""
+    """What a claim file says. One that cannot be read, since it is being written, has no process and no token."""
 
     path: Path
-    generation: int
     token: str
-    host: str
-    pid: int
-    started: float
+    process: Process | None
     beat: int
-    beat_time: float
+    """Time of the last heartbeat in nanoseconds, by the clock of the disk's host."""
+
+    @property
+    def generation(self) -> int:
+        """How many claims there were before, and this one."""
+        return int(self.path.stem.removeprefix("claim-"))
 
     def is_dead_here(self) -> bool | None:
         """Whether the process is gone; None when it is not one of this host's."""
-        if self.host != this_host():
+        if self.process is None:
             return None
-        try:
-            process = psutil.Process(self.pid)
-            return abs(process.create_time() - self.started) > 5 or process.status() == psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return True
-        except psutil.AccessDenied:
-            return False
-
-    def __str__(self) -> str:
-        return f"process {self.pid} on {self.host.split('/')[0]}"
+        if self.process == this_process():
+            return self.token not in _held
+        return self.process.is_gone()
 
 
 def holder(run: Path) -> Holder | None:
     """The claim of the highest generation in the run's folder, or None."""
-    for path in sorted(run.glob("claim-*.json"), reverse=True):
-        values = read_json(path)
-        if values is not None:
-            return Holder(path=path, **values)
-    return None
+    claims = (read(path) for path in sorted(run.glob("claim-*.json"), reverse=True))
+    return next((claim for claim in claims if claim is not None), None)
+
+
+def read(path: Path) -> Holder | None:
+    """One claim file, or None when it is gone."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            beat, text = os.fstat(file.fileno()).st_mtime_ns, file.read()
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ESTALE):
+            return None
+        raise
+    try:
+        values = json.loads(text)
+        return Holder(path, values["token"], Process.parse(values["process"]), beat)
+    except (ValueError, TypeError, KeyError):
+        return Holder(path, "", None, beat)
 
 
 def holder_alive(run: Path) -> bool:
@@ -89,7 +90,7 @@ def holder_alive(run: Path) -> bool:
     if claim is None:
         return False
     dead = claim.is_dead_here()
-    return not dead if dead is not None else time.time() - claim.beat_time < PATIENCE
+    return not dead if dead is not None else time.time() - claim.beat / 1e9 < PATIENCE
 
 
 @dataclass
@@ -113,32 +114,28 @@ class Watch:
 class Claim:
     """A claim that this process holds, as a context: the heart beats inside it, and leaving it releases the run."""
 
-    def __init__(self, path: Path, content: dict[str, Any]) -> None:
-        self.path, self.content = path, content
+    def __init__(self, path: Path, token: str) -> None:
+        self.path, self.token = path, token
         self._stop = threading.Event()
-        self._lost = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="assay-heartbeat", daemon=True)
 
     def check(self) -> None:
         """Raise ClaimLost when another process has taken the run over; called before every write."""
-        if self._lost.is_set() or not self._is_ours():
-            self._lost.set()
+        now = holder(self.path.parent)
+        if now is None or now.token != self.token:
             raise ClaimLost(f"{self.path.parent}: another process has taken this run over")
 
-    def _is_ours(self) -> bool:
-        now = holder(self.path.parent)
-        return now is not None and now.token == self.content["token"]
+    def release(self) -> None:
+        """Give the run free, or, where it was taken over, remove what is left of our claim."""
+        _held.discard(self.token)
+        claim = read(self.path)
+        if claim is not None and claim.token == self.token:
+            self.path.unlink(missing_ok=True)
 
     def _beat(self) -> None:
         while not self._stop.wait(BEAT):
-            try:
-                self.check()
-                self.content = self.content | {"beat": self.content["beat"] + 1, "beat_time": time.time()}
-                write_json(self.path, self.content)
-            except ClaimLost:
-                return
-            except OSError:
-                continue  # a full disk or a network share that stalls; the next beat may go through
+            with suppress(OSError):  # a share that stalls: the next beat may go through; a lost claim: check() tells
+                os.utime(self.path)
 
     def __enter__(self) -> "Claim":
         self._thread.start()
@@ -149,30 +146,30 @@ class Claim:
     ) -> None:
         self._stop.set()
         self._thread.join()
-        if self._is_ours():
-            self.path.unlink(missing_ok=True)
+        with suppress(OSError):  # the claim of a process that is gone, or of a token nobody holds, binds nobody
+            self.release()
 
 
 def acquire(run: Path, watch: Watch) -> Claim | None:
-    """Claim the run, or None while somebody else holds it. Taking over removes the dead holder's file."""
-    run.mkdir(parents=True, exist_ok=True)
+    """Claim the run, or None while somebody else holds it; what a dead holder left half written is removed."""
     current = holder(run)
     if current is not None and not watch.is_dead(current):
         return None
-    generation = current.generation + 1 if current else 1
-    content = {
-        "generation": generation,
-        "token": secrets.token_hex(8),
-        "host": this_host(),
-        "pid": os.getpid(),
-        "started": psutil.Process().create_time(),
-        "beat": 0,
-        "beat_time": time.time(),
-    }
-    path = run / f"claim-{generation:06d}.json"
-    if not create(path, json.dumps(content)):
+    token = secrets.token_hex(8)
+    claim = Claim(run / f"claim-{current.generation + 1 if current else 1:06d}.json", token)
+    content = {"token": token, "process": str(this_process()), "host": socket.gethostname(), "pid": os.getpid()}
+    _held.add(token)
+    try:
+        if not create(claim.path, json.dumps(content)):
+            _held.discard(token)
+            return None
+        claim.check()  # somebody may have created a higher generation while the one we judged was taken away
+        for left in [*run.glob(".*.tmp"), *(old for old in run.glob("claim-*.json") if old < claim.path)]:
+            left.unlink(missing_ok=True)
+    except ClaimLost:
+        claim.release()
         return None
-    for old in run.glob("claim-*.json"):
-        if old < path:
-            old.unlink(missing_ok=True)
-    return Claim(path, content)
+    except BaseException:
+        claim.release()
+        raise
+    return claim

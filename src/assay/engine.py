@@ -170,7 +170,7 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
 
 
 def stored_threads(folder: Path, jobs: int) -> int:
-    """The threads a run of this study uses: decided at its first start, kept ever after, since they change last bits."""
+    """The threads each run of this study uses: decided at its first start and kept, since they change last bits."""
     path = folder / "machine.json"
     files.create(path, f'{{"threads": {max(1, (os.cpu_count() or 1) // jobs)}}}\n')
     return int(files.read_json(path)["threads"])  # type: ignore[index]

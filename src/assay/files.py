@@ -1,46 +1,61 @@
-"""Every write of a run goes through here: flushed to the disk, then renamed, so no reader sees half a file."""
+"""Every write of a run goes through here: flushed to the disk, then renamed, so no reader sees half a file.
+
+A file is first written beside its place under a temporary name that tells whose it is, so that the next writer can
+remove what a killed one has left. Trouble with the disk (full, read-only, not ours) raises StudyStopped.
+"""
 
 import json
 import os
 import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from assay.errors import StudyStopped
+from assay.process import Process, this_process
 
-def write(path: Path, content: bytes | str) -> None:
-    """Replace the file at ``path`` in one step; on any failure the old file stays as it was."""
-    data = content.encode() if isinstance(content, str) else content
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
+ABANDONED = 24 * 3600.0
+"""Seconds after which a temporary file of another host is taken for a leftover."""
+
+
+def write(path: Path, content: bytes | str, check: Callable[[], None] = lambda: None) -> None:
+    """Replace the file at ``path`` in one step; on any failure the old file stays as it was.
+
+    ``check`` is called when all is flushed, right before the rename, and prevents it by raising.
+    """
+    with disk_trouble(path), _draft(path, content) as draft:
+        check()
+        os.replace(draft, path)
+        sync_folder(path.parent)
 
 
 def create(path: Path, content: str) -> bool:
-    """Make the file at ``path`` unless there is one; of several processes that try, exactly one succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
-    write(draft, content)
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        return False
-    finally:
-        draft.unlink(missing_ok=True)
-    return True
+    """Make the file at ``path`` unless there is one; of several processes that try, exactly one succeeds.
+
+    It appears whole, by a hard link; on a file system without links, a reader may find it empty for a moment.
+    """
+    with disk_trouble(path), _draft(path, content) as draft:
+        try:
+            os.link(draft, path)
+        except (FileExistsError, FileNotFoundError):  # the second: the winner has removed our draft
+            return False
+        except OSError:
+            return _create_in_place(path, content)
+        sync_folder(path.parent)
+        return True
 
 
-def write_json(path: Path, value: Any) -> None:
+def append(path: Path, line: str) -> None:
+    """Add a line to the text file at ``path``."""
+    with disk_trouble(path), open(path, "a", encoding="utf-8") as file:
+        file.write(f"{line}\n")
+
+
+def write_json(path: Path, value: Any, check: Callable[[], None] = lambda: None) -> None:
     """Write ``value`` as JSON with sorted keys, so that equal values give equal bytes."""
-    write(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    write(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n", check)
 
 
 def read_json(path: Path) -> Any | None:
@@ -51,12 +66,65 @@ def read_json(path: Path) -> Any | None:
         return None
 
 
-def sync_folder(folder: Path) -> None:
-    """Flush a folder's entries, so that a rename in it survives a power cut (POSIX only)."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
+@contextmanager
+def disk_trouble(path: Path) -> Iterator[None]:
+    """Raise StudyStopped where ``path`` cannot be written; that it is gone is left to the caller."""
     try:
-        os.fsync(descriptor)
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise StudyStopped(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a folder's entries, so that a rename in it survives a power cut, where the file system can."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@contextmanager
+def _draft(path: Path, content: bytes | str) -> Iterator[Path]:
+    """The content, flushed to a temporary file beside ``path`` that is gone afterwards."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path)
+    draft = path.with_name(f".{path.name}.{this_process()}.{secrets.token_hex(4)}.tmp")
+    try:
+        with open(draft, "xb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        yield draft
     finally:
-        os.close(descriptor)
+        draft.unlink(missing_ok=True)
+
+
+def _sweep(path: Path) -> None:
+    """Remove the drafts of ``path`` whose writers are gone."""
+    for draft in path.parent.iterdir():
+        if draft.name.startswith(f".{path.name}.") and draft.name.endswith(".tmp"):
+            try:
+                gone = Process.parse(draft.name.split(".")[-3]).is_gone()
+                if gone or (gone is None and time.time() - draft.stat().st_mtime > ABANDONED):
+                    draft.unlink()
+            except (ValueError, FileNotFoundError):
+                continue
+
+
+def _create_in_place(path: Path, content: str) -> bool:
+    try:
+        with open(path, "x", encoding="utf-8") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except FileExistsError:
+        return False
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+    return True

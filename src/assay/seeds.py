@@ -6,9 +6,12 @@ Nothing has to be saved for a resumed run to draw the same numbers: the stream o
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:
+    import torch
 
 
 def derive(seed: int, purpose: str, *counters: int) -> int:
@@ -22,8 +25,10 @@ def numpy_generator(seed: int, purpose: str, *counters: int) -> np.random.Genera
     return np.random.default_rng(derive(seed, purpose, *counters))
 
 
-def torch_generator(seed: int, purpose: str, *counters: int) -> torch.Generator:
+def torch_generator(seed: int, purpose: str, *counters: int) -> "torch.Generator":
     """A CPU torch generator for ``purpose``."""
+    import torch
+
     return torch.Generator().manual_seed(derive(seed, purpose, *counters))
 
 
@@ -33,6 +38,8 @@ def scoped(seed: int, purpose: str, *counters: int) -> Iterator[None]:
 
     For code that takes no generator: layer initialisation, dropout, kornia.
     """
+    import torch
+
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(derive(seed, purpose, *counters))

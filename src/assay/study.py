@@ -50,8 +50,8 @@ class Study(Section):
     title: str = Field(min_length=1)
     name: str = Field(min_length=1)
     base: dict[str, Any]
-    vary: dict[str, list[Any]] = {}
-    variants: dict[str, dict[str, Any] | None] = {}
+    vary: dict[str, list[Any]] = Field(default_factory=dict)
+    variants: dict[str, dict[str, Any] | None] = Field(default_factory=dict)
     design: Literal["grid", "one_at_a_time"] = "grid"
     seeds: PositiveInt | list[Seed] = 3
 

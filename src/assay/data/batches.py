@@ -1,4 +1,4 @@
-"""Batches by one indexing operation on the memory map, then cast, augmented and normalised on the device."""
+"""Batches by one indexing operation on the memory map for one or several, then cast, augmented and normalised on the device."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -18,6 +18,8 @@ from assay.seeds import scoped, torch_generator
 Batch = tuple[Float32[Tensor, "b c h w"], Int64[Tensor, " b"]]
 _RESIDENT_BYTES = 1 << 30
 _CHUNK_BYTES = 16 << 20
+_BLOCK_BYTES = 4 << 20
+"""Small batches are gathered and normalised several at a time: fewer calls, and the same numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,18 +70,24 @@ class ImageData:
     ) -> Iterator[Batch]:
         pixels, labels = self._on(device)
         scale, shift = (t.to(device) for t in self._scale_and_shift)
-        for number, here in enumerate(order.split(batch_sizes(len(order), batch_size))):
-            here = here.to(pixels.device)
+        sizes = batch_sizes(len(order), batch_size)
+        together = 1 if change else max(1, _BLOCK_BYTES // (4 * batch_size * pixels[0].numel()))
+        start = 0
+        for number, first in enumerate(range(0, len(sizes), together)):
+            block = sizes[first : first + together]
+            here = order[start : start + sum(block)].to(pixels.device)
+            start += len(here)
             x, y = pixels.index_select(0, here), labels.index_select(0, here)
             if pixels.device != device:
                 x, y = (t.pin_memory() if device.type == "cuda" else t for t in (x, y))
                 x, y = x.to(device, non_blocking=True), y.to(device, non_blocking=True)
             if change is None:
-                yield torch.mul(x, scale).add_(shift), y
-                continue
-            with scoped(seed, "augment", epoch, number):
-                x = change(torch.mul(x, 1 / 255))
-            yield x.mul_(scale * 255).add_(shift), y
+                x = torch.mul(x, scale).add_(shift)
+            else:
+                with scoped(seed, "augment", epoch, number):
+                    x = change(torch.mul(x, 1 / 255))
+                x = x.mul_(scale * 255).add_(shift)
+            yield from zip(torch.split(x, block), torch.split(y, block), strict=True)
 
     def _on(self, device: torch.device) -> tuple[UInt8[Tensor, "n c h w"], Int64[Tensor, " n"]]:
         """Pixels and labels as tensors; on an accelerator where they fit, else where the memory map is."""

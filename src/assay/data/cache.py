@@ -162,7 +162,7 @@ def _write_pixels(
                 file.write(np.broadcast_to(row, shape).tobytes())
                 kept.append(i)
             done += len(chunk)
-            if progress:
+            if progress is not None:
                 progress(done, total)
         if shape is not None:
             file.seek(0)

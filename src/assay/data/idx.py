@@ -108,7 +108,8 @@ def _download(root: Path) -> dict[str, Path]:
                 raise
     except (OSError, RuntimeError) as error:
         looked = ", ".join(repr(str(place)) for place in _places(root))
-        raise AssayError(f"fashion-mnist is in none of {looked}, and the download failed ({error})") from error
+        reason = " ".join(str(error).split())
+        raise AssayError(f"fashion-mnist is in none of {looked}, and the download failed ({reason})") from error
     finally:
         socket.setdefaulttimeout(timeout)
         shutil.rmtree(temporary, ignore_errors=True)

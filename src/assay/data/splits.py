@@ -56,7 +56,7 @@ class _Cutter:
     def __call__(
         self,
         pool: Indices,
-        amount: float,
+        amount: int | float,
         key: str,
         generator: np.random.Generator,
         *,
@@ -77,7 +77,7 @@ class _Cutter:
             rest.append(members[number:])
         return np.concatenate(first), np.concatenate(rest)
 
-    def _check(self, key: str, amount: float, counts: Indices, taken: Indices, leave: str | None) -> None:
+    def _check(self, key: str, amount: int | float, counts: Indices, taken: Indices, leave: str | None) -> None:
         if not taken.sum():
             raise AssayError(f"{key}: {amount:g} of {counts.sum():,} images is none; that split would be empty")
         if leave and taken.sum() == counts.sum():
@@ -98,7 +98,7 @@ class _Cutter:
             raise AssayError(f"class {self.classes[missing[0]]!r} has no image in {what}")
 
 
-def _number(amount: float, n: int) -> int:
+def _number(amount: int | float, n: int) -> int:
     return int(amount) if amount > 1 else int(amount * n + 0.5)
 
 

@@ -5,6 +5,7 @@ colour of the variants come in as explicit scale domains, so names never enter a
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import altair as alt
 import polars as pl
@@ -65,22 +66,26 @@ def effect(frame: pl.DataFrame, order: Sequence[str], title: str) -> Chart:
                 alt.Tooltip("difference:Q", format="+.3~f"),
             ],
         ),
-        height=alt.Step(40 if len(order) < 12 else 30),
+        height=len(order) * (40 if len(order) < 12 else 30),
     )
 
 
-def levels(frame: pl.DataFrame, factor: str, measure: str, colors: Colors, log: bool) -> Chart:
-    """A metric against the levels of a numeric factor; ``colors`` has the combinations of the other factors.
+def levels(frame: pl.DataFrame, factor: str, measure: str, colors: Colors, key: str, log: bool) -> Chart:
+    """A metric against the levels of a numeric factor; ``colors`` has the combinations of the others, ``key``.
 
     Columns: group, level, kind ("interval" or "seed"), seed, value, low, high.
     """
     base = alt.Chart()
-    scale = alt.Scale(type="log", base=2, nice=False, padding=24) if log else alt.Scale(zero=False, nice=False, padding=24)
+    scale = (
+        alt.Scale(type="log", base=2, nice=False, padding=24) if log else alt.Scale(zero=False, nice=False, padding=24)
+    )
     values = sorted(frame["level"].unique().to_list())
     axis = alt.Axis(values=values, grid=False, format="~r") if len(values) <= 12 else alt.Axis(grid=False, format="~r")
     x = alt.X("level:Q", title=factor, scale=scale, axis=axis)
     y = alt.Y("value:Q", title=measure).scale(zero=False, nice=True)
     color = _variant_color("group", colors)
+    if len(colors) > 1:
+        color = color.legend(title=key, titleLimit=600, symbolOpacity=1)
     interval = base.transform_filter("datum.kind == 'interval'")
     tooltip = [
         alt.Tooltip("level:Q", title=factor),
@@ -108,7 +113,9 @@ def curves(frame: pl.DataFrame, measure: str, colors: Colors, domain: tuple[floa
     Columns: variant, epoch, mean, low, high, seeds.
     """
     base = alt.Chart()
-    scale = alt.Scale(zero=False, nice=True) if domain is None else alt.Scale(domain=list(domain), zero=False, nice=True)
+    scale = (
+        alt.Scale(zero=False, nice=True) if domain is None else alt.Scale(domain=list(domain), zero=False, nice=True)
+    )
     x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(grid=False, tickMinStep=1, format="d", tickCount=8))
     x = x.scale(nice=False, zero=False)
     y = alt.Y("mean:Q", title=measure, scale=scale)
@@ -125,10 +132,10 @@ def curves(frame: pl.DataFrame, measure: str, colors: Colors, domain: tuple[floa
         base.mark_line(clip=True).encode(
             x=x, y=y, color=color, detail="variant:N", opacity=alt.condition(shown, alt.value(1), alt.value(0.12))
         ),
-        base.mark_circle(size=90, opacity=0).encode(x=x, y=y, tooltip=tooltip),
+        base.mark_circle(size=90, opacity=0, clip=True).encode(x=x, y=y, tooltip=tooltip),
     ]
     if frame["epoch"].n_unique() == 1:
-        marks.append(base.mark_point(filled=True, size=60, opacity=1).encode(x=x, y=y, color=color, tooltip=tooltip))
+        marks.append(base.mark_point(filled=True, size=60, opacity=1, clip=True).encode(x=x, y=y, color=color, tooltip=tooltip))
     if (frame["seeds"] > 1).any():
         marks.insert(
             0,
@@ -178,7 +185,7 @@ def classes(frame: pl.DataFrame, order: Sequence[str], variants: Sequence[str], 
     if (frame["high"] > frame["low"]).any():
         whisker = base.mark_rule(color=LIGHT["ink"], strokeWidth=1.3)
         marks.append(whisker.encode(y=y, yOffset=offset, x=alt.X("low:Q"), x2="high:Q", tooltip=tooltip))
-    return _figure(frame, *marks, height=alt.Step(13 if len(order) <= 12 else 9)).add_params(chosen)
+    return _figure(frame, *marks, height=len(order) * (36 if len(order) <= 12 else 25)).add_params(chosen)
 
 
 def confusion(frame: pl.DataFrame, order: Sequence[str]) -> Chart:
@@ -188,12 +195,13 @@ def confusion(frame: pl.DataFrame, order: Sequence[str]) -> Chart:
     """
     base, side = alt.Chart(), len(order)
     step = 34 if side <= 12 else max(7, 560 // side)
-    axis = {"labelOverlap": "greedy" if step < 12 else False, "labelLimit": 120}
+    thinned: Literal["greedy", False] = "greedy" if step < 12 else False
+    tilt = -45 if max(map(len, order)) > 2 else 0
     x = alt.X("predicted:N", title="predicted").scale(domain=list(order), padding=0.04)
     y = alt.Y("true:N", title="true").scale(domain=list(order), padding=0.04)
     encoded = base.encode(
-        x=x.axis(orient="bottom", labelAngle=-45 if max(map(len, order)) > 2 else 0, domain=False, ticks=False, **axis),
-        y=y.axis(**axis),
+        x=x.axis(labelOverlap=thinned, labelLimit=120, labelAngle=tilt, domain=False, ticks=False),
+        y=y.axis(labelOverlap=thinned, labelLimit=120),
         tooltip=[
             alt.Tooltip("true:N"),
             alt.Tooltip("predicted:N"),
@@ -214,7 +222,7 @@ def confusion(frame: pl.DataFrame, order: Sequence[str]) -> Chart:
             .mark_text(fontSize=11)
             .encode(text=alt.Text("percent:Q", format=".0f"), color=ink)
         )
-    return _figure(frame, *marks, height=alt.Step(step))
+    return _figure(frame, *marks, height=step * side)
 
 
 def seconds(frame: pl.DataFrame, order: Sequence[str], colors: Colors) -> Chart:
@@ -247,7 +255,7 @@ def seconds(frame: pl.DataFrame, order: Sequence[str], colors: Colors) -> Chart:
                 alt.Tooltip("seconds:Q", format=".2f", title="seconds"),
             ],
         ),
-        height=alt.Step(30 if len(order) < 12 else 22),
+        height=len(order) * (30 if len(order) < 12 else 22),
     )
 
 
@@ -270,15 +278,21 @@ def tradeoff(frame: pl.DataFrame, cost: str, measure: str, colors: Colors, log: 
     return _figure(
         frame,
         base.mark_rule(strokeWidth=2).encode(
-            x=x, y=alt.Y("low:Q", title=measure).scale(zero=False), y2="high:Q", color=color, opacity=shown, tooltip=tooltip
+            x=x,
+            y=alt.Y("low:Q", title=measure).scale(zero=False),
+            y2="high:Q",
+            color=color,
+            opacity=shown,
+            tooltip=tooltip,
         ),
         base.mark_point(size=90, filled=True).encode(x=x, y=y, color=color, opacity=shown, tooltip=tooltip),
         height=280,
     ).add_params(FOCUS)
 
 
-def _figure(frame: pl.DataFrame, *marks: alt.Chart, height: alt.Step | int) -> alt.LayerChart:
-    return alt.layer(*marks, data=frame).properties(height=height)
+def _figure(frame: pl.DataFrame, *marks: alt.Chart, height: int) -> alt.LayerChart:
+    layers: alt.LayerChart = alt.LayerChart(layer=list(marks), data=frame)
+    return layers.properties(height=height)
 
 
 def _variant_color(field: str, colors: Colors) -> alt.Color:

@@ -4,16 +4,16 @@ import base64
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 import yaml
 
+from assay.compare import Comparison
 from assay.metrics import is_share, label, lower_is_better
-from assay.report.figures import class_frame, confusion_frame
+from assay.report.classes import class_frame, confusion_frame
 from assay.report.formats import heading, p_value, plus_minus, signed, value
 from assay.report.subject import Subject
-from assay.report.tables import Cell, Column, Table
+from assay.report.tables import Cell, Column, Mark, Table
 from assay.study import label as level_label
 
 QUALITY = ("accuracy", "balanced_accuracy", "f1_macro", "top_", "loss", "train_accuracy")
@@ -26,7 +26,9 @@ def quality(subject: Subject) -> Table:
     names = subject.results.metric_names
     wanted = [m for m in names if m in QUALITY or m.startswith("top_")]
     others = [m for m in wanted if m != subject.metric]
-    caption = "Mean over seeds ± half of its 95 % t interval." if subject.seeds > 1 else "One seed: no intervals over seeds."
+    caption = (
+        "Mean over seeds ± half of its 95 % t interval." if subject.seeds > 1 else "One seed: no intervals over seeds."
+    )
     return _variants_by_metrics(subject, "results", caption, [subject.metric, *others] if names else [])
 
 
@@ -65,11 +67,14 @@ def _variants_by_metrics(subject: Subject, name: str, caption: str, metrics: lis
     return Table(name, caption, columns, lines, table)
 
 
-def _difference(c: Any, metric: str) -> list[Cell]:
+def _difference(c: Comparison | None, metric: str) -> list[Cell]:
     if c is None:
         return [Cell(""), Cell("")]
-    mark = c.decided if c.decided in ("better", "worse") else ""
-    return [Cell(signed(c.difference, c.low, c.high, metric), mark), Cell(p_value(c.p_holm))]
+    return [Cell(signed(c.difference, c.low, c.high, metric), _mark(c)), Cell(p_value(c.p_holm))]
+
+
+def _mark(c: Comparison) -> Mark:
+    return "better" if c.decided == "better" else "worse" if c.decided == "worse" else ""
 
 
 def _best(metric: str, values: list[float | None]) -> float | None:
@@ -81,13 +86,11 @@ def differences(subject: Subject) -> Table | None:
     """Every variant against the base and against the best, in full."""
     if subject.comparisons is None:
         return None
-    both = [*subject.comparisons]
+    groups = [subject.comparisons]
     if subject.best != subject.base:
-        both += subject.results.compare(subject.metric, "best")
-    frame = pl.concat([subject.comparisons.frame, subject.results.compare(subject.metric, "best").frame]).unique(
-        ["variant", "reference"], maintain_order=True
-    )
-    columns = [Column("variant", "left"), Column("against", "left"), Column("pairs"), Column("difference")]
+        groups.append(subject.results.compare(subject.metric, "best"))
+    frame = pl.concat([group.frame for group in groups])
+    columns = [Column(subject.key, "left"), Column("against", "left"), Column("pairs"), Column("difference")]
     columns += [Column("p"), Column("p (Holm)"), Column("p (sign flip)"), Column("verdict", "left")]
     lines = [
         [
@@ -98,12 +101,13 @@ def differences(subject: Subject) -> Table | None:
             Cell(p_value(c.p)),
             Cell(p_value(c.p_holm)),
             Cell(p_value(c.sign_flip)),
-            Cell(c.decided, c.decided if c.decided in ("better", "worse") else ""),
+            Cell(c.decided, _mark(c)),
         ]
-        for c in both
+        for group in groups
+        for c in group
     ]
     unit = "percentage points" if is_share(subject.metric) else heading(subject.metric)
-    caption = f"Paired differences in {label(subject.metric)} ({unit}), variant minus reference, with 95 % intervals."
+    caption = f"Paired differences in {label(subject.metric)} ({unit}), variant minus reference, with 95 % intervals."
     return Table("differences", caption, columns, lines, frame)
 
 
@@ -139,9 +143,15 @@ def unfinished(subject: Subject) -> Table | None:
     runs = [run for run in subject.results.runs if run.state != "finished"]
     if not runs:
         return None
-    columns = [Column("variant", "left"), Column("seed"), Column("state", "left"), Column("reason", "left")]
+    columns = [Column(subject.key, "left"), Column("seed"), Column("state", "left"), Column("reason", "left")]
     lines = [
-        [Cell(r.variant, is_name=True), Cell(str(r.seed)), Cell(r.state), Cell(r.reason or "", is_name=True)] for r in runs
+        [
+            Cell(subject.shown[r.variant], is_name=True),
+            Cell(str(r.seed)),
+            Cell(r.state),
+            Cell(r.reason or "", is_name=True),
+        ]
+        for r in runs
     ]
     rows = [{"variant": r.variant, "seed": r.seed, "state": r.state, "reason": r.reason} for r in runs]
     frame = pl.DataFrame(rows, schema={"variant": pl.String, "seed": pl.Int64, "state": pl.String, "reason": pl.String})

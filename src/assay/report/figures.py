@@ -4,22 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from assay.metrics import is_exact, is_share, label, lower_is_better
 from assay.report import charts, style
 from assay.report.formats import factor, heading
-from assay.report.subject import Subject
+from assay.report.subject import SEPARATOR, Subject
 from assay.statistics import mean_interval
 from assay.study import label as level_label
 from assay.study import short_keys
-
-MOST_CLASSES = 24
-"""More classes than these are cut to the hardest in the bar chart; the CSV has them all."""
-MOST_MATRICES = 12
-MOST_CELLS = 20_000
-"""So many confusion matrices, of so many cells together, are drawn; at least the best variant's and the base's."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +36,7 @@ def effect(subject: Subject) -> Iterator[Figure]:
     """Paired differences to the base."""
     if subject.comparisons is None:
         return
-    metric, base = subject.metric, subject.shown[subject.base]
+    metric, base = subject.metric, subject.base_in_words
     scale, rows = factor(metric), []
     reference = subject.values(subject.base, metric)
     by_name = {c.variant: c for c in subject.comparisons}
@@ -67,13 +60,16 @@ def effect(subject: Subject) -> Iterator[Figure]:
     unit = " (percentage points)" if is_share(metric) else ""
     order = [subject.shown[name] for name in subject.order if name in by_name]
     better = "smaller" if lower_is_better(metric) else "larger"
+    dots = bool((frame["kind"] == "seed").any())
     methods = sorted({c.method for c in subject.comparisons})
     yield Figure(
         "effect",
         f"Difference in {label(metric)} to {base}",
-        f"Large mark: mean paired difference to {base}; line: its 95 % interval ({'; '.join(methods)}); small dots: one "
-        f"seed each. Coloured where the Holm-corrected p is below 0.05. For {label(metric)}, {better} is better.",
-        f"Differences in {label(metric)} to {base} with 95 % intervals, {len(order)} variants; "
+        f"Large mark: the difference to {base}{', mean of the pairs' * dots}; line: its 95\u00a0% interval "
+        f"({'; '.join(methods)}){'; small dots: one seed each' * dots}. "
+        f"Coloured where the Holm-corrected p is below 0.05. "
+        f"For {label(metric)}, {better} is better.",
+        f"Differences in {label(metric)} to {base} with 95 % intervals, {len(order)} variants; "
         "the numbers are in the table above.",
         charts.effect(frame, order, f"difference in {label(metric)}{unit}"),
         frame,
@@ -93,7 +89,7 @@ def levels(subject: Subject) -> Iterator[Figure]:
                 continue
             if study.design == "one_at_a_time" and not _only_differs_in(subject, name, key):
                 continue
-            group = ", ".join(f"{short[k]}={level_label(subject.plan[name].levels[k])}" for k in others)
+            group = SEPARATOR.join(level_label(subject.plan[name].levels[k]) for k in others)
             values = subject.values(name, metric)
             mean = mean_interval(list(values.values()))
             if mean.mean is None:
@@ -119,11 +115,11 @@ def levels(subject: Subject) -> Iterator[Figure]:
         yield Figure(
             f"levels-{key}",
             f"{label(metric).capitalize()} against {short[key]}",
-            "Mean over seeds with its 95 % t interval; small dots: one seed each."
+            "Mean over seeds with its 95 % t interval; small dots: one seed each."
             if subject.seeds > 1
             else "One seed a level, so no intervals over seeds.",
             f"{label(metric)} against {key}, {len(found)} levels.",
-            charts.levels(frame, short[key], heading(metric), colors, log),
+            charts.levels(frame, short[key], heading(metric), colors, SEPARATOR.join(short[k] for k in others), log),
             frame,
         )
 
@@ -147,18 +143,26 @@ def learning(subject: Subject) -> Iterator[Figure]:
         if not frames:
             continue
         together = pl.concat(frames.values())
-        domain = (float(together["low"].min()), float(together["high"].max()))  # type: ignore[arg-type]
+        settled = together.filter(pl.col("epoch") > opening(together))
+        domain = (float(settled["low"].min()), float(settled["high"].max()))  # type: ignore[arg-type]
+        epochs = together["epoch"].n_unique()
         for split, frame in frames.items():
             measure = heading(quantity if quantity == "accuracy" else f"{split}_loss").replace("test ", "")
             yield Figure(
                 f"learning-{split}-{quantity}",
                 f"{split.capitalize()} {quantity}",
                 "",
-                f"{split} {quantity} over {frame['epoch'].n_unique()} epochs for {frame['variant'].n_unique()} variants.",
+                f"{split} {quantity} over {epochs} epochs for {frame['variant'].n_unique()} variants.",
                 charts.curves(frame, measure, subject.colors, domain),
                 frame,
                 wide=len(frames) == 1,
             )
+
+
+def opening(curve: pl.DataFrame) -> int:
+    """How many epochs at the beginning the axes do not make room for: a tenth of six or more."""
+    epochs = curve["epoch"].n_unique()
+    return max(1, epochs // 10) if epochs >= 6 else 0
 
 
 def _curve(subject: Subject, history: pl.DataFrame, column: str) -> pl.DataFrame:
@@ -171,99 +175,6 @@ def _curve(subject: Subject, history: pl.DataFrame, column: str) -> pl.DataFrame
     rank = {name: i for i, name in enumerate(subject.order)}
     ranked = curve.sort(pl.col("variant").replace_strict(rank, return_dtype=pl.Int64), "epoch")
     return ranked.with_columns(pl.col("variant").replace(subject.shown))
-
-
-def per_class(subject: Subject) -> Iterator[Figure]:
-    """Precision and recall of every class."""
-    frame = class_frame(subject)
-    if frame.is_empty() or subject.best is None:
-        return
-    classes = list(dict.fromkeys(frame["class"]))
-    hard = frame.filter(pl.col("measure") != "f1").group_by("class").agg(pl.col("mean").mean()).sort("mean")
-    shown, best = classes, subject.shown[subject.best]
-    title, note = "Precision and recall of every class", ""
-    if len(classes) > MOST_CLASSES:
-        shown = hard["class"].head(MOST_CLASSES).to_list()
-        title = f"Precision and recall of the {MOST_CLASSES} hardest of {len(classes)} classes"
-        note = " Sorted by the mean of precision and recall over all variants, the hardest first; the CSV has every class."
-    bars = frame.filter(pl.col("measure") != "f1", pl.col("class").is_in(shown))
-    whiskers = " Whiskers: from the lowest to the highest seed." if subject.seeds > 1 else ""
-    variants = [subject.shown[name] for name in subject.order]
-    yield Figure(
-        "per-class",
-        title,
-        f"Test images, mean over seeds.{whiskers}{note}",
-        f"Precision and recall of {len(shown)} classes, one variant at a time, first {best}.",
-        charts.classes(bars, shown, variants, best, subject.key),
-        frame,
-    )
-
-
-def class_frame(subject: Subject) -> pl.DataFrame:
-    """A row per variant, class and measure (precision, recall, f1): mean, low, high over seeds in percent; images."""
-    rows: list[dict[str, Any]] = []
-    for name in subject.order:
-        measured = [(subject.results.data(run)["classes"], subject.results.metrics(run)) for run in subject.runs(name)]
-        measured = [(classes, m) for classes, m in measured if "precision_per_class" in m]
-        for measure in ("precision", "recall", "f1") if measured else ():
-            values = 100 * np.array([m[f"{measure}_per_class"] for _, m in measured])
-            support = np.mean([m["support_per_class"] for _, m in measured], axis=0)
-            for i, one in enumerate(measured[0][0]):
-                column = values[:, i]
-                numbers = {"mean": float(column.mean()), "low": float(column.min()), "high": float(column.max())}
-                shared = {"variant": subject.shown[name], "class": one, "measure": measure}
-                rows.append(shared | numbers | {"images": float(support[i])})
-    return pl.DataFrame(rows, infer_schema_length=None)
-
-
-def confusion(subject: Subject) -> Iterator[Figure]:
-    """A matrix for each variant, summed over seeds: the best and the base (or the worst) open, the others folded."""
-    first = list(dict.fromkeys(n for n in (subject.best, subject.base, subject.worst) if n in subject.finished))[:2]
-    others = [name for name in subject.order if name not in first]
-    keep_open = len(subject.order) <= 4
-    cells = 0
-    for i, name in enumerate([*first, *others][:MOST_MATRICES]):
-        frame = confusion_frame(subject, name)
-        cells += frame.height
-        if frame.is_empty() or (i >= 2 and cells > MOST_CELLS):
-            continue
-        classes = list(dict.fromkeys(frame["true"]))
-        seeds = len(subject.runs(name))
-        yield Figure(
-            f"confusion-{subject.plan[name].folder}",
-            subject.shown[name],
-            "",
-            f"Confusion matrix of {subject.shown[name]}: {len(classes)} true by {len(classes)} predicted classes, "
-            f"{int(frame['count'].sum())} predictions over {seeds} seed{'s' * (seeds != 1)}.",
-            charts.confusion(frame.filter(pl.col("count") > 0) if len(classes) > 40 else frame, classes),
-            frame,
-            wide=len(classes) > 12,
-            folded=name in others and not keep_open,
-        )
-
-
-def confusion_frame(subject: Subject, variant: str) -> pl.DataFrame:
-    """A row per pair of classes: true, predicted, count (summed over seeds), share and percent of the true class."""
-    total, classes = None, []
-    for run in subject.runs(variant):
-        matrix = subject.results.metrics(run).get("confusion_matrix")
-        if matrix is not None:
-            classes = subject.results.data(run)["classes"]
-            total = np.array(matrix) + (0 if total is None else total)
-    if total is None:
-        return pl.DataFrame()
-    share = total / np.maximum(total.sum(axis=1, keepdims=True), 1)
-    n = len(classes)
-    return pl.DataFrame(
-        {
-            "true": np.repeat(classes, n).tolist(),
-            "predicted": list(classes) * n,
-            "count": total.ravel().tolist(),
-            "share": share.ravel().round(6).tolist(),
-            "percent": (100 * share).ravel().round(4).tolist(),
-            "right": np.eye(n, dtype=bool).ravel().tolist(),
-        }
-    )
 
 
 def time(subject: Subject) -> Iterator[Figure]:
@@ -296,7 +207,7 @@ def tradeoff(subject: Subject) -> Iterator[Figure]:
     """The metric against parameters, multiply-accumulates and training seconds, where they differ."""
     metric, scale = subject.metric, factor(subject.metric)
     wanted = [m for m in ("parameters", "macs", "training_seconds") if m in subject.results.metric_names]
-    figures = []
+    figures: list[Figure] = []
     for cost in wanted:
         rows = []
         for name in subject.order:
@@ -317,7 +228,7 @@ def tradeoff(subject: Subject) -> Iterator[Figure]:
             Figure(
                 f"cost-{cost}",
                 f"{label(metric).capitalize()} against {label(cost)}",
-                "Mean over seeds with its 95 % t interval." if subject.seeds > 1 else "",
+                "Mean over seeds with its 95 % t interval." if subject.seeds > 1 else "",
                 f"{label(metric)} against {label(cost)} for {len(rows)} variants.",
                 charts.tradeoff(frame, title, heading(metric), subject.colors, log=low > 0 and high / low >= 20),
                 frame,

@@ -15,7 +15,7 @@ def factor(metric: str) -> float:
 def heading(metric: str) -> str:
     """``accuracy (%)``, ``training time (s)``: the metric with its unit, for a column or an axis."""
     unit = " (%)" if is_share(metric) else " (s)" if metric.endswith("_seconds") else ""
-    return label(metric) + (" (bytes)" if metric.endswith("_bytes") else unit)
+    return label(metric) + unit
 
 
 def decimals(half_width: float, most: int) -> int:
@@ -83,5 +83,5 @@ def duration(seconds: float) -> str:
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
+        return f"{whole // 60} min" + (f" {whole % 60} s" if whole % 60 else "")
     return f"{whole // 3600} h {whole % 3600 // 60} min"

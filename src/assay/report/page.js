@@ -28,9 +28,9 @@
   function configuration(place) {
     const config = structuredClone(charts.config);
     const narrow = place.clientWidth < 480;
-    config.axis.labelLimit = Math.round(place.clientWidth * (narrow ? 0.3 : 0.28));
-    config.legend.columns = narrow ? 2 : 4;
-    config.legend.labelLimit = Math.round(place.clientWidth / (narrow ? 3 : 5));
+    config.axis.labelLimit = Math.round(place.clientWidth * (narrow ? 0.3 : 0.32));
+    config.legend.columns = narrow ? 2 : 3;
+    config.legend.labelLimit = Math.round(place.clientWidth / (narrow ? 3 : 4));
     if (place.dataset.legend === "off") config.legend.disable = true;
     if (narrow) config.axisX.labelFontSize = config.axisY.labelFontSize = 11;
     return config;

@@ -14,14 +14,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from assay.files import write
-from assay.report import contents, figures, style
+from assay.report import classes, contents, figures, style
 from assay.report.figures import Figure
 from assay.report.formats import duration
 from assay.report.subject import Subject
 from assay.report.tables import Table, csv, latex
 from assay.results import Results
 
-AUTOSIZE = alt.AutoSizeParams(type="fit-x", contains="padding")
+AUTOSIZE = {"type": "fit-x", "contains": "padding"}
+WIDE, NARROW = 680, 440
+"""Widths of the plots in the SVG files, in pixels."""
 VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
 
 
@@ -36,13 +38,14 @@ def write_report(results: Results) -> Path:
         "effect": list(figures.effect(subject)),
         "levels": list(figures.levels(subject)),
         "learning": list(figures.learning(subject)),
-        "per_class": list(figures.per_class(subject)),
-        "confusion": list(figures.confusion(subject)),
+        "per_class": list(classes.per_class(subject)),
+        "confusion": list(classes.confusion(subject)),
         "cost": [*figures.time(subject), *figures.tradeoff(subject)],
     }
     every = [figure for group in drawn.values() for figure in group]
-    svgs = {figure.name: svg(figure) for figure in every}
-    page, tables = render(subject, drawn, svgs)
+    specs = {figure.name: specification(figure) for figure in every}
+    svgs = {figure.name: svg(specs[figure.name], figure.wide) for figure in every}
+    page, tables = render(subject, drawn, specs, svgs)
     for table in tables:
         write(folder / "tables" / f"{table.name}.csv", csv(table.data))
         write(folder / "tables" / f"{table.name}.tex", latex(table))
@@ -56,7 +59,9 @@ def write_report(results: Results) -> Path:
     return folder / "index.html"
 
 
-def render(subject: Subject, drawn: dict[str, list[Figure]], svgs: dict[str, str]) -> tuple[str, list[Table]]:
+def render(
+    subject: Subject, drawn: dict[str, list[Figure]], specs: dict[str, dict[str, Any]], svgs: dict[str, str]
+) -> tuple[str, list[Table]]:
     """The page, and the tables that are also written as files."""
     results = subject.results
     cost, shared = contents.cost(subject)
@@ -68,46 +73,57 @@ def render(subject: Subject, drawn: dict[str, list[Figure]], svgs: dict[str, str
         "unfinished": contents.unfinished(subject),
         "skipped": contents.skipped(subject),
     }
-    specs = {figure.name: specification(figure) for group in drawn.values() for figure in group}
-    config = style.with_css_colors(dict(style.theme())["config"])
+    config = style.with_css_colors(style.theme()["config"])
     scripts = [javascript_bundle(), _asset("page.js")]
     seconds = results.frame["training_seconds"].sum() if "training_seconds" in results.metric_names else None
-    page = _templates().get_template("page.html.j2").render(
-        subject=subject,
-        study=results.study,
-        results=results,
-        verdict=results.verdict(subject.metric),
-        notes=results.notes(subject.metric),
-        tables=tables,
-        shared=shared,
-        figures=drawn,
-        images={name: _data_address(svg) for name, svg in svgs.items()},
-        pictures=contents.pictures(subject, subject.best) if subject.best else {},
-        reproduction=contents.reproduction(subject),
-        training=duration(seconds) if seconds else None,
-        css=Markup(f":root {{ {style.css_variables(style.LIGHT)} }}\n" + _asset("page.css")),
-        dark=Markup(style.css_variables(style.DARK)),
-        light=Markup(style.css_variables(style.LIGHT)),
-        charts=Markup(json_for_script({"specs": specs, "config": config})),
-        scripts=[Markup(script) for script in scripts],
-        policy=content_policy(scripts),
-        variable=style.variable,
+    page = (
+        _templates()
+        .get_template("page.html.j2")
+        .render(
+            subject=subject,
+            study=results.study,
+            results=results,
+            verdict=results.verdict(subject.metric),
+            notes=results.notes(subject.metric),
+            tables=tables,
+            shared=shared,
+            figures=drawn,
+            images={name: _data_address(svg) for name, svg in svgs.items()},
+            pictures=contents.pictures(subject, subject.best) if subject.best else {},
+            reproduction=contents.reproduction(subject),
+            training=duration(float(seconds)) if seconds else None,
+            css=Markup(f":root {{ {style.css_variables(style.LIGHT)} }}\n" + _asset("page.css")),
+            dark=Markup(style.css_variables(style.DARK)),
+            light=Markup(style.css_variables(style.LIGHT)),
+            hidden_epochs=figures.opening(drawn["learning"][0].frame) if drawn["learning"] else 0,
+            charts=Markup(
+                json_for_script({"specs": {name: for_page(spec) for name, spec in specs.items()}, "config": config})
+            ),
+            scripts=[Markup(script) for script in scripts],
+            policy=content_policy(scripts),
+            variable=style.variable,
+        )
     )
     return page, [table for table in tables.values() if table is not None]
 
 
 def specification(figure: Figure) -> dict[str, Any]:
-    """The chart as Vega-Lite for the page: as wide as its place, colours as CSS variables."""
+    """The chart as Vega-Lite, without size and theme."""
     with alt.theme.enable("none"), alt.data_transformers.enable("default", max_rows=None):
-        chart = figure.chart.properties(width="container", description=figure.alt, autosize=AUTOSIZE)
-        return style.with_css_colors(_rounded(chart.to_dict()))
+        spec: dict[str, Any] = figure.chart.properties(description=figure.alt).to_dict(validate=False)
+    return spec
 
 
-def svg(figure: Figure) -> str:
-    """The chart as an SVG of its own, in the light palette."""
-    with alt.theme.enable("assay"), alt.data_transformers.enable("default", max_rows=None):
-        chart = figure.chart.properties(width=680 if figure.wide else 440, description=figure.alt)
-        return vl_convert.vegalite_to_svg(chart.to_dict(), vl_version=VEGA_LITE)
+def for_page(spec: dict[str, Any]) -> dict[str, Any]:
+    """As wide as its place, in CSS variables for colours."""
+    return style.with_css_colors(_rounded({**spec, "width": "container", "autosize": AUTOSIZE}))  # type: ignore[no-any-return]
+
+
+def svg(spec: dict[str, Any], wide: bool) -> str:
+    """As an SVG of its own, in the light palette."""
+    sized = {**spec, "width": WIDE if wide else NARROW}
+    drawn: str = vl_convert.vegalite_to_svg(sized, vl_version=VEGA_LITE, config=dict(style.theme()["config"]))
+    return drawn
 
 
 def json_for_script(value: Any) -> str:
@@ -117,7 +133,7 @@ def json_for_script(value: Any) -> str:
 
 
 def content_policy(scripts: list[str]) -> str:
-    """A Content-Security-Policy under which nothing is fetched and only these scripts run (Vega compiles expressions)."""
+    """The policy under which nothing is fetched and only these scripts run (Vega itself compiles expressions)."""
     digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
     return f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-eval' {allowed}"
@@ -125,8 +141,8 @@ def content_policy(scripts: list[str]) -> str:
 
 @cache
 def javascript_bundle() -> str:
-    """Vega, Vega-Lite and Vega-Embed in one script, from the installed vl-convert."""
-    bundle: str = vl_convert.javascript_bundle(vl_version=VEGA_LITE)
+    """Vega, Vega-Lite and Vega-Embed in one script, from the installed vl-convert; sets ``window.vegaEmbed``."""
+    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", VEGA_LITE)
     return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 

@@ -36,8 +36,8 @@ LIGHT = {
     "s4": "#12918b",
     "s5": "#2bab7d",
     "s6": "#63bf63",
-    "s7": "#9ac73f",
-    "s8": "#c9c21f",
+    "s7": "#8fb836",
+    "s8": "#bdb200",
 }
 """Name → colour on white: text, lines, the categorical c0…c7 and the sequential s0…s8."""
 
@@ -125,7 +125,7 @@ def theme() -> alt.theme.ThemeConfig:
         "tickColor": LIGHT["line"],
         "labelPadding": 6,
         "titlePadding": 10,
-        "labelLimit": 240,
+        "labelLimit": 300,
     }
     return alt.theme.ThemeConfig(
         config={
@@ -133,13 +133,14 @@ def theme() -> alt.theme.ThemeConfig:
             "font": FONT,
             "padding": {"left": 4, "right": 12, "top": 8, "bottom": 4},
             "view": {"stroke": None, "continuousWidth": 640, "continuousHeight": 260, "discreteWidth": 640},
-            "axis": axis,
+            "axis": axis,  # type: ignore[typeddict-item]
             "axisX": {"domain": True, "ticks": True, "tickSize": 4},
             "axisXQuantitative": {"tickCount": 8},
             "axisYQuantitative": {"tickCount": 6},
             "axisY": {"domain": False, "ticks": False},
             "axisYBand": {"labelColor": LIGHT["ink"], "grid": False},
             "legend": {
+                "symbolOpacity": 1,
                 "labelFont": FONT,
                 "titleFont": FONT,
                 "labelColor": LIGHT["ink"],
@@ -149,12 +150,12 @@ def theme() -> alt.theme.ThemeConfig:
                 "titleFontWeight": "normal",
                 "labelLimit": 320,
                 "orient": "bottom",
-                "columns": 4,
+                "columns": 3,
                 "offset": 16,
                 "symbolStrokeWidth": 2.5,
             },
             "title": {"font": FONT, "color": LIGHT["ink"], "fontSize": 13, "fontWeight": 600, "anchor": "start"},
-            "text": text,
+            "text": text,  # type: ignore[typeddict-item]
             "rule": {"color": LIGHT["muted"]},
             "line": {"strokeWidth": 2.2, "strokeCap": "round", "strokeJoin": "round"},
             "bar": {"color": LIGHT["accent"]},

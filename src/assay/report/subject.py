@@ -11,6 +11,8 @@ from assay.results import Results
 from assay.runs import Run
 from assay.study import Variant, label, short_keys
 
+SEPARATOR = " · "
+
 
 @dataclass(frozen=True, eq=False)
 class Subject:
@@ -42,20 +44,26 @@ class Subject:
 
     @cached_property
     def shown(self) -> dict[str, str]:
-        """Full name → the name on the page: with a single factor the level alone (``tanh``), which stands under its key."""
+        """Full name → the name on the page: in a grid the levels alone (``tanh · 32``), which stand under ``key``."""
         study = self.results.study
-        if len(study.vary) == 1:
-            (key,) = study.vary
-            levels = {name: label(variant.levels[key]) for name, variant in self.plan.items()}
-            if len(set(levels.values())) == len(levels):
-                return levels
+        if study.vary and (study.design == "grid" or len(study.vary) == 1):
+            names = {name: SEPARATOR.join(map(label, variant.levels.values())) for name, variant in self.plan.items()}
+            if len(set(names.values())) == len(names):
+                return names
         return {name: name for name in self.plan}
 
     @cached_property
     def key(self) -> str:
-        """What the names on the page are levels of: ``activation``, or just ``variant``."""
-        study = self.results.study
-        return short_keys(list(study.vary))[next(iter(study.vary))] if len(study.vary) == 1 else "variant"
+        """What the names on the page are levels of: ``activation``, ``activation · lr``, or just ``variant``."""
+        vary = list(self.results.study.vary)
+        return SEPARATOR.join(short_keys(vary).values()) if self.shown != {n: n for n in self.plan} else "variant"
+
+    @cached_property
+    def base_in_words(self) -> str:
+        """``the base (dropout 0.2)``."""
+        level = self.shown[self.base]
+        named = f"{self.key} {level}" if len(self.results.study.vary) == 1 and self.key != "variant" else level
+        return "the base" if named == "base" else f"the base ({named})"
 
     @cached_property
     def means(self) -> dict[str, float]:
@@ -121,7 +129,9 @@ class Subject:
         if len(names) <= style.CATEGORIES:
             return dict(zip(names, style.categorical(len(names)), strict=True))
         lifted = dict.fromkeys([self.best, self.base, *self.order[:5], self.order[-1]])
-        own = dict(zip([self.shown[name] for name in lifted if name in self.finished], style.categorical(8), strict=False))
+        own = dict(
+            zip([self.shown[name] for name in lifted if name in self.finished], style.categorical(8), strict=False)
+        )
         return {name: own.get(name, style.LIGHT["rest"]) for name in names}
 
     @property

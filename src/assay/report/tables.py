@@ -6,13 +6,15 @@ from typing import Literal
 
 import polars as pl
 
+Mark = Literal["", "best", "better", "worse"]
+
 
 @dataclass(frozen=True)
 class Cell:
     """One entry as it is read; ``mark`` lifts the best of a column, ``is_name`` is somebody's own text."""
 
     text: str
-    mark: Literal["", "best", "better", "worse"] = ""
+    mark: Mark = ""
     is_name: bool = False
     hint: str = ""
     """A word beside a name, set small: ``base``."""
@@ -97,7 +99,7 @@ def latex(table: Table) -> str:
 
 
 def _latex_cell(cell: Cell) -> str:
-    text = latex_text(cell.text)
+    text = latex_text(f"{cell.text} ({cell.hint})" if cell.hint else cell.text)
     return rf"\textbf{{{text}}}" if cell.mark == "best" else text
 
 

@@ -1,0 +1,209 @@
+"""The decode-once cache: one decoding per source, whole or absent, shared and safe under concurrency and full disks."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import namedtuple
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from assay.data import cache, open_images
+from assay.errors import AssayError
+from assay.recipe import Data
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ASSAY_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "images"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name, value in (("a/1", 1), ("a/2", 2), ("b/1", 3), ("b/2", 4)):
+        path = tmp_path / "root" / "set" / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), value).save(path)
+    return tmp_path / "root"
+
+
+class Calls(list[tuple[int, int]]):
+    def __call__(self, done: int, total: int) -> None:
+        self.append((done, total))
+
+
+def test_a_source_is_decoded_once_and_mapped_afterwards(root: Path) -> None:
+    first, second = Calls(), Calls()
+    one = open_images(Data(source="set"), root, first)
+    two = open_images(Data(source="set"), root, second)
+    assert first[-1] == (4, 4)
+    assert second == []
+    assert isinstance(two.pixels, np.memmap)
+    assert not two.pixels.flags.writeable
+    np.testing.assert_array_equal(one.pixels, two.pixels)
+    assert (one.names, one.classes, one.skipped) == (two.names, two.classes, two.skipped)
+    assert one.names == ["a/1.png", "a/2.png", "b/1.png", "b/2.png"]
+
+
+def test_progress_rises_to_the_total(tmp_path: Path) -> None:
+    calls = Calls()
+    open_images(Data(source="digits"), tmp_path, calls)
+    assert len(calls) > 2
+    assert calls == sorted(calls)
+    assert calls[-1] == (1797, 1797)
+
+
+@pytest.mark.parametrize("other", [{"size": 4}, {"color": "rgb"}])
+def test_another_size_or_color_is_another_entry(root: Path, folder: Path, other: dict[str, object]) -> None:
+    open_images(Data(source="set"), root)
+    open_images(Data.model_validate({"source": "set", **other}), root)
+    assert len(list(folder.iterdir())) == 2
+
+
+@pytest.mark.parametrize("other", [{"augment": ["crop"]}, {"on_bad_image": "skip"}, {"train": 0.5, "split_seed": 3}])
+def test_what_does_not_touch_the_pixels_shares_the_entry(root: Path, folder: Path, other: dict[str, object]) -> None:
+    open_images(Data(source="set"), root)
+    open_images(Data.model_validate({"source": "set", **other}), root)
+    assert len(list(folder.iterdir())) == 1
+
+
+def test_a_changed_added_or_removed_file_is_noticed(root: Path) -> None:
+    picture = root / "set" / "a" / "1.png"
+    open_images(Data(source="set"), root)
+    Image.new("L", (8, 8), 77).save(picture)
+    assert open_images(Data(source="set"), root).pixels[0, 0, 0, 0] == 77
+    shutil.copy(picture, picture.with_name("0.png"))
+    assert open_images(Data(source="set"), root).names[0] == "a/0.png"
+    picture.unlink()
+    assert len(open_images(Data(source="set"), root)) == 4
+    shutil.rmtree(root / "set" / "b")
+    (root / "set" / "b").mkdir()
+    with pytest.raises(AssayError, match="class folder 'b'"):
+        open_images(Data(source="set"), root)
+
+
+def test_a_failed_decoding_leaves_nothing_behind(root: Path, folder: Path) -> None:
+    (root / "set" / "a" / "3.png").write_bytes(b"no")
+    with pytest.raises(AssayError, match=r"a/3\.png"):
+        open_images(Data(source="set"), root)
+    assert list(folder.iterdir()) == []
+
+
+def test_an_interrupted_decoding_leaves_nothing_behind(root: Path, folder: Path) -> None:
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        open_images(Data(source="set"), root, interrupt)
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["pixels.npy", "labels.npy", "is_test.npy", "index.json"])
+@pytest.mark.parametrize("damage", ["truncate", "remove"])
+def test_a_damaged_entry_is_decoded_again(root: Path, folder: Path, name: str, damage: str) -> None:
+    expected = np.array(open_images(Data(source="set"), root).pixels)
+    (entry,) = folder.iterdir()
+    if damage == "remove":
+        (entry / name).unlink()
+    else:
+        os.truncate(entry / name, (entry / name).stat().st_size // 2)
+    np.testing.assert_array_equal(open_images(Data(source="set"), root).pixels, expected)
+    assert [p.name for p in folder.iterdir()] == [entry.name]
+
+
+def test_a_full_disk_is_told_before_anything_is_decoded(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10, 0, 3 * 2**20))
+    with pytest.raises(AssayError, match=r"decoding .*set needs 12 MiB and .* has 3 MiB free; set ASSAY_CACHE"):
+        open_images(Data(source="set", size=(2048, 1536)), root)
+
+
+def test_a_disk_that_fills_up_meanwhile_is_told(root: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, content: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(cache.files, "write", full)
+    with pytest.raises(AssayError, match=r"cannot write the cache .*the disk is full.*ASSAY_CACHE"):
+        open_images(Data(source="set"), root)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_cache_that_cannot_be_written_is_named(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("ASSAY_CACHE", str(tmp_path / "file"))
+    with pytest.raises(AssayError, match=r"cannot write the cache .*Not a directory"):
+        open_images(Data(source="set"), root)
+
+
+def test_leftovers_of_dead_processes_are_removed_and_of_live_ones_kept(root: Path, folder: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    host = socket.gethostname()
+    left = folder / f".00ff.{host}.{dead.pid}.ab.tmp"
+    kept = [folder / f".00ff.{host}.{os.getpid()}.ab.tmp", folder / ".00ff.other.host.1.ab.tmp", folder / ".else.tmp"]
+    old = folder / ".00ff.other.host.2.ab.tmp"
+    for path in (left, old, *kept):
+        path.mkdir(parents=True)
+    os.utime(old, (time.time() - 2 * 86400,) * 2)
+    open_images(Data(source="set"), root)
+    assert not left.exists()
+    assert not old.exists()
+    assert all(path.exists() for path in kept)
+
+
+DECODE = (
+    "import sys; from pathlib import Path; from assay.data import open_images; from assay.recipe import Data; "
+    "print('ready', flush=True); sys.stdin.readline(); "
+    "print(int(open_images(Data(source='digits', size=20), Path('x')).pixels.sum(dtype='int64')))"
+)
+
+
+def decoding() -> "subprocess.Popen[str]":
+    process = subprocess.Popen([sys.executable, "-c", DECODE], stdin=-1, stdout=-1, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def test_processes_that_decode_at_once_end_with_one_good_entry(folder: Path) -> None:
+    processes = [decoding() for _ in range(3)]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    sums = [process.communicate()[0] for process in processes]
+    assert len(set(sums)) == 1
+    assert sums[0].strip() == str(int(open_images(Data(source="digits", size=20), Path("x")).pixels.sum(dtype="int64")))
+    assert len(list(folder.iterdir())) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX")
+@pytest.mark.parametrize("wait", [0.0, 0.02, 0.08, 0.2])
+def test_a_killed_decoding_is_done_again(folder: Path, wait: float) -> None:
+    process = decoding()
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+    time.sleep(wait)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    images = open_images(Data(source="digits", size=20), Path("x"))
+    assert images.pixels.shape == (1797, 1, 20, 20)
+    assert [p for p in folder.iterdir() if p.name.startswith(".")] == []
+
+
+def test_large_pictures_in_threads_come_in_order(tmp_path: Path) -> None:
+    for k in range(12):
+        path = tmp_path / "set" / "ab"[k % 2] / f"{k:02d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (400, 300), k).save(path)
+    images = open_images(Data(source="set", size=6), tmp_path)
+    assert images.pixels[:, 0, 3, 3].tolist() == [int(Path(name).stem) for name in images.names]
+    assert images.names == sorted(images.names)

@@ -1,0 +1,218 @@
+"""Splits: exact numbers, disjoint, stratified, functions of the right seeds, errors with both numbers."""
+
+import numpy as np
+import pytest
+from hypothesis import given, reject, settings
+from hypothesis import strategies as st
+
+from assay.data import ImageSet, split
+from assay.data.splits import even_allotment, proportional_allotment
+from assay.errors import AssayError
+from assay.recipe import Data
+
+
+def image_set(train: list[int], test: list[int] | None = None) -> ImageSet:
+    """So many images of each class, the classes interleaved."""
+    rng = np.random.default_rng(0)
+    test = test or [0] * len(train)
+    labels = np.concatenate([np.repeat(np.arange(len(train)), counts) for counts in (train, test)])
+    is_test = np.arange(len(labels)) >= sum(train)
+    order = rng.permutation(len(labels))
+    n = len(labels)
+    return ImageSet(
+        pixels=np.zeros((n, 1, 1, 1), np.uint8),
+        labels=labels[order].astype(np.int64),
+        names=[str(i) for i in range(n)],
+        is_test=is_test[order],
+        classes=[f"c{k}" for k in range(len(train))],
+        skipped=[],
+    )
+
+
+def counts(images: ImageSet, indices: np.ndarray) -> list[int]:
+    return np.bincount(images.labels[indices], minlength=len(images.classes)).tolist()
+
+
+def data(**fields: object) -> Data:
+    return Data.model_validate({"source": "x", **fields})
+
+
+FASHION = image_set([6000] * 10, [1000] * 10)
+
+
+def test_defaults_of_a_source_with_a_test_split() -> None:
+    found = split(data(), FASHION, seed=0)
+    assert counts(FASHION, found["train"]) == [5400] * 10
+    assert counts(FASHION, found["validation"]) == [600] * 10
+    np.testing.assert_array_equal(found["test"], np.flatnonzero(FASHION.is_test))
+
+
+def test_validation_cut_from_the_test_images() -> None:
+    found = split(data(validation=6000, validation_from="test"), FASHION, seed=0)
+    assert {k: len(v) for k, v in found.items()} == {"train": 60000, "validation": 6000, "test": 4000}
+    assert counts(FASHION, found["validation"]) == [600] * 10
+    assert FASHION.is_test[found["validation"]].all()
+    assert not FASHION.is_test[found["train"]].any()
+
+
+def test_a_share_of_the_training_images_is_balanced() -> None:
+    found = split(data(train=0.1, validation=0.1), FASHION, seed=0)
+    assert counts(FASHION, found["train"]) == [540] * 10
+    assert counts(FASHION, found["validation"]) == [60] * 10
+    assert len(found["test"]) == 10000
+
+
+def test_a_source_without_a_test_split_holds_a_fifth_out() -> None:
+    images = image_set([100, 50])
+    found = split(data(validation=0), images, seed=0)
+    assert counts(images, found["test"]) == [20, 10]
+    assert counts(images, found["train"]) == [80, 40]
+    assert found["validation"].tolist() == []
+    assert counts(images, split(data(test=15), images, seed=0)["test"]) == [10, 5]
+
+
+def test_the_test_split_may_be_reduced() -> None:
+    found = split(data(test=0.25), FASHION, seed=0)
+    assert counts(FASHION, found["test"]) == [250] * 10
+    assert FASHION.is_test[found["test"]].all()
+
+
+def test_a_count_takes_as_many_of_each_class_as_there_are() -> None:
+    images = image_set([5, 100, 100], [9, 9, 9])
+    found = split(data(train=65, validation=0), images, seed=0)
+    assert counts(images, found["train"]) == [5, 30, 30]
+
+
+def test_the_runs_seed_moves_validation_and_the_split_seed_the_test_images() -> None:
+    images = image_set([200, 200])
+
+    def of(seed: int, **fields: object) -> dict[str, set[int]]:
+        return {k: set(v.tolist()) for k, v in split(data(**fields), images, seed).items()}
+
+    base = of(0)
+    assert of(0) == base
+    assert of(1)["test"] == base["test"]
+    assert of(1)["validation"] != base["validation"]
+    assert of(0, split_seed=1)["test"] != base["test"]
+    assert of(1, train=0.5)["train"] != of(0, train=0.5)["train"]
+    from_test = of(0, validation=0.5, validation_from="test")
+    assert from_test == of(1, validation=0.5, validation_from="test")
+    assert from_test["validation"] != of(0, validation=0.5, validation_from="test", split_seed=1)["validation"]
+
+
+def test_validation_is_the_same_whatever_is_held_out_elsewhere_in_the_recipe() -> None:
+    one, two = (split(data(test=t), FASHION, seed=3) for t in (None, 0.5))
+    np.testing.assert_array_equal(one["validation"], two["validation"])
+    np.testing.assert_array_equal(one["train"], two["train"])
+
+
+def test_smaller_amounts_are_subsets_of_larger_ones() -> None:
+    small, large = (split(data(train=t, validation=0), FASHION, seed=0)["train"] for t in (0.1, 0.5))
+    assert set(small.tolist()) < set(large.tolist())
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"train": 70000}, r"data.train asks for 70,000 images and there are 60,000"),
+        ({"test": 10001}, r"data.test asks for 10,001 images and there are 10,000"),
+        ({"validation": 60001}, r"data.validation asks for 60,001 images and there are 60,000"),
+        ({"validation": 10001, "validation_from": "test"}, r"asks for 10,001 images and there are 10,000"),
+        ({"validation": 10000, "validation_from": "test"}, r"takes all 10,000 images; the test split would be empty"),
+        ({"validation": 1.0}, r"takes all 60,000 images; the train split would be empty"),
+        ({"validation": 60000}, r"takes all 60,000 images; the train split would be empty"),
+        ({"test": 0}, r"data.test: 0 of 10,000 images is none; that split would be empty"),
+        ({"train": 0}, r"data.train: 0 of 60,000 images is none"),
+        ({"train": 0.000001}, r"data.train: 1e-06 of 60,000 images is none"),
+        ({"validation": 9}, r"class 'c9' \(6,000 images\) without any in the validation split"),
+        ({"train": 9}, r"class 'c9' \(6,000 images\) without any in the train split"),
+        ({"validation": 59995}, r"class 'c0' \(6,000 images\) without any in the train split"),
+    ],
+)
+def test_amounts_that_cannot_be(fields: dict[str, object], message: str) -> None:
+    with pytest.raises(AssayError, match=message):
+        split(data(**fields), FASHION, seed=0)
+
+
+def test_a_source_whose_every_image_is_held_out() -> None:
+    with pytest.raises(AssayError, match="the train split would be empty"):
+        split(data(test=1.0), image_set([10, 10]), seed=0)
+
+
+def test_a_class_without_training_images() -> None:
+    with pytest.raises(AssayError, match="class 'c1' has no image in the training split"):
+        split(data(), image_set([10, 0], [5, 5]), seed=0)
+
+
+def test_a_test_split_of_its_own_may_lack_a_class() -> None:
+    images = image_set([10, 10], [5, 0])
+    assert counts(images, split(data(), images, seed=0)["test"]) == [5, 0]
+
+
+Sizes = st.lists(st.integers(0, 60), min_size=1, max_size=8)
+
+
+@given(Sizes, st.data())
+def test_proportional_allotment_is_exact_and_within_one_of_the_quota(sizes: list[int], draw: st.DataObject) -> None:
+    total = draw.draw(st.integers(0, sum(sizes)))
+    there = np.array(sizes)
+    taken = proportional_allotment(there, total)
+    assert taken.sum() == total
+    assert (taken >= 0).all()
+    assert (taken <= there).all()
+    if sum(sizes):
+        assert (np.abs(taken - there * total / sum(sizes)) < 1).all()
+
+
+@given(Sizes, st.data())
+def test_even_allotment_is_exact_and_as_even_as_can_be(sizes: list[int], draw: st.DataObject) -> None:
+    total = draw.draw(st.integers(0, sum(sizes)))
+    there = np.array(sizes)
+    taken = even_allotment(there, total)
+    assert taken.sum() == total
+    assert (taken <= there).all()
+    assert (taken[taken < there] >= taken.max(initial=0) - 1).all()
+
+
+def test_largest_remainders_by_hand() -> None:
+    # quotas 4.7, 3.1, 2.2 of ten: wholes 4, 3, 2, and the one left over goes to the remainder .7
+    assert proportional_allotment(np.array([47, 31, 22]), 10).tolist() == [5, 3, 2]
+
+
+Amounts = st.one_of(st.floats(0.05, 0.95), st.integers(2, 200))
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.integers(8, 40), min_size=2, max_size=5),
+    st.booleans(),
+    Amounts,
+    Amounts,
+    st.one_of(st.none(), Amounts),
+    st.sampled_from(["train", "test"]),
+    st.integers(0, 5),
+)
+def test_splits_are_disjoint_sorted_and_complete_or_refused(
+    sizes: list[int],
+    own_test: bool,
+    train: float,
+    validation: float,
+    test: float | None,
+    source: str,
+    seed: int,
+) -> None:
+    images = image_set(sizes, [s // 2 for s in sizes] if own_test else None)
+    try:
+        found = split(data(train=train, validation=validation, test=test, validation_from=source), images, seed)
+    except AssayError:
+        reject()
+    every = np.concatenate(list(found.values()))
+    assert len(set(every.tolist())) == len(every)
+    for name, indices in found.items():
+        assert indices.dtype == np.int64
+        assert (np.diff(indices) > 0).all()
+        assert all(c > 0 for c in counts(images, indices)), name
+    if own_test:
+        assert images.is_test[found["test"]].all()
+        assert not images.is_test[found["train"]].any()
+        assert (images.is_test[found["validation"]] == (source == "test")).all()

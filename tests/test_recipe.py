@@ -1,0 +1,107 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay import overrides
+from assay.errors import AssayError, nearest
+from assay.recipe import Recipe
+from assay.validation import validate
+
+MINIMAL = {"data": {"source": "digits"}, "model": {"name": "mlp"}}
+
+
+def recipe(**changes):
+    tree = MINIMAL
+    for path, value in changes.items():
+        tree = overrides.put(tree, path.replace("__", "."), value)
+    return validate(Recipe, tree, "here")
+
+
+def test_shorthand_and_written_out_are_the_same_recipe():
+    short = recipe(train={"optimizer": "sgd", "loss": "mse"}, evaluate=["classification"])
+    written = recipe(
+        train={"loss": {"name": "mse"}, "optimizer": {"momentum": 0.0, "name": "sgd", "lr": 0.01}},
+        evaluate=[{"name": "classification", "top_k": [5]}],
+    )
+    assert short == written
+    assert short.hash == written.hash
+
+
+def test_a_part_of_an_unnamed_section_changes_its_default():
+    assert recipe(train__optimizer__lr=0.5).train.optimizer.name == "adam"
+    assert recipe(train__optimizer__lr=0.5).train.optimizer.lr == 0.5
+
+
+def test_what_changes_a_result_changes_the_hash():
+    hashes = {recipe().hash, recipe(seed=1).hash, recipe(train__clip=1.0).hash, recipe(model__hidden=[3]).hash}
+    assert len(hashes) == 4
+
+
+def test_dump_is_complete_and_reads_back():
+    dumped = recipe(data__augment=["horizontal_flip", {"rotation": 15}]).dump()
+    assert dumped["train"]["batch_size"] == 128
+    assert dumped["data"]["augment"][1] == {"name": "rotation", "amount": 15.0}
+    assert validate(Recipe, dumped, "again").dump() == dumped
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "sentence"),
+    [
+        ("trian", {}, "here: unknown key 'trian'; did you mean 'train'?"),
+        ("train.batch_sise", 3, "here: unknown key 'train.batch_sise'; did you mean 'batch_size'?"),
+        ("train.batch_size", 0, "here: train.batch_size: found 0, should be greater than 0"),
+        ("train.optimizer.lr", "fast", "train.optimizer.lr: found 'fast', should be a valid number"),
+        ("train.optimizer", {"name": "adam", "momentum": 1}, "unknown key 'train.optimizer.momentum'"),
+        ("train.optimizer", "adm", "unknown optimizer 'adm'; did you mean 'adam'"),
+        ("train.keep", "bets", "train.keep: found 'bets'; did you mean 'best'?"),
+        ("train.clip", float("inf"), "train.clip: found inf"),
+        ("data.augment", ["rotatoin"], "unknown augmentation 'rotatoin'; did you mean 'rotation'?"),
+        ("data.augment", [{"erase": 1.5}], "erase takes at most 1"),
+        ("data.validation", 1.5, "expected a share between 0 and 1 or a whole number of images"),
+        ("data.validation", 0, "train.keep: best needs validation images"),
+        ("train.device", "tpu", "train.device: found 'tpu'"),
+        ("train.optimizer", {"name": "sgd", "nesterov": True}, "nesterov needs a momentum above 0"),
+    ],
+)
+def test_mistakes_are_told_in_a_sentence(path, value, sentence):
+    with pytest.raises(AssayError) as error:
+        recipe(**{path.replace(".", "__"): value})
+    assert sentence in str(error.value)
+
+
+def test_every_mistake_is_told_at_once():
+    with pytest.raises(AssayError) as error:
+        recipe(train={"epochs": 0, "keep": "bets"}, trian=1)
+    assert len(str(error.value).splitlines()) == 3
+
+
+def test_amounts_are_shares_up_to_one_and_counts_above():
+    assert recipe(data__validation=1).data.validation == 1.0
+    assert isinstance(recipe(data__validation=6000).data.validation, int)
+
+
+@given(st.sampled_from(["a", "a.b", "a.b.c"]), st.integers() | st.text() | st.none() | st.lists(st.integers()))
+def test_what_is_put_can_be_got_and_the_original_stays(path, value):
+    tree = {"a": {"x": 1}}
+    changed = overrides.put(tree, path, value)
+    assert overrides.get(changed, path) == value
+    assert tree == {"a": {"x": 1}}
+
+
+def test_set_reads_yaml_values():
+    assert overrides.parse("train.epochs=3") == ("train.epochs", 3)
+    assert overrides.parse("model.hidden=[8, 4]") == ("model.hidden", [8, 4])
+    assert overrides.parse("data.source=a=b") == ("data.source", "a=b")
+    with pytest.raises(AssayError, match="expected KEY=VALUE"):
+        overrides.parse("train.epochs")
+    with pytest.raises(AssayError, match="not valid YAML"):
+        overrides.parse("train.epochs=[3")
+
+
+def test_a_value_has_no_parts():
+    with pytest.raises(AssayError, match="has no parts to set"):
+        overrides.put({"seed": 3}, "seed.x", 1)
+
+
+def test_nearest_lists_what_there_is_when_nothing_is_near():
+    assert nearest("zzz", ["b", "a"]) == "expected one of: a, b"

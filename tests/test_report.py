@@ -1,0 +1,186 @@
+"""The report as files: what is on the page, in the tables and beside it, for studies of every shape."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from synthetic import NASTY, fabricate, make_study
+
+from assay.report import write_report
+from assay.report.page import for_page, json_for_script
+from assay.results import Results
+
+
+def report(tmp_path, study, **options):
+    folder = fabricate(tmp_path, study, **options)
+    return write_report(Results.read(folder))
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory):
+    return report(tmp_path_factory.mktemp("usual"), make_study(3, 3))
+
+
+class Page(HTMLParser):
+    """The elements and the text outside of scripts and styles of a page."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text, self._inside = "", ""
+        self.scripts: list[str] = []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        self._inside = tag
+
+    def handle_endtag(self, tag):
+        self._inside = ""
+
+    def handle_data(self, data):
+        if self._inside == "script":
+            self.scripts.append(data)
+        elif self._inside != "style":
+            self.text += data
+
+
+def charts(path: Path) -> dict:
+    return json.loads(Page(path).scripts[0])["specs"]
+
+
+def test_the_page_answers_the_question_first(usual):
+    page = Page(usual)
+    results = Results.read(usual.parents[1])
+    assert (
+        page.text.index("Which activation suits the MLP?")
+        < page.text.index(results.verdict())
+        < page.text.index("Learning")
+    )
+    for note in results.notes():
+        assert note in page.text
+
+
+def test_every_figure_is_a_chart_an_svg_and_a_csv(usual):
+    names = set(charts(usual))
+    assert names >= {"effect", "learning-validation-accuracy", "learning-train-loss", "per-class", "training-time"}
+    assert {f.stem for f in (usual.parent / "figures").glob("*.svg")} == names
+    assert {f.stem for f in (usual.parent / "figures").glob("*.csv")} == names
+    for file in (usual.parent / "figures").glob("*.svg"):
+        assert ElementTree.fromstring(file.read_bytes()).tag == "{http://www.w3.org/2000/svg}svg"
+        assert "var(--" not in file.read_text("utf-8")
+    shown = {e[1]["data-chart"] for e in Page(usual).elements if "data-chart" in e[1]}
+    assert shown == names
+
+
+def test_nothing_on_the_page_comes_from_elsewhere(usual):
+    page = Page(usual)
+    for _, attributes in page.elements:
+        for key in ("src", "href", "action", "data", "poster", "srcset"):
+            address = attributes.get(key) or ""
+            assert address.startswith(("data:", "#", "tables/", "figures/")) or not address
+            if address.startswith(("tables/", "figures/")):
+                assert (usual.parent / address).exists()
+    policy = next(a["content"] for t, a in page.elements if t == "meta" and a.get("http-equiv"))
+    assert policy.startswith("default-src 'none'; img-src data:")
+    assert not re.search(r"@import|url\(", usual.read_text("utf-8").split("</style>")[0])
+
+
+def test_headings_come_in_order(usual):
+    levels = [int(tag[1]) for tag, _ in Page(usual).elements if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+
+
+def test_tables_hold_the_numbers_of_the_results(usual):
+    tables, results = usual.parent / "tables", Results.read(usual.parents[1])
+    written = pl.read_csv(tables / "results.csv")
+    assert written["accuracy"].to_list() == pytest.approx(results.table()["accuracy"].to_list())
+    differences = pl.read_csv(tables / "differences.csv")
+    assert differences["difference"][0] == pytest.approx(results.compare()[0].difference)
+    assert pl.read_csv(tables / "runs.csv").height == 9
+    counts = pl.read_csv(tables / "confusion.csv")
+    assert counts.group_by("variant").agg(pl.col("count").sum())["count"].to_list() == [600, 600, 600]
+    assert r"\textbf{" in (tables / "results.tex").read_text("utf-8")
+    assert set(pl.read_csv(usual.parent / "figures" / "effect.csv")["variant"]) == {"activation=elu", "activation=tanh"}
+
+
+def test_the_report_can_be_written_again_and_is_the_same(usual):
+    before = {f: f.read_bytes() for f in usual.parent.rglob("*") if f.is_file()}
+    write_report(Results.read(usual.parents[1]))
+    assert {f: f.read_bytes() for f in usual.parent.rglob("*") if f.is_file()} == before
+
+
+def test_hostile_names_are_text_everywhere(tmp_path):
+    classes = ["</script><script>document.title='bad'</script>", "=SUM(A1)", "\u202egnp.exe", "<!--<script>"]
+    skipped = [("=cmd|'/C calc'!A0.png", "truncated"), ("<i>.png", "not an image")]
+    failed = {(NASTY[0], 1): "failed"}
+    study = make_study(5, 3, nasty=True)
+    path = report(tmp_path, study, classes=classes, skipped=skipped, states=failed, reason="<b>bad</b> file")
+    page = Page(path)
+    tags = [tag for tag, _ in page.elements]
+    assert tags.count("script") == 3
+    assert not {"b", "i"} & set(tags)
+    assert not any(key.startswith("on") for _, attributes in page.elements for key in attributes)
+    for text in [*NASTY, *classes, study.title, "<b>bad</b> file", "<i>.png"]:
+        assert text in page.text
+    assert "{{ 7*7 }}" in page.text
+    assert set(pl.read_csv(path.parent / "figures" / "per-class.csv")["class"]) >= {"'=SUM(A1)", classes[0]}
+    assert pl.read_csv(path.parent / "tables" / "skipped.csv")["image"][0].startswith("'=cmd")
+    for file in (path.parent / "figures").glob("*.svg"):
+        assert not list(ElementTree.fromstring(file.read_bytes()).iter("{http://www.w3.org/2000/svg}script"))
+
+
+@given(st.recursive(st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+def test_json_cannot_leave_its_script(value):
+    text = json_for_script(value)
+    assert "<" not in text
+    assert json.loads(text) == value
+
+
+def test_the_colours_of_data_are_left_alone():
+    spec = {"mark": {"color": "#0072b2"}, "datasets": {"d": [{"variant": "#0072b2"}]}, "scale": {"domain": ["#0072b2"]}}
+    page = for_page(spec)
+    assert page["mark"]["color"] == "var(--c0)"
+    assert page["datasets"] == spec["datasets"] and page["scale"] == spec["scale"]
+
+
+def test_one_variant_one_seed_without_validation(tmp_path):
+    path = report(tmp_path, make_study(1, 1), validation=False)
+    names = set(charts(path))
+    assert "effect" not in names and "learning-validation-accuracy" not in names
+    assert "learning-train-accuracy" in names
+    assert "bands" not in Page(path).text
+
+
+def test_no_run_has_finished(tmp_path):
+    states = {("activation=relu", 0): "failed", ("activation=elu", 0): "waiting"}
+    path = report(tmp_path, make_study(2, 1), states=states)
+    assert charts(path) == {}
+    assert "No run has finished yet" in Page(path).text
+    assert "the loss is not finite at epoch 2" in Page(path).text
+
+
+def test_a_numeric_factor_has_its_own_chart(tmp_path):
+    base = {"data": {"source": "digits"}, "model": {"name": "mlp", "dropout": 0.2}, "train": {"epochs": 8}}
+    path = report(tmp_path, make_study(base=base, vary={"model.dropout": [0.0, 0.2, 0.5, None]}, seeds=2))
+    frame = pl.read_csv(path.parent / "figures" / "levels-model.dropout.csv")
+    assert sorted(set(frame["level"])) == [0.0, 0.2, 0.5]
+    assert frame.filter(kind="interval").height == 3
+    assert frame.filter(kind="seed").height == 6
+
+
+def test_many_variants_and_many_classes_stay_small(tmp_path):
+    vary = {"train.batch_size": [8, 16, 32, 64, 128, 256], "model.activation": ["relu", "tanh"]}
+    path = report(tmp_path, make_study(vary=vary, seeds=1), classes=[f"class {i:03d}" for i in range(100)], images=400)
+    assert len([name for name in charts(path) if name.startswith("confusion")]) == 2
+    assert "24 hardest of 100 classes" in Page(path).text
+    assert pl.read_csv(path.parent / "figures" / "per-class.csv")["class"].n_unique() == 100
+    assert pl.read_csv(path.parent / "tables" / "confusion.csv")["variant"].n_unique() == 12
+    assert path.stat().st_size < 6_000_000

@@ -1,0 +1,133 @@
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay import AssayError, Study, load_study
+from assay.study import folder_name, label, short_keys
+from assay.validation import validate
+
+BASE = {"data": {"source": "digits"}, "model": {"name": "mlp"}}
+
+
+def study(**fields) -> Study:
+    return validate(Study, {"title": "t", "name": "s", "base": BASE, **fields}, "here")
+
+
+def write(path, **fields):
+    path.write_text(yaml.safe_dump({"title": "t", "base": BASE, **fields}, allow_unicode=True), encoding="utf-8")
+    return path
+
+
+def test_a_grid_has_every_combination_in_the_order_of_the_file():
+    plan = study(vary={"model.activation": ["relu", "tanh"], "train.batch_size": [32, 64]}).plan
+    assert list(plan) == [
+        "activation=relu, batch_size=32",
+        "activation=relu, batch_size=64",
+        "activation=tanh, batch_size=32",
+        "activation=tanh, batch_size=64",
+    ]
+    last = plan["activation=tanh, batch_size=64"]
+    assert last.recipe.model.arguments == {"activation": "tanh"}
+    assert last.recipe.train.batch_size == 64
+    assert last.levels == {"model.activation": "tanh", "train.batch_size": 64}
+
+
+def test_one_at_a_time_is_the_base_and_single_changes():
+    base = {**BASE, "model": {"name": "mlp", "activation": "relu"}}
+    plan = study(
+        base=base, vary={"model.activation": ["relu", "tanh"], "model.dropout": [0.5]}, design="one_at_a_time"
+    ).plan
+    assert list(plan) == ["base", "activation=tanh", "dropout=0.5"]
+    assert plan["dropout=0.5"].levels == {"model.activation": "relu", "model.dropout": 0.5}
+
+
+def test_named_variants_change_what_they_say():
+    s = study(variants={"plain": None, "wide, soft": {"model.hidden": [512], "model.dropout": 0.2}})
+    assert s.plan["wide, soft"].recipe.model.arguments == {"hidden": [512], "dropout": 0.2}
+    assert s.plan["wide, soft"].folder == "wide,soft"
+    assert s.base_variant == "plain"
+
+
+def test_the_base_variant_has_the_base_recipes_levels():
+    vary = {"model.activation": ["relu", "tanh"], "train.batch_size": [32, 64]}
+    assert study(vary=vary).base_variant == "activation=relu, batch_size=32"
+    stated = {**BASE, "train": {"batch_size": 64}}
+    assert study(base=stated, vary=vary).base_variant == "activation=relu, batch_size=64"
+    assert study().base_variant == "base"
+
+
+def test_seeds_are_a_number_or_a_list():
+    assert study(seeds=2).seed_list == [0, 1]
+    assert study(seeds=[7, 3]).seed_list == [7, 3]
+    assert study().plan["base"].with_seed(7).seed == 7
+
+
+def test_a_study_survives_its_own_file(tmp_path):
+    original = study(vary={"train.optimizer": ["sgd", {"name": "adam", "lr": 0.1}]}, seeds=[3, 4])
+    (tmp_path / "study.yaml").write_text(original.dump(), encoding="utf-8")
+    assert load_study(tmp_path) == original
+    assert load_study(tmp_path / "study.yaml").name == "s"
+
+
+def test_changes_and_seeds_from_the_command_line(tmp_path):
+    path = write(tmp_path / "activation.yaml", vary={"model.activation": ["relu", "tanh"]}, seeds=5)
+    loaded = load_study(path, ["train.epochs=3", "train.optimizer.lr=0.5"], seeds=2)
+    assert loaded.name == "activation"
+    assert loaded.seed_list == [0, 1]
+    assert all(v.recipe.train.epochs == 3 and v.recipe.train.optimizer.lr == 0.5 for v in loaded.plan.values())
+    with pytest.raises(AssayError, match="the study varies 'model.activation'"):
+        load_study(path, ["model.activation=relu"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"vary": {"train.batch_size": [32, 0]}}, "variant 'batch_size=0': train.batch_size: found 0"),
+        ({"vary": {"train.batchsize": [32]}}, "unknown key 'train.batchsize'; did you mean 'batch_size'?"),
+        ({"vary": {"model.activation": []}}, "model.activation: expected a list of levels"),
+        ({"vary": {"model.activation": "relu"}}, "model.activation: expected a list of levels, found 'relu'"),
+        ({"vary": {"model.activation": ["relu", "relu"]}}, "is a level listed twice?"),
+        ({"vary": {"seed": [1, 2]}}, "list the seeds under 'seeds'"),
+        ({"vary": {"model.norm": ["none"]}, "variants": {"a": {}}}, "exclude each other"),
+        ({"seeds": 0}, "seeds"),
+        ({"seeds": [1, 1]}, "a list of different ones"),
+        ({"base": {**BASE, "seed": 3}}, "a study lists its seeds under 'seeds'"),
+        ({"titel": "x"}, "unknown key 'titel'; did you mean 'title'?"),
+        ({"name": "a/b"}, "cannot name a folder"),
+    ],
+)
+def test_mistakes_in_a_study_file(tmp_path, fields, sentence):
+    with pytest.raises(AssayError) as error:
+        load_study(write(tmp_path / "s.yaml", **fields))
+    assert sentence in str(error.value)
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path):
+    path = tmp_path / "s.yaml"
+    path.write_text("title: a\ntitle: b\n")
+    with pytest.raises(AssayError, match="'title' stands twice"):
+        load_study(path)
+
+
+def test_short_keys_grow_until_they_differ():
+    assert short_keys(["model.name", "train.optimizer.name"]) == {
+        "model.name": "model.name",
+        "train.optimizer.name": "optimizer.name",
+    }
+
+
+def test_labels_read_well():
+    assert label({"name": "sgd", "lr": 0.1}) == "sgd(lr=0.1)"
+    assert label([16, 32]) == "16-32"
+    assert label(None) == "none"
+    assert label(True) == "true"
+
+
+@given(st.text())
+def test_folder_names_are_safe_and_stable(name):
+    folder = folder_name(name)
+    assert folder
+    assert not set(folder) & set('<>:"/\\|?*\0\n')
+    assert folder not in (".", "..")
+    assert folder_name(folder) == folder
