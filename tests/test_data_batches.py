@@ -92,6 +92,14 @@ def test_an_epoch_holds_every_training_image_once_with_its_label() -> None:
     assert found == expected
 
 
+def test_batches_made_several_at_a_time_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    together = list(image_data().train_batches(4, 0, 1, "cpu"))
+    monkeypatch.setattr("assay.data.batches._BLOCK_BYTES", 0)
+    for (x, y), (one_x, one_y) in zip(together, image_data().train_batches(4, 0, 1, "cpu"), strict=True):
+        assert torch.equal(x, one_x)
+        assert torch.equal(y, one_y)
+
+
 def test_a_single_image_left_over_joins_the_last_batch() -> None:
     assert [len(y) for _, y in image_data().train_batches(20, 0, 1, "cpu")] == [20, 21]
     assert [len(y) for _, y in image_data().train_batches(1, 0, 1, "cpu")] == [1] * 41

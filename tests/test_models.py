@@ -61,10 +61,8 @@ class TestEveryModel:
         assert torch.equal(before, torch.get_rng_state())
 
     def test_names_an_unknown_argument(self, name: str) -> None:
-        with pytest.raises(
-            AssayError, match=f"model '{name}' has no argument 'activatoin'; did you mean 'activation'?"
-        ):
-            check(Model(name=name, activatoin="relu"))
+        with pytest.raises(AssayError, match=f"model '{name}' has no argument 'nrom'; did you mean 'norm'?"):
+            check(Model(name=name, nrom="none"))
 
 
 # --------------------------------------------------------------------------------------- known networks
@@ -111,7 +109,7 @@ def test_layers_read_well() -> None:
     assert [name for name, _ in mlp.named_children()] == ["flatten", *layers, "output"]
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ["mlp", "cnn"])
 @pytest.mark.parametrize(
     ("activation", "at_minus_one"),
     [("relu", 0), ("tanh", -0.7616), ("sigmoid", 0.2689), ("elu", -0.6321), ("gelu", -0.1587)],

@@ -49,10 +49,10 @@ def test_dump_is_complete_and_reads_back():
     [
         ("trian", {}, "here: unknown key 'trian'; did you mean 'train'?"),
         ("train.batch_sise", 3, "here: unknown key 'train.batch_sise'; did you mean 'batch_size'?"),
-        ("train.batch_size", 0, "here: train.batch_size: found 0, should be greater than 0"),
-        ("train.optimizer.lr", "fast", "train.optimizer.lr: found 'fast', should be a valid number"),
+        ("train.batch_size", 0, "here: train.batch_size: found 0, expected more than 0"),
+        ("train.optimizer.lr", "fast", "train.optimizer.lr: found 'fast', expected a number"),
         ("train.optimizer", {"name": "adam", "momentum": 1}, "unknown key 'train.optimizer.momentum'"),
-        ("train.optimizer", "adm", "unknown optimizer 'adm'; did you mean 'adam'"),
+        ("train.optimizer", "adm", "train.optimizer: unknown name 'adm'; did you mean 'adam'"),
         ("train.keep", "bets", "train.keep: found 'bets'; did you mean 'best'?"),
         ("train.clip", float("inf"), "train.clip: found inf"),
         ("data.augment", ["rotatoin"], "unknown augmentation 'rotatoin'; did you mean 'rotation'?"),

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-from assay.errors import AssayError
+from assay.errors import AssayError, StudyStopped
 from assay.files import create
 from assay.process import Process, this_process
 
@@ -76,7 +76,7 @@ def read(path: Path) -> Holder | None:
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ESTALE):
             return None
-        raise
+        raise StudyStopped(f"{path} cannot be read: {error.strerror}") from error
     try:
         values = json.loads(text)
         return Holder(path, values["token"], Process.parse(values["process"]), beat)
@@ -146,7 +146,7 @@ class Claim:
     ) -> None:
         self._stop.set()
         self._thread.join()
-        with suppress(OSError):  # the claim of a process that is gone, or of a token nobody holds, binds nobody
+        with suppress(OSError, StudyStopped):  # what stays binds nobody once this process has ended
             self.release()
 
 

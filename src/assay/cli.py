@@ -12,7 +12,6 @@ from assay.errors import AssayError, RunFailed, StudyStopped
 
 app = typer.Typer(
     help="One file asks a question about image networks; one command answers it.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -60,25 +59,22 @@ def report(folder: Annotated[Path, typer.Argument(help="The folder of a study, s
 @app.command()
 def status(folder: Annotated[Path, typer.Argument(help="The folder of a study, such as runs/activation.")]) -> None:
     """What is done, what is running, what failed and why, and the time left."""
-    from rich.console import Console
-
     from assay.progress import status_table
 
-    Console(highlight=False).print(status_table(read_results(folder)))
+    show(status_table(read_results(folder)))
 
 
 @app.command("list")
 def list_names(
     kind: Annotated[
-        str, typer.Argument(help="models, data, losses, optimizers, schedules, augmentations or measures.")
-    ],
+        str | None,
+        typer.Argument(help="models, data, losses, optimizers, schedules, augmentations or measures; else all."),
+    ] = None,
 ) -> None:
     """The names that a recipe may use, with their options."""
-    from rich.console import Console
-
     from assay.names import listing
 
-    Console(highlight=False).print(listing(kind))
+    show(listing(kind))
 
 
 @app.command()
@@ -87,19 +83,21 @@ def predict(
     pictures: Annotated[list[Path], typer.Argument(help="Image files.")],
 ) -> None:
     """The class of pictures by a finished run."""
-    from rich.console import Console
-
     from assay.predict import predict, prediction_table
 
-    Console(highlight=False).print(prediction_table(predict(folder, pictures)))
+    show(prediction_table(predict(folder, pictures)))
 
 
 @app.callback(invoke_without_command=True)
-def version(show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def version(
+    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+) -> None:
     """One file asks a question about image networks; one command answers it."""
-    if show:
+    if version:
         print(f"assay {__version__}")
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 def read_results(folder: Path) -> Any:
@@ -108,23 +106,38 @@ def read_results(folder: Path) -> Any:
     from assay.results import Results
 
     if not (folder / "study.yaml").is_file():
-        near = [str(p.parent) for p in folder.parent.glob("*/study.yaml")] if folder.parent.is_dir() else []
+        near = {str(path.parent) for place in (folder.parent, Path("runs")) for path in place.glob("*/study.yaml")}
         hint = f"; {nearest(folder, near)}" if near else ""
         raise AssayError(f"{folder} holds no study (a study.yaml is expected there){hint}")
     return Results.read(folder)
 
 
+def show(table: Any) -> None:
+    """Print what rich can print: as wide as the terminal, or into a pipe a line for every line."""
+    from rich.console import Console
+
+    console = Console(highlight=False, emoji=False)
+    if not console.is_terminal:
+        console.width = 10_000
+    with console.capture() as captured:
+        console.print(table)
+    print("\n".join(line.rstrip() for line in captured.get().splitlines()).rstrip())
+
+
 def stop(message: str, code: int) -> NoReturn:
     """Say why on standard error, and end."""
-    print(f"assay: {message}", file=sys.stderr)
+    print("\n".join(f"assay: {line}" for line in message.splitlines()), file=sys.stderr)
     raise SystemExit(code)
 
 
 def main() -> None:
     """Exit status: 0, 1 for failed runs or a stopped study, 2 for a mistake of the user, 130 for Ctrl-C."""
     signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
-        app(standalone_mode=False)
+        if app(standalone_mode=False) == 130:  # what typer makes of Ctrl-C
+            raise KeyboardInterrupt
     except (StudyStopped, RunFailed) as error:
         stop(str(error), 1)
     except AssayError as error:
@@ -133,5 +146,7 @@ def main() -> None:
         stop("stopped; the same command goes on from the last finished epoch", 130)
     except Exception as error:
         if hasattr(error, "format_message"):  # a mistake on the command line
-            stop(f"{error.format_message()} ('assay --help' shows what there is)", 2)
+            context = getattr(error, "ctx", None)
+            command = context.command_path if context else "assay"
+            stop(f"{error.format_message()} ('{command} --help' shows what there is)", 2)
         raise

@@ -3,15 +3,17 @@
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from assay import claim, files
 from assay.display import Display
-from assay.errors import AssayError, StudyStopped
+from assay.errors import AssayError
 from assay.recipe import Recipe
 from assay.results import Results
+from assay.runs import read_object
 from assay.study import Study, read_yaml
 
 
@@ -27,8 +29,8 @@ class Job:
     @property
     def state(self) -> str | None:
         """``running``, ``finished``, ``failed``, or None before the run was ever begun."""
-        status = files.read_json(self.folder / "status.json")
-        return status["state"] if status else None
+        state: str | None = read_object(self.folder / "status.json", missing={}).get("state")
+        return state
 
     @property
     def is_done(self) -> bool:
@@ -85,21 +87,17 @@ def work(jobs: list[Job], settings: Any, refresh: Callable[[], None] = lambda: N
 
     watch, pending = claim.Watch(), list(jobs)
     while pending := [job for job in pending if not job.is_done]:
-        ours = next(((job, c) for job in pending if (c := claim.acquire(job.folder, watch))), None)
-        refresh()
-        if ours is None:
+        for job in pending:
+            claimed = claim.acquire(job.folder, watch)
+            if claimed is None:
+                continue
+            with claimed, suppress(claim.ClaimLost):
+                if not job.is_done:
+                    execute(job.recipe, Folder(job.folder, claimed.check), settings, refresh)
+            break
+        else:
             time.sleep(1.0)
-            continue
-        job, claimed = ours
-        with claimed:
-            if job.is_done:
-                continue
-            try:
-                execute(job.recipe, Folder(job.folder, claimed.check), settings, refresh)
-            except claim.ClaimLost:
-                continue
-            except OSError as error:
-                raise StudyStopped(f"{job.folder}: cannot write: {error.strerror or error}") from error
+        refresh()
 
 
 def plan_jobs(study: Study, folder: Path, root: Path, display: Display) -> list[Job]:
@@ -173,19 +171,29 @@ def stored_threads(folder: Path, jobs: int) -> int:
     """The threads each run of this study uses: decided at its first start and kept, since they change last bits."""
     path = folder / "machine.json"
     files.create(path, f'{{"threads": {max(1, (os.cpu_count() or 1) // jobs)}}}\n')
-    return int(files.read_json(path)["threads"])  # type: ignore[index]
+    threads = read_object(path).get("threads")
+    if not isinstance(threads, int) or threads < 1:
+        raise AssayError(f"{path}: threads is {threads!r}, expected the number of threads that a run uses")
+    return threads
 
 
 def tidy(job: Job, retry: bool) -> None:
-    """Remove what a killed process left behind; with ``retry``, forget a failure."""
-    if claim.holder_alive(job.folder):
+    """Remove what a killed process left in a run that is done; with ``retry``, forget a failure.
+
+    Under a claim, since others may be at the run; taking and releasing it removes dead claims and temporary files.
+    """
+    leftovers = ("claim-*.json", "checkpoint.safetensors", ".*.tmp")
+    forget = retry and job.state == "failed"
+    if not job.is_done or not (forget or any(any(job.folder.glob(pattern)) for pattern in leftovers)):
         return
-    if job.state == "finished":
-        (job.folder / "checkpoint.safetensors").unlink(missing_ok=True)
-    if job.state == "failed" and retry:
-        (job.folder / "status.json").unlink(missing_ok=True)
-    for path in job.folder.glob(".*.tmp"):
-        path.unlink(missing_ok=True)
+    claimed = claim.acquire(job.folder, claim.Watch())
+    if claimed is None:
+        return
+    with claimed:
+        if job.state == "finished":
+            (job.folder / "checkpoint.safetensors").unlink(missing_ok=True)
+        if job.state == "failed" and retry:
+            (job.folder / "status.json").unlink(missing_ok=True)
 
 
 def own_command() -> str:

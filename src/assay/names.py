@@ -1,9 +1,15 @@
 """What a recipe may name: the listings of ``assay list``. Torch is not imported."""
 
+import ast
+import json
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel
+from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from assay import recipe
 from assay.data.catalogue import ANY_PATH, SOURCES
@@ -20,11 +26,12 @@ def names(kind: str) -> dict[str, str]:
     """Name → description for one of ``KINDS``. Raises AssayError for another kind."""
     match kind:
         case "models":
-            return {name: text for name, (_, text) in MODELS.items()}
+            return {name: with_options(text, arguments(builder)) for name, (builder, text) in MODELS.items()}
         case "data":
             return {**{name: text for name, (_, text) in SOURCES.items()}, ANY_PATH[0]: ANY_PATH[1]}
         case "measures":
-            return {name: text for name, (_, text) in MEASURES.items()}
+            own = {member.model_fields["name"].default: options(member) for member in members(recipe.Measure)}
+            return {name: with_options(text, own[name]) for name, (_, text) in MEASURES.items()}
         case "augmentations":
             return {name: f"{meaning} ({amount:g})" for name, (amount, meaning) in AUGMENTATIONS.items()}
         case "losses" | "optimizers" | "schedules":
@@ -32,13 +39,15 @@ def names(kind: str) -> dict[str, str]:
     raise unknown("kind of names", kind, KINDS)
 
 
-def listing(kind: str) -> Table:
-    """The names of a kind as a table for the terminal."""
+def listing(kind: str | None = None) -> RenderableType:
+    """The names of a kind, or of every kind under its heading, as a table for the terminal."""
+    if kind is None:
+        return Group(*(part for each in KINDS for part in (Text(each, "bold underline"), listing(each), "")))
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
     for name, text in names(kind).items():
-        table.add_row(name, text)
+        table.add_row(Text(name), Text(text))
     return table
 
 
@@ -49,10 +58,31 @@ def members(union: Any) -> tuple[type[BaseModel], ...]:
 
 def describe(section: type[BaseModel]) -> str:
     """The first line of a section's docstring and its options with their defaults."""
-    first = (section.__doc__ or "").strip().splitlines()[0]
-    options = [
-        f"{name}={field.default}" if not field.is_required() else name
-        for name, field in section.model_fields.items()
-        if name != "name"
-    ]
-    return first + (f" ({', '.join(options)})" if options else "")
+    first = (section.__doc__ or "").strip().splitlines()[0].replace("``", "'")
+    return with_options(first, options(section))
+
+
+def with_options(text: str, own: list[str]) -> str:
+    """The description with the options behind it, in parentheses."""
+    return text.removesuffix(".") + (f" ({', '.join(own)})" if own else "")
+
+
+def options(section: type[BaseModel]) -> list[str]:
+    """``name=default`` of a section's fields, or the name alone of one that must be given."""
+    fields = ((name, field) for name, field in section.model_fields.items() if name != "name")
+    return [name if field.is_required() else f"{name}={plain(field.default)}" for name, field in fields]
+
+
+def arguments(builder: str) -> list[str]:
+    """``name=default`` of a builder's keyword arguments, read from its source: importing it would import torch."""
+    module, function = builder.split(":")
+    spec = find_spec(module)
+    source = Path((spec and spec.origin) or "").read_text(encoding="utf-8")
+    found = next(n for n in ast.parse(source).body if isinstance(n, ast.FunctionDef) and n.name == function)
+    pairs = zip(found.args.kwonlyargs, found.args.kw_defaults, strict=True)
+    return [key.arg + (f"={plain(ast.literal_eval(default))}" if default else "") for key, default in pairs]
+
+
+def plain(value: Any) -> str:
+    """A value as a study file has it: ``relu``, ``[256, 128]``, ``false``."""
+    return value if isinstance(value, str) else json.dumps(value)

@@ -3,9 +3,8 @@
 import copy
 from typing import Any
 
-import yaml
-
 from assay.errors import AssayError
+from assay.yaml_files import parse_yaml
 
 MISSING: Any = object()
 
@@ -13,12 +12,9 @@ MISSING: Any = object()
 def parse(text: str) -> tuple[str, Any]:
     """``"train.epochs=3"`` → ``("train.epochs", 3)``; the value is read as YAML."""
     path, equals, value = text.partition("=")
-    if not equals or not path.strip():
+    if not equals or not all(path.strip().split(".")):
         raise AssayError(f"--set {text}: expected KEY=VALUE, for example train.epochs=3")
-    try:
-        return path.strip(), yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise AssayError(f"--set {text}: the value is not valid YAML") from error
+    return path.strip(), parse_yaml(value, f"--set {text}: the value")
 
 
 def get(tree: dict[str, Any], path: str) -> Any:

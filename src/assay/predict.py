@@ -9,13 +9,16 @@ from rich.table import Table
 from rich.text import Text
 
 from assay.errors import AssayError
-from assay.files import read_json
 from assay.recipe import Recipe
-from assay.study import read_yaml
 from assay.validation import validate
+from assay.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     import torch
+
+
+BATCH = 256
+"""Pictures that are in memory at once."""
 
 
 @dataclass(frozen=True)
@@ -39,42 +42,47 @@ def predict(run: str | Path, pictures: Sequence[str | Path]) -> list[Prediction]
     from assay.tasks import classification
 
     run = Path(run)
-    recipe, about, model = load_run(run)
-    images = torch.stack([read_picture(Path(p), recipe, about) for p in pictures])
+    about, model = load_run(run)
+    classes, rows = about["classes"], []
     with torch.inference_mode():
-        probabilities = classification.probabilities(model(images)).tolist()
+        for start in range(0, len(pictures), BATCH):
+            images = torch.stack([read_picture(Path(p), about) for p in pictures[start : start + BATCH]])
+            rows += classification.probabilities(model(images)).tolist()
     return [
-        Prediction(
-            Path(p), about["classes"][row.index(max(row))], max(row), dict(zip(about["classes"], row, strict=True))
-        )
-        for p, row in zip(pictures, probabilities, strict=True)
+        Prediction(Path(p), classes[row.index(max(row))], max(row), dict(zip(classes, row, strict=True)))
+        for p, row in zip(pictures, rows, strict=True)
     ]
 
 
-def load_run(run: Path) -> "tuple[Recipe, dict[str, Any], torch.nn.Module]":
-    """The recipe, data.json and network, in evaluation mode, of a finished run. AssayError where there is none."""
+def load_run(run: Path) -> "tuple[dict[str, Any], torch.nn.Module]":
+    """The data.json and the network, in evaluation mode, of a finished run. AssayError where there is none."""
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     from assay.models.catalogue import build
+    from assay.runs import read_object
     from assay.tasks import classification
 
-    state = (read_json(run / "status.json") or {}).get("state")
+    state = read_object(run / "status.json", missing={}).get("state")
     if state != "finished":
         found = f"its run is {state}" if state else "there is no run"
         raise AssayError(f"{run}: {found}; expected the folder of a finished run, such as runs/STUDY/VARIANT/seed-0")
     recipe = validate(Recipe, read_yaml(run / "recipe.yaml"), str(run / "recipe.yaml"))
-    about = read_json(run / "data.json")
-    assert about is not None
-    channels, height, width = about["shape"]
-    model = build(recipe.model, (channels, height, width), classification.outputs(recipe.train.loss, about["classes"]))
-    model.load_state_dict(load_file(run / "model.safetensors"))
-    return recipe, about, model.eval()
+    about = read_object(run / "data.json")
+    outputs = classification.outputs(recipe.train.loss, about["classes"])
+    model = build(recipe.model, tuple(about["shape"]), outputs)
+    try:
+        model.load_state_dict(load_file(run / "model.safetensors"))
+    except (OSError, RuntimeError, SafetensorError) as error:
+        reason = str(error).splitlines()[0]
+        raise AssayError(f"{run / 'model.safetensors'} is not the network of this run: {reason}") from None
+    return about, model.eval()
 
 
-def read_picture(path: Path, recipe: Recipe, about: dict[str, Any]) -> "torch.Tensor":
+def read_picture(path: Path, about: dict[str, Any]) -> "torch.Tensor":
     """One picture as the network wants it: float (c, h, w), in the run's size, colour and normalisation."""
     import torch
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     from assay.data.decode import decode
 
@@ -84,8 +92,10 @@ def read_picture(path: Path, recipe: Recipe, about: dict[str, Any]) -> "torch.Te
             pixels = decode(image, "gray" if channels == 1 else "rgb", (height, width))
     except FileNotFoundError:
         raise AssayError(f"there is no picture {path}") from None
+    except UnidentifiedImageError:
+        raise AssayError(f"{path} is not an image") from None
     except Exception as error:
-        reason = "it is not an image" if type(error).__name__ == "UnidentifiedImageError" else str(error)
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise AssayError(f"{path} cannot be read: {reason}") from None
     mean, std = (torch.tensor(about[name]).view(-1, 1, 1) for name in ("mean", "std"))
     return (torch.from_numpy(pixels).float() / 255 - mean) / std

@@ -32,7 +32,8 @@ def status_table(results: Results) -> RenderableType:
         if run.state == "failed"
     ]
     left = seconds_left(results)
-    closing = [] if left is None else [f"about {duration(left)} left" if left else "all runs are done"]
+    done = "nothing is left to train; --retry runs the failed ones again" if failures else "all runs are done"
+    closing = [] if left is None else [f"about {duration(left)} left" if left else done]
     return Group(table, *failures, *closing)
 
 

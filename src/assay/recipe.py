@@ -308,7 +308,10 @@ class Train(Section):
     """The validation value that ``keep`` and ``early_stopping`` go by."""
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     channels_last: bool = False
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
+    device: Annotated[
+        str,
+        Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, mps, cuda or a number such as cuda:1"),
+    ] = "auto"
 
 
 class Recipe(Section):

@@ -1,6 +1,5 @@
 """One run: a recipe becomes a trained, measured, saved network in its folder; an interrupted one is continued."""
 
-import errno
 import io
 import time
 import traceback
@@ -18,7 +17,7 @@ from torch import nn
 from assay import files, seeds
 from assay.claim import ClaimLost
 from assay.data import ImageData, load
-from assay.errors import AssayError
+from assay.errors import AssayError, StudyStopped
 from assay.evaluate import Trained, measure
 from assay.evaluate.pictures import pictures_table
 from assay.evaluate.predictions import predictions_table
@@ -29,8 +28,6 @@ from assay.tasks import classification
 from assay.train.checkpoint import State, pack, unpack
 from assay.train.loop import fit
 from assay.train.tensorboard import event_writer
-
-DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 
 
 @dataclass(frozen=True)
@@ -49,20 +46,18 @@ class Settings:
 
 
 class Folder:
-    """The writing side of a run's folder; every write first makes sure that the run is still ours."""
+    """The writing side of a run's folder; every write makes sure that the run is still ours."""
 
     def __init__(self, path: Path, check: Callable[[], None] = lambda: None) -> None:
         self.path, self.check = path, check
 
     def write(self, name: str, content: bytes | str) -> None:
         """Replace one file of the folder."""
-        self.check()
-        files.write(self.path / name, content)
+        files.write(self.path / name, content, self.check)
 
     def write_json(self, name: str, value: Any) -> None:
         """Replace one JSON file of the folder."""
-        self.check()
-        files.write_json(self.path / name, value)
+        files.write_json(self.path / name, value, self.check)
 
     def write_table(self, name: str, table: pl.DataFrame) -> None:
         """Replace one parquet file of the folder."""
@@ -73,15 +68,14 @@ class Folder:
     def log(self, line: str) -> None:
         """Add a line with the time to log.txt."""
         self.check()
-        with open(self.path / "log.txt", "a", encoding="utf-8") as file:
-            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {line}\n")
+        files.append(self.path / "log.txt", f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {line}")
 
 
 def execute(recipe: Recipe, folder: Folder, settings: Settings, on_epoch: Callable[[], None] = lambda: None) -> None:
     """Train, measure and save the run of ``recipe``, from its checkpoint where there is one.
 
-    Ends with status.json saying ``finished`` or ``failed`` with the reason. Ctrl-C, a lost claim and a full disk are
-    raised, since they end more than this run.
+    Ends with status.json saying ``finished`` or ``failed`` with the reason. Ctrl-C, a lost claim (ClaimLost) and a
+    full disk (StudyStopped) are raised, since they end more than this run.
     """
 
     def status(state: str, epoch: int, reason: str | None = None) -> None:
@@ -91,11 +85,9 @@ def execute(recipe: Recipe, folder: Folder, settings: Settings, on_epoch: Callab
     try:
         with reproducible(settings.threads):
             _train_and_measure(recipe, folder, settings, status, on_epoch)
-    except ClaimLost:
+    except (ClaimLost, StudyStopped):
         raise
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in DISK_TROUBLE:
-            raise
         folder.log(f"failed: {''.join(traceback.format_exception(error)).rstrip()}")
         epoch = (files.read_json(folder.path / "status.json") or {}).get("epoch", 0)
         status("failed", epoch, reason(error))
@@ -194,7 +186,8 @@ def reason(error: Exception) -> str:
     """Why a run failed, in a sentence."""
     if isinstance(error, AssayError):
         return str(error)
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+    memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    if memory or any(words in str(error) for words in ("can't allocate memory", "out of memory")):
         return "out of memory: a smaller train.batch_size, data.size or model would need less"
     first = (str(error).strip().splitlines() or [""])[0]
     return f"{type(error).__name__}: {first} (log.txt has the details)"

@@ -12,9 +12,10 @@ import yaml
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from assay import overrides
-from assay.errors import AssayError, nearest
+from assay.errors import AssayError
 from assay.recipe import Recipe, Section
-from assay.validation import validate
+from assay.validation import mistakes, validate
+from assay.yaml_files import read_yaml as read_yaml
 
 if TYPE_CHECKING:
     from assay.results import Results
@@ -104,13 +105,15 @@ class Study(Section):
             for key, level in changes.items():
                 tree = overrides.put(tree, key, level)
             if "seed" in tree:
-                raise AssayError(f"study '{self.name}': seed: a study lists its seeds under 'seeds', not in the base")
-            recipe = validate(
-                Recipe, tree, f"study '{self.name}', variant '{name}'" if changes else f"study '{self.name}'"
-            )
+                raise AssayError("base: seed: a study lists its seeds under 'seeds', not in the base")
+            if found := mistakes(Recipe, tree):
+                in_base = mistakes(Recipe, self.base)
+                places = ("base" if line in in_base else f"variant '{name}'" for line in found)
+                raise AssayError("\n".join(f"{place}: {line}" for place, line in zip(places, found, strict=True)))
+            recipe = Recipe.model_validate(tree)
             folder = folder_name(name)
             if name in plan or folder.casefold() in folders:
-                raise AssayError(f"study '{self.name}': two variants are called '{name}'; is a level listed twice?")
+                raise AssayError(f"two variants are called '{name}'; is a level listed twice?")
             folders.add(folder.casefold())
             levels = {key: changes.get(key, _plain(overrides.get(self.base, key))) for key in self.factors}
             plan[name] = Variant(name, folder, levels, recipe)
@@ -171,39 +174,13 @@ def load_study(path: str | Path, changes: Sequence[str] = (), seeds: int | list[
         values["base"] = overrides.put(values.get("base") or {}, key, value)
     if seeds is not None:
         values["seeds"] = seeds
-    study = validate(Study, values, str(path))
-    _ = study.plan
+    where = " ".join([str(path), *(f"--set {text}" for text in changes)])
+    study = validate(Study, values, where)
+    try:
+        _ = study.plan
+    except AssayError as error:
+        raise AssayError("\n".join(f"{where}: {line}" for line in str(error).splitlines())) from None
     return study
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file, loaded safely; a key that stands twice is refused."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        folder = path.parent
-        there = [p.name for p in folder.glob("*.yaml")] if folder.is_dir() else []
-        raise AssayError(f"there is no file {path}" + (f"; {nearest(path.name, there)}" if there else "")) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise AssayError(f"{path} cannot be read: {error}") from None
-    try:
-        values = yaml.load(text, _UniqueKeys)
-    except yaml.YAMLError as error:
-        raise AssayError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(values, dict):
-        raise AssayError(f"{path}: expected keys and values (title, base, vary, seeds)")
-    return values
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """The safe loader, refusing a key that stands twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[no-untyped-call]
-        for index, key in enumerate(keys):
-            if key in keys[:index]:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", node.start_mark)
-        return super().construct_mapping(node, deep)
 
 
 def short_keys(keys: list[str]) -> dict[str, str]:

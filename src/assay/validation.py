@@ -1,5 +1,7 @@
 """Plain values → typed models, with errors a person can act on."""
 
+import re
+from reprlib import Repr
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -9,48 +11,93 @@ from assay.errors import AssayError, nearest
 
 M = TypeVar("M", bound=BaseModel)
 
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 80
+
+
+_EXPECTED = {
+    "greater_than": "more than {gt:g}",
+    "greater_than_equal": "at least {ge:g}",
+    "less_than": "less than {lt:g}",
+    "less_than_equal": "at most {le:g}",
+    "string_too_short": "some text",
+} | {
+    kind: expected
+    for kinds, expected in {
+        "int_type int_parsing int_from_float": "a whole number",
+        "float_type float_parsing": "a number",
+        "finite_number": "a finite number",
+        "bool_type bool_parsing": "true or false",
+        "string_type": "text",
+        "list_type tuple_type": "a list",
+        "dict_type model_type model_attributes_type": "keys and values",
+    }.items()
+    for kind in kinds.split()
+}
+"""Pydantic's type of an error → what was expected instead."""
+
 
 def validate(kind: type[M], values: Any, where: str) -> M:
     """``values`` as a ``kind``; otherwise an AssayError with one line for each thing that is wrong."""
+    if found := mistakes(kind, values):
+        raise AssayError("\n".join(f"{where}: {line}" for line in found))
+    return kind.model_validate(values)
+
+
+def mistakes(kind: type[BaseModel], values: Any) -> list[str]:
+    """What keeps ``values`` from being a ``kind``, a sentence each: the dotted key, the value, what was expected."""
     if not isinstance(values, dict):
-        raise AssayError(f"{where}: expected keys and values, found {_shown(values)}")
+        return [f"found {_shown(values)}, expected keys and values"]
     try:
-        return kind.model_validate(values)
+        kind.model_validate(values)
     except ValidationError as error:
-        raise AssayError("\n".join(f"{where}: {line}" for line in explain(error, kind))) from None
+        return explain(error, kind)
+    return []
 
 
 def explain(error: ValidationError, kind: type[BaseModel]) -> list[str]:
-    """One sentence for each error: the dotted key, the value found, what was expected."""
-    return list(dict.fromkeys(_sentence(dict(detail), kind) for detail in error.errors()))
+    """One sentence for each key that is wrong; of a value that fits no member of a union, the first or deepest one."""
+    found: dict[str, str] = {}
+    for detail in error.errors():
+        keys, owner = _walk(detail["loc"], kind)
+        found.setdefault(".".join(keys), _sentence(dict(detail), keys, owner))
+    return [line for path, line in found.items() if not any(other.startswith(f"{path}.") for other in found)]
 
 
-def _sentence(detail: dict[str, Any], kind: type[BaseModel]) -> str:
-    keys, owner = _walk(detail["loc"], kind)
-    path = ".".join(keys)
-    message, found = detail["msg"], _shown(detail["input"])
+def _sentence(detail: dict[str, Any], keys: list[str], owner: type[BaseModel] | None) -> str:
+    path, found, context = ".".join(keys), _shown(detail["input"]), detail.get("ctx", {})
     match detail["type"]:
-        case "extra_forbidden":
+        case "extra_forbidden" | "invalid_key":
             return f"unknown key '{path}'; {nearest(keys[-1], owner.model_fields if owner else ())}"
         case "missing":
             return f"the key '{path}' is missing"
         case "union_tag_invalid":
-            expected = [part.strip(" '") for part in detail["ctx"]["expected_tags"].split(",")]
-            return f"unknown {path.split('.')[-1]} {detail['ctx']['tag']!r}; {nearest(detail['ctx']['tag'], expected)}"
+            return (
+                f"{path}: unknown name {context['tag']!r}; {nearest(context['tag'], _quoted(context['expected_tags']))}"
+            )
         case "union_tag_not_found":
             return f"{path}: found {found}, expected a name, or keys and values with a name"
         case "literal_error":
-            expected = [part.strip(" '") for part in detail["ctx"]["expected"].replace(" or ", ",").split(",")]
-            return f"{path}: found {found}; {nearest(detail['input'], expected)}"
+            return f"{path}: found {found}; {nearest(detail['input'], _quoted(context['expected']))}"
         case "value_error":
-            return (f"{path}: " if path else "") + str(detail["ctx"]["error"])
-    lowered = message.removeprefix("Input ").replace("unable to parse string as an integer", "not a whole number")
-    lowered = lowered.replace("unable to parse string as a number", "not a number")
-    return f"{path}: found {found}, {lowered[0].lower()}{lowered[1:]}"
+            said = str(context["error"])
+            said = f"found {found}, {said}" if said.startswith("expected") else said
+            return f"{path}: {said}" if path else said
+    field = owner.model_fields.get(keys[-1]) if owner else None
+    expected = (field and field.description) or _EXPECTED.get(detail["type"])
+    if expected is None:
+        return f"{path}: found {found}, {detail['msg'].removeprefix('Input ')}"
+    return f"{path}: found {found}, expected {expected.format(**context)}"
+
+
+def _quoted(text: str) -> list[str]:
+    """The names in pydantic's ``"'gray' or 'rgb'"``."""
+    return re.findall(r"'([^']*)'", text)
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    """The value in at most 60 characters, however large it is."""
+    text = _SHORT.repr(value)
     return text if len(text) <= 60 else text[:57] + "…"
 
 
@@ -67,8 +114,8 @@ def _walk(location: tuple[int | str, ...], kind: type[BaseModel]) -> tuple[list[
         if tagged and len(members) > 1:
             here = tagged[0]
             continue
-        if str(part).startswith(("function-", "tuple[", "constrained-", "lax-or-strict", "is-instance")) or (
-            part in ("int", "float") and keys
+        if keys and re.match(
+            r"(int|float|constrained-int)$|(function-|tuple\[|list\[|lax-or-strict|is-instance)", str(part)
         ):
             continue
         keys.append(str(part))

@@ -8,7 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,8 @@ Worker = subprocess.Popen[str]
 def run_workers(jobs: list[Job], settings: Settings, count: int, refresh: Callable[[], None]) -> None:
     """Let ``count`` processes share the runs; a worker that dies costs its run, not the study."""
     waiting = sum(not job.is_done for job in jobs)
-    workers = {n: start(jobs, settings, n) for n in range(min(count, waiting))}
+    workers = {number: start(jobs, settings, number) for number in range(min(count, waiting))}
+    deaths_between_runs = 0
     try:
         while workers:
             time.sleep(0.25)
@@ -40,7 +42,9 @@ def run_workers(jobs: list[Job], settings: Settings, count: int, refresh: Callab
                 if worker.returncode == STOPPED:
                     raise StudyStopped((worker.stdout.read() if worker.stdout else "").strip())
                 if worker.returncode != 0:
-                    record_death(jobs, worker)
+                    deaths_between_runs += not record_death(jobs, worker)
+                    if deaths_between_runs > count:
+                        raise StudyStopped(f"worker processes end before they take up a run ({manner(worker)})")
                     workers[number] = start(jobs, settings, number)
     finally:
         for worker in workers.values():
@@ -56,48 +60,66 @@ def run_workers(jobs: list[Job], settings: Settings, count: int, refresh: Callab
 def start(jobs: list[Job], settings: Settings, number: int) -> Worker:
     """A new worker process."""
     environment = os.environ | {"OMP_NUM_THREADS": str(settings.threads), "MKL_NUM_THREADS": str(settings.threads)}
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "assay.workers"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        env=environment,
-    )
+    with interrupts_blocked():
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "assay.workers"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            env=environment,
+        )
     plan = {
         "settings": asdict(settings) | {"root": str(settings.root), "device_number": number},
         "jobs": [asdict(replace_paths(job)) | {"recipe": job.recipe.dump()} for job in jobs],
     }
     assert worker.stdin is not None
-    try:
+    with suppress(BrokenPipeError):  # it died at once; the caller sees its exit status
         worker.stdin.write(json.dumps(plan) + "\n")
         worker.stdin.flush()
-    except BrokenPipeError:
-        pass  # it died at once; the caller sees its exit status
     return worker
 
 
-def record_death(jobs: list[Job], worker: Worker) -> None:
-    """Write down as failed the run that a dead worker held."""
+@contextmanager
+def interrupts_blocked() -> Iterator[None]:
+    """What is started inside never sees a Ctrl-C, not even while it starts; ours comes through at the end."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def record_death(jobs: list[Job], worker: Worker) -> bool:
+    """Write down as failed the run that a dead worker held; whether it still held one."""
+    held = [job for job in jobs if is_held_by(job, worker)]
+    for job in held:
+        taken = claim.acquire(job.folder, claim.Watch())
+        if taken is None:
+            continue
+        with taken:
+            if job.is_done:
+                continue
+            reason = f"its process ended without a word ({manner(worker)})"
+            before = files.read_json(job.folder / "status.json") or {"epoch": 0, "epochs": job.recipe.train.epochs}
+            status = {"state": "failed", "reason": reason, "recipe_hash": job.recipe.hash, "updated": time.time()}
+            files.write_json(job.folder / "status.json", before | status, taken.check)
+    return bool(held)
+
+
+def is_held_by(job: Job, worker: Worker) -> bool:
+    """Whether the claim on the run is this dead worker's."""
+    holder = claim.holder(job.folder)
+    return bool(holder and holder.process and holder.process.pid == worker.pid and holder.is_dead_here())
+
+
+def manner(worker: Worker) -> str:
+    """How a worker ended."""
     code = worker.returncode
-    how = f"signal {-code}, often a lack of memory" if code < 0 else f"exit status {code}"
-    held = False
-    for job in jobs:
-        holder = claim.holder(job.folder)
-        if holder and holder.pid == worker.pid and holder.is_dead_here():
-            held = True
-            status = files.read_json(job.folder / "status.json") or {"epoch": 0, "epochs": job.recipe.train.epochs}
-            if status.get("state") in ("finished", "failed"):
-                continue
-            taken = claim.acquire(job.folder, claim.Watch())
-            if taken is None:
-                continue
-            with taken:
-                reason = f"its process ended without a word ({how})"
-                changed = {"state": "failed", "reason": reason, "recipe_hash": job.recipe.hash, "updated": time.time()}
-                files.write_json(job.folder / "status.json", status | changed)
-    if not held:
-        raise StudyStopped(f"a worker process ended before it took up a run ({how})")
+    return f"signal {-code}, often a lack of memory" if code < 0 else f"exit status {code}"
 
 
 def replace_paths(job: Job) -> Job:
@@ -109,12 +131,16 @@ def main() -> None:
     """The worker's side."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _interrupt)
-    plan: dict[str, Any] = json.loads(sys.stdin.readline())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    settings = Settings(**plan["settings"] | {"root": Path(plan["settings"]["root"])})
-    jobs = [Job(j["variant"], j["seed"], Recipe.model_validate(j["recipe"]), Path(j["folder"])) for j in plan["jobs"]]
     try:
-        work(jobs, settings)
+        line = sys.stdin.readline()
+        if not line.endswith("\n"):
+            return  # the parent ended before it had told its plan
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+        plan: dict[str, Any] = json.loads(line)
+        settings = Settings(**plan["settings"] | {"root": Path(plan["settings"]["root"])})
+        work(
+            [Job(**j | {"recipe": Recipe(**j["recipe"]), "folder": Path(j["folder"])}) for j in plan["jobs"]], settings
+        )
     except KeyboardInterrupt:
         sys.exit(130)
     except AssayError as error:
@@ -123,11 +149,12 @@ def main() -> None:
 
 
 def _interrupt(*_: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: nothing shall disturb the release of the claim
     raise KeyboardInterrupt
 
 
 def _end_with_parent() -> None:
-    while sys.stdin.read(4096):
+    while os.read(sys.stdin.fileno(), 4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 

@@ -1,4 +1,4 @@
-"""Batches by one indexing operation on the memory map for one or several, then cast, augmented and normalised on the device."""
+"""Batches by one indexing operation on the memory map, then cast, augmented and normalised on the device."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ from assay.seeds import scoped, torch_generator
 Batch = tuple[Float32[Tensor, "b c h w"], Int64[Tensor, " b"]]
 _RESIDENT_BYTES = 1 << 30
 _CHUNK_BYTES = 16 << 20
-_BLOCK_BYTES = 4 << 20
+_BLOCK_BYTES = 2 << 20
 """Small batches are gathered and normalised several at a time: fewer calls, and the same numbers."""
 
 

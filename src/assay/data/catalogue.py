@@ -16,6 +16,10 @@ SOURCES: dict[str, tuple[str, str]] = {
         "assay.data.idx:fashion_mnist",
         "60,000 + 10,000 pictures of clothing, 28×28 gray, 10 classes; from the data root, else downloaded",
     ),
+    "cifar10": (
+        "assay.data.cifar:cifar10",
+        "50,000 + 10,000 pictures of things and animals, 32×32 RGB, 10 classes; from the data root, else downloaded",
+    ),
 }
 """Name → (import path of its opener, description). Any other name is the path of a folder or zip."""
 

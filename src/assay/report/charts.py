@@ -135,7 +135,9 @@ def curves(frame: pl.DataFrame, measure: str, colors: Colors, domain: tuple[floa
         base.mark_circle(size=90, opacity=0, clip=True).encode(x=x, y=y, tooltip=tooltip),
     ]
     if frame["epoch"].n_unique() == 1:
-        marks.append(base.mark_point(filled=True, size=60, opacity=1, clip=True).encode(x=x, y=y, color=color, tooltip=tooltip))
+        marks.append(
+            base.mark_point(filled=True, size=60, opacity=1, clip=True).encode(x=x, y=y, color=color, tooltip=tooltip)
+        )
     if (frame["seeds"] > 1).any():
         marks.insert(
             0,

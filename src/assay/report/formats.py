@@ -4,6 +4,8 @@ import math
 
 from assay.metrics import is_exact, is_share, label
 
+Number = int | float
+
 NARROW_SPACE = "\u202f"
 
 
@@ -18,64 +20,70 @@ def heading(metric: str) -> str:
     return label(metric) + unit
 
 
-def decimals(half_width: float, most: int) -> int:
+def decimals(half_width: Number, most: int) -> int:
     """Digits after the point that show two digits of an interval's half width, between one and ``most``."""
     if not math.isfinite(half_width) or half_width <= 0:
         return most
     return min(max(1 - math.floor(math.log10(half_width)), 1), most)
 
 
-def value(number: float | None, metric: str, half_width: float = math.nan) -> str:
+def value(number: Number | None, metric: str, half_width: Number = math.nan) -> str:
     """``89.31`` for an accuracy of 0.8931 with a half width of 0.0022; ``–`` for a value that is not there."""
-    if number is None or not math.isfinite(number):
-        return "–"
-    if is_exact(metric) or metric.endswith("_per_second"):
-        return grouped(number)
-    shown, half = number * factor(metric), abs(half_width) * factor(metric)
-    if is_share(metric):
-        return fixed(shown, decimals(half, 2))
-    if metric.endswith("_seconds"):
-        return grouped(shown) if abs(shown) >= 1000 else fixed(shown, decimals(half, 2 if abs(shown) < 10 else 1))
-    return fixed(shown, decimals(half, 4)) if 1e-3 <= abs(shown) < 1e5 or shown == 0 else f"{shown:.3g}"
+    return _shown(number, metric, number or 0.0, half_width)
 
 
-def plus_minus(mean: float | None, low: float | None, high: float | None, metric: str) -> str:
+def plus_minus(mean: Number | None, low: Number | None, high: Number | None, metric: str) -> str:
     """``89.31 ± 0.22``; the bare mean without an interval; ``89.3 (88.1 to 89.5)`` where it is lopsided."""
     if mean is None or low is None or high is None or not all(map(math.isfinite, (mean, low, high))):
         return value(mean, metric)
     half = (high - low) / 2
     if half <= abs(mean) * 1e-9:
         return value(mean, metric)
-    if abs((high + low) / 2 - mean) > 0.1 * half:
-        return f"{value(mean, metric, half)} ({value(low, metric, half)} to {value(high, metric, half)})"
-    return f"{value(mean, metric, half)} ± {value(half, metric, half)}"
+    first, *ends = (_shown(number, metric, mean, half) for number in (mean, half, low, high))
+    lopsided = abs((high + low) / 2 - mean) > 0.1 * half
+    return f"{first} ({ends[1]} to {ends[2]})" if lopsided else f"{first} ± {ends[0]}"
 
 
-def signed(difference: float | None, low: float | None, high: float | None, metric: str) -> str:
+def _shown(number: Number | None, metric: str, mean: Number, half_width: Number) -> str:
+    """``number`` with the digits that suit ``mean`` and its half width."""
+    if number is None or not math.isfinite(number):
+        return "–"
+    if is_exact(metric) or metric.endswith("_per_second"):
+        return grouped(number)
+    scale = factor(metric)
+    shown, size, half = number * scale, abs(mean * scale), abs(half_width * scale)
+    if is_share(metric):
+        return fixed(shown, decimals(half, 2))
+    if metric.endswith("_seconds"):
+        return grouped(shown) if size >= 1000 else fixed(shown, decimals(half, 2 if size < 10 else 1))
+    return fixed(shown, decimals(half, 4)) if 1e-3 <= size < 1e5 or size == 0 else f"{shown:.3g}"
+
+
+def signed(difference: Number | None, low: Number | None, high: Number | None, metric: str) -> str:
     """A difference with its sign and interval: ``+3.10 ± 0.42`` or ``+3.1 (1.2 to 4.4)``."""
     text = plus_minus(difference, low, high, metric)
     return f"+{text}" if difference is not None and math.isfinite(difference) and difference > 0 else text
 
 
-def p_value(p: float | None) -> str:
+def p_value(p: Number | None) -> str:
     """``0.034``, ``< 0.001``, or ``–``."""
     if p is None or not math.isfinite(p):
         return "–"
     return "< 0.001" if p < 0.001 else fixed(p, 3 if p < 0.0995 else 2)
 
 
-def fixed(number: float, digits: int) -> str:
+def fixed(number: Number, digits: int) -> str:
     """A fixed number of decimals, with a true minus sign and no minus zero."""
     text = f"{number:.{digits}f}"
     return text.replace("-", "−") if float(text) else text.lstrip("-")
 
 
-def grouped(number: float) -> str:
+def grouped(number: Number) -> str:
     """A whole number in groups of three, set apart by narrow spaces."""
     return f"{round(number):,}".replace(",", NARROW_SPACE).replace("-", "−")
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: Number) -> str:
     """``4.8 s``, ``48 s``, ``12 min 5 s``, ``3 h 20 min``."""
     whole = round(seconds)
     if seconds < 10:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -73,7 +74,7 @@ def render(
         "unfinished": contents.unfinished(subject),
         "skipped": contents.skipped(subject),
     }
-    config = style.with_css_colors(style.theme()["config"])
+    config = style.with_css_colors(style.config(style.PAGE_FONT))
     scripts = [javascript_bundle(), _asset("page.js")]
     seconds = results.frame["training_seconds"].sum() if "training_seconds" in results.metric_names else None
     page = (
@@ -92,7 +93,9 @@ def render(
             pictures=contents.pictures(subject, subject.best) if subject.best else {},
             reproduction=contents.reproduction(subject),
             training=duration(float(seconds)) if seconds else None,
-            css=Markup(f":root {{ {style.css_variables(style.LIGHT)} }}\n" + _asset("page.css")),
+            css=Markup(
+                f":root {{ --sans: {style.PAGE_FONT}; {style.css_variables(style.LIGHT)} }}\n" + _asset("page.css")
+            ),
             dark=Markup(style.css_variables(style.DARK)),
             light=Markup(style.css_variables(style.LIGHT)),
             hidden_epochs=figures.opening(drawn["learning"][0].frame) if drawn["learning"] else 0,
@@ -120,10 +123,14 @@ def for_page(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def svg(spec: dict[str, Any], wide: bool) -> str:
-    """As an SVG of its own, in the light palette."""
+    """As an SVG of its own, in the light palette; vl-convert counts clip paths on and on, here each file from zero."""
     sized = {**spec, "width": WIDE if wide else NARROW}
-    drawn: str = vl_convert.vegalite_to_svg(sized, vl_version=VEGA_LITE, config=dict(style.theme()["config"]))
-    return drawn
+    drawn: str = vl_convert.vegalite_to_svg(sized, vl_version=VEGA_LITE, config=style.config(style.PAPER_FONT))
+    numbers = {old: str(new) for new, old in enumerate(dict.fromkeys(re.findall(r'<clipPath id="clip(\d+)"', drawn)))}
+    renumbered: str = re.sub(
+        r'(<clipPath id="clip|clip-path="url\(#clip)(\d+)', lambda m: m[1] + numbers.get(m[2], m[2]), drawn
+    )
+    return renumbered
 
 
 def json_for_script(value: Any) -> str:

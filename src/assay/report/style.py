@@ -74,7 +74,8 @@ DARK = {
 }
 """The same names on a dark ground."""
 
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', Arial, sans-serif"
+PAPER_FONT = "Helvetica, Arial, 'Liberation Sans', 'Noto Sans', sans-serif"
+PAGE_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', Arial, sans-serif"
 
 CATEGORIES = 8
 
@@ -110,11 +111,16 @@ def with_css_colors(spec: Any) -> Any:
 
 @alt.theme.register("assay", enable=False)
 def theme() -> alt.theme.ThemeConfig:
-    """The looks of a chart: quiet axes, no frame, text in the page's font, transparent ground."""
-    text = {"font": FONT, "color": LIGHT["ink"], "fontSize": 12}
+    """The looks of a chart outside of the page, also for ``altair.theme.enable("assay")`` in a notebook."""
+    return alt.theme.ThemeConfig(config=config(PAPER_FONT))  # type: ignore[typeddict-item]
+
+
+def config(font: str) -> dict[str, Any]:
+    """Vega-Lite's configuration: quiet axes, no frame, transparent ground."""
+    text = {"font": font, "color": LIGHT["ink"], "fontSize": 12}
     axis = {
-        "labelFont": FONT,
-        "titleFont": FONT,
+        "labelFont": font,
+        "titleFont": font,
         "labelColor": LIGHT["muted"],
         "titleColor": LIGHT["muted"],
         "labelFontSize": 12,
@@ -127,38 +133,36 @@ def theme() -> alt.theme.ThemeConfig:
         "titlePadding": 10,
         "labelLimit": 300,
     }
-    return alt.theme.ThemeConfig(
-        config={
-            "background": "transparent",
-            "font": FONT,
-            "padding": {"left": 4, "right": 12, "top": 8, "bottom": 4},
-            "view": {"stroke": None, "continuousWidth": 640, "continuousHeight": 260, "discreteWidth": 640},
-            "axis": axis,  # type: ignore[typeddict-item]
-            "axisX": {"domain": True, "ticks": True, "tickSize": 4},
-            "axisXQuantitative": {"tickCount": 8},
-            "axisYQuantitative": {"tickCount": 6},
-            "axisY": {"domain": False, "ticks": False},
-            "axisYBand": {"labelColor": LIGHT["ink"], "grid": False},
-            "legend": {
-                "symbolOpacity": 1,
-                "labelFont": FONT,
-                "titleFont": FONT,
-                "labelColor": LIGHT["ink"],
-                "titleColor": LIGHT["muted"],
-                "labelFontSize": 12,
-                "titleFontSize": 12,
-                "titleFontWeight": "normal",
-                "labelLimit": 320,
-                "orient": "bottom",
-                "columns": 3,
-                "offset": 16,
-                "symbolStrokeWidth": 2.5,
-            },
-            "title": {"font": FONT, "color": LIGHT["ink"], "fontSize": 13, "fontWeight": 600, "anchor": "start"},
-            "text": text,  # type: ignore[typeddict-item]
-            "rule": {"color": LIGHT["muted"]},
-            "line": {"strokeWidth": 2.2, "strokeCap": "round", "strokeJoin": "round"},
-            "bar": {"color": LIGHT["accent"]},
-            "range": {"category": categorical(CATEGORIES), "ordinal": sequential(9)},
-        }
-    )
+    return {
+        "background": "transparent",
+        "font": font,
+        "padding": {"left": 4, "right": 12, "top": 8, "bottom": 4},
+        "view": {"stroke": None, "continuousWidth": 640, "continuousHeight": 260, "discreteWidth": 640},
+        "axis": axis,
+        "axisX": {"domain": True, "ticks": True, "tickSize": 4},
+        "axisXQuantitative": {"tickCount": 8},
+        "axisYQuantitative": {"tickCount": 6},
+        "axisY": {"domain": False, "ticks": False},
+        "axisYBand": {"labelColor": LIGHT["ink"], "grid": False},
+        "legend": {
+            "symbolOpacity": 1,
+            "labelFont": font,
+            "titleFont": font,
+            "labelColor": LIGHT["ink"],
+            "titleColor": LIGHT["muted"],
+            "labelFontSize": 12,
+            "titleFontSize": 12,
+            "titleFontWeight": "normal",
+            "labelLimit": 320,
+            "orient": "bottom",
+            "columns": 3,
+            "offset": 16,
+            "symbolStrokeWidth": 2.5,
+        },
+        "title": {"font": font, "color": LIGHT["ink"], "fontSize": 13, "fontWeight": 600, "anchor": "start"},
+        "text": text,
+        "rule": {"color": LIGHT["muted"]},
+        "line": {"strokeWidth": 2.2, "strokeCap": "round", "strokeJoin": "round"},
+        "bar": {"color": LIGHT["accent"]},
+        "range": {"category": categorical(CATEGORIES), "ordinal": sequential(9)},
+    }

@@ -29,10 +29,16 @@ def optimizer_tensors(optimizer: optim.Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Put ``optimizer_tensors`` back, each in the memory layout of its parameter."""
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    """Put ``optimizer_tensors`` back, each on the device and in the memory layout of its parameter.
+
+    The count of steps lies with its parameter in fused optimizers only, as torch makes it.
+    """
+    parameters = [(p, group.get("fused")) for group in optimizer.param_groups for p in group["params"]]
     for key, value in tensors.items():
         number, name = key.split(".", 1)
-        parameter = parameters[int(number)]
-        laid_out = empty_like(parameter, dtype=value.dtype) if value.shape == parameter.shape else empty_like(value)
-        optimizer.state[parameter][name] = laid_out.copy_(value)
+        parameter, fused = parameters[int(number)]
+        if value.shape == parameter.shape:
+            place = empty_like(parameter, dtype=value.dtype)
+        else:
+            place = empty_like(value, device=parameter.device if fused else None)
+        optimizer.state[parameter][name] = place.copy_(value)

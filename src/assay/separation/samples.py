@@ -1,0 +1,122 @@
+"""What the user hands in, checked: rows of numbers (in memory, mapped from disk, on a device) and their labels."""
+
+import mmap
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Int64, Real, Shaped
+from torch import Tensor
+
+from assay.errors import AssayError
+
+Matrix = Shaped[Tensor, "n d"] | Shaped[np.ndarray, "n d"]
+"""One sample a row: a tensor or an array (``np.memmap`` too) of any real type."""
+Labels = Shaped[Tensor, " n"] | Shaped[np.ndarray, " n"]
+"""The class of each sample, whole numbers."""
+
+LARGEST = 1e150
+"""Beyond this, squared distances leave float64."""
+_BLOCK_BYTES = 32 * 2**20
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Rows as a tensor that shares the memory, or the file, of what the user handed in."""
+
+    tensor: Real[Tensor, "n d"]
+    mapping: mmap.mmap | None = None
+    """The file behind the rows, whose pages can be given back."""
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return self.tensor.shape[0]
+
+    @property
+    def width(self) -> int:
+        """Numbers per row."""
+        return self.tensor.shape[1]
+
+    @property
+    def row_bytes(self) -> int:
+        """Size of a row."""
+        return self.width * self.tensor.element_size()
+
+    def release(self) -> None:
+        """Give the pages of a mapped file back to the system, which keeps them cached as long as it likes."""
+        if self.mapping is not None and hasattr(self.mapping, "madvise"):
+            self.mapping.madvise(mmap.MADV_DONTNEED)
+
+
+def samples(x: Matrix, name: str = "x") -> Samples:
+    """``x`` as ``Samples``: a matrix of real, finite numbers.
+
+    Raises:
+        AssayError: ``x`` is not two-dimensional, has no columns, is not numeric, or has a row that is not finite.
+    """
+    tensor = _tensor(x, name)
+    if tensor.ndim != 2 or tensor.shape[1] == 0:
+        shape = tuple(tensor.shape)
+        raise AssayError(f"{name}: expected a matrix with one sample a row, found shape {shape}; flatten the rest")
+    mapping = getattr(x, "_mmap", None)
+    private = getattr(x, "mode", None) == "c"  # copy-on-write pages exist nowhere else
+    found = Samples(tensor, None if private or not isinstance(mapping, mmap.mmap) else mapping)
+    _check_finite(found, name)
+    return found
+
+
+def _tensor(x: Matrix, name: str) -> Tensor:
+    if isinstance(x, Tensor):
+        tensor = x.detach()
+    else:
+        array = np.asarray(x)
+        if array.dtype.kind not in "fiub" or array.dtype == np.longdouble:
+            raise AssayError(f"{name}: expected numbers, found an array of {array.dtype}")
+        if not array.dtype.isnative or any(stride < 0 for stride in array.strides):
+            array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # nobody writes to a read-only map here
+            tensor = torch.from_numpy(array)
+    if tensor.is_complex() or tensor.is_quantized:
+        raise AssayError(f"{name}: expected real numbers, found {tensor.dtype}")
+    if not tensor.is_floating_point():  # whole numbers: every one of up to 53 bits is exact in float64
+        tensor = tensor.to(torch.uint8 if tensor.dtype == torch.bool else tensor.dtype)
+    return tensor
+
+
+def _check_finite(x: Samples, name: str) -> None:
+    if not x.tensor.is_floating_point():
+        return
+    step = max(1, _BLOCK_BYTES // x.row_bytes)
+    for start in range(0, len(x), step):
+        block = x.tensor[start : start + step]
+        low, high = (float(v) for v in block.aminmax())
+        if -LARGEST < low and high < LARGEST:
+            continue
+        finite = torch.isfinite(block).all(dim=1)
+        row = start + int((~finite).int().argmax())
+        if finite.all():
+            raise AssayError(f"{name}: a value beyond ±{LARGEST:g}; its squared distances do not fit float64")
+        raise AssayError(f"{name}: row {row} is not finite (of {len(x)}); not-a-number and infinity have no neighbours")
+    x.release()
+
+
+def labels(y: Labels, n: int, name: str = "y", rows: str = "x") -> Int64[np.ndarray, " n"]:
+    """``y`` as int64 of length ``n``.
+
+    Raises:
+        AssayError: ``y`` is not a list of ``n`` whole numbers.
+    """
+    array = y.detach().cpu().numpy() if isinstance(y, Tensor) else np.asarray(y)
+    if array.dtype.kind not in "iub":
+        raise AssayError(f"{name}: expected whole numbers as labels, found {array.dtype}; use smoothness_index for targets")
+    if array.ndim != 1 or len(array) != n:
+        raise AssayError(f"{name}: expected one label for each of the {n} rows of {rows}, found shape {array.shape}")
+    return array.astype(np.int64)
+
+
+def enough(n: int, name: str = "x", least: int = 2) -> None:
+    """Raise AssayError where there are fewer than ``least`` samples."""
+    if n < least:
+        raise AssayError(f"{name}: expected at least {least} samples, found {n}")

@@ -1,0 +1,143 @@
+"""The test's side of kill_driver.py, and what the tests of killed, stopped and competing studies compare."""
+
+import atexit
+import json
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import psutil
+import yaml
+
+PROMISED = ("metrics.json", "predictions.parquet", "pictures.parquet", "model.safetensors", "data.json", "recipe.yaml")
+"""Equal byte for byte, whatever happened on the way."""
+VOLATILE = (".tmp", "claim-", "checkpoint.safetensors")
+
+
+class Driver:
+    """A process that has imported everything and forks a command line for every request."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("kill_driver.py"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+        )
+        assert self.process.stdout
+        self.process.stdout.readline()
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """One request, one answer."""
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        answer: dict[str, Any] = json.loads(self.process.stdout.readline())
+        return answer
+
+    def start(self, study: Path, out: Path, *options: str, **request: Any) -> int:
+        """Start ``assay run study --out out`` and return the process's number."""
+        out.mkdir(parents=True, exist_ok=True)
+        arguments = ["run", str(study), "--out", str(out), *options]
+        return int(self.ask(do="start", arguments=arguments, log=str(out / "output"), **request)["pid"])
+
+    def wait(self, pid: int, seconds: float = 120) -> int | None:
+        """The exit status, negative for a signal, None when it still runs after that time."""
+        code: int | None = self.ask(do="wait", pid=pid, seconds=seconds)["code"]
+        return code
+
+    def run(self, study: Path, out: Path, *options: str, **request: Any) -> int | None:
+        """Start and wait."""
+        return self.wait(self.start(study, out, *options, **request))
+
+    def close(self) -> None:
+        """End the process and its children."""
+        if self.process.stdin:
+            self.process.stdin.close()
+        self.process.wait()
+
+
+@cache
+def driver() -> Driver:
+    """One driver for the whole test session."""
+    made = Driver()
+    atexit.register(made.close)
+    return made
+
+
+def write_study(path: Path, **values: Any) -> Path:
+    """A study file of a tiny network on the digits; ``values`` replace its keys."""
+    base = {
+        "data": {"source": "digits", "train": 300, "validation": 0.2, "test": 100},
+        "model": {"name": "mlp", "hidden": [8]},
+        "train": {"epochs": 2, "batch_size": 64},
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump({"title": "a test", "base": base, "seeds": 1} | values), encoding="utf-8")
+    return path
+
+
+def tree(folder: Path) -> set[str]:
+    """Every file under the folder, as relative paths."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def leftovers(folder: Path) -> list[str]:
+    """What no ended study may leave: temporary files, claims, checkpoints of finished runs."""
+    return sorted(name for name in tree(folder) if any(part in Path(name).name for part in VOLATILE))
+
+
+def run_folders(folder: Path) -> list[Path]:
+    """The folders of the runs that were begun."""
+    return sorted(path.parent for path in folder.rglob("log.txt"))
+
+
+def state(run: Path) -> str | None:
+    """What status.json says of a run."""
+    path = run / "status.json"
+    return json.loads(path.read_text())["state"] if path.exists() else None
+
+
+def finished(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Time of modification and content of every file of the finished runs."""
+    files = [path for run in run_folders(folder) if state(run) == "finished" for path in run.iterdir()]
+    kept = (path for path in files if not any(part in path.name for part in VOLATILE))
+    return {str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes()) for path in kept}
+
+
+def log(run: Path) -> list[str]:
+    """The lines of a run's log, without the time."""
+    return [line.split("  ", 1)[1] for line in (run / "log.txt").read_text().splitlines() if "  " in line]
+
+
+def count(folder: Path, line: str) -> int:
+    """How often a line stands in the logs of a study."""
+    return sum(log(run).count(line) for run in run_folders(folder))
+
+
+def differences(there: Path, here: Path) -> list[str]:
+    """Where two ended studies differ in what is promised to be equal: names of files, bytes, histories but for time."""
+    found = sorted(tree(there) ^ tree(here))
+    for run in run_folders(there):
+        for name in PROMISED:
+            one, other = run / name, here / run.relative_to(there) / name
+            if not other.exists() or one.read_bytes() != other.read_bytes():
+                found.append(str(other))
+        histories = [pl.read_parquet(f / "history.parquet").drop("seconds") for f in (run, other.parent)]
+        if not histories[0].equals(histories[1]):
+            found.append(str(other.parent / "history.parquet"))
+    return found
+
+
+def descendants(pid: int) -> list[psutil.Process]:
+    """The processes that a process has started."""
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []

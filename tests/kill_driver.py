@@ -1,0 +1,171 @@
+"""Runs the command line in forked children, which can be killed at a chosen write and phase.
+
+Started as a process of its own it imports everything once (before torch starts any thread) and answers one line of
+JSON with one line: ``{"do": "start", "arguments": [...], "kill": {...}, "set": {...}}`` gives ``{"pid": n}``, and
+``{"do": "wait", "pid": n, "seconds": s}`` gives ``{"code": exit status, negative for a signal, null if it still runs}``.
+
+``kill`` is ``{"name": a pattern, "nth": 1, "phase": p}``: SIGKILL at the nth write of a file that is so called, ``before``
+anything is written, with ``half`` of the temporary file written, when all is ``flushed`` and not yet renamed, when it is
+``renamed``; or at the nth removal of such a file, before (``kept``) or after (``removed``). Instead of a signal,
+``"errno": n`` raises that OSError from then on and ``"stop": true`` sends SIGSTOP. ``set`` patches attributes of the
+package (``{"claim.BEAT": 0.1}``), ``environment`` changes os.environ, ``cores`` is what os.cpu_count() says (1). The report is written
+with ``"report": true`` only.
+"""
+
+import contextlib
+import importlib
+import json
+import os
+import re
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+MODULES = ("cli", "engine", "run", "workers", "results", "report", "report.page", "data", "data.cache", "models.cnn")
+
+
+class Trap:
+    """Waits for one write and phase, and springs."""
+
+    def __init__(self, name: str, phase: str, nth: int = 1, errno: int | None = None, stop: bool = False) -> None:
+        self.name, self.phase, self.left, self.errno, self.stop = re.compile(name), phase, nth, errno, stop
+
+    def spring(self, phase: str, path: Any) -> None:
+        """Kill, stop or fail, if this is the place."""
+        if phase != self.phase or not self.name.fullmatch(target(path)):
+            return
+        self.left -= 1
+        if self.left and not self.errno:
+            return
+        if self.errno:
+            if self.left <= 0:
+                raise OSError(self.errno, os.strerror(self.errno), str(path))
+        else:
+            os.kill(os.getpid(), signal.SIGSTOP if self.stop else signal.SIGKILL)
+
+    def set(self) -> None:
+        """Put the trap around what assay.files asks of the system."""
+        from assay import files
+
+        replace, link, fsync, unlink, rename = os.replace, os.link, os.fsync, os.unlink, os.rename
+
+        def opened(path: Any, mode: str = "r", **options: Any) -> Any:
+            if "x" in mode or "a" in mode:
+                self.spring("before", path)
+            return open(path, mode, **options)
+
+        def synced(descriptor: int) -> None:
+            path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+            if self.phase == "half" and path.suffix == ".tmp" and self.left == 1 and self.name.fullmatch(target(path)):
+                os.ftruncate(descriptor, path.stat().st_size // 2)
+            if path.suffix == ".tmp":
+                self.spring("half", path)
+            fsync(descriptor)
+
+        def replaced(source: Any, place: Any) -> None:
+            self.spring("flushed", place)
+            replace(source, place)
+            self.spring("renamed", place)
+
+        def linked(source: Any, place: Any) -> None:
+            self.spring("flushed", place)
+            link(source, place)
+            self.spring("renamed", place)
+
+        def renamed(source: Any, place: Any) -> None:
+            self.spring("flushed", place)
+            rename(source, place)
+            self.spring("renamed", place)
+
+        def removed(path: Any, **options: Any) -> None:
+            self.spring("kept", path)
+            unlink(path, **options)
+            self.spring("removed", path)
+
+        files.open = opened  # type: ignore[attr-defined]
+        os.replace, os.link, os.fsync, os.unlink, os.rename = replaced, linked, synced, removed, renamed  # type: ignore[assignment]
+
+
+def target(path: Any) -> str:
+    """The name of the file that a temporary file is written for; of any other file its own."""
+    name = Path(path).name
+    return name[1:].rsplit(".", 3)[0] if name.endswith(".tmp") and name.startswith(".") else name
+
+
+def child(request: dict[str, Any]) -> int:
+    """The command line, as the user would start it."""
+    from assay import cli
+
+    with contextlib.suppress(KeyError):
+        log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+    os.environ.update(request.get("environment", {}))
+    os.cpu_count = lambda: request.get("cores", 1)
+    for name, value in request.get("set", {}).items():
+        module, attribute = name.rsplit(".", 1)
+        owner = importlib.import_module(f"assay.{module}")
+        setattr(owner, attribute, (lambda v: lambda: v)(value) if callable(getattr(owner, attribute)) else value)
+    if not request.get("report", False):
+        results = importlib.import_module("assay.results").Results
+        results.report = results.verdict = lambda *_: None
+    if request.get("kill"):
+        Trap(**request["kill"]).set()
+    sys.argv = ["assay", *request["arguments"]]
+    try:
+        cli.main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    except BaseException:
+        traceback.print_exc()
+        return 70
+    return 0
+
+
+def wait(pid: int, seconds: float) -> int | None:
+    """The exit status of a child, or None when it runs on after that many seconds."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.01)
+    return None
+
+
+def main() -> None:
+    """Answer requests until the input ends."""
+    for module in MODULES:
+        importlib.import_module(f"assay.{module}")
+    for module in ("torch._dynamo", "kornia.augmentation", "sklearn.datasets", "altair", "vl_convert", "polars", "typer"):
+        importlib.import_module(module)
+    children: list[int] = []
+    print(json.dumps({"threads": len(os.listdir("/proc/self/task"))}), flush=True)
+    for line in sys.stdin:
+        request = json.loads(line)
+        if request["do"] == "wait":
+            print(json.dumps({"code": wait(request["pid"], request["seconds"])}), flush=True)
+            continue
+        pid = os.fork()
+        if not pid:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            sys.stdin.close()
+            code = 70
+            try:
+                code = child(request)
+                sys.stdout.flush()
+            finally:
+                os._exit(code)
+        children.append(pid)
+        print(json.dumps({"pid": pid}), flush=True)
+    for pid in children:
+        with contextlib.suppress(ChildProcessError, ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+if __name__ == "__main__":
+    main()
