@@ -28,9 +28,9 @@ EVERYTHING = {
     },
     "variants": {
         "momentum, plateau, stopped early": {
-            "train.optimizer": {"name": "sgd", "lr": 1.0, "momentum": 0.9, "nesterov": True},
+            "train.optimizer": {"name": "sgd", "lr": 0.5, "momentum": 0.9, "nesterov": True},
             "train.schedule": {"name": "plateau", "patience": 1, "factor": 0.5},
-            "train.early_stopping": {"patience": 1},
+            "train.early_stopping": {"patience": 2, "min_delta": 0.1},
             "train.epochs": 12,
             "train.watch": "loss",
         },

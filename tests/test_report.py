@@ -121,6 +121,16 @@ def test_the_report_can_be_written_again_and_is_the_same(usual):
     assert {f: f.read_bytes() for f in usual.parent.rglob("*") if f.is_file()} == before
 
 
+def test_what_an_earlier_state_of_the_study_left_is_removed(tmp_path):
+    page = report(tmp_path, make_study(1, 1), images=20)
+    stale = [page.parent / "tables" / "old.csv", page.parent / "figures" / "confusion-gone.svg"]
+    for path in stale:
+        path.write_text("old")
+    write_report(Results.read(page.parent.parent))
+    assert not any(path.exists() for path in stale)
+    assert (page.parent / "tables" / "results.csv").exists()
+
+
 def test_hostile_names_are_text_everywhere(tmp_path):
     classes = ["</script><script>document.title='bad'</script>", "=SUM(A1)", "\u202egnp.exe", "<!--<script>"]
     skipped = [("=cmd|'/C calc'!A0.png", "truncated"), ("<i>.png", "not an image")]

@@ -76,7 +76,7 @@ def test_changes_and_seeds_from_the_command_line(tmp_path):
     assert loaded.name == "activation"
     assert loaded.seed_list == [0, 1]
     assert all(v.recipe.train.epochs == 3 and v.recipe.train.optimizer.lr == 0.5 for v in loaded.plan.values())
-    with pytest.raises(AssayError, match="the study varies 'model.activation'"):
+    with pytest.raises(AssayError, match=r"the study varies 'model.activation'"):
         load_study(path, ["model.activation=relu"])
 
 

@@ -142,3 +142,11 @@ def test_notes_name_what_is_missing(tmp_path):
     )
     assert "elu seed 2 (waiting)" in text
     assert "Fewer pairs than seeds could be compared with the base: elu (2 of 3)." in text
+
+
+def test_many_variants_do_not_fill_the_page():
+    rows = {f"a{n}": [0.5 + n / 100, 0.51 + n / 100, 0.505 + n / 100 + n % 2 / 1000] for n in range(12)}
+    text = told(rows)
+    assert "a0 by 11" in text
+    assert " others" in text
+    assert len(text) < 500

@@ -81,16 +81,18 @@ def _standings(rivals: Sequence[Comparison], name: Name) -> list[str]:
         kinds.setdefault("unpaired" if c.difference is None else c.decided, []).append(c)
     sentences = []
     if beaten := kinds.get("worse"):
-        sentences.append(f"It {than} {listed([f'{name(c.variant)} by {_size(c)}' for c in beaten])}.")
+        sentences.append(f"It {than} {listed(shortened([f'{name(c.variant)} by {_size(c)}' for c in beaten]))}.")
     if equal := kinds.get("equal"):
-        sentences.append(f"It does not differ in this from {listed([name(c.variant) for c in equal])}.")
+        sentences.append(f"It does not differ in this from {listed(shortened([name(c.variant) for c in equal]))}.")
     if unsure := kinds.get("cannot tell"):
         shown = [f"{name(c.variant)} ({_size(c)}{_more(c)})" for c in reversed(unsure)]
-        sentences.append(f"It cannot be told from {listed(shown, 'or')}.")
+        sentences.append(f"It cannot be told from {listed(shortened(shown), 'or')}.")
     for c in kinds.get("better", []):
         sentences.append(f"Over the seeds they share, {name(c.variant)} {than} it by {_size(c)}.")
     if unpaired := kinds.get("unpaired"):
-        sentences.append(f"No seed has finished both in it and in {listed([name(c.variant) for c in unpaired], 'or')}.")
+        sentences.append(
+            f"No seed has finished both in it and in {listed(shortened([name(c.variant) for c in unpaired]), 'or')}."
+        )
     return sentences
 
 
@@ -107,6 +109,11 @@ def _more(c: Comparison) -> str:
     if c.more_seeds is None:
         return "; more than 1000 more seeds would be needed"
     return f"; about {c.more_seeds} more {'seed' if c.more_seeds == 1 else 'seeds'} would"
+
+
+def shortened(parts: Sequence[str], most: int = 4) -> list[str]:
+    """At most ``most`` parts: of a longer list the first ones and how many others there are."""
+    return [*parts[: most - 1], f"{len(parts) - most + 1} others"] if len(parts) > most else list(parts)
 
 
 def listed(parts: Sequence[str], word: str = "and") -> str:

@@ -47,17 +47,24 @@ def write_report(results: Results) -> Path:
     specs = {figure.name: specification(figure) for figure in every}
     svgs = {figure.name: svg(specs[figure.name], figure.wide) for figure in every}
     page, tables = render(subject, drawn, specs, svgs)
+    beside = {"tables/runs.csv": csv(results.frame), "tables/confusion.csv": csv(contents.matrices(subject))}
     for table in tables:
-        write(folder / "tables" / f"{table.name}.csv", csv(table.data))
-        write(folder / "tables" / f"{table.name}.tex", latex(table))
-    write(folder / "tables" / "runs.csv", csv(results.frame))
-    write(folder / "tables" / "confusion.csv", csv(contents.matrices(subject)))
+        beside |= {f"tables/{table.name}.csv": csv(table.data), f"tables/{table.name}.tex": latex(table)}
     for figure in every:
         named = contents.full_names(subject, figure.frame) if "variant" in figure.frame.columns else figure.frame
-        write(folder / "figures" / f"{figure.name}.svg", svgs[figure.name])
-        write(folder / "figures" / f"{figure.name}.csv", csv(named))
+        beside |= {f"figures/{figure.name}.svg": svgs[figure.name], f"figures/{figure.name}.csv": csv(named)}
+    for name, text in beside.items():
+        write(folder / name, text)
     write(folder / "index.html", page)
+    remove_others(folder, {folder / name for name in beside})
     return folder / "index.html"
+
+
+def remove_others(folder: Path, written: set[Path]) -> None:
+    """Remove the tables and figures of an earlier state of the study."""
+    for path in [*folder.glob("tables/[!.]*"), *folder.glob("figures/[!.]*")]:
+        if path not in written:
+            path.unlink(missing_ok=True)
 
 
 def render(

@@ -87,13 +87,12 @@ class Rows:
 
 def centred(x: Samples, index: Int64[np.ndarray, " n"] | None, sample: Int64[np.ndarray, " s"]) -> Rows:
     """The rows moved by the mean of a ``sample`` of them and scaled so that float32 squares neither over- nor underflow."""
-    held = torch.float32 if x.tensor.dtype in (torch.float32, torch.float16, torch.bfloat16, torch.uint8) else torch.float64
     mean = torch.zeros(x.width, dtype=torch.float64, device=x.tensor.device)
     for start in range(0, len(sample), 256):
         rows = torch.from_numpy(sample[start : start + 256]).to(x.tensor.device)
         mean += x.tensor.index_select(0, rows).double().sum(dim=0) / len(sample)
-    centre = mean.to(held)
-    low, high = extremes(x)
-    reach = max(high - float(centre.min()), float(centre.max()) - low) * math.sqrt(x.width)
+    reach = max(x.high - float(mean.min()), float(mean.max()) - x.low) * math.sqrt(x.width)
     exponent = -math.frexp(reach)[1] if reach > 0 else 0
-    return Rows(x, index, centre, 1.0 if -20 <= exponent <= 20 else 2.0**exponent)
+    narrow = x.tensor.dtype in (torch.float32, torch.float16, torch.bfloat16, torch.uint8) and abs(exponent) < 100
+    centre = mean.to(torch.float32 if narrow else torch.float64)
+    return Rows(x, index, centre, 1.0 if abs(exponent) <= 20 else 2.0**exponent)

@@ -1,5 +1,6 @@
 """What the user hands in, checked: rows of numbers (in memory, mapped from disk, on a device) and their labels."""
 
+import math
 import mmap
 import warnings
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ class Samples:
     """Rows as a tensor that shares the memory, or the file, of what the user handed in."""
 
     tensor: Real[Tensor, "n d"]
+    low: float
+    high: float
+    """The smallest and the largest value."""
     mapping: mmap.mmap | None = None
     """The file behind the rows, whose pages can be given back."""
 
@@ -61,9 +65,8 @@ def samples(x: Matrix, name: str = "x") -> Samples:
         raise AssayError(f"{name}: expected a matrix with one sample a row, found shape {shape}; flatten the rest")
     mapping = getattr(x, "_mmap", None)
     private = getattr(x, "mode", None) == "c"  # copy-on-write pages exist nowhere else
-    found = Samples(tensor, None if private or not isinstance(mapping, mmap.mmap) else mapping)
-    _check_finite(found, name)
-    return found
+    low, high = _extremes(tensor, name)
+    return Samples(tensor, low, high, None if private or not isinstance(mapping, mmap.mmap) else mapping)
 
 
 def _tensor(x: Matrix, name: str) -> Tensor:
@@ -85,21 +88,25 @@ def _tensor(x: Matrix, name: str) -> Tensor:
     return tensor
 
 
-def _check_finite(x: Samples, name: str) -> None:
-    if not x.tensor.is_floating_point():
-        return
-    step = max(1, _BLOCK_BYTES // x.row_bytes)
+def _extremes(x: Tensor, name: str) -> tuple[float, float]:
+    """The smallest and the largest value; refuses what is not finite."""
+    lowest, highest = math.inf, -math.inf
+    step = max(1, _BLOCK_BYTES // (x.shape[1] * x.element_size()))
     for start in range(0, len(x), step):
-        block = x.tensor[start : start + step]
-        low, high = (float(v) for v in block.aminmax())
-        if -LARGEST < low and high < LARGEST:
-            continue
-        finite = torch.isfinite(block).all(dim=1)
-        row = start + int((~finite).int().argmax())
-        if finite.all():
-            raise AssayError(f"{name}: a value beyond ±{LARGEST:g}; its squared distances do not fit float64")
-        raise AssayError(f"{name}: row {row} is not finite (of {len(x)}); not-a-number and infinity have no neighbours")
-    x.release()
+        block = x[start : start + step]
+        low, high = (float(value) for value in block.aminmax())
+        if not -LARGEST < low <= high < LARGEST:
+            raise _unfit(block, name, start, len(x))
+        lowest, highest = min(lowest, low), max(highest, high)
+    return lowest, highest
+
+
+def _unfit(block: Tensor, name: str, start: int, n: int) -> AssayError:
+    finite = torch.isfinite(block).all(dim=1)
+    if finite.all():
+        return AssayError(f"{name}: a value beyond ±{LARGEST:g}, whose squared distances do not fit float64")
+    row = start + int((~finite).int().argmax())
+    return AssayError(f"{name}: row {row} of {n} is not finite; not-a-number and infinity have no neighbours")
 
 
 def labels(y: Labels, n: int, name: str = "y", rows: str = "x") -> Int64[np.ndarray, " n"]:
