@@ -5,6 +5,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -45,7 +47,7 @@ class Driver:
         """Start ``assay run study --out out`` and return the process's number."""
         out.mkdir(parents=True, exist_ok=True)
         arguments = ["run", str(study), "--out", str(out), *options]
-        return int(self.ask(do="start", arguments=arguments, log=str(out / "output"), **request)["pid"])
+        return int(self.ask(**{"do": "start", "arguments": arguments, "log": str(out / "output")} | request)["pid"])
 
     def wait(self, pid: int, seconds: float = 120) -> int | None:
         """The exit status, negative for a signal, None when it still runs after that time."""
@@ -55,6 +57,12 @@ class Driver:
     def run(self, study: Path, out: Path, *options: str, **request: Any) -> int | None:
         """Start and wait."""
         return self.wait(self.start(study, out, *options, **request))
+
+    def finish(self, study: Path, out: Path, *options: str, **request: Any) -> Path:
+        """Run, and return the study's folder after it has ended well."""
+        code = self.run(study, out, *options, **request)
+        assert code == 0, f"exit status {code}\n{(out / 'output').read_text()}"
+        return out / study.stem
 
     def close(self) -> None:
         """End the process and its children."""
@@ -69,6 +77,17 @@ def driver() -> Driver:
     made = Driver()
     atexit.register(made.close)
     return made
+
+
+LONG: dict[str, Any] = {
+    "base": {
+        "data": {"source": "digits", "validation": 0.2},
+        "model": {"name": "mlp", "hidden": [16], "dropout": 0.1},
+        "train": {"epochs": 30, "batch_size": 64},
+    },
+    "vary": {"train.optimizer.lr": [0.001, 0.002, 0.003, 0.004, 0.005, 0.006]},
+}
+"""A study that takes some seconds."""
 
 
 def write_study(path: Path, **values: Any) -> Path:
@@ -111,9 +130,33 @@ def finished(folder: Path) -> dict[str, tuple[int, bytes]]:
     return {str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes()) for path in kept}
 
 
+def kept(before: dict[str, tuple[int, bytes]], folder: Path) -> bool:
+    """Whether what was finished before has not been touched since."""
+    now = finished(folder)
+    return all(now.get(name) == content for name, content in before.items())
+
+
+def running(folder: Path) -> bool:
+    """Whether some run of the study has begun and not ended."""
+    return any(state(run) == "running" for run in run_folders(folder))
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
+    """Until something holds; an AssertionError when it never does."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
 def log(run: Path) -> list[str]:
     """The lines of a run's log, without the time."""
     return [line.split("  ", 1)[1] for line in (run / "log.txt").read_text().splitlines() if "  " in line]
+
+
+def epochs(run: Path) -> list[str]:
+    """``epoch 1``, ``epoch 2``, … as they stand in a run's log."""
+    return [line.split(":")[0] for line in log(run) if line.startswith("epoch ")]
 
 
 def count(folder: Path, line: str) -> int:

@@ -1,15 +1,16 @@
 """Runs the command line in forked children, which can be killed at a chosen write and phase.
 
-Started as a process of its own it imports everything once (before torch starts any thread) and answers one line of
-JSON with one line: ``{"do": "start", "arguments": [...], "kill": {...}, "set": {...}}`` gives ``{"pid": n}``, and
-``{"do": "wait", "pid": n, "seconds": s}`` gives ``{"code": exit status, negative for a signal, null if it still runs}``.
+Started as a process of its own, it imports everything once and answers one line of JSON with another:
+``{"do": "start", "arguments": [...], "kill": {...}, "set": {...}}`` gives ``{"pid": n}``, and
+``{"do": "wait", "pid": n, "seconds": s}`` gives ``{"code": exit status}``, negative for a signal, null if it runs on.
 
-``kill`` is ``{"name": a pattern, "nth": 1, "phase": p}``: SIGKILL at the nth write of a file that is so called, ``before``
-anything is written, with ``half`` of the temporary file written, when all is ``flushed`` and not yet renamed, when it is
-``renamed``; or at the nth removal of such a file, before (``kept``) or after (``removed``). Instead of a signal,
-``"errno": n`` raises that OSError from then on and ``"stop": true`` sends SIGSTOP. ``set`` patches attributes of the
-package (``{"claim.BEAT": 0.1}``), ``environment`` changes os.environ, ``cores`` is what os.cpu_count() says (1). The report is written
-with ``"report": true`` only.
+``kill`` is ``{"name": pattern, "nth": 1, "phase": p}``: SIGKILL at the nth write of a file so called, ``before``
+there is a temporary file, when it is ``opened`` and empty, with ``half`` of the temporary file written, when it is ``flushed`` and not yet renamed, when it is
+``renamed``; or at the nth removal of such a file, before (``kept``) or after it (``removed``). Instead of the signal,
+``"errno": n`` raises that OSError from then on, and ``"stop": true`` sends SIGSTOP.
+
+``set`` patches attributes of the package (``{"claim.BEAT": 0.1}``), ``environment`` changes os.environ, ``cores`` is
+what os.cpu_count() says (1), ``"links": false`` forbids hard links, and the report is written with ``"report": true`` only.
 """
 
 import contextlib
@@ -53,9 +54,13 @@ class Trap:
         replace, link, fsync, unlink, rename = os.replace, os.link, os.fsync, os.unlink, os.rename
 
         def opened(path: Any, mode: str = "r", **options: Any) -> Any:
-            if "x" in mode or "a" in mode:
+            writes = "x" in mode or "a" in mode
+            if writes:
                 self.spring("before", path)
-            return open(path, mode, **options)
+            file = open(path, mode, **options)
+            if writes:
+                self.spring("opened", path)
+            return file
 
         def synced(descriptor: int) -> None:
             path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
@@ -109,6 +114,8 @@ def child(request: dict[str, Any]) -> int:
         module, attribute = name.rsplit(".", 1)
         owner = importlib.import_module(f"assay.{module}")
         setattr(owner, attribute, (lambda v: lambda: v)(value) if callable(getattr(owner, attribute)) else value)
+    if not request.get("links", True):
+        os.link = no_links
     if not request.get("report", False):
         results = importlib.import_module("assay.results").Results
         results.report = results.verdict = lambda *_: None
@@ -123,6 +130,11 @@ def child(request: dict[str, Any]) -> int:
         traceback.print_exc()
         return 70
     return 0
+
+
+def no_links(*_: Any) -> None:
+    """What a file system without hard links says."""
+    raise PermissionError(1, os.strerror(1))
 
 
 def wait(pid: int, seconds: float) -> int | None:
@@ -140,10 +152,18 @@ def main() -> None:
     """Answer requests until the input ends."""
     for module in MODULES:
         importlib.import_module(f"assay.{module}")
-    for module in ("torch._dynamo", "kornia.augmentation", "sklearn.datasets", "altair", "vl_convert", "polars", "typer"):
+    for module in (
+        "torch._dynamo",
+        "kornia.augmentation",
+        "sklearn.datasets",
+        "altair",
+        "vl_convert",
+        "polars",
+        "typer",
+    ):
         importlib.import_module(module)
     children: list[int] = []
-    print(json.dumps({"threads": len(os.listdir("/proc/self/task"))}), flush=True)
+    print(json.dumps({"threads": len(list(Path("/proc/self/task").iterdir()))}), flush=True)
     for line in sys.stdin:
         request = json.loads(line)
         if request["do"] == "wait":

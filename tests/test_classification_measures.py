@@ -129,8 +129,10 @@ def test_without_validation_images_their_names_are_absent() -> None:
 
 
 def test_a_name_measured_twice_is_refused() -> None:
+    run = trained(evaluate=["classification"])
+    twice = run.recipe.model_copy(update={"evaluate": run.recipe.evaluate * 2})
     with pytest.raises(AssayError, match="'accuracy' is measured twice; is 'classification' listed twice"):
-        measure(trained(evaluate=["classification", {"name": "classification", "top_k": [2]}]))
+        measure(replace(run, recipe=twice))
 
 
 def test_a_value_that_is_not_finite_fails_the_run() -> None:

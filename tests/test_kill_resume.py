@@ -7,9 +7,21 @@ from pathlib import Path
 
 import psutil
 import pytest
-from driving import Driver, count, descendants, differences, finished, leftovers, log, run_folders, state, tree
-from driving import driver as the_driver
-from driving import write_study
+
+import driving
+from driving import (
+    Driver,
+    count,
+    descendants,
+    differences,
+    epochs,
+    finished,
+    kept,
+    leftovers,
+    log,
+    run_folders,
+    write_study,
+)
 
 KILLED = -signal.SIGKILL
 PHASES = ("before", "half", "flushed", "renamed")
@@ -56,7 +68,7 @@ EVERYTHING = {
 
 @pytest.fixture(scope="module")
 def driver() -> Driver:
-    return the_driver()
+    return driving.driver()
 
 
 @pytest.fixture(scope="module")
@@ -67,62 +79,142 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def undisturbed(driver: Driver, study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the study that nothing happened to."""
-    out = tmp_path_factory.mktemp("undisturbed")
-    assert driver.run(study, out, report=True) == 0
-    folder = out / study.stem
-    epochs = {run.parent.name: len([line for line in log(run) if line.startswith("epoch ")]) for run in run_folders(folder)}
-    assert 2 < epochs["momentum, plateau, stopped early".replace(", ", ",")] < 12
+    folder = driver.finish(study, tmp_path_factory.mktemp("undisturbed"))
+    stopped_early = next(run for run in run_folders(folder) if "stopped early" in run.parent.name)
+    assert 2 < len(epochs(stopped_early)) < 12
     assert not leftovers(folder)
     return folder
+
+
+def kill(driver: Driver, study: Path, out: Path, name: str, phase: str, nth: int = 1, **request) -> None:
+    """Kill the study at a write; runs that were finished before are left as they were."""
+    before = finished(out)
+    assert driver.run(study, out, kill={"name": name, "phase": phase, "nth": nth}, **request) == KILLED
+    assert kept(before, out)
 
 
 def assert_ends_like(undisturbed: Path, folder: Path) -> None:
     assert differences(undisturbed, folder) == []
     assert leftovers(folder) == []
     for run in run_folders(folder):
-        epochs = [line.split(":")[0] for line in log(run) if line.startswith("epoch ")]
-        assert len(epochs) == len(set(epochs)), "an epoch was trained again"
-
-
-def kill(driver: Driver, study: Path, out: Path, name: str, phase: str, nth: int = 1, **request) -> None:
-    """Kill the study at a write; runs that were finished before are left as they were."""
-    before = finished(out)
-    code = driver.run(study, out, kill={"name": name, "phase": phase, "nth": nth}, **request)
-    assert code == KILLED, (out / "output").read_text()
-    now = finished(out)
-    assert {name: now[name] for name in before} == before
+        assert len(epochs(run)) == len(set(epochs(run))), "an epoch was trained again"
 
 
 def test_two_undisturbed_studies_are_equal(driver, study, undisturbed, tmp_path):
-    assert driver.run(study, tmp_path, report=True) == 0
-    assert_ends_like(undisturbed, tmp_path / study.stem)
-
-
-RUN_FILES = [
-    ("claim-000001.json", 2),
-    ("status.json", 1),
-    ("recipe.yaml", 1),
-    ("environment.json", 1),
-    ("data.json", 2),
-    ("checkpoint.safetensors", 1),
-    ("checkpoint.safetensors", 3),
-    ("history.parquet", 2),
-    ("predictions.parquet", 1),
-    ("pictures.parquet", 2),
-    ("model.safetensors", 1),
-    ("timing.json", 1),
-    ("metrics.json", 1),
-    ("machine.json", 1),
-    ("study.yaml", 1),
-]
+    assert_ends_like(undisturbed, driver.finish(study, tmp_path))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "nth"), RUN_FILES)
-def test_killed_at_a_write(driver, study, undisturbed, tmp_path, name, nth):
+@pytest.mark.parametrize(
+    ("name", "nth", "then"),
+    [
+        ("study.yaml", 1, 1),
+        ("machine.json", 1, 1),
+        ("claim-000001.json", 2, 1),
+        ("status.json", 1, 1),
+        ("status.json", 6, 2),  # the one that says "finished"
+        ("recipe.yaml", 1, 1),
+        ("environment.json", 1, 1),
+        ("data.json", 2, 1),
+        ("checkpoint.safetensors", 1, 1),
+        ("checkpoint.safetensors", 3, 1),
+        ("history.parquet", 2, 1),
+        ("predictions.parquet", 1, 1),
+        ("pictures.parquet", 2, 1),
+        ("model.safetensors", 1, 1),
+        ("timing.json", 1, 1),
+        ("metrics.json", 1, 1),
+    ],
+)
+def test_killed_at_a_write_in_every_phase(driver, study, undisturbed, tmp_path, name, nth, then):
     for phase in PHASES:
-        if not (phase == "renamed" and name == "machine.json"):  
-            kill(driver, study, tmp_path, name, phase, nth)
-        nth = 1
-    assert driver.run(study, tmp_path, report=True) == 0
+        kill(driver, study, tmp_path, name, phase, nth)
+        nth = then
+    assert_ends_like(undisturbed, driver.finish(study, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "nth"), [("checkpoint.safetensors", 1), ("claim-000001.json", 1), ("claim-000001.json", 2)]
+)
+@pytest.mark.parametrize("phase", ["kept", "removed"])
+def test_killed_at_a_removal(driver, study, undisturbed, tmp_path, name, nth, phase):
+    kill(driver, study, tmp_path, name, phase, nth)
+    assert_ends_like(undisturbed, driver.finish(study, tmp_path))
+
+
+def test_an_interrupted_run_goes_on_after_its_last_finished_epoch(driver, study, undisturbed, tmp_path):
+    kill(driver, study, tmp_path, "checkpoint.safetensors", "renamed", 2)
+    (run,) = run_folders(tmp_path)
+    kill(driver, study, tmp_path, "checkpoint.safetensors", "half", 1)
+    kill(driver, study, tmp_path, "metrics.json", "flushed", 1)
+    folder = driver.finish(study, tmp_path)
+    said = [line.split(":")[0] for line in log(run)]
+    after = "continued after epoch"
+    # the line of epoch 2 was to come after the write that was killed
+    assert said == ["started", "epoch 1", f"{after} 2", f"{after} 2", "epoch 3", "epoch 4", f"{after} 4", "finished"]
+    assert_ends_like(undisturbed, folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_killed_again_and_again_at_random_writes(driver, study, undisturbed, tmp_path, seed):
+    chance, kills = random.Random(seed), 0
+    while True:
+        place = {"name": ".*", "nth": chance.randint(2, 25), "phase": chance.choice([*PHASES, "kept", "removed"])}
+        before = finished(tmp_path)
+        code = driver.run(study, tmp_path, kill=place)
+        assert kept(before, tmp_path)
+        if code == 0:
+            break
+        assert code == KILLED
+        kills += 1
+    assert kills > 3
     assert_ends_like(undisturbed, tmp_path / study.stem)
+
+
+def test_killed_while_the_images_are_decoded(driver, study, undisturbed, tmp_path):
+    own = {"environment": {"ASSAY_CACHE": str(tmp_path / "cache")}}
+    for phase in PHASES:
+        kill(driver, study, tmp_path / "runs", "index.json", phase, **own)
+    for phase in ("flushed", "renamed"):
+        kill(driver, study, tmp_path / "runs", "[0-9a-f]{24}", phase, **own)
+    assert_ends_like(undisturbed, driver.finish(study, tmp_path / "runs", **own))
+    assert leftovers(tmp_path / "cache") == []
+    assert [path for path in (tmp_path / "cache" / "images").iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.slow
+def test_killed_while_the_report_is_written(driver, tmp_path):
+    study = write_study(tmp_path / "told.yaml")
+    folder = driver.finish(study, tmp_path / "undisturbed", report=True)
+    for name, phase in [
+        ("results.csv", "half"),
+        ("learning.*.svg", "flushed"),
+        ("index.html", "half"),
+    ]:
+        kill(driver, study, tmp_path / "killed", name, phase, report=True)
+    again = driver.finish(study, tmp_path / "killed", report=True)
+    assert_ends_like(folder, again)
+    assert (again / "report" / "index.html").read_text().rstrip().endswith("</html>")
+    assert count(again, "finished") == 1
+
+
+@pytest.mark.slow
+def test_a_tree_of_processes_killed_at_random_times_then_finished_by_one(driver, tmp_path):
+    study = write_study(tmp_path / "long.yaml", **driving.LONG)
+    undisturbed = driver.finish(study, tmp_path / "undisturbed")
+    out, chance = tmp_path / "killed", random.Random(0)
+    for _ in range(3):
+        before = finished(out)
+        pid = driver.start(study, out, "--jobs", "2", cores=2)
+        driving.wait_for(lambda: driving.running(out))
+        time.sleep(chance.uniform(0.0, 1.0))
+        workers = descendants(pid)
+        assert workers
+        assert driver.wait(pid, 0) is None
+        psutil.Process(pid).kill()
+        assert driver.wait(pid) == KILLED
+        _, alive = psutil.wait_procs(workers, timeout=20)
+        assert not alive, "a worker outlived its parent"
+        assert kept(before, out)
+    assert_ends_like(undisturbed, driver.finish(study, out, "--jobs", "1", cores=2))

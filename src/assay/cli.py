@@ -78,6 +78,29 @@ def list_names(
 
 
 @app.command()
+def check(
+    source: Annotated[str, typer.Argument(metavar="DATA", help="A named source, a folder or a zip.")],
+    size: Annotated[str | None, typer.Option(metavar="N|HxW", help="Height and width: 96 or 96x128.")] = None,
+    color: Annotated[str | None, typer.Option(metavar="gray|rgb", help="Else the source's own.")] = None,
+    group: Annotated[
+        str | None, typer.Option(metavar="PATTERN", help="Regular expression on the file name that names the original.")
+    ] = None,
+    near: Annotated[
+        float | None, typer.Option(metavar="SHARE", help="How close a near copy is; 0.25 unless told, see the page.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The page's folder; else checks/<name>.")] = None,
+    data: DataRoot = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the verdict.")] = False,
+) -> None:
+    """Copies, leaks and doubtful labels of a data set, before anything is trained on it."""
+    from assay.engine import own_command
+    from assay.inspection.command import check
+
+    verdict, page = check(source, size, color, group, near, out, data, quiet, own_command())
+    print(f"{verdict}\n\npage: {page}")
+
+
+@app.command()
 def predict(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")],
     pictures: Annotated[list[Path], typer.Argument(help="Image files.")],
@@ -89,15 +112,11 @@ def predict(
 
 
 @app.callback(invoke_without_command=True)
-def version(
-    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
-) -> None:
+def version(show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     """One file asks a question about image networks; one command answers it."""
-    if version:
+    if show:
         print(f"assay {__version__}")
         raise typer.Exit
-    if context.invoked_subcommand is None:
-        print(context.get_help())
 
 
 def read_results(folder: Path) -> Any:
@@ -136,7 +155,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
-        if app(standalone_mode=False) == 130:  # what typer makes of Ctrl-C
+        status = app(sys.argv[1:] or ["--help"], prog_name="assay", standalone_mode=False)
+        if status == 130:  # what typer makes of Ctrl-C
             raise KeyboardInterrupt
     except (StudyStopped, RunFailed) as error:
         stop(str(error), 1)

@@ -1,7 +1,7 @@
 """What a person sees while a study runs: progress bars with the time left, and a line for every run that ends."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -18,7 +18,7 @@ class Display:
     """Follows the runs of a study by their status files; silent when ``quiet``."""
 
     def __init__(self, quiet: bool = False) -> None:
-        self.console = Console(quiet=quiet, highlight=False, stderr=True)
+        self.console = Console(quiet=quiet, highlight=False, emoji=False, stderr=True)
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -42,14 +42,18 @@ class Display:
     def __exit__(self, *_: object) -> None:
         self.progress.stop()
 
-    @contextmanager
-    def decoding(self, source: str) -> Iterator[Callable[[int, int], None]]:
+    def decoding(self, source: str) -> AbstractContextManager[Callable[[int, int], None]]:
         """A bar for the decoding of ``source``, which appears with the first call of the function it yields."""
+        return self.counting(f"decoding {source}", "images")
+
+    @contextmanager
+    def counting(self, what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+        """A bar for anything counted, which appears with the first call of the function it yields: (done, total)."""
         bar: list[Any] = []
 
         def update(done: int, total: int) -> None:
             if not bar:
-                bar.append(self.progress.add_task(f"decoding {escape(source)}", total=total, unit="images"))
+                bar.append(self.progress.add_task(escape(what), total=total, unit=unit))
             self.progress.update(bar[0], completed=done, total=total)
 
         yield update
@@ -92,9 +96,9 @@ class Display:
         """One line for a run that ended."""
         name = f"{escape(job.variant)}  seed {job.seed}"
         if status["state"] == "failed":
-            self.console.print(f"[red]failed[/]    {name}: {escape(status['reason'])}")
+            self.console.print(f"[red]failed[/]    {name}: {escape(status['reason'])}", soft_wrap=True)
             return
         accuracy = (read_json(job.folder / "metrics.json") or {}).get("accuracy")
         seconds = (read_json(job.folder / "timing.json") or {}).get("training_seconds")
         values = [f"accuracy {accuracy:.4f}" if accuracy is not None else "", f"{seconds:.0f} s" if seconds else ""]
-        self.console.print(f"[green]finished[/]  {name}  {'  '.join(v for v in values if v)}")
+        self.console.print(f"[green]finished[/]  {name}  {'  '.join(v for v in values if v)}", soft_wrap=True)

@@ -141,6 +141,7 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
     import torch
 
     from assay.data import open_images, split
+    from assay.data.augment import augmenter
     from assay.machine import resolve_device
     from assay.models.catalogue import build, complete
     from assay.tasks import classification
@@ -158,6 +159,7 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
         seen.add(key)
         outputs = classification.outputs(recipe.train.loss, images.classes)
         shape = images.pixels.shape[1:]
+        augmenter(recipe.data.augment, *shape[1:])
         try:
             with torch.device("meta"), torch.no_grad():
                 build(recipe.model, shape, outputs).eval()(torch.empty(2, *shape))

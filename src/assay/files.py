@@ -47,9 +47,10 @@ def create(path: Path, content: str) -> bool:
         return True
 
 
-def append(path: Path, line: str) -> None:
-    """Add a line to the text file at ``path``."""
+def append(path: Path, line: str, check: Callable[[], None] = lambda: None) -> None:
+    """Add a line to the text file at ``path``, unless ``check`` raises."""
     with disk_trouble(path), open(path, "a", encoding="utf-8") as file:
+        check()
         file.write(f"{line}\n")
 
 
@@ -105,14 +106,16 @@ def _draft(path: Path, content: bytes | str) -> Iterator[Path]:
 
 def _sweep(path: Path) -> None:
     """Remove the drafts of ``path`` whose writers are gone."""
-    for draft in path.parent.iterdir():
-        if draft.name.startswith(f".{path.name}.") and draft.name.endswith(".tmp"):
-            try:
-                gone = Process.parse(draft.name.split(".")[-3]).is_gone()
-                if gone or (gone is None and time.time() - draft.stat().st_mtime > ABANDONED):
-                    draft.unlink()
-            except (ValueError, FileNotFoundError):
-                continue
+    for draft in path.parent.glob(".*.tmp"):
+        name, *rest = draft.name.rsplit(".", 3)
+        if name != f".{path.name}":
+            continue
+        try:
+            gone = Process.parse(rest[0]).is_gone()
+            if gone or (gone is None and time.time() - draft.stat().st_mtime > ABANDONED):
+                draft.unlink()
+        except (ValueError, FileNotFoundError):
+            continue
 
 
 def _create_in_place(path: Path, content: str) -> bool:

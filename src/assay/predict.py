@@ -98,7 +98,7 @@ def read_picture(path: Path, about: dict[str, Any]) -> "torch.Tensor":
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise AssayError(f"{path} cannot be read: {reason}") from None
     mean, std = (torch.tensor(about[name]).view(-1, 1, 1) for name in ("mean", "std"))
-    return (torch.from_numpy(pixels).float() / 255 - mean) / std
+    return (torch.tensor(pixels) / 255 - mean) / std
 
 
 def prediction_table(predictions: Sequence[Prediction]) -> Table:

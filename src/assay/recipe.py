@@ -2,9 +2,19 @@
 
 import hashlib
 import json
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, PositiveInt, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
 
 class Section(BaseModel):
@@ -34,6 +44,20 @@ def _amount(value: Any) -> Any:
 
 Amount = Annotated[int | float, BeforeValidator(_amount)]
 """A share (0 to 1; 1 is everything) or, above 1, a number of images."""
+
+
+def _pattern(value: Any) -> Any:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"expected a regular expression ({error})") from None
+    except TypeError:
+        raise ValueError("expected a regular expression, as text") from None
+    return value
+
+
+Pattern = Annotated[str, BeforeValidator(_pattern)]
+"""A regular expression, kept as text."""
 
 NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
@@ -104,6 +128,10 @@ class Data(Section):
     """How much of the test split is used; of a source without one, how much is held out (0.2)."""
     split_seed: int = 0
     """Governs what is cut from or into the test split: the same for every seed of a study."""
+    group: Pattern | None = Field(default=None, exclude_if=lambda group: group is None)
+    """Searched in the file name; its first group, else all it matches, names the original. All copies of an original
+    stay on one side of every cut. None, every picture for itself, is not written out: the key came later, and the
+    recipes without it are still the same."""
     augment: tuple[Augmentation, ...] = ()
     normalize: Literal["unit", "symmetric", "standard"] = "standard"
     """Pixels to 0…1, to −1…1, or to mean 0 and deviation 1 per channel over the training images."""
@@ -277,7 +305,23 @@ class CostMeasure(Section):
     name: Literal["cost"] = "cost"
 
 
-Measure = Annotated[ClassificationMeasure | CostMeasure, _named(), Discriminator("name")]
+class SeparationMeasure(Section):
+    """How well each layer's activations keep the classes apart (arXiv:1906.05156)."""
+
+    name: Literal["separation"] = "separation"
+    layers: Literal["blocks", "leaves"] | tuple[str, ...] = "blocks"
+    """The network's direct children, its innermost modules, or patterns such as ``conv*`` on dotted names."""
+    splits: tuple[Literal["train", "validation", "test"], ...] = ("train", "test")
+    images: Amount = 1.0
+    """How much of each split is measured, the same share of every class."""
+    indices: tuple[
+        Literal["separation", "high_order", "soft_order", "anti", "center", "cross_separation", "cross_center"], ...
+    ] = ("separation", "center")
+    orders: tuple[PositiveInt, ...] = (5,)
+    """k of the high-order, soft-order and anti index."""
+
+
+Measure = Annotated[ClassificationMeasure | CostMeasure | SeparationMeasure, _named(), Discriminator("name")]
 
 
 # ---------------------------------------------------------------------------------------------- training
@@ -323,6 +367,15 @@ class Recipe(Section):
     train: Train = Train()
     evaluate: tuple[Measure, ...] = (ClassificationMeasure(), CostMeasure())
     seed: Annotated[int, Field(ge=0)] = 0
+
+    @field_validator("evaluate")
+    @classmethod
+    def _measures_differ(cls, evaluate: tuple[Measure, ...]) -> tuple[Measure, ...]:
+        names = [measure.name for measure in evaluate]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"'{name}' is listed twice")
+        return evaluate
 
     @model_validator(mode="after")
     def _validation_is_there_where_needed(self) -> "Recipe":

@@ -67,8 +67,7 @@ class Folder:
 
     def log(self, line: str) -> None:
         """Add a line with the time to log.txt."""
-        self.check()
-        files.append(self.path / "log.txt", f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {line}")
+        files.append(self.path / "log.txt", f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {line}", self.check)
 
 
 def execute(recipe: Recipe, folder: Folder, settings: Settings, on_epoch: Callable[[], None] = lambda: None) -> None:
@@ -127,13 +126,16 @@ def _train_and_measure(
     }
     trained = Trained(model, data, recipe, device, predictions, history_table(state))
     values = measure(trained)
+    tables = {name: value for name, value in values.items() if isinstance(value, pl.DataFrame)}
     timed = {name for name in values if name.endswith(("_seconds", "_per_second"))}
     folder.write_table("history.parquet", history_table(state))
     folder.write_table("predictions.parquet", predictions_table(trained))
     folder.write_table("pictures.parquet", pictures_table(trained))
+    for name, table in tables.items():
+        folder.write_table(f"{name}.parquet", table)
     folder.write("model.safetensors", save_model(model))
     folder.write_json("timing.json", {name: values[name] for name in timed})
-    folder.write_json("metrics.json", {name: value for name, value in values.items() if name not in timed})
+    folder.write_json("metrics.json", {name: value for name, value in values.items() if name not in timed | tables.keys()})
     folder.log("finished")
     status("finished", state.epoch)
     (folder.path / "checkpoint.safetensors").unlink(missing_ok=True)

@@ -53,7 +53,7 @@ def read_object(path: Path, missing: dict[str, Any] | None = None) -> dict[str, 
 def read_table(path: Path) -> pl.DataFrame:
     """The Parquet table in ``path``; AssayError where it is absent or damaged."""
     try:
-        return pl.read_parquet(path)
+        return pl.read_parquet(path, glob=False)
     except FileNotFoundError:
         raise AssayError(f"{path} is missing; {MEND}") from None
     except (OSError, pl.exceptions.PolarsError) as error:

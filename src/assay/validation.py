@@ -30,7 +30,8 @@ _EXPECTED = {
         "bool_type bool_parsing": "true or false",
         "string_type": "text",
         "list_type tuple_type": "a list",
-        "dict_type model_type model_attributes_type": "keys and values",
+        "dict_type model_type": "keys and values",
+        "model_attributes_type": "a name, or keys and values with a name",
     }.items()
     for kind in kinds.split()
 }

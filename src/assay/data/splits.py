@@ -4,28 +4,34 @@ The test split comes first and depends on ``data.split_seed``: all runs of a stu
 the training split is reduced to ``data.train`` (the same share of every class, or as many of each), and last the
 validation images are cut, from the training split by the run's seed, or from the test split by ``data.split_seed``.
 Every class draws its own permutation, of which an amount is a prefix: a smaller amount is a subset of a larger one.
+
+With ``data.group`` all copies of an original go the same way. The numbers are then as close to what is asked as whole
+groups allow: within the size of the largest one.
 """
 
 import numpy as np
-from jaxtyping import Int64
 
+from assay.data.groups import Indices, allot_blocks, group_numbers, strata
 from assay.data.images import ImageSet
 from assay.errors import AssayError
 from assay.recipe import Data
 from assay.seeds import numpy_generator
 
 _HELD_OUT = 0.2
-Indices = Int64[np.ndarray, " _"]
 
 
 def split(data: Data, images: ImageSet, seed: int) -> dict[str, Indices]:
     """Sorted, disjoint indices of ``train``, ``validation`` (may be empty) and ``test``.
 
     Raises:
-        AssayError: an amount is more than there is, or leaves a split or a class of it without images.
+        AssayError: an amount is more than there is, or leaves a split or a class of it without images, or copies of one
+            original lie on both sides of the source's own split.
     """
-    cut = _Cutter(images)
+    groups = None if data.group is None else group_numbers(data.group, images.names)
+    cut = _Cutter(images, groups)
     if images.is_test.any():
+        if groups is not None:
+            _check_own_split(images, groups)
         test, train = np.flatnonzero(images.is_test), np.flatnonzero(~images.is_test)
         if data.test is not None:
             test, _ = cut(test, data.test, "data.test", numpy_generator(data.split_seed, "test"))
@@ -50,8 +56,8 @@ def split(data: Data, images: ImageSet, seed: int) -> dict[str, Indices]:
 class _Cutter:
     """Cuts an amount from a pool of indices, class by class, and checks that no class is lost by it."""
 
-    def __init__(self, images: ImageSet) -> None:
-        self.labels, self.classes = images.labels, images.classes
+    def __init__(self, images: ImageSet, groups: Indices | None) -> None:
+        self.labels, self.classes, self.groups = images.labels, images.classes, groups
 
     def __call__(
         self,
@@ -68,27 +74,29 @@ class _Cutter:
         total = len(pool) if amount == 1 else _number(amount, len(pool))
         if total > len(pool):
             raise AssayError(f"{key} asks for {total:,} images and there are {len(pool):,} to take them from")
-        taken = even_allotment(counts, total) if even and amount > 1 else proportional_allotment(counts, total)
+        wanted = even_allotment(counts, total) if even and amount > 1 else proportional_allotment(counts, total)
+        there = strata(pool, self.labels, len(self.classes), self.groups)
+        shuffled = [generator.permutation(stratum.blocks) for stratum in there]
+        numbers = allot_blocks(there, wanted, generator)
+        taken = sum((n * stratum.counts for n, stratum in zip(numbers, there, strict=True)), np.zeros_like(counts))
         self._check(key, amount, counts, taken, leave)
-        first, rest = [], []
-        for k, number in enumerate(taken):
-            members = generator.permutation(pool[self.labels[pool] == k])
-            first.append(members[:number])
-            rest.append(members[number:])
+        first = [blocks[:number].ravel() for blocks, number in zip(shuffled, numbers, strict=True)]
+        rest = [blocks[number:].ravel() for blocks, number in zip(shuffled, numbers, strict=True)]
         return np.concatenate(first), np.concatenate(rest)
 
     def _check(self, key: str, amount: int | float, counts: Indices, taken: Indices, leave: str | None) -> None:
+        images = f"{counts.sum():,} images" + ("" if self.groups is None else " in whole groups (data.group)")
         if not taken.sum():
-            raise AssayError(f"{key}: {amount:g} of {counts.sum():,} images is none; that split would be empty")
+            raise AssayError(f"{key}: {amount:g} of {images} is none; that split would be empty")
         if leave and taken.sum() == counts.sum():
-            raise AssayError(f"{key}: {amount:g} takes all {counts.sum():,} images; the {leave} split would be empty")
+            raise AssayError(f"{key}: {amount:g} takes all {images}; the {leave} split would be empty")
         there = counts > 0
         for lost, split_name in ((there & (taken == 0), key.removeprefix("data.")), (there & (taken == counts), leave)):
             if split_name and lost.any():
                 k = int(np.flatnonzero(lost)[0])
                 raise AssayError(
-                    f"{key}: {amount:g} would leave class {self.classes[k]!r} ({counts[k]:,} images) "
-                    f"without any in the {split_name} split"
+                    f"{key}: {amount:g} would leave class {self.classes[k]!r} ({counts[k]:,} images"
+                    f"{'' if self.groups is None else ', in whole groups'}) without any in the {split_name} split"
                 )
 
     def require(self, pool: Indices, what: str) -> None:
@@ -96,6 +104,17 @@ class _Cutter:
         missing = np.flatnonzero(np.bincount(self.labels[pool], minlength=len(self.classes)) == 0)
         if len(missing):
             raise AssayError(f"class {self.classes[missing[0]]!r} has no image in {what}")
+
+
+def _check_own_split(images: ImageSet, groups: Indices) -> None:
+    both = np.intersect1d(groups[images.is_test], groups[~images.is_test])
+    if len(both):
+        one = np.flatnonzero(groups == both[0])
+        first, second = (images.names[one[images.is_test[one] == side][0]] for side in (False, True))
+        raise AssayError(
+            f"data.group: the source's own split has copies of {len(both):,} originals on both sides, for example "
+            f"{first!r} and {second!r}; take them out of one side"
+        )
 
 
 def _number(amount: int | float, n: int) -> int:

@@ -9,5 +9,9 @@ MEASURES: dict[str, tuple[str, str]] = {
         "assay.evaluate.cost:measure",
         "parameters, multiply-accumulates, bytes, seconds of training, images per second",
     ),
+    "separation": (
+        "assay.evaluate.separation:measure",
+        "how well the classes are kept apart, layer by layer",
+    ),
 }
 """Name → (where the function is, what it measures)."""

@@ -15,8 +15,8 @@ from assay.evaluate.catalogue import MEASURES
 from assay.recipe import Recipe
 from assay.tasks.classification import Predictions
 
-Value = int | float | list[int] | list[float] | list[list[int]]
-"""A number, one for each class, or a table of counts."""
+Value = int | float | list[int] | list[float] | list[list[int]] | pl.DataFrame
+"""A number, one for each class, a table of counts; or a table with columns, which becomes a file of its own."""
 
 
 @dataclass(frozen=True)
@@ -51,4 +51,6 @@ def measure(trained: Trained) -> dict[str, Value]:
 
 
 def _finite(value: Any) -> bool:
+    if isinstance(value, pl.DataFrame):
+        return True
     return all(map(_finite, value)) if isinstance(value, list) else math.isfinite(value)

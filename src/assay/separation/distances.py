@@ -1,7 +1,7 @@
 """The distance that counts: float64, of single pairs of rows, the same bits however the pairs are grouped.
 
-The value is NumPy's ``((x_i - x_j) ** 2).sum()`` on float64 rows. Every pair is subtracted before it is squared, so that
-the relative error is below 1e-12 for any width and any offset, and equal rows are at distance exactly 0.
+The value is NumPy's ``((x_i - x_j) ** 2).sum()`` on float64 rows. Every pair is subtracted before it is squared, so
+that the relative error is below 1e-12 for any width and any offset, and equal rows are at distance exactly 0.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -23,11 +23,14 @@ def squared_distances(
     """‖a_i − b_j‖² for each pair of row numbers."""
     result = np.empty(len(i))
     step = max(1, _CHUNK // a.width)
+    factors = None if a.factors is None else a.factors.cpu().numpy()
 
     def work(start: int) -> None:
         part = slice(start, start + step)
         difference = _rows(a, i[part])
         difference -= _rows(b, j[part])
+        if a.factors is not None:
+            difference *= factors
         np.square(difference, out=difference)
         result[part] = difference.sum(axis=1)
 

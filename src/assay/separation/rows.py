@@ -6,15 +6,16 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Float, Float32, Float64, Int64
 from torch import Tensor
 
 from assay.separation.samples import Samples
 
 UNIT = 2.0**-24
 """Largest relative error of one float32 operation."""
-CHUNK = 512
-"""Products are summed over so many columns in one go, then the partial sums are added."""
+
+ENTRY = 3.1 * UNIT
+"""Largest relative error of a number after ``Rows`` has moved and scaled it: three operations."""
 
 
 def gamma(operations: int) -> float:
@@ -22,22 +23,22 @@ def gamma(operations: int) -> float:
     return operations * UNIT / (1 - operations * UNIT)
 
 
-def depth(width: int) -> int:
-    """Operations between a product and the sum over ``width`` columns in chunks of ``CHUNK``."""
-    return min(width, CHUNK) + -(-width // CHUNK) + 1
+def depth(width: int, chunk: int) -> int:
+    """Operations between a product and a sum over ``width`` columns that adds up sums over ``chunk`` columns."""
+    return min(width, chunk) + -(-width // chunk) + 1
 
 
-def columns(width: int) -> list[slice]:
+def columns(width: int, chunk: int) -> list[slice]:
     """The chunks of ``width`` columns."""
-    return [slice(start, min(start + CHUNK, width)) for start in range(0, width, CHUNK)]
+    return [slice(start, min(start + chunk, width)) for start in range(0, width, chunk)]
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Some rows of a matrix as (x − centre) · scale in float32.
+    """Some rows of a matrix as (x − centre) · factors · scale in float32.
 
     Subtracting any one vector leaves distances as they are, so the centre need not be the exact mean: it is held in the
-    rows' own precision, and an element's relative error is at most 1.01 · 2⁻²⁴, whatever the offset of the data.
+    rows' own precision, and an element's relative error is at most ``ENTRY``, whatever the offset of the data.
     ``scale`` is a power of two, which rounds nothing.
     """
 
@@ -73,6 +74,8 @@ class Rows:
         found = self.samples.tensor[chosen, columns] if isinstance(chosen, slice) else self._gather(chosen, columns)
         if self.centre is not None:
             found = found.to(self.centre.dtype) - self.centre[columns]
+        if self.samples.factors is not None:
+            found = found * self.samples.factors[columns].to(found.dtype)
         if self.scale != 1.0:
             found = found * self.scale
         return found.float()
@@ -85,14 +88,24 @@ class Rows:
         return places if self.index is None else self.index[places]
 
 
-def centred(x: Samples, index: Int64[np.ndarray, " n"] | None, sample: Int64[np.ndarray, " s"]) -> Rows:
-    """The rows moved by the mean of a ``sample`` of them and scaled so that float32 squares neither over- nor underflow."""
-    mean = torch.zeros(x.width, dtype=torch.float64, device=x.tensor.device)
-    for start in range(0, len(sample), 256):
-        rows = torch.from_numpy(sample[start : start + 256]).to(x.tensor.device)
-        mean += x.tensor.index_select(0, rows).double().sum(dim=0) / len(sample)
-    reach = max(x.high - float(mean.min()), float(mean.max()) - x.low) * math.sqrt(x.width)
+def centred(
+    x: Samples, index: Int64[np.ndarray, " n"] | None, sample: Int64[np.ndarray, " s"], low: float, high: float
+) -> Rows:
+    """The rows moved by the mean of a ``sample`` of them and scaled so that squares of numbers in [low, high] fit
+    float32."""
+    mean = _middle(x, sample)
+    reach = max(high - float(mean.min()), float(mean.max()) - low) * math.sqrt(x.width)
+    if x.factors is not None:
+        reach *= float(x.factors.max())
     exponent = -math.frexp(reach)[1] if reach > 0 else 0
     narrow = x.tensor.dtype in (torch.float32, torch.float16, torch.bfloat16, torch.uint8) and abs(exponent) < 100
     centre = mean.to(torch.float32 if narrow else torch.float64)
     return Rows(x, index, centre, 1.0 if abs(exponent) <= 20 else 2.0**exponent)
+
+
+def _middle(x: Samples, sample: Int64[np.ndarray, " s"]) -> Float64[Tensor, " d"]:
+    """The mean of a sample of rows without those far from the rest, which would spoil the precision of all others."""
+    rows = x.tensor.index_select(0, torch.from_numpy(sample).to(x.tensor.device)).double()
+    distances = torch.linalg.vector_norm(rows - rows[:: 1 + len(rows) // 32].median(dim=0).values, dim=1)
+    mean: Tensor = rows[distances <= 4 * distances.median()].mean(dim=0)
+    return mean

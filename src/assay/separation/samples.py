@@ -3,19 +3,20 @@
 import math
 import mmap
 import warnings
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Int64, Real, Shaped
+from jaxtyping import Float64, Int64, Real, Shaped
 from torch import Tensor
 
 from assay.errors import AssayError
 
-Matrix = Shaped[Tensor, "n d"] | Shaped[np.ndarray, "n d"]
-"""One sample a row: a tensor or an array (``np.memmap`` too) of any real type."""
-Labels = Shaped[Tensor, " n"] | Shaped[np.ndarray, " n"]
-"""The class of each sample, whole numbers."""
+Matrix = Shaped[Tensor, "..."] | Shaped[np.ndarray, "..."]
+"""(n, d), one sample a row: a tensor or an array (``np.memmap`` too) of any real type."""
+Labels = Shaped[Tensor, "..."] | Shaped[np.ndarray, "..."] | Sequence[int]
+"""(n,) whole numbers, the class of each sample."""
 
 LARGEST = 1e150
 """Beyond this, squared distances leave float64."""
@@ -30,6 +31,8 @@ class Samples:
     low: float
     high: float
     """The smallest and the largest value."""
+    factors: Float64[Tensor, " d"] | None = None
+    """What differences in each column are multiplied by before they count; None is 1."""
     mapping: mmap.mmap | None = None
     """The file behind the rows, whose pages can be given back."""
 
@@ -66,7 +69,7 @@ def samples(x: Matrix, name: str = "x") -> Samples:
     mapping = getattr(x, "_mmap", None)
     private = getattr(x, "mode", None) == "c"  # copy-on-write pages exist nowhere else
     low, high = _extremes(tensor, name)
-    return Samples(tensor, low, high, None if private or not isinstance(mapping, mmap.mmap) else mapping)
+    return Samples(tensor, low, high, mapping=mapping if isinstance(mapping, mmap.mmap) and not private else None)
 
 
 def _tensor(x: Matrix, name: str) -> Tensor:
@@ -117,7 +120,9 @@ def labels(y: Labels, n: int, name: str = "y", rows: str = "x") -> Int64[np.ndar
     """
     array = y.detach().cpu().numpy() if isinstance(y, Tensor) else np.asarray(y)
     if array.dtype.kind not in "iub":
-        raise AssayError(f"{name}: expected whole numbers as labels, found {array.dtype}; use smoothness_index for targets")
+        raise AssayError(
+            f"{name}: expected whole numbers as labels, found {array.dtype}; use smoothness_index for targets"
+        )
     if array.ndim != 1 or len(array) != n:
         raise AssayError(f"{name}: expected one label for each of the {n} rows of {rows}, found shape {array.shape}")
     return array.astype(np.int64)
@@ -127,3 +132,18 @@ def enough(n: int, name: str = "x", least: int = 2) -> None:
     """Raise AssayError where there are fewer than ``least`` samples."""
     if n < least:
         raise AssayError(f"{name}: expected at least {least} samples, found {n}")
+
+
+def standardized(x: Samples) -> Samples:
+    """Differences in each column counted in standard deviations of that column over ``x``; constant columns as they
+    are."""
+    shift = x.tensor[0].double()
+    total, squares = torch.zeros_like(shift), torch.zeros_like(shift)
+    for block in x.tensor.split(max(1, _BLOCK_BYTES // (8 * x.width))):
+        moved = block.double() - shift
+        total += moved.sum(dim=0)
+        squares += moved.square().sum(dim=0)
+    x.release()
+    deviation = (squares / len(x) - (total / len(x)).square()).clamp(min=0).sqrt()
+    constant = deviation <= 1e-12 * (squares / len(x)).sqrt()
+    return replace(x, factors=torch.where(constant, 1.0, 1 / deviation))

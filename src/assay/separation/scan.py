@@ -1,24 +1,25 @@
 """Every query against every row by lower bounds; the true distance only for pairs that the bounds do not rule out.
 
-With T the k-th smallest true distance found so far for query i, row j cannot be among its k nearest if
-‖q_i − q_j‖ > T + e_i + e_j (q the coordinates, e their errors). To keep i and j apart in the comparison,
-(T + e_i + e_j)² is widened to (1 + w)(T + e_i)² + (1 + 1/w) e_j², which holds for every w > 0 (Young's inequality).
+With T the k-th smallest true distance found so far for a query, no row whose bound exceeds T is among its k nearest.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, Float64, Int64
+from jaxtyping import Float32, Float64, Int64
 from torch import Tensor
 
 from assay.separation.distances import RELATIVE_ERROR
-from assay.separation.rows import CHUNK, UNIT, columns, depth, gamma
+from assay.separation.rows import UNIT, columns, depth, gamma
 from assay.separation.sketch import Advance, Sketch
 
 Distances = Callable[[Int64[np.ndarray, " p"], Int64[np.ndarray, " p"]], Float64[np.ndarray, " p"]]
 """Squared float64 distances of (query, row) pairs."""
+CHUNK = 2048
+"""Columns that one matrix product runs over; wider rows take several."""
 _GROUP = 32
 _FAR = 1e38
 
@@ -46,56 +47,64 @@ def scan(
         advance: is told how many queries are done.
     """
     bounds = Bounds(queries, data)
-    step = max(1, min(len(queries), bounds.block_bytes(memory) // (4 * bounds.padded)))
-    table = torch.empty(step, bounds.padded, device=data.rows.device)
+    step = max(1, min(len(queries), bounds.table_bytes(memory) // (4 * bounds.padded)))
+    table = torch.empty(step, bounds.padded, dtype=torch.float32, device=data.rows.device)
     found: list[Nearest] = []
     for start in range(0, len(queries), step):
         part = slice(start, min(start + step, len(queries)))
         lower = bounds.table(part, table[: part.stop - start])
         if alone:
             lower.diagonal(start).fill_(_FAR)
-        found.append(_block(lower, bounds, part, k, distances, memory))
+        found.append(_nearest(lower, bounds, part, k, distances, memory))
         advance(part.stop - start)
     return Nearest(np.concatenate([f.squared for f in found]), np.concatenate([f.rows for f in found]))
 
 
 class Bounds:
-    """Lower bounds of squared distances up to a constant per query, and the thresholds to compare them with.
+    """Lower bounds of squared distances up to a constant per query, and the limits to compare them with.
 
-    table[i, j] = s_j − 2 q_i·q_j − slack_j with s the squared lengths; j is ruled out if table[i, j] > limit_i.
+    table[i, j] = s_j − 2 q_i·q_j − slack_j / (1 − w), s the squared lengths, less what its own rounding may amount to;
+    row j is ruled out for query i if table[i, j] > (T² + slack_i) / (1 − w) − s_i.
     """
 
     def __init__(self, queries: Sketch, data: Sketch) -> None:
         """Set up the constants."""
-        self.queries, self.data = queries, data
+        self.queries, self.data, self.scale = queries, data, data.scale
+        self.underflow = data.scale * math.sqrt(data.width) * 2.0**-510  # of float64 squares
         width = data.rows.width
         self.padded = -(-len(data) // _GROUP) * _GROUP
-        typical = float((data.errors / data.squares.sqrt().clamp(min=1e-30)).median())
-        self.w = min(max(2 * typical, 1e-6), 0.1)
-        sums = 2.1 * (gamma(depth(width) + 4) + 4 * UNIT)
-        spread = (1 + 1 / self.w) * data.errors.square()
-        constants = data.squares * (1 - 2 * sums) - (1 + sums) * spread
-        self.constants = torch.full((self.padded,), _FAR, device=data.rows.device)
+        self.w = max(queries.w, data.w)
+        rounding = 2.1 * (gamma(depth(width, CHUNK) + 4) + 4 * UNIT)
+        constants = data.squares * (1 - 2 * rounding) - data.slack * (1 + rounding) / (1 - self.w)
+        self.constants = torch.full((self.padded,), _FAR, dtype=torch.float32, device=data.rows.device)
         self.constants[: len(data)] = constants.float()
-        self.offset = (sums - 1) * queries.squares.cpu().numpy()
-        self.errors = queries.errors.cpu().numpy()
-        self.underflow = width * 2.0**-120
-        self.right = self._right(columns(width)[0]) if width <= CHUNK else None
+        self.slack = queries.slack.cpu().numpy()
+        self.offset = (1 - rounding) * queries.squares.cpu().numpy()
+        self.rests = None
+        if queries.rest is not None and data.rest is not None:
+            self.rests = queries.rest.cpu().numpy(), data.rest.cpu().numpy()
+        self.right = self._right(columns(width, CHUNK)[0]) if width <= CHUNK else None
 
-    def block_bytes(self, memory: int) -> int:
+    def table_bytes(self, memory: int) -> int:
         """Size of a table: small enough for a cache, unless every table costs a pass over the data."""
-        return min(memory // 4, 2**25 if self.right is not None else 2**28)
+        return min(memory // 8, 2**25 if self.right is not None else 2**28)
 
-    def limit(self, squared: Float64[np.ndarray, " q"], part: slice, scale: float, width: int) -> Float32[np.ndarray, " q"]:
+    def limit(self, squared: Float64[np.ndarray, " q"], part: slice) -> Float32[Tensor, " q"]:
         """Entries above this belong to rows further away than ``squared``, for the queries of ``part``."""
-        tiny = scale * np.sqrt(width) * 2.0**-510  # squares below float64's smallest number
-        reach = np.sqrt(squared * (1 + 2 * RELATIVE_ERROR)) * scale + tiny + self.errors[part]
-        limit = (1 + self.w) * np.square(reach) + self.offset[part] + self.underflow
-        return np.minimum(limit + 4 * UNIT * np.abs(limit), _FAR / 2).astype(np.float32)
+        reach = np.sqrt(squared * (1 + 2 * RELATIVE_ERROR)) * self.scale + self.underflow
+        limit = (np.square(reach) + self.slack[part]) / (1 - self.w) - self.offset[part]
+        limit = np.minimum(limit + 4 * UNIT * np.abs(limit) + 2.0**-100, _FAR / 2)
+        return torch.from_numpy(limit.astype(np.float32)).to(self.constants.device)
+
+    def expected_rest(
+        self, query: Int64[np.ndarray, " c"], row: Int64[np.ndarray, " c"]
+    ) -> Float64[np.ndarray, " c"] | float:
+        """What to add to an entry to estimate the distance: rests in high dimensions are nearly orthogonal."""
+        return 0.0 if self.rests is None else 2 * self.rests[0][query] * self.rests[1][row]
 
     def table(self, part: slice, out: Float32[Tensor, "q n"]) -> Float32[Tensor, "q n"]:
         """The entries of the queries of ``part``."""
-        for number, chunk in enumerate(columns(self.data.rows.width)):
+        for number, chunk in enumerate(columns(self.data.rows.width, CHUNK)):
             left = self.queries.rows.block(part, chunk) * -2
             if number == 0:
                 left = torch.nn.functional.pad(left, (0, 1), value=1.0)
@@ -107,7 +116,98 @@ class Bounds:
 
     def _right(self, chunk: slice) -> Float32[Tensor, "n c"]:
         data = self.data.rows.block(slice(0, len(self.data)), chunk)
-        right = torch.zeros(self.padded, data.shape[1] + 1, device=data.device)
+        right = torch.zeros(self.padded, data.shape[1] + 1, dtype=torch.float32, device=data.device)
         right[: len(data), :-1] = data
         right[:, -1] = self.constants
         return right
+
+
+def _nearest(
+    lower: Float32[Tensor, "q n"], bounds: Bounds, part: slice, k: int, distances: Distances, memory: int
+) -> Nearest:
+    """The k nearest rows for the queries of ``part``, whose table is ``lower`` (which is overwritten)."""
+    least = lower.view(len(lower), _GROUP, -1).amin(dim=1)
+    guesses = _smallest(lower, least, k)
+    rows = guesses.cpu().numpy()
+    queries = np.arange(part.start, part.stop)
+    best = _sorted(distances(queries.repeat(k), rows.ravel()).reshape(rows.shape), rows)
+    lower.scatter_(1, guesses, _FAR)
+    marked = least <= bounds.limit(best.squared[:, -1], part)[:, None]
+    for pairs in marked.nonzero().split(max(1, memory // (64 * 4 * _GROUP))):
+        query, row, entry = _members(lower, pairs, bounds.limit(best.squared[:, -1], part))
+        best = _settle(best, query, row, entry, bounds, part, distances)
+    return best
+
+
+def _smallest(lower: Float32[Tensor, "q n"], least: Float32[Tensor, "q g"], k: int) -> Int64[Tensor, "q k"]:
+    """The columns of the k smallest entries of each row: they lie in the k groups with the smallest minima."""
+    groups = least.topk(min(k, least.shape[1]), dim=1, largest=False).indices
+    members = groups[:, :, None] + least.shape[1] * torch.arange(_GROUP, device=lower.device)
+    members = members.flatten(1)
+    places = lower.gather(1, members).topk(k, dim=1, largest=False).indices
+    return members.gather(1, places)
+
+
+def _members(
+    lower: Float32[Tensor, "q n"], pairs: Int64[Tensor, "p 2"], limit: Float32[Tensor, " q"]
+) -> tuple[Int64[np.ndarray, " c"], Int64[np.ndarray, " c"], Float32[np.ndarray, " c"]]:
+    """(query, row, entry) of the entries within the limit, in these (query, group) pairs."""
+    query, group = pairs[:, 0], pairs[:, 1]
+    groups = lower.shape[1] // _GROUP
+    row = group[:, None] + groups * torch.arange(_GROUP, device=lower.device)
+    entry = lower.view(-1)[query[:, None] * lower.shape[1] + row]
+    kept = (entry <= limit[query][:, None]).nonzero(as_tuple=True)
+    return query[kept[0]].cpu().numpy(), row[kept].cpu().numpy(), entry[kept].cpu().numpy()
+
+
+def _settle(
+    best: Nearest,
+    query: Int64[np.ndarray, " c"],
+    row: Int64[np.ndarray, " c"],
+    entry: Float32[np.ndarray, " c"],
+    bounds: Bounds,
+    part: slice,
+    distances: Distances,
+) -> Nearest:
+    """Candidates measured in the order of their likely distance, a few per query at first, until none is left."""
+    order = np.lexsort((entry + bounds.expected_rest(query + part.start, row), query))
+    query, row, entry = query[order], row[order], entry[order]
+    few = best.rows.shape[1]
+    while len(query):
+        now = _rank(query) < few
+        squared = distances(query[now] + part.start, row[now])
+        best = _merged(best, query[now], squared, row[now])
+        left = ~now
+        query, row, entry = query[left], row[left], entry[left]
+        within = entry <= bounds.limit(best.squared[:, -1], part).cpu().numpy()[query]
+        query, row, entry = query[within], row[within], entry[within]
+        few *= 2
+    return best
+
+
+def _sorted(squared: Float64[np.ndarray, "q k"], rows: Int64[np.ndarray, "q k"]) -> Nearest:
+    order = np.lexsort((rows, squared), axis=1)
+    return Nearest(np.take_along_axis(squared, order, axis=1), np.take_along_axis(rows, order, axis=1))
+
+
+def _merged(
+    best: Nearest, query: Int64[np.ndarray, " c"], squared: Float64[np.ndarray, " c"], row: Int64[np.ndarray, " c"]
+) -> Nearest:
+    """The k best of ``best`` and the candidates."""
+    k = best.rows.shape[1]
+    changed = np.unique(query)
+    owners = np.concatenate([changed.repeat(k), query])
+    distances = np.concatenate([best.squared[changed].ravel(), squared])
+    rows = np.concatenate([best.rows[changed].ravel(), row])
+    order = np.lexsort((rows, distances, owners))
+    order = order[_rank(owners[order]) < k]
+    best.squared[changed] = distances[order].reshape(-1, k)
+    best.rows[changed] = rows[order].reshape(-1, k)
+    return best
+
+
+def _rank(sorted_owner: Int64[np.ndarray, " c"]) -> Int64[np.ndarray, " c"]:
+    """The place of each entry among those of its owner."""
+    place = np.arange(len(sorted_owner))
+    first = np.r_[True, sorted_owner[1:] != sorted_owner[:-1]]
+    return place - np.maximum.accumulate(np.where(first, place, 0))

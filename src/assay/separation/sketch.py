@@ -2,11 +2,14 @@
 
 For an orthonormal basis V of m directions, p = Vᵀx and the length of the rest r = √(‖x‖² − ‖p‖²), any two rows obey
 
-    ‖p_i − p_j‖² + (r_i − r_j)²  ≤  ‖x_i − x_j‖²  ≤  ‖p_i − p_j‖² + (r_i + r_j)²
+    ‖p_i − p_j‖² + (r_i − r_j)²  ≤  ‖x_i − x_j‖²
 
-so the rows (p, r) in m + 1 coordinates are nowhere further apart than the rows themselves. A computed row differs from the
-exact one by at most ``errors`` in length: from float32 sums (Higham's γ, for sums in any order), from V being orthonormal
-only up to ‖VᵀV − I‖ (which is computed, in float64), and from the subtraction under the root of r.
+What is computed differs from that: p by at most ε in length (float32 sums, by Higham's γ for sums in any order; V
+orthonormal only up to ‖VᵀV − I‖, which is computed in float64) and r by at most e (the subtraction under the root).
+Young's inequality, (a − b)² ≥ (1 − w)a² − (1/w − 1)b² for every 0 < w < 1, and (b_i + b_j)² ≤ 2b_i² + 2b_j² keep the
+rows apart in the result: with q = (p, √(1 − t) r) and slack = 2(1/w − 1)ε² + 2(1/t − 1)e²,
+
+    (1 − w)‖q_i − q_j‖² − slack_i − slack_j  ≤  ‖x_i − x_j‖²
 """
 
 import math
@@ -17,28 +20,55 @@ import torch
 from jaxtyping import Float32, Float64
 from torch import Tensor
 
-from assay.separation.rows import CHUNK, UNIT, Rows, columns, depth, gamma
+from assay.separation.rows import ENTRY, UNIT, Rows, columns, depth, gamma
 from assay.separation.samples import Samples
 
 Advance = Callable[[int], None]
 
+CHUNK = 512
+"""Products are summed over so many columns in float32, then the partial sums are added: less error than one long
+sum."""
+_REST = 0.1
+"""t above."""
+_TINY = 2.0**-100
+"""More than float32 underflow can amount to in a row, squared: the longest row has at least length 2⁻²⁰."""
+
 
 @dataclass(frozen=True)
 class Sketch:
-    """Rows whose distances are lower bounds of the true ones."""
+    """Rows whose distances, less the slack, are lower bounds of the true ones (see the head of this file)."""
 
     rows: Rows
-    """The coordinates: (p, r), or the whole rows."""
+    """q: the coordinates, or the whole rows."""
     squares: Float64[Tensor, " n"]
-    """Squared length of each row of coordinates."""
-    errors: Float64[Tensor, " n"]
-    """Largest distance of a row of coordinates from the exact one."""
+    """‖q‖², up to the error of a float32 sum."""
+    slack: Float64[Tensor, " n"]
+    w: float
+    scale: float
+    """Of the coordinates to the matrix; its width:"""
+    width: int
     rest: Float64[Tensor, " n"] | None = None
-    """The length r left out; None if nothing is."""
+    """√(1 − t) r; None if nothing is left out."""
 
     def __len__(self) -> int:
         """Number of rows."""
         return len(self.rows)
+
+
+@dataclass(frozen=True)
+class Basis:
+    """Directions to project on, the columns of V."""
+
+    directions: Float32[Tensor, "d m"]
+    defect: float
+    """An upper bound of ‖VᵀV − I‖₂, and so of the distance from V to the nearest orthonormal basis."""
+
+    @property
+    def error(self) -> float:
+        """ε as a share of ‖x‖."""
+        width, m = self.directions.shape
+        sums = gamma(depth(width, CHUNK)) * math.sqrt(m) * (1 + self.defect)
+        return 1.02 * (self.defect + sums + ENTRY)
 
 
 def whole(rows: Rows, block_bytes: int, advance: Advance) -> Sketch:
@@ -48,67 +78,49 @@ def whole(rows: Rows, block_bytes: int, advance: Advance) -> Sketch:
         squares[part] = _squares(rows.block(part))
         rows.samples.release()
         advance(part.stop - part.start)
-    return Sketch(rows, squares, 1.01 * UNIT * squares.sqrt() + _TINY)
-
-
-@dataclass(frozen=True)
-class Basis:
-    """Directions to project on."""
-
-    directions: Float32[Tensor, "d m"]
-    defect: float
-    """An upper bound of ‖VᵀV − I‖₂."""
-
-    @property
-    def count(self) -> int:
-        """m."""
-        return self.directions.shape[1]
-
-    def error(self) -> float:
-        """Largest ‖computed p − exact p‖ as a share of ‖x‖, where exact means the orthonormal basis nearest to V."""
-        m = self.count
-        width = len(self.directions)
-        return 1.02 * (self.defect + gamma(depth(width)) * math.sqrt(m) * (1 + self.defect) + 1.01 * UNIT)
+    w = 2 * ENTRY
+    return Sketch(rows, squares, 2 / w * (1.01 * ENTRY) ** 2 * squares + _TINY, w, rows.scale, rows.width)
 
 
 def projected(rows: Rows, basis: Basis, block_bytes: int, advance: Advance) -> Sketch:
     """(p, r) for every row, in one pass over the data."""
-    n, m = len(rows), basis.count
-    coordinates = torch.zeros(n, m + 1, device=rows.device)
+    n, m = len(rows), basis.directions.shape[1]
+    coordinates = torch.zeros(n, m + 1, dtype=torch.float32, device=rows.device)
     squares = torch.zeros(n, dtype=torch.float64, device=rows.device)
-    product = torch.empty(0, device=rows.device)
     for part in _blocks(rows, block_bytes):
         block = rows.block(part)
-        for chunk in columns(rows.width):
-            product = torch.mm(block[:, chunk], basis.directions[chunk])
-            coordinates[part, :m] += product
+        total = torch.zeros(len(block), m, dtype=torch.float32, device=rows.device)
+        partial = torch.empty_like(total)
+        for chunk in columns(rows.width, CHUNK):
+            total += torch.mm(block[:, chunk], basis.directions[chunk], out=partial)
+        coordinates[part, :m] = total
         squares[part] = _squares(block)
         rows.samples.release()
         advance(part.stop - part.start)
-    return _with_rest(coordinates, squares, basis.error(), rows.width)
+    return _with_rest(coordinates, squares, basis.error, rows)
 
 
-def _with_rest(coordinates: Tensor, squares: Tensor, relative: float, width: int) -> Sketch:
+def _with_rest(coordinates: Tensor, squares: Tensor, relative: float, of: Rows) -> Sketch:
+    """Fill in the last coordinate, √(1 − t) r."""
     inside = torch.cat([part[:, :-1].double().square().sum(dim=1) for part in coordinates.split(4096)])
     rest = (squares - inside).clamp(min=0).sqrt()
+    moved = relative * squares.sqrt()
+    doubt = (gamma(depth(of.width, CHUNK)) + 2 * ENTRY) * squares + moved * (2 * inside.sqrt() + moved)  # of r²
+    doubt_of_rest = torch.minimum(doubt / rest, doubt.sqrt()) + 2 * UNIT * rest
+    w = min(2 * relative, 0.1)
+    slack = 1.01 * (2 / w * moved.square() + 2 / _REST * doubt_of_rest.square()) + _TINY
+    rest *= math.sqrt(1 - _REST)
     coordinates[:, -1] = rest.float()
-    lengths = squares.sqrt()
-    moved = relative * lengths
-    doubt = (gamma(depth(width)) + 4 * UNIT) * squares + moved * (2 * inside.sqrt() + moved)  # of rest², see Sketch
-    rest_error = torch.minimum(doubt / rest, doubt.sqrt()) + UNIT * rest
-    errors = 1.01 * torch.hypot(moved, rest_error) + _TINY
-    squares = inside + coordinates[:, -1].double().square()
-    samples = Samples(coordinates, 0.0, 0.0)
-    return Sketch(Rows(samples), squares, errors, rest)
-
-
-_TINY = 2.0**-100
-"""More than float32 underflow can amount to in a row of largest length 2²⁰."""
+    rows = Rows(Samples(coordinates, 0.0, 0.0))
+    return Sketch(rows, inside + rest.square(), slack, w, of.scale, of.width, rest)
 
 
 def _squares(block: Float32[Tensor, "b d"]) -> Float64[Tensor, " b"]:
-    parts = [torch.linalg.vector_norm(block[:, chunk], dim=1).double() for chunk in columns(block.shape[1])]
-    return torch.stack(parts).square_().sum(dim=0)
+    even = block.shape[1] // CHUNK * CHUNK
+    lengths = torch.linalg.vector_norm(block[:, :even].unflatten(1, (-1, CHUNK)), dim=2).double()
+    tail = torch.linalg.vector_norm(block[:, even:], dim=1).double()
+    squares: Tensor = lengths.square().sum(dim=1) + tail.square()
+    return squares
 
 
 def _blocks(rows: Rows, block_bytes: int) -> list[slice]:

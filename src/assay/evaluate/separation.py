@@ -1,0 +1,84 @@
+"""How well each layer keeps the classes apart; the mathematics is in ``assay.separation``."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from assay.data.batches import ImageData
+from assay.data.splits import proportional_allotment
+from assay.evaluate.measuring import Trained, Value
+from assay.recipe import Recipe, SeparationMeasure
+from assay.seeds import numpy_generator
+from assay.separation.by_layer import layers
+
+BATCH = 256
+SHORT = {"separation": "si", "center": "csi", "cross_separation": "cross_si", "cross_center": "cross_csi"}
+"""Index → the name its value at the last layer has among the metrics, before ``_train`` or ``_test``."""
+
+
+@dataclass(frozen=True)
+class Batches:
+    """One split in batches, without augmentation, as often as it is asked for."""
+
+    data: ImageData
+    split: str
+    device: torch.device
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        return self.data.batches(self.split, BATCH, self.device)
+
+
+def measure(trained: Trained, options: SeparationMeasure) -> dict[str, Value]:
+    """The table ``separation`` (a row per layer, split and index), and the indices of the last layer as metrics.
+
+    Layers that cannot be measured stand in the table with the reason and without a value.
+    """
+    data = chosen(trained.data, trained.recipe, options)
+    there = [split for split in options.splits if len(data.indices[split])]
+    splits: dict[str, Batches] = {split: Batches(data, split, trained.device) for split in there}
+    found = layers(
+        trained.model,
+        splits,
+        choose_layers=options.layers,
+        indices=options.indices,
+        orders=options.orders,
+        device=trained.device,
+    )
+    skipped = pl.DataFrame(found.skipped, schema={"layer": pl.String, "reason": pl.String}, orient="row")
+    table = pl.concat([found.table.with_columns(pl.lit(None, pl.String).alias("reason")), skipped], how="diagonal")
+    last = found.table.filter(pl.col("depth") == pl.col("depth").max())
+    values: dict[str, Value] = {"separation": table}
+    for row in last.iter_rows(named=True):
+        if row["index"] in SHORT:
+            values[f"{SHORT[row['index']]}_{row['split']}"] = row["value"]
+    return values
+
+
+def chosen(data: ImageData, recipe: Recipe, options: SeparationMeasure) -> ImageData:
+    """The images to measure: all, or the same share of every class of each split, drawn by the recipe's seed."""
+    if options.images == 1.0:
+        return data
+    indices = {
+        split: subset(indices, data.images.labels[indices], options.images, recipe.seed)
+        for split, indices in data.indices.items()
+    }
+    return replace(data, indices=indices)
+
+
+def subset(
+    indices: Int64[np.ndarray, " n"], labels: Int64[np.ndarray, " n"], amount: float, seed: int
+) -> Int64[np.ndarray, " m"]:
+    """``amount`` of the images (a share, or above 1 a number, at most all), the same share of every class, in order."""
+    total = round(amount * len(indices)) if amount <= 1 else min(int(amount), len(indices))
+    generator = numpy_generator(seed, "separation")
+    classes, counts = np.unique(labels, return_counts=True)
+    kept = [
+        generator.choice(indices[labels == label], size=int(number), replace=False)
+        for label, number in zip(classes, proportional_allotment(counts, total), strict=True)
+    ]
+    return np.sort(np.concatenate([np.zeros(0, np.int64), *kept]))

@@ -1,0 +1,56 @@
+"""``assay check``: from the words on the command line to the page."""
+
+from pathlib import Path
+
+from assay.data import data_root
+from assay.display import Display
+from assay.errors import AssayError
+from assay.inspection.copies import NEAR
+from assay.inspection.inspecting import inspect
+from assay.inspection.page import write_inspection
+from assay.inspection.verdict import verdict
+from assay.recipe import Data
+from assay.validation import validate
+
+
+def check(
+    source: str,
+    size: str | None = None,
+    color: str | None = None,
+    group: str | None = None,
+    near: float | None = None,
+    out: Path | None = None,
+    root: Path | None = None,
+    quiet: bool = False,
+    command: str = "",
+) -> tuple[str, Path]:
+    """Inspect a source and write its page: (the verdict, a sentence a line; the path of the page).
+
+    Raises:
+        AssayError: an option makes no sense, or the source cannot be opened.
+    """
+    values = {"source": source, "size": _size(size), "color": color, "group": group}
+    data = validate(Data, values, "assay check")
+    threshold = NEAR if near is None else near
+    with Display(quiet) as display:
+        with display.counting(f"decoding {source}", "images") as decoding:
+            with display.counting("looking for copies", "rows") as searching:
+                found = inspect(data, data_root(root), near=threshold, decoding=decoding, searching=searching)
+        page = write_inspection(found, out or Path("checks") / _folder_name(source), command)
+    return "\n".join(verdict(found)), page
+
+
+def _size(text: str | None) -> int | list[int] | None:
+    """``96`` or ``96x128``, height first."""
+    if text is None:
+        return None
+    parts = text.lower().replace("×", "x").split("x")
+    if len(parts) > 2 or not all(part.strip().isdecimal() for part in parts):
+        raise AssayError(f"--size: found {text!r}, expected a number of pixels, or height and width as in 96x128")
+    return int(parts[0]) if len(parts) == 1 else [int(part) for part in parts]
+
+
+def _folder_name(source: str) -> str:
+    """``brain-mri`` of ``data/brain-mri.zip``."""
+    path = Path(source).expanduser()
+    return (path.stem if path.suffix.lower() == ".zip" else path.name) or path.resolve().name or "data"

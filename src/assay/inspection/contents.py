@@ -1,0 +1,216 @@
+"""Inspection → tables, figures and frames: the numbers on the page and in the files beside it."""
+
+import numpy as np
+import polars as pl
+from jaxtyping import Int64
+
+from assay.inspection import charts
+from assay.inspection.inspecting import Inspection
+from assay.inspection.leaks import Leak
+from assay.report.figures import Figure
+from assay.report.formats import fixed, grouped
+from assay.report.tables import Cell, Column, Table
+
+Indices = Int64[np.ndarray, " _"]
+MOST_CLASSES = 60
+"""Classes in the chart: the largest and the smallest."""
+_BINS = 64
+_CHUNK = 4096
+
+
+def split_names(found: Inspection) -> list[str]:
+    """The split of each image: training or test, or all."""
+    if not found.has_test:
+        return ["all"] * len(found.images)
+    return ["test" if is_test else "training" for is_test in found.images.is_test]
+
+
+def class_frame(found: Inspection) -> pl.DataFrame:
+    """Images of each class and split."""
+    classes = found.images.classes
+    rows = []
+    splits = split_names(found)
+    for name in dict.fromkeys(splits):
+        counts = np.bincount(found.images.labels[np.array(splits) == name], minlength=len(classes))
+        rows += [{"class": c, "split": name, "images": int(n)} for c, n in zip(classes, counts, strict=True)]
+    return pl.DataFrame(rows).with_columns(share=pl.col("images") / pl.col("images").sum().over("split"))
+
+
+def class_figure(found: Inspection, frame: pl.DataFrame) -> Figure:
+    """Images of each class."""
+    total = frame.group_by("class", maintain_order=True).agg(pl.col("images").sum())
+    order = total["class"].to_list()
+    caption = ""
+    if len(order) > MOST_CLASSES:
+        ranked = total.sort("images", descending=True)["class"].to_list()
+        order = ranked[: MOST_CLASSES // 2] + ranked[-MOST_CLASSES // 2 :]
+        caption = f"The {MOST_CLASSES // 2} largest and the {MOST_CLASSES // 2} smallest of {len(ranked)} classes."
+    low, high = int(total["images"].min()), int(total["images"].max())  # type: ignore[arg-type]
+    return Figure(
+        "classes",
+        "Images of each class",
+        caption,
+        f"Images of {len(total)} classes, from {low:,} to {high:,} each.",
+        charts.class_counts(frame.filter(pl.col("class").is_in(order)), order),
+        frame,
+    )
+
+
+def channels(found: Inspection) -> tuple[Table, Figure]:
+    """Range, mean and distribution of the values of each channel."""
+    counts = value_counts(found)
+    names = ["red", "green", "blue"] if len(counts) == 3 else ["gray"]
+    levels = np.arange(256)
+    rows, bins, lines = [], [], []
+    for name, count in zip(names, counts, strict=True):
+        total = count.sum()
+        there = np.flatnonzero(count)
+        low, high = int(there[0]), int(there[-1])
+        mean = float((count * levels).sum() / total)
+        deviation = float(np.sqrt((count * (levels - mean) ** 2).sum() / total))
+        black, white = float(count[0] / total), float(count[255] / total)
+        numbers = {"lowest": low, "highest": high, "mean": mean, "deviation": deviation}
+        rows.append({"channel": name, **numbers, "share_0": black, "share_255": white})
+        lines.append([Cell(name), Cell(str(low)), Cell(str(high)), Cell(fixed(mean, 1)), Cell(fixed(deviation, 1))])
+        lines[-1] += [Cell(fixed(100 * black, 2)), Cell(fixed(100 * white, 2))]
+        width = 256 // _BINS
+        for k, number in enumerate(count.reshape(_BINS, width).sum(axis=1)):
+            percent = float(100 * number / total)
+            bins.append({"channel": name, "low": k * width, "high": (k + 1) * width, "percent": percent})
+    columns = [Column("channel", "left"), Column("lowest"), Column("highest"), Column("mean"), Column("deviation")]
+    columns += [Column("at 0 (%)"), Column("at 255 (%)")]
+    table = Table("channels", "Values from 0 to 255, over all images.", columns, lines, pl.DataFrame(rows))
+    frame = pl.DataFrame(bins)
+    text = f"Distribution of the pixel values of {len(names)} channel{'s' * (len(names) > 1)} in bins of four."
+    return table, Figure("values", "Values of the pixels", "In bins of four values.", text, charts.values(frame), frame)
+
+
+def value_counts(found: Inspection) -> Int64[np.ndarray, "channels 256"]:
+    """How often each value occurs in each channel."""
+    pixels = found.images.pixels
+    counts = np.zeros((pixels.shape[1], 256), dtype=np.int64)
+    for start in range(0, len(pixels), _CHUNK):
+        block = pixels[start : start + _CHUNK]
+        for channel in range(len(counts)):
+            counts[channel] += np.bincount(block[:, channel].ravel(), minlength=256)
+    return counts
+
+
+def closeness_figure(found: Inspection) -> Figure:
+    """How close each image's nearest one is, beside the threshold."""
+    edges = np.linspace(0, 1, 41)
+    nearest, threshold = np.minimum(found.copies.closeness[:, 0], 1.0), found.copies.threshold
+    counts = np.histogram(nearest, edges)[0]
+    frame = pl.DataFrame({"low": edges[:-1], "high": edges[1:], "images": counts})
+    frame = frame.with_columns(copy=pl.col("high") <= threshold + 1e-9)
+    return Figure(
+        "closeness",
+        "How close the nearest image is",
+        f"Near copies lie left of the dashed line, at {threshold:g}. A hump on the left that stands apart is a sign of "
+        "copies; a slope without a gap means that the line could as well be drawn elsewhere.",
+        f"Distribution over {len(nearest):,} images of the distance to the nearest image; "
+        f"{int(found.copied.sum()):,} have a near copy.",
+        charts.closeness(frame, threshold),
+        frame,
+    )
+
+
+def class_table(found: Inspection, frame: pl.DataFrame) -> Table:
+    """Images of each class, with copies and doubtful labels."""
+    images = found.images
+    splits = list(dict.fromkeys(split_names(found)))
+    columns = [Column("class", "left"), *(Column("images" if s == "all" else s) for s in splits)]
+    columns += [Column("with a near copy (%)"), Column("nearest image of this class (%)")]
+    wide = frame.pivot("split", index="class", values="images", maintain_order=True)
+    copied = _percent_by_class(found.copied, images.labels, len(images.classes))
+    agree = _percent_by_class(found.scores > 0, images.labels, len(images.classes))
+    wide = wide.with_columns(copied_percent=pl.Series(copied), agreeing_percent=pl.Series(agree))
+    lines = []
+    for row in wide.iter_rows(named=True):
+        percents = [Cell(fixed(row[key], 1)) for key in ("copied_percent", "agreeing_percent")]
+        lines.append([Cell(row["class"], is_name=True), *(Cell(grouped(row[s])) for s in splits), *percents])
+    return Table("classes", "By the pixels of all images.", columns, lines, wide)
+
+
+def _percent_by_class(which: np.ndarray, labels: Indices, classes: int) -> np.ndarray:
+    there = np.bincount(labels, minlength=classes)
+    return 100 * np.bincount(labels[which], minlength=classes) / np.maximum(there, 1)
+
+
+def image_frame(found: Inspection) -> pl.DataFrame:
+    """Every image: name, class, split, family of near copies, sample score, original."""
+    images, families = found.images, found.copies.families
+    columns = {
+        "image": images.names,
+        "class": [images.classes[k] for k in images.labels],
+        "split": split_names(found),
+        "family": families,
+        "family_size": found.copies.family_sizes[families],
+        "score": found.scores,
+    }
+    if found.grouping is not None:
+        columns["original"] = found.grouping.numbers
+    return pl.DataFrame(columns)
+
+
+def copy_frame(found: Inspection) -> pl.DataFrame:
+    """Every pair of near copies."""
+    i, j = found.copies.pairs.T
+    columns = _pair_columns(found, i, j)
+    if found.grouping is not None:
+        columns["same_original"] = found.grouping.numbers[i] == found.grouping.numbers[j]
+    return pl.DataFrame(columns)
+
+
+def original_frame(found: Inspection) -> pl.DataFrame:
+    """Every original: how many copies, of which classes, and the first of them."""
+    if found.grouping is None:
+        return pl.DataFrame()
+    rows = pl.DataFrame(
+        {
+            "original": found.grouping.numbers,
+            "image": found.images.names,
+            "class": [found.images.classes[k] for k in found.images.labels],
+        }
+    )
+    grouped_rows = rows.group_by("original", maintain_order=True)
+    return grouped_rows.agg(
+        images=pl.len(), classes=pl.col("class").unique().sort().str.join(", "), first=pl.col("image").first()
+    )
+
+
+def leak_frame(found: Inspection, leak: Leak) -> pl.DataFrame:
+    """Every test image with a copy in training, beside that copy."""
+    return pl.DataFrame(_pair_columns(found, leak.test, leak.train))
+
+
+def _pair_columns(found: Inspection, i: Indices, j: Indices) -> dict[str, object]:
+    images, splits = found.images, split_names(found)
+    columns: dict[str, object] = {}
+    for ending, side in (("", i), ("_of", j)):
+        columns["copy" + ending if ending else "image"] = [images.names[k] for k in side]
+        columns["class" + ending] = [images.classes[images.labels[k]] for k in side]
+        columns["split" + ending] = [splits[k] for k in side]
+    return columns | {
+        "same_class": images.labels[i] == images.labels[j],
+        "equal": found.copies.equal(i, j),
+        "closeness": found.copies.closeness_of(i, j),
+    }
+
+
+def doubt_frame(found: Inspection) -> pl.DataFrame:
+    """Every image whose nearest image is of another class, the most doubtful first."""
+    images, rows = found.images, found.doubtful
+    nearest = found.copies.neighbors[rows, 0]
+    splits = split_names(found)
+    return pl.DataFrame(
+        {
+            "image": [images.names[i] for i in rows],
+            "class": [images.classes[images.labels[i]] for i in rows],
+            "split": [splits[i] for i in rows],
+            "score": found.scores[rows],
+            "nearest_image": [images.names[i] for i in nearest],
+            "nearest_class": [images.classes[images.labels[i]] for i in nearest],
+            "closeness": found.copies.closeness[rows, 0],
+        }
+    )

@@ -1,0 +1,147 @@
+"""Source → inspection: opened as a recipe opens it, and everything there is to say about it."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Int64
+
+from assay.data import ImageSet, open_images, split
+from assay.data.groups import group_numbers
+from assay.errors import AssayError
+from assay.inspection.copies import NEAR, Copies, Progress, find_copies
+from assay.inspection.labels import conflicts, most_doubtful, sample_scores
+from assay.inspection.leaks import Leak, leak
+from assay.inspection.originals import propose
+from assay.recipe import Data
+
+Indices = Int64[np.ndarray, " _"]
+
+
+@dataclass(frozen=True, eq=False)
+class Grouping:
+    """Originals told apart by a pattern on the file names."""
+
+    pattern: str
+    given: bool
+    """By the user; else the names suggested it."""
+    numbers: Indices
+
+    @cached_property
+    def sizes(self) -> Indices:
+        """Copies of each original."""
+        return np.bincount(self.numbers)
+
+
+@dataclass(frozen=True, eq=False)
+class Inspection:
+    """What was found out about a source."""
+
+    data: Data
+    images: ImageSet
+    copies: Copies
+    scores: Indices
+    """The sample score of each image, by its pixels."""
+    grouping: Grouping | None
+    own_split: Leak | None
+    """Of the source's own test split; None without one."""
+    random_split: Leak | None
+    """Of the test images that a recipe without ``group`` holds out of a source without a test split."""
+    grouped_split: Leak | None
+    """The same with the ``group`` given or proposed."""
+    not_split: str | None = field(default=None)
+    """Why a source without a test split cannot be split."""
+
+    @property
+    def has_test(self) -> bool:
+        """Whether the source has a test split of its own."""
+        return bool(self.images.is_test.any())
+
+    @cached_property
+    def crossing(self) -> Int64[np.ndarray, "m 2"]:
+        """Pairs of copies that the grouping takes for different originals."""
+        pairs = self.copies.pairs
+        if self.grouping is None:
+            return pairs[:0]
+        numbers = self.grouping.numbers
+        return np.asarray(pairs[numbers[pairs[:, 0]] != numbers[pairs[:, 1]]])
+
+    @cached_property
+    def conflicts(self) -> Int64[np.ndarray, "m 2"]:
+        """Pairs of copies with different labels."""
+        return conflicts(self.copies, self.images.labels)
+
+    @cached_property
+    def doubtful(self) -> Indices:
+        """Images with a negative score, the most doubtful first."""
+        return most_doubtful(self.copies, self.scores)
+
+    @cached_property
+    def copied(self) -> Bool[np.ndarray, " n"]:
+        """Whether each image has a copy anywhere."""
+        return np.asarray(self.copies.near.any(axis=1))
+
+    @cached_property
+    def agreement(self) -> float:
+        """Share of the images whose nearest image has their label."""
+        return float((self.scores > 0).mean())
+
+    @cached_property
+    def chance(self) -> float:
+        """What ``agreement`` would be without any likeness within classes."""
+        counts = np.bincount(self.images.labels)
+        n = len(self.images)
+        return float((counts * (counts - 1)).sum() / (n * (n - 1)))
+
+
+def inspect(
+    data: Data,
+    root: Path,
+    *,
+    near: float = NEAR,
+    decoding: Progress | None = None,
+    searching: Progress | None = None,
+) -> Inspection:
+    """Look at a source: copies, leaks, doubtful labels.
+
+    Args:
+        data: ``source``, ``size``, ``color``, ``group`` and ``on_bad_image`` are read.
+        root: the data root.
+        near: largest distance of a near copy, as a share of the distance to the 50th neighbour.
+        decoding: called with (images done, images to do).
+        searching: called with (rows done, rows to do).
+
+    Raises:
+        AssayError: the source is missing or bad, ``group`` matches no name, or ``near`` is not between 0 and 1.
+    """
+    if not 0 <= near < 1:
+        raise AssayError(f"near: found {near:g}, expected a share of the distance to the 50th neighbour, 0 to below 1")
+    images = open_images(data, root, decoding)
+    given = None if data.group is None else Grouping(data.group, True, group_numbers(data.group, images.names))
+    copies = find_copies(images.pixels, near, searching)
+    grouping = given or _proposed(images, copies)
+    numbers = None if grouping is None else grouping.numbers
+    own = random = grouped = reason = None
+    if images.is_test.any():
+        own = leak(images, copies, np.flatnonzero(images.is_test), np.flatnonzero(~images.is_test), numbers)
+    else:
+        try:
+            random = _of_random_split(data, None, images, copies, numbers)
+            if grouping is not None:
+                grouped = _of_random_split(data, grouping.pattern, images, copies, numbers)
+        except AssayError as error:
+            reason = str(error)
+    scores = sample_scores(copies, images.labels)
+    return Inspection(data, images, copies, scores, grouping, own, random, grouped, reason)
+
+
+def _proposed(images: ImageSet, copies: Copies) -> Grouping | None:
+    pattern = propose(images.names, copies.neighbors[:, 0], images.labels)
+    return None if pattern is None else Grouping(pattern, False, group_numbers(pattern, images.names))
+
+
+def _of_random_split(data: Data, group: str | None, images: ImageSet, copies: Copies, numbers: Indices | None) -> Leak:
+    """Of the test images that a recipe with every other default holds out."""
+    cut = split(Data(source=data.source, group=group, validation=0), images, seed=0)
+    return leak(images, copies, cut["test"], cut["train"], numbers)

@@ -1,0 +1,113 @@
+"""Writes an inspection: ``index.html``, which opens anywhere without a network, and everything on it as CSV."""
+
+from pathlib import Path
+
+from assay.inspection import contents
+from assay.inspection.copies import AROUND, SIDE
+from assay.inspection.inspecting import Inspection
+from assay.inspection.leaks import Leak
+from assay.inspection.pictures import CLASSES, PAIRS, Album, Row, spread
+from assay.inspection.verdict import count, pixels_tell, share, verdict
+from assay.report.document import document, figure_files, table_files, write_page
+from assay.report.tables import csv
+
+
+def write_inspection(found: Inspection, folder: Path, command: str = "") -> Path:
+    """Write the page and its tables and figures into ``folder``; returns the path of ``index.html``."""
+    frame = contents.class_frame(found)
+    channels, values = contents.channels(found)
+    figures = {
+        "classes": contents.class_figure(found, frame),
+        "values": values,
+        "closeness": contents.closeness_figure(found),
+    }
+    tables = {"classes": contents.class_table(found, frame), "channels": channels}
+    leak, album, k = shown_leak(found), Album(found), found.copies.neighbors.shape[1]
+    crossing = found.crossing[spread(found.copies.closeness_of(*found.crossing.T))[0]]
+    page, svgs = document(
+        "inspection/page.html.j2",
+        list(figures.values()),
+        title=f"What is in {Path(found.data.source).name}?",
+        verdict=verdict(found),
+        facts=facts(found),
+        proposal=proposal(found),
+        leaks=leak_pictures(found, album, leak) if leak is not None and len(leak) else None,
+        originals=album.originals(),
+        families=album.families(),
+        crossing=album.pairs(crossing[:, 0], crossing[:, 1]),
+        conflicts=album.pairs(*found.conflicts[:PAIRS].T),
+        doubts=album.doubts(),
+        capped=k if found.doubtful.size and found.scores.min() == -k else 0,
+        trust=trust(found),
+        sample=album.sample(),
+        more_classes=len(found.images.classes) if len(found.images.classes) > CLASSES else 0,
+        figures=figures,
+        tables=tables,
+        threshold=f"{found.copies.threshold:g}",
+        around=min(AROUND, k),
+        side=SIDE,
+        command=command,
+    )
+    frames = {
+        "images": contents.image_frame(found),
+        "copies": contents.copy_frame(found),
+        "doubtful": contents.doubt_frame(found),
+        "class-counts": frame,
+    }
+    if leak is not None:
+        frames["leaks"] = contents.leak_frame(found, leak)
+    if found.grouping is not None:
+        frames["originals"] = contents.original_frame(found)
+    beside = table_files(tables.values())
+    beside |= {f"tables/{name}.csv": csv(each) for name, each in frames.items()}
+    for figure in figures.values():
+        beside |= figure_files(figure.name, svgs[figure.name], figure.frame)
+    return write_page(folder, page, beside)
+
+
+def shown_leak(found: Inspection) -> Leak | None:
+    """The leak of the source's own split, else of the grouped split if groups were asked for, else of a random one."""
+    if found.own_split is not None:
+        return found.own_split
+    given = found.grouping is not None and found.grouping.given
+    return found.grouped_split if given else found.random_split
+
+
+def leak_pictures(found: Inspection, album: Album, leak: Leak) -> dict[str, str | list[Row]]:
+    """The words and the pairs of the section on leaks: those that differ first."""
+    closest, widest = spread(found.copies.closeness_of(leak.test, leak.train) - leak.other_label)
+    shown = {
+        "closest": album.pairs(leak.test[closest], leak.train[closest], ("test", "training")),
+        "widest": album.pairs(leak.test[widest], leak.train[widest], ("test", "training")),
+    }
+    what = "test" if found.own_split is not None else "held out at random"
+    text = f"{count(len(leak), 'image')} of {leak.held_out:,} {what} ({share(len(leak), leak.held_out)}), each beside "
+    return {"caption": text + "its nearest copy in training. Over each pair its closeness, 0 for equal ones.", **shown}
+
+
+def proposal(found: Inspection) -> str:
+    """The line for the recipe, if the names suggest groups."""
+    if found.grouping is None or found.grouping.given:
+        return ""
+    quoted = found.grouping.pattern.replace("'", "''")
+    return f"group: '{quoted}'"
+
+
+def facts(found: Inspection) -> str:
+    """``2,065 images · 2 classes · 256 × 256 pixels, gray · no test split of its own``."""
+    n, c, h, w = found.images.pixels.shape
+    tests = int(found.images.is_test.sum())
+    parts = [
+        f"{n - tests:,} training and {tests:,} test images" if tests else count(n, "image"),
+        f"{len(found.images.classes)} classes",
+        f"{w} × {h} pixels, {'gray' if c == 1 else 'RGB'}",
+        "" if tests else "no test split of its own",
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def trust(found: Inspection) -> str:
+    """How much the sample scores are worth here."""
+    agreement, chance = f"{100 * found.agreement:.0f} %", f"{100 * found.chance:.0f} %"
+    text = f"Here {agreement} of the images agree with their nearest one ({chance} by chance)"
+    return text + ("; these are worth a look." if pixels_tell(found) else ": pixels alone say little about labels.")

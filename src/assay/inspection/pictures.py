@@ -1,0 +1,123 @@
+"""The pictures of an inspection: pairs of copies, families, doubtful labels beside their neighbours, a sample."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int64
+
+from assay.evaluate.pictures import thumbnail
+from assay.inspection.inspecting import Inspection
+from assay.report.document import data_address
+from assay.seeds import numpy_generator
+
+Indices = Int64[np.ndarray, " _"]
+PAIRS = 12
+FAMILIES, ORIGINALS, MEMBERS = 6, 4, 8
+DOUBTS, NEIGHBORS = 12, 5
+CLASSES, SAMPLES = 24, 8
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One image with the words under it."""
+
+    source: str
+    """A ``data:`` address."""
+    name: str
+    label: str
+    note: str
+    is_small: bool
+    """Enlarging should keep its pixels apart."""
+    stands_out: bool
+    """Its label is not that of the first in its row."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """Images that belong together."""
+
+    heading: str
+    shots: list[Shot]
+
+
+class Album:
+    """Makes the pictures of one inspection."""
+
+    def __init__(self, found: Inspection) -> None:
+        self.found = found
+        self.addresses: dict[int, str] = {}
+
+    def shot(self, i: int, note: str = "", like: int | None = None) -> Shot:
+        """Image ``i``; ``like`` is the image whose label it should have."""
+        images = self.found.images
+        if i not in self.addresses:
+            self.addresses[i] = data_address(thumbnail(images.pixels[i]))
+        return Shot(
+            self.addresses[i],
+            images.names[i],
+            images.classes[images.labels[i]],
+            note,
+            max(images.pixels.shape[2:]) <= 64,
+            like is not None and bool(images.labels[i] != images.labels[like]),
+        )
+
+    def pairs(self, first: Indices, second: Indices, notes: tuple[str, str] = ("", "")) -> list[Row]:
+        """Each image of ``first`` beside its copy."""
+        close = self.found.copies.closeness_of(first, second)
+        equal = self.found.copies.equal(first, second)
+        return [
+            Row(
+                "equal" if same else f"{value:.2f}",
+                [self.shot(int(i), notes[0]), self.shot(int(j), notes[1], like=int(i))],
+            )
+            for i, j, value, same in zip(first, second, close, equal, strict=True)
+        ]
+
+    def families(self) -> list[Row]:
+        """The largest families of near copies."""
+        copies = self.found.copies
+        largest = np.argsort(-copies.family_sizes, kind="stable")[:FAMILIES]
+        rows = []
+        for family in largest[copies.family_sizes[largest] > 1]:
+            members = np.flatnonzero(copies.families == family)
+            shots = [self.shot(int(i), like=int(members[0])) for i in members[:MEMBERS]]
+            rows.append(Row(f"{len(members):,} images", shots))
+        return rows
+
+    def originals(self) -> list[Row]:
+        """Some originals with many copies by their names."""
+        grouping = self.found.grouping
+        if grouping is None:
+            return []
+        rows = []
+        for number in np.argsort(-grouping.sizes, kind="stable")[:ORIGINALS]:
+            members = np.flatnonzero(grouping.numbers == number)
+            shots = [self.shot(int(i), like=int(members[0])) for i in members[:MEMBERS]]
+            rows.append(Row(f"{self.found.images.names[members[0]]} and {len(members) - 1:,} more", shots))
+        return rows
+
+    def doubts(self) -> list[Row]:
+        """The most doubtful labels, each beside its nearest images."""
+        rows = []
+        for i in self.found.doubtful[:DOUBTS]:
+            near = self.found.copies.neighbors[i, :NEIGHBORS]
+            shots = [self.shot(int(i)), *(self.shot(int(j), like=int(i)) for j in near)]
+            rows.append(Row(f"score {self.found.scores[i]}".replace("-", "−"), shots))
+        return rows
+
+    def sample(self) -> list[Row]:
+        """Some images of each class, drawn by chance."""
+        images = self.found.images
+        rows = []
+        for k, name in enumerate(images.classes[:CLASSES]):
+            members = np.flatnonzero(images.labels == k)
+            drawn = numpy_generator(0, "inspection", k).permutation(members)[:SAMPLES]
+            rows.append(Row(name, [self.shot(int(i)) for i in np.sort(drawn)]))
+        return rows
+
+
+def spread(closeness: Iterable[float], most: int = PAIRS) -> tuple[Indices, Indices]:
+    """The places of the closest and of the least close, in that order; together they are all where there are few."""
+    order = np.argsort(np.array(list(closeness)), kind="stable").astype(np.int64)
+    return order[:most], order[max(most, len(order) - most) :]

@@ -1,0 +1,134 @@
+"""What was found, in sentences: leaks first."""
+
+from assay.inspection.inspecting import Grouping, Inspection
+from assay.inspection.leaks import Leak
+
+
+def verdict(found: Inspection) -> list[str]:
+    """The sentences that a reader needs, the most important first."""
+    return [*_leaks(found), *_grouping(found), _copies(found), *_labels(found), *_skipped(found)]
+
+
+def _leaks(found: Inspection) -> list[str]:
+    if found.own_split is not None:
+        return [*_by_pixels(found.own_split, "the training images"), *_own_names(found)]
+    if found.random_split is None:
+        return [f"It has no test split of its own and cannot be given one: {found.not_split}."]
+    return _random(found)
+
+
+def _by_pixels(leak: Leak, where: str) -> list[str]:
+    if not len(leak):
+        return [f"None of {leak.held_out:,} test images has a copy in {where}."]
+    n, equal, other = len(leak), int(leak.equal.sum()), int(leak.other_label.sum())
+    text = f"{n:,} of {count(leak.held_out, 'test image')} ({share(n, leak.held_out)}) {have(n)} a near copy in {where}"
+    text += f"; {equal:,} of these copies {are(equal)} equal in every pixel"
+    return [text + (f", and {other:,} {have(other)} another label." if other else ", and all have the same label.")]
+
+
+def _own_names(found: Inspection) -> list[str]:
+    assert found.own_split is not None
+    if not found.own_split.named or found.grouping is None:
+        return []
+    n = found.own_split.held_out
+    return [
+        f"By the file names ({found.grouping.pattern}), {found.own_split.named:,} of {count(n, 'test image')} "
+        f"({share(found.own_split.named, n)}) come from an original that is also trained on."
+    ]
+
+
+def _random(found: Inspection) -> list[str]:
+    leak, grouping, grouped = found.random_split, found.grouping, found.grouped_split
+    assert leak is not None
+    named = leak.named or 0
+    intro = "The source has no test split of its own, and a random one"
+    if not named and not len(leak):
+        return [f"{intro} leaks nothing: none of {leak.held_out:,} images held out has a copy in the rest."]
+    n, reasons = leak.held_out, []
+    if named:
+        reasons.append(f"{named:,} ({share(named, n)}) share their original, by the file name, with a training image")
+    if len(leak):
+        reasons.append(f"{len(leak):,} ({share(len(leak), n)}) {have(len(leak))} a near copy among the training images")
+    text = f"{intro} leaks: of {count(n, 'image')} held out, {', and '.join(reasons)}."
+    if grouping is None or grouped is None:
+        return [text]
+    left = f"{len(grouped):,} of {grouped.held_out:,}"
+    given = f"the groups of '{grouping.pattern}'" if grouping.given else f"group: '{grouping.pattern}' in the recipe"
+    return [text, f"With {given}, {left} images held out still {have(len(grouped))} a near copy in training."]
+
+
+def _grouping(found: Inspection) -> list[str]:
+    grouping = found.grouping
+    if grouping is None:
+        return []
+    pairs, crossing = len(found.copies.pairs), len(found.crossing)
+    told = f"{_told(grouping, len(found.images))}."
+    if not pairs:
+        return [told]
+    if not crossing:
+        return [told, f"The groups account for all {count(pairs, 'pair')} of near copies."]
+    return [
+        told,
+        f"The groups account for {pairs - crossing:,} of {count(pairs, 'pair')} of near copies; "
+        f"in {crossing:,} the two go by different names.",
+    ]
+
+
+def _told(grouping: Grouping, n: int) -> str:
+    largest = int(grouping.sizes.max())
+    how = "By the pattern given" if grouping.given else "By their file names"
+    return f"{how}, the {n:,} images come from {len(grouping.sizes):,} originals, at most {largest:,} from one"
+
+
+def _copies(found: Inspection) -> str:
+    n, copied = len(found.images), int(found.copied.sum())
+    if not copied:
+        return f"No two of the {n:,} images are near copies of each other."
+    sizes = found.copies.family_sizes
+    families = int((sizes > 1).sum())
+    equal = n - int(found.copies.picture.max()) - 1
+    text = f"In all, {copied:,} of {n:,} images ({share(copied, n)}) have a near copy, in {families:,} "
+    text += f"{'family' if families == 1 else 'families'} of at most {sizes.max():,}"
+    return f"{text}; {equal:,} {are(equal)} equal in every pixel to an earlier one."
+
+
+def _labels(found: Inspection) -> list[str]:
+    texts = []
+    if n := len(found.conflicts):
+        texts.append(f"In {count(n, 'pair')} of near copies the labels differ: at least one of the two is doubtful.")
+    agree, chance = f"{100 * found.agreement:.1f} %", f"{100 * found.chance:.1f} %"
+    text = f"{agree} of the images have a nearest image of their own class ({chance} by chance)"
+    if not pixels_tell(found):
+        return [*texts, f"{text}: too few for pixels alone to cast doubt on a label."]
+    return [*texts, f"{text}; {len(found.doubtful):,} do not, and are listed as doubtful, the worst first."]
+
+
+def pixels_tell(found: Inspection) -> bool:
+    """Whether most images are of the class of their nearest one, so that one that is not is worth a look."""
+    return found.agreement >= 0.7
+
+
+def _skipped(found: Inspection) -> list[str]:
+    n = len(found.images.skipped)
+    return [f"{count(n, 'image')} could not be read and {are(n)} left out."] if n else []
+
+
+def count(n: int, what: str) -> str:
+    """``1 image``, ``2,065 images``."""
+    return f"{n:,} {what}{'s' * (n != 1)}"
+
+
+def share(part: int, whole: int) -> str:
+    """``3.1 %``; with two digits below one percent."""
+    percent = 100 * part / max(whole, 1)
+    return f"{percent:.2f} %" if 0 < percent < 1 else f"{percent:.1f} %"
+
+
+def have(n: int) -> str:
+    """The verb for ``n`` of them."""
+    return "has" if n == 1 else "have"
+
+
+def are(n: int) -> str:
+    """The verb for ``n`` of them."""
+    return "is" if n == 1 else "are"

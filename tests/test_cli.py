@@ -1,0 +1,358 @@
+"""The command line: what every command prints, writes and returns."""
+
+import json
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import yaml
+from PIL import Image
+
+import assay as package
+from assay.names import KINDS, names
+from assay.predict import predict
+from assay.study import Study
+from command import Outcome, assay, outcome, start, write_study
+from synthetic import NASTY, fabricate, make_study
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Outcome]:
+    """A study run by two worker processes, whose path is awkward: its folder, and what the command left."""
+    root = tmp_path_factory.mktemp("a study שאלה")
+    study = write_study(root / "which one?" / "tiny.yaml", seeds=5)
+    changes = ["--set", "train.epochs=2", "--set", "train.batch_size=16", "--seeds", "2", "--jobs", "2"]
+    return root / "runs" / "tiny", outcome(start("run", study, *changes, "--out", root / "runs"))
+
+
+@pytest.fixture
+def study(finished: tuple[Path, Outcome]) -> Path:
+    return finished[0]
+
+
+def first_run(study: Path) -> Path:
+    return study / "activation=relu" / "seed-0"
+
+
+def test_run_trains_the_study_and_writes_the_report(finished: tuple[Path, Outcome]) -> None:
+    folder, ended = finished
+    assert ended.status == 0, ended.err
+    assert "tanh" in ended.out
+    page = Path(ended.out.rstrip().splitlines()[-1].removeprefix("report: "))
+    assert page == folder / "report" / "index.html"
+    assert page.is_file()
+    for variant in ("activation=relu", "activation=tanh"):
+        for seed in (0, 1):
+            assert f"finished  {variant}  seed {seed}  accuracy 0." in ended.err
+            assert json.loads((folder / variant / f"seed-{seed}" / "status.json").read_text())["state"] == "finished"
+    assert not (folder / "activation=relu" / "seed-2").exists()
+
+
+def test_what_was_set_is_in_the_recipe_and_the_command_on_record(study: Path) -> None:
+    recipe = yaml.safe_load((first_run(study) / "recipe.yaml").read_text(encoding="utf-8"))
+    assert recipe["train"]["epochs"] == 2
+    assert recipe["train"]["batch_size"] == 16
+    command = json.loads((first_run(study) / "environment.json").read_text(encoding="utf-8"))["command"]
+    assert shlex.split(command)[:2] == ["assay", "run"]
+    assert "train.epochs=2" in shlex.split(command)
+
+
+def test_the_same_again_trains_nothing(study: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    before = {path: path.stat().st_mtime_ns for path in study.glob("*/seed-*/*")}
+    ended = assay(capfd, "run", study, "--out", study.parent)
+    assert ended.status == 0
+    assert "4 of 4 runs are done already" in ended.err
+    assert {path: path.stat().st_mtime_ns for path in study.glob("*/seed-*/*")} == before
+
+
+def test_quiet_leaves_only_the_verdict(study: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    ended = assay(capfd, "run", study, "--out", study.parent, "--quiet")
+    assert ended.err == ""
+    assert "report: " in ended.out
+
+
+def test_report_is_written_again(study: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (study / "report" / "index.html").unlink()
+    ended = assay(capfd, "report", study)
+    assert ended.status == 0
+    assert (study / "report" / "index.html").is_file()
+    assert ended.out.rstrip().endswith("index.html")
+
+
+def test_status_of_a_finished_study(study: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    ended = assay(capfd, "status", study)
+    assert ended.status == 0
+    rows = [line.split() for line in ended.out.splitlines()]
+    assert rows[0] == ["variant", "finished", "running", "interrupted", "waiting", "failed", "now"]
+    assert rows[1] == ["activation=relu", "2", "·", "·", "·", "·"]
+    assert ended.out.rstrip().endswith("all runs are done")
+
+
+def test_status_of_a_study_under_way(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    states = {("activation=relu", 0): "failed", ("activation=relu", 1): "running", ("activation=elu", 2): "waiting"}
+    ended = assay(capfd, "status", fabricate(tmp_path, make_study(), states=states))
+    assert ended.status == 0
+    assert "seed 1: epoch 2 of 4" in ended.out
+    assert "failed activation=relu, seed 0: the loss is not finite at epoch 2" in ended.out
+    assert ended.out.rstrip().endswith("s left")
+
+
+def test_status_when_only_failures_are_left(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    ended = assay(capfd, "status", fabricate(tmp_path, make_study(), states={("activation=relu", 0): "failed"}))
+    assert ended.out.rstrip().endswith("nothing is left to train; --retry runs the failed ones again")
+
+
+def test_names_are_printed_as_they_are(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    variants = {name: {"train.epochs": n + 1} for n, name in enumerate([*NASTY, "[red]x[/]", ":smile: [b]"])}
+    named = make_study().model_dump(exclude={"vary"}) | {"variants": variants}
+    folder = fabricate(tmp_path, Study.model_validate(named))
+    lines = assay(capfd, "status", folder).out.splitlines()
+    assert [line.split("  ")[0] for line in lines[1 : len(variants) + 1]] == list(variants)
+
+
+# ------------------------------------------------------------------------------------------------ list
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_list_has_every_name(kind: str, capfd: pytest.CaptureFixture[str]) -> None:
+    ended = assay(capfd, "list", kind)
+    assert ended.status == 0
+    assert [line.split("  ")[0] for line in ended.out.splitlines()] == list(names(kind))
+
+
+def test_list_without_a_kind_has_all_kinds(capfd: pytest.CaptureFixture[str]) -> None:
+    ended = assay(capfd, "list")
+    assert [line for line in ended.out.splitlines() if line in KINDS] == KINDS
+
+
+def test_list_shows_the_options(capfd: pytest.CaptureFixture[str]) -> None:
+    assert "(lr=0.01, momentum=0.0, nesterov=false, weight_decay=0.0)" in assay(capfd, "list", "optimizers").out
+    assert "(hidden=[256, 128], activation=relu, dropout=0.0, norm=none)" in assay(capfd, "list", "models").out
+
+
+def test_light_commands_import_nothing_heavy() -> None:
+    script = """
+import sys
+from assay.cli import app
+for arguments in (["--help"], ["--version"], ["run", "--help"], ["list"]):
+    app(arguments, standalone_mode=False)
+heavy = {"torch", "torchvision", "polars", "sklearn", "scipy", "kornia", "altair", "PIL"} & set(sys.modules)
+assert not heavy, heavy
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_a_terminal_without_the_letters(tmp_path: Path) -> None:
+    process = start("list", "data", PYTHONIOENCODING="ascii", COLUMNS="20")
+    ended = outcome(process)
+    assert ended.status == 0
+    assert "fashion-mnist" in ended.out
+    assert len(ended.out.splitlines()) == len(names("data"))
+
+
+# --------------------------------------------------------------------------------------------- predict
+
+
+@pytest.fixture
+def digit(study: Path) -> tuple[np.ndarray, dict[str, object]]:
+    """A test image of the first run, and what the run said of it."""
+    from sklearn.datasets import load_digits
+
+    row = pl.read_parquet(first_run(study) / "predictions.parquet").filter(pl.col("split") == "test").row(0, named=True)
+    return np.rint(load_digits().images[row["image"]] * (255 / 16)).astype(np.uint8), row
+
+
+def pictures(folder: Path, pixels: np.ndarray) -> list[Path]:
+    """The same digit in five kinds of file."""
+    opaque = np.full_like(pixels, 255)
+    kinds = {
+        "gray.png": Image.fromarray(pixels),
+        "rgb.png": Image.fromarray(np.stack([pixels] * 3, axis=-1)),
+        "deep.png": Image.fromarray(pixels.astype(np.uint16) * 257),
+        "alpha.png": Image.fromarray(np.stack([pixels] * 3 + [opaque], axis=-1)),
+        "picture [red] עברית.bmp": Image.fromarray(pixels),
+    }
+    for name, image in kinds.items():
+        image.save(folder / name)
+    return [folder / name for name in kinds]
+
+
+def test_predict_says_what_the_run_said(
+    study: Path, digit: tuple[np.ndarray, dict[str, object]], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pixels, row = digit
+    files = pictures(tmp_path, pixels)
+    for prediction in predict(first_run(study), files):
+        assert prediction.label == str(row["predicted"])
+        assert list(prediction.probabilities.values()) == pytest.approx(row["probabilities"], abs=1e-5)
+    ended = assay(capfd, "predict", first_run(study), *files)
+    assert ended.status == 0
+    lines = ended.out.splitlines()
+    assert lines[0].split() == ["picture", "class", "probability"]
+    for line, path in zip(lines[1:], files, strict=True):
+        assert line.startswith(str(path))
+        assert line.split()[-2:] == [str(row["predicted"]), f"{row['confidence']:.3f}"]
+
+
+def test_predict_resizes(study: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (300, 20)).save(tmp_path / "wide.jpg")
+    Image.new("L", (8, 8)).save(tmp_path / "black.png")
+    wide, black = predict(first_run(study), [tmp_path / "wide.jpg", tmp_path / "black.png"])
+    assert wide.probabilities == pytest.approx(black.probabilities, abs=1e-5)
+    assert sum(wide.probabilities.values()) == pytest.approx(1, abs=1e-5)
+
+
+def test_pictures_beyond_a_batch_come_in_order(
+    study: Path, digit: tuple[np.ndarray, dict[str, object]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = pictures(tmp_path, digit[0])
+    Image.fromarray(255 - digit[0]).save(tmp_path / "negative.png")
+    files.insert(2, tmp_path / "negative.png")
+    whole = predict(first_run(study), files)
+    monkeypatch.setattr("assay.predict.BATCH", 2)
+    parts = predict(first_run(study), files)
+    assert [p.picture for p in parts] == files
+    for one, other in zip(whole, parts, strict=True):
+        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-5)
+    assert predict(first_run(study), []) == []
+
+
+def test_predict_refuses_what_is_no_picture(study: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "notes.png").write_text("these are words")
+    (tmp_path / "empty.png").touch()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)).save(tmp_path / "whole.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:2000])
+    for name, sentence in {
+        "notes.png": "is not an image",
+        "empty.png": "is not an image",
+        "cut.png": "cannot be read: image file is truncated",
+        "absent.png": "there is no picture",
+        ".": "cannot be read: Is a directory",
+    }.items():
+        ended = assay(capfd, "predict", first_run(study), tmp_path / "whole.png", tmp_path / name)
+        assert (ended.status, ended.out) == (2, "")
+        assert str(tmp_path / name) in ended.err
+        assert sentence in ended.err
+
+
+def test_predict_wants_a_finished_run(study: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    ended = assay(capfd, "predict", study, "x.png")
+    assert ended.status == 2
+    assert "there is no run; expected the folder of a finished run" in ended.err
+    folder = fabricate(tmp_path, make_study(), states={("activation=relu", 0): "failed"})
+    ended = assay(capfd, "predict", folder / "activation=relu" / "seed-0", "x.png")
+    assert ended.status == 2
+    assert "its run is failed" in ended.err
+    ended = assay(capfd, "predict", folder / "activation=relu" / "seed-1", "x.png")
+    assert ended.status == 2
+    assert "model.safetensors is not the network of this run" in ended.err
+
+
+# --------------------------------------------------------------------------------------------- endings
+
+
+def test_failed_runs_end_with_status_1_and_the_reason(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    study = write_study(tmp_path / "s.yaml", vary={"train.optimizer.lr": [0.1, 1e30]})
+    ended = assay(capfd, "run", study, "--out", tmp_path)
+    assert ended.status == 1
+    assert "failed    lr=1e+30  seed 0: the train loss is not finite in epoch 1 (learning rate 1e+30)\n" in ended.err
+    assert ended.err.splitlines()[-1] == f"assay: 1 of 2 runs failed; 'assay status {tmp_path / 's'}' says why"
+    assert "report: " in ended.out
+    assert "not finite in epoch 1" in assay(capfd, "status", tmp_path / "s").out
+    again = assay(capfd, "run", study, "--out", tmp_path)
+    assert again.status == 1
+    assert "2 of 2 runs are done already" in again.err
+    retried = assay(capfd, "run", study, "--out", tmp_path, "--retry")
+    assert retried.status == 1
+    assert "1 of 2 runs are done already" in retried.err
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_ctrl_c_ends_with_status_130_and_the_run_goes_on(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], jobs: str
+) -> None:
+    study = write_study(tmp_path / "s.yaml", vary=None)
+    long = ("run", study, "--out", tmp_path, "--set", "train.epochs=100000", "--jobs", jobs)
+    process = start(*long)
+    checkpoint = tmp_path / "s" / "base" / "seed-0" / "checkpoint.safetensors"
+    deadline = time.monotonic() + 120
+    while not checkpoint.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    ended = outcome(process)
+    assert ended.status == 130
+    assert ended.err.splitlines()[-1] == "assay: stopped; the same command goes on from the last finished epoch"
+    assert not list(checkpoint.parent.glob("claim-*"))
+    status = assay(capfd, "status", tmp_path / "s").out
+    assert "seed 0: epoch" in status
+    assert status.splitlines()[1].split()[:4] == ["base", "·", "·", "1"]
+
+
+def test_ctrl_c_at_once_leaves_no_traceback(tmp_path: Path) -> None:
+    process = start("run", write_study(tmp_path / "s.yaml"), "--out", tmp_path)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    assert outcome(process).status in (130, -signal.SIGINT)
+
+
+def test_help_and_version(capfd: pytest.CaptureFixture[str]) -> None:
+    assert assay(capfd, "--version").out == f"assay {package.__version__}\n"
+    for arguments in ([], ["--help"]):
+        ended = assay(capfd, *arguments)
+        assert ended.status == 0
+        assert ended.err == ""
+        for command in ("run", "report", "status", "list", "predict"):
+            assert f"\n  {command} " in ended.out
+    process = outcome(start("run", "--help"))
+    assert process.status == 0
+    for option in ("--set", "--seeds", "--jobs", "--out", "--data", "--retry", "--tensorboard", "--quiet"):
+        assert option in process.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["lits"], "No such command 'lits'"),
+        (["list", "modles"], "unknown kind of names 'modles'; did you mean 'models'?"),
+        (["run"], "Missing argument 'study'. ('assay run --help' shows what there is)"),
+        (["run", "a.yaml", "--epochs", "3"], "No such option: --epochs"),
+        (["run", "a.yaml", "--jobs", "0"], "--jobs"),
+        (["run", "a.yaml", "--jobs", "two"], "--jobs"),
+        (["run", "a.yaml", "--seeds", "0"], "--seeds"),
+        (["run", "a.yaml", "b.yaml"], "unexpected extra argument"),
+        (["predict"], "Missing argument 'RUN'"),
+        (["status", "/nowhere/at/all"], "/nowhere/at/all holds no study (a study.yaml is expected there)"),
+        (["report", "/"], "/ holds no study"),
+    ],
+)
+def test_mistakes_on_the_command_line(
+    arguments: list[str],
+    sentence: str,
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ended = assay(capfd, *arguments)
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err.startswith("assay: ")
+    assert len(ended.err.splitlines()) == 1
+    assert sentence in ended.err
+
+
+def test_a_misspelt_study_folder_is_guessed(
+    study: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(study.parent.parent)
+    assert "did you mean 'runs/tiny'?" in assay(capfd, "status", "runs/tinny").err
+    assert "expected one of: runs/tiny" in assay(capfd, "report", "runs/tiny/activation=relu").err

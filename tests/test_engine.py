@@ -1,0 +1,399 @@
+"""What the engine does when a run fails, a worker dies, the disk is full, or somebody presses Ctrl-C."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import assay
+import assay.run
+import assay.workers
+import driving
+from assay import claim
+from assay.engine import run_study
+from assay.errors import AssayError, StudyStopped
+from assay.run import reason
+from driving import (
+    Driver,
+    count,
+    descendants,
+    differences,
+    epochs,
+    finished,
+    kept,
+    leftovers,
+    log,
+    run_folders,
+    state,
+    tree,
+    wait_for,
+    write_study,
+)
+
+STOPPED = "stopped; the same command goes on from the last finished epoch"
+
+
+@pytest.fixture(scope="module")
+def driver() -> Driver:
+    return driving.driver()
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_study(tmp_path_factory.mktemp("study") / "long.yaml", **driving.LONG)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(driver: Driver, study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return driver.finish(study, tmp_path_factory.mktemp("undisturbed"))
+
+
+def said(out: Path) -> str:
+    """All that was printed."""
+    return (out / "output").read_text()
+
+
+def run_here(path: Path, out: Path, **options) -> assay.results.Results:
+    """The study in this process, on one thread, silently."""
+    loaded = assay.load_study(path)
+    (out / loaded.name).mkdir(parents=True, exist_ok=True)
+    (out / loaded.name / "machine.json").write_text('{"threads": 1}')
+    return run_study(loaded, out, quiet=True, **options)
+
+
+def reasons(results) -> dict[str, str | None]:
+    return {run.variant: run.reason for run in results.runs if run.state == "failed"}
+
+
+# -------------------------------------------------------------------------------------------- failed runs
+
+
+def test_a_failed_run_is_recorded_with_its_reason_and_the_others_go_on(driver, tmp_path):
+    values = {"train.optimizer": [{"name": "sgd", "lr": lr} for lr in (0.1, 1e30)]}
+    study = write_study(tmp_path / "rates.yaml", vary=values, seeds=2)
+    assert driver.run(study, tmp_path / "runs") == 1
+    results = assay.results.Results.read(tmp_path / "runs" / "rates")
+    assert [run.state for run in results.runs] == ["finished", "finished", "failed", "failed"]
+    failed = results.runs[2]
+    assert failed.reason == "the train loss is not finite in epoch 1 (learning rate 1e+30)"
+    assert failed.reason in "\n".join(log(failed.folder))
+    assert "2 of 4 runs failed; 'assay status" in said(tmp_path / "runs")
+    assert leftovers(results.folder) == []
+
+    before = finished(results.folder)
+    assert driver.run(study, tmp_path / "runs") == 1, "it was forgotten"
+    assert count(results.folder, "started") == 4, "it was repeated without being asked for"
+    assert driver.run(study, tmp_path / "runs", "--retry") == 1
+    assert count(results.folder, "started") == 6
+    assert kept(before, results.folder)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError(), "out of memory: a smaller train.batch_size, data.size or model would need less"),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried …"), "out of memory: "),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried …"), "out of memory: "),
+        (RuntimeError("MPS backend out of memory (MPS allocated …)"), "out of memory: "),
+        (AssayError("the loss is not finite"), "the loss is not finite"),
+        (ZeroDivisionError("division\nby zero"), r"ZeroDivisionError: division \(log.txt has the details\)"),
+        (ValueError(), "ValueError: "),
+    ],
+)
+def test_the_reason_is_one_sentence(error, expected):
+    import re
+
+    assert re.match(expected, reason(error))
+    assert "\n" not in reason(error)
+
+
+@pytest.mark.parametrize("place", ["build", "fit", "measure"])
+def test_a_run_without_memory_fails_and_the_study_goes_on(tmp_path, monkeypatch, place):
+    study = write_study(tmp_path / "memory.yaml", vary={"model.hidden": [[4], [5]]})
+    whole = getattr(assay.run, place)
+
+    def starved(first, *rest):
+        recipe = {"build": lambda: first, "fit": lambda: rest[1].model, "measure": lambda: first.recipe.model}[place]()
+        if recipe.arguments["hidden"] == [4]:
+            raise MemoryError
+        return whole(first, *rest)
+
+    monkeypatch.setattr(assay.run, place, starved)
+    results = run_here(study, tmp_path)
+    assert [run.state for run in results.runs] == ["failed", "finished"]
+    assert results.runs[0].reason.startswith("out of memory")
+    monkeypatch.undo()
+    results = run_here(study, tmp_path, retry=True)
+    assert [run.state for run in results.runs] == ["finished", "finished"]
+    assert leftovers(tmp_path / "memory") == []
+
+
+# -------------------------------------------------------------------------------------- mistakes of the user
+
+
+def test_a_folder_of_another_study_is_refused_before_training(driver, tmp_path):
+    study = write_study(tmp_path / "small.yaml")
+    folder = driver.finish(study, tmp_path / "runs")
+    before = {name: (folder / name).read_bytes() for name in tree(folder)}
+    with pytest.raises(AssayError, match=r"belongs to another study: train\.epochs is 2 there and 3 here"):
+        run_here(write_study(study, variants={"base": {}, "more": {"train.epochs": 3}}), tmp_path / "elsewhere")
+        run_study(assay.load_study(study, ["train.epochs=3"]), tmp_path / "runs", quiet=True)
+    assert driver.run(study, tmp_path / "runs", "--set", "train.epochs=3") == 2
+    assert {name: (folder / name).read_bytes() for name in tree(folder)} == before
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong", "message"),
+    [
+        ("model.hiden", [8], "did you mean 'hidden'"),
+        ("model.dropout", 1.5, "variant 'wrong'"),
+        ("model", {"name": "cnn", "channels": [4, 4, 4, 4, 4]}, "variant 'wrong'"),
+        ("data.source", "no such folder", "unknown data source"),
+        ("data.validation", 0.9999, "."),
+        ("train.device", "cuda:99", "this machine has"),
+    ],
+)
+def test_a_study_with_one_wrong_variant_trains_nothing(tmp_path, key, wrong, message):
+    study = write_study(tmp_path / "wrong.yaml", variants={"right": {}, "wrong": {key: wrong}})
+    with pytest.raises(AssayError, match=message):
+        run_study(assay.load_study(study), tmp_path, quiet=True)
+    assert run_folders(tmp_path) == []
+    assert not (tmp_path / "wrong").exists()
+
+
+def test_no_jobs_is_refused(tmp_path):
+    with pytest.raises(AssayError, match="jobs: found 0, expected at least 1"):
+        run_study(assay.load_study(write_study(tmp_path / "small.yaml")), tmp_path, jobs=0)
+
+
+# -------------------------------------------------------------------------------------- extended, kept, tidied
+
+
+def test_more_seeds_and_levels_repeat_nothing_finished(driver, tmp_path):
+    study = write_study(tmp_path / "grown.yaml", vary={"model.activation": ["relu"]}, seeds=1)
+    folder = driver.finish(study, tmp_path / "runs")
+    for values in ({"seeds": 2}, {"seeds": 2, "vary": {"model.activation": ["tanh", "relu"]}}):
+        before = finished(folder)
+        driver.finish(write_study(study, **{"vary": {"model.activation": ["relu"]}} | values), tmp_path / "runs")
+        assert kept(before, folder)
+    assert count(folder, "started") == len(run_folders(folder)) == 4
+    at_once = driver.finish(study, tmp_path / "at once")
+    assert differences(at_once, folder) == []
+
+
+def test_the_threads_are_decided_at_the_first_start_and_kept(driver, study, undisturbed, tmp_path):
+    folder = tmp_path / study.stem
+    first = driver.start(study, tmp_path, "--jobs", "2", cores=2)
+    wait_for(lambda: driving.running(folder))
+    os.kill(first, signal.SIGINT)
+    assert driver.wait(first) == 130
+    assert json.loads((folder / "machine.json").read_text()) == {"threads": 1}
+    driver.finish(study, tmp_path, "--jobs", "1", cores=2)
+    assert {json.loads((run / "environment.json").read_text())["threads"] for run in run_folders(folder)} == {1}
+    assert differences(undisturbed, folder) == []
+
+
+@pytest.mark.parametrize("text", ['{"threads": "two"}', '{"threads": 0}', "{}", "[]", "{"])
+def test_threads_that_cannot_be_read_are_one_sentence(tmp_path, text):
+    study = assay.load_study(write_study(tmp_path / "small.yaml"))
+    (tmp_path / "small").mkdir()
+    (tmp_path / "small" / "machine.json").write_text(text)
+    with pytest.raises(AssayError, match=r"machine\.json"):
+        run_study(study, tmp_path, quiet=True)
+
+
+def test_what_killed_processes_left_in_a_finished_run_is_removed_unless_somebody_is_at_it(tmp_path, monkeypatch):
+    study = write_study(tmp_path / "small.yaml")
+    run = run_here(study, tmp_path).runs[0].folder
+    before = tree(run)
+    for name in ("checkpoint.safetensors", ".history.parquet.x.y.tmp"):
+        (run / name).write_text("left")
+    with claim.acquire(run, claim.Watch()):
+        with monkeypatch.context() as other:
+            other.setattr("assay.process.this_host", lambda: "another host")
+            run_here(study, tmp_path)
+        assert (run / "checkpoint.safetensors").exists()
+    run_here(study, tmp_path)
+    assert tree(run) == before
+
+
+def test_one_folder_for_one_job_and_for_two_and_the_same_bytes(driver, study, undisturbed, tmp_path):
+    folder = driver.finish(study, tmp_path, "--jobs", "2", cores=2)
+    assert differences(undisturbed, folder) == []
+    assert count(folder, "started") == 6
+
+
+# ----------------------------------------------------------------------------------------------- workers
+
+
+def worker_at(run: Path) -> int:
+    """The process that trains a run."""
+    found = claim.holder(run)
+    return found.process.pid if found and found.process else 0
+
+
+@pytest.mark.slow
+def test_a_killed_worker_costs_its_run_and_retry_mends_it(driver, study, undisturbed, tmp_path):
+    folder = tmp_path / study.stem
+    parent = driver.start(study, tmp_path, "--jobs", "2", cores=2)
+    wait_for(lambda: any(epochs(run) and worker_at(run) for run in run_folders(folder)))
+    victim = next(run for run in run_folders(folder) if epochs(run) and worker_at(run))
+    os.kill(worker_at(victim), signal.SIGKILL)
+    assert driver.wait(parent) == 1
+    status = json.loads((victim / "status.json").read_text())
+    assert status["state"] == "failed"
+    assert status["reason"] == "its process ended without a word (signal 9, often a lack of memory)"
+    assert status["epoch"] >= 1
+    assert [state(run) for run in run_folders(folder)].count("finished") == 5
+    assert [name for name in leftovers(folder) if "checkpoint" not in name] == []
+    driver.finish(study, tmp_path, "--retry")
+    assert log(victim).count("started") == 1, "it did not go on from its checkpoint"
+    assert differences(undisturbed, folder) == []
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_before_it_has_a_run_costs_nothing(driver, study, undisturbed, tmp_path):
+    parent = driver.start(study, tmp_path, "--jobs", "2", cores=2)
+    wait_for(lambda: descendants(parent))
+    descendants(parent)[0].kill()
+    assert driver.wait(parent) == 0, said(tmp_path)
+    assert differences(undisturbed, tmp_path / study.stem) == []
+
+
+def test_workers_that_cannot_start_stop_the_study(tmp_path, monkeypatch):
+    def broken(*_):
+        return subprocess.Popen([sys.executable, "-c", "raise SystemExit(9)"], stdin=subprocess.PIPE, text=True)
+
+    monkeypatch.setattr(assay.workers, "start", broken)
+    with pytest.raises(StudyStopped, match="end before they take up a run \\(exit status 9\\)"):
+        run_here(write_study(tmp_path / "small.yaml"), tmp_path, jobs=2)
+
+
+def test_a_worker_without_a_plan_ends_quietly():
+    ended = subprocess.run([sys.executable, "-m", "assay.workers"], input="", capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+
+
+# ---------------------------------------------------------------------------------------- interruptions
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_study_releases_its_claims_and_goes_on(driver, study, undisturbed, tmp_path, number, jobs):
+    folder = tmp_path / study.stem
+    pid = driver.start(study, tmp_path, "--jobs", jobs, cores=int(jobs))
+    wait_for(lambda: any(epochs(run) for run in run_folders(folder)))
+    children = descendants(pid)
+    os.kill(pid, number)
+    assert driver.wait(pid) == 130
+    assert not any(child.is_running() for child in children)
+    assert [name for name in leftovers(folder) if "checkpoint" not in name] == []
+    assert STOPPED in said(tmp_path)
+    assert "Traceback" not in said(tmp_path)
+    before = finished(folder)
+    driver.finish(study, tmp_path, cores=1)
+    assert kept(before, folder)
+    assert differences(undisturbed, folder) == []
+    for run in run_folders(folder):
+        assert len(epochs(run)) == len(set(epochs(run)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["while the workers start", "while they train"])
+def test_ctrl_c_in_a_terminal_reaches_all_processes_and_all_end_quietly(study, tmp_path, moment):
+    """The command as a user starts it; a terminal sends the signal to the whole group, and people press it twice."""
+    (tmp_path / study.stem).mkdir()
+    (tmp_path / study.stem / "machine.json").write_text('{"threads": 1}')
+    process = subprocess.Popen(
+        [sys.executable, "-m", "assay", "run", str(study), "--jobs", "2", "--out", str(tmp_path)],
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    wait_for(lambda: len(descendants(process.pid)) == 2)
+    if moment == "while they train":
+        wait_for(lambda: driving.running(tmp_path))
+    children = descendants(process.pid)
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, output
+    assert STOPPED in output
+    assert "Traceback" not in output
+    assert not any(child.is_running() for child in children)
+    assert [name for name in leftovers(tmp_path) if "checkpoint" not in name] == []
+
+
+# ---------------------------------------------------------------------------------------------- full disk
+
+
+@pytest.mark.parametrize("nth", [1, 3, 30, 55])
+def test_a_full_disk_stops_the_study_with_one_sentence_and_nothing_finished_is_lost(driver, tmp_path, nth):
+    values = {"train.optimizer.lr": [0.001, 0.002], "train.epochs": [4]}
+    study = write_study(tmp_path / "full.yaml", vary=values)
+    undisturbed = driver.finish(study, tmp_path / "undisturbed")
+    out = tmp_path / "runs"
+    trap = {"name": ".*", "phase": "half", "nth": nth, "errno": errno.ENOSPC}
+    assert driver.run(study, out, kill=trap) == 1
+    assert said(out).splitlines()[-1].startswith("assay: cannot write ")
+    assert said(out).splitlines()[-1].endswith(": No space left on device")
+    assert "Traceback" not in said(out)
+    before = finished(out)
+    assert len({Path(name).parent for name in before}) == (1 if nth == 55 else 0)
+    folder = driver.finish(study, out)
+    assert kept(before, out)
+    assert differences(undisturbed, folder) == []
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path):
+    """A file system of 1 MB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if os.getuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], check=False).returncode:
+        pytest.skip("only root may mount a file system")
+    yield disk
+    subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_disk_that_is_really_full(driver, tmp_path, tiny_disk, jobs):
+    values = {"model.hidden": [[64], [72], [80], [88], [96]]}
+    study = write_study(tmp_path / "wide.yaml", vary=values)
+    undisturbed = driver.finish(study, tmp_path)
+    (tiny_disk / "other people's data").write_bytes(b"0" * 500_000)
+    assert driver.run(study, tiny_disk, "--jobs", jobs, cores=int(jobs), log=str(tmp_path / "output")) == 1
+    assert "No space left on device" in said(tmp_path).splitlines()[-1]
+    before = finished(tiny_disk)
+    assert before
+    assert len(before) < len(finished(undisturbed))
+    (tiny_disk / "other people's data").unlink()
+    folder = driver.finish(study, tiny_disk)
+    assert kept(before, tiny_disk)
+    assert differences(undisturbed, folder) == []
+
+
+def test_a_report_that_finds_no_space_is_one_sentence(driver, tmp_path):
+    study = write_study(tmp_path / "small.yaml")
+    trap = {"name": "index.html", "phase": "half", "errno": errno.ENOSPC}
+    assert driver.run(study, tmp_path, kill=trap, report=True) == 1
+    last = said(tmp_path).splitlines()[-1]
+    assert last.startswith("assay: cannot write ")
+    assert last.endswith("index.html: No space left on device")
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(driver, tmp_path):
+    study = write_study(tmp_path / "small.yaml")
+    (tmp_path / "runs" / "small").parent.mkdir()
+    (tmp_path / "runs" / "small").write_text("a file")
+    assert driver.run(study, tmp_path / "runs") == 1
+    assert "cannot write" in said(tmp_path / "runs")
+    assert "Traceback" not in said(tmp_path / "runs")
