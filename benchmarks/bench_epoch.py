@@ -1,13 +1,12 @@
 """One training epoch of assay against (1) the usual notebook loop and (2) a bare loop over pre-loaded tensors.
 
 Fashion-MNIST, the MLP and optimizer of studies/fashion-mnist/activation.yaml, batches of 256, images per second. The
-three take turns in one process; medians of the rounds. (1) is torchvision's dataset, ToTensor and Normalize, a DataLoader
-without workers and ``.item()`` in every step; (2) is ``randperm`` and indexing on normalised float tensors in memory, with
-the optimizer that assay builds. assay's side is its own loop as a run calls it: from the memory map of bytes, in
-deterministic mode, timed by itself (validation and checkpoint are not part of either).
+three take turns in one process; medians of the rounds. (1) is torchvision's dataset, ToTensor and Normalize, a
+DataLoader without workers and ``.item()`` in every step; (2) is ``randperm`` and indexing on normalised float tensors in
+memory, with the optimizer that assay builds. assay's side is its own loop as a run calls it: from the memory map of
+bytes, in deterministic mode, timed by itself (validation and checkpoint are not part of any side).
 
-Targets: at least 10 × (1), at least 0.8 × (2).
-"""
+Targets: at least 10 × (1), at least 0.8 × (2)."""
 
 import gzip
 import tempfile
@@ -16,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from benchmark import fashion_mnist, in_turn, verdict
+from benchmark import fashion_mnist, in_turn, verdict, weather
 from torch import Tensor, nn
 from torch.nn import functional
 from torchvision import transforms
@@ -112,7 +111,7 @@ def main() -> None:
             notebook=lambda: notebook_epoch(recipe, dataset),
             bare=lambda: bare_epoch(recipe, images, labels),
         )
-    print("  ".join(f"{name} {rate:,.0f} images/s" for name, rate in rates.items()))
+    print("  ".join(f"{name} {rate:,.0f} images/s" for name, rate in rates.items()) + f"  ({weather()})")
     verdict("assay / notebook loop", rates["assay"] / rates["notebook"], 10, " ×", at_least=True)
     verdict("assay / bare loop", rates["assay"] / rates["bare"], 0.8, " ×", at_least=True)
 

@@ -17,12 +17,19 @@ def fashion_mnist() -> Path:
 
 
 def in_turn(rounds: int, **sides: Callable[[], float]) -> dict[str, float]:
-    """Every side's median over ``rounds``, measured one after the other in each round, so that all share the weather."""
+    """Every side's median over ``rounds``; in each round they are measured one after the other, in the same weather."""
     found: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, measure in sides.items():
             found[name].append(measure())
     return {name: statistics.median(values) for name, values in found.items()}
+
+
+def weather() -> str:
+    """What else may have decided the numbers."""
+    import torch
+
+    return f"{torch.get_num_threads()} threads, {os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}"
 
 
 def verdict(what: str, value: float, target: float, unit: str = "", at_least: bool = False) -> None:

@@ -83,9 +83,9 @@ LONG: dict[str, Any] = {
     "base": {
         "data": {"source": "digits", "validation": 0.2},
         "model": {"name": "mlp", "hidden": [16], "dropout": 0.1},
-        "train": {"epochs": 30, "batch_size": 64},
+        "train": {"epochs": 25, "batch_size": 128},
     },
-    "vary": {"train.optimizer.lr": [0.001, 0.002, 0.003, 0.004, 0.005, 0.006]},
+    "vary": {"train.optimizer.lr": [0.001, 0.002, 0.003, 0.004]},
 }
 """A study that takes some seconds."""
 

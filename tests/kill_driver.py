@@ -4,13 +4,13 @@ Started as a process of its own, it imports everything once and answers one line
 ``{"do": "start", "arguments": [...], "kill": {...}, "set": {...}}`` gives ``{"pid": n}``, and
 ``{"do": "wait", "pid": n, "seconds": s}`` gives ``{"code": exit status}``, negative for a signal, null if it runs on.
 
-``kill`` is ``{"name": pattern, "nth": 1, "phase": p}``: SIGKILL at the nth write of a file so called, ``before``
-there is a temporary file, when it is ``opened`` and empty, with ``half`` of the temporary file written, when it is ``flushed`` and not yet renamed, when it is
-``renamed``; or at the nth removal of such a file, before (``kept``) or after it (``removed``). Instead of the signal,
-``"errno": n`` raises that OSError from then on, and ``"stop": true`` sends SIGSTOP.
+``kill`` is ``{"name": pattern, "nth": 1, "phase": p}``: SIGKILL at the nth write of a file so called, ``before`` there
+is a temporary file, when it is ``opened`` and empty, with ``half`` of it written, when it is ``flushed`` and not yet
+renamed, when it is ``renamed``; or at the nth removal of such a file, before (``kept``) or after it (``removed``).
+Instead of the signal, ``"errno": n`` raises that OSError from then on, and ``"stop": true`` sends SIGSTOP.
 
 ``set`` patches attributes of the package (``{"claim.BEAT": 0.1}``), ``environment`` changes os.environ, ``cores`` is
-what os.cpu_count() says (1), ``"links": false`` forbids hard links, and the report is written with ``"report": true`` only.
+what os.cpu_count() says (1), ``"links": false`` forbids hard links, and ``"report": true`` lets the report be written.
 """
 
 import contextlib
@@ -57,7 +57,7 @@ class Trap:
             writes = "x" in mode or "a" in mode
             if writes:
                 self.spring("before", path)
-            file = open(path, mode, **options)
+            file = open(path, mode, **options)  # noqa: SIM115
             if writes:
                 self.spring("opened", path)
             return file

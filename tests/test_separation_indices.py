@@ -55,7 +55,8 @@ def test_by_hand():
     assert separation.high_order_index(x, y, 2).per_sample.tolist() == [0, 0, 0, 0]
     assert separation.soft_order_index(x, y, 2).per_sample.tolist() == [0.5, 0.5, 0, 0.5]
     assert separation.anti_index(x, y, 2).per_sample.tolist() == [0, 0, 1, 0]
-    assert separation.center_index(x, y).per_sample.tolist() == [1, 1, 0, 1]  # means 0.5 and 5
+    assert separation.center_index(x, y[::-1]).per_sample.tolist() == [1, 1, 1, 1]  # means 5 and 0.5
+    assert separation.center_index(x, y[[0, 2, 0, 2]]).per_sample.tolist() == [1, 0, 0, 1]  # means 1.5 and 4
 
 
 def test_the_interval_is_wilsons():
@@ -78,11 +79,12 @@ def test_relations_between_the_indices(seed, n, k):
         f(x, y, k) for f in (separation.high_order_index, separation.soft_order_index, separation.anti_index)
     )
     si = separation.separation_index(x, y)
-    assert high.value <= soft.value <= 1 - anti.value
-    assert high.value <= si.value <= 1 - anti.value
-    assert high.chance <= soft.chance + 1e-12 <= 1 - anti.chance + 1e-9
-    if k == 1:
-        assert high.value == soft.value == si.value == 1 - anti.value
+    for of in (lambda index: index.value, lambda index: index.chance):
+        ordered = [of(high), of(soft), 1 - of(anti)]
+        assert ordered == pytest.approx(sorted(ordered))
+        if k == 1:
+            assert ordered == pytest.approx([of(si)] * 3)
+    assert (high.per_sample <= si.per_sample).all()
     for index in (high, soft, anti, si, separation.center_index(x, y)):
         assert index.interval[0] <= index.value <= index.interval[1]
         assert 0 <= index.chance <= 1

@@ -86,7 +86,8 @@ def check(
         str | None, typer.Option(metavar="PATTERN", help="Regular expression on the file name that names the original.")
     ] = None,
     near: Annotated[
-        float | None, typer.Option(metavar="SHARE", help="How close a near copy is; 0.25 unless told, see the page.")
+        float | None,
+        typer.Option(metavar="SHARE", help="Largest closeness of a near copy, 0 to 1; else chosen from the data."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The page's folder; else checks/<name>.")] = None,
     data: DataRoot = None,

@@ -2,8 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -148,7 +148,8 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
 
     seen: set[str] = set()
     for job in jobs:
-        recipe = complete(job.recipe)
+        with of_variant(job):
+            recipe = complete(job.recipe)
         resolve_device(recipe.train.device)
         with display.decoding(recipe.data.source) as progress:
             images = open_images(recipe.data, root, progress)
@@ -160,13 +161,20 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
         outputs = classification.outputs(recipe.train.loss, images.classes)
         shape = images.pixels.shape[1:]
         augmenter(recipe.data.augment, *shape[1:])
-        try:
-            with torch.device("meta"), torch.no_grad():
+        with of_variant(job), torch.device("meta"), torch.no_grad():
+            try:
                 build(recipe.model, shape, outputs).eval()(torch.empty(2, *shape))
-        except AssayError as error:
-            raise AssayError(f"variant '{job.variant}': {error}") from None
-        except RuntimeError as error:
-            raise AssayError(f"variant '{job.variant}': the network does not fit images of {shape}: {error}") from None
+            except RuntimeError as error:
+                raise AssayError(f"the network does not fit images of {shape}: {error}") from None
+
+
+@contextmanager
+def of_variant(job: Job) -> Iterator[None]:
+    """A mistake found inside is told with the variant's name."""
+    try:
+        yield
+    except AssayError as error:
+        raise AssayError(f"variant '{job.variant}': {error}") from None
 
 
 def stored_threads(folder: Path, jobs: int) -> int:

@@ -135,7 +135,9 @@ def _train_and_measure(
         folder.write_table(f"{name}.parquet", table)
     folder.write("model.safetensors", save_model(model))
     folder.write_json("timing.json", {name: values[name] for name in timed})
-    folder.write_json("metrics.json", {name: value for name, value in values.items() if name not in timed | tables.keys()})
+    folder.write_json(
+        "metrics.json", {name: value for name, value in values.items() if name not in timed | tables.keys()}
+    )
     folder.log("finished")
     status("finished", state.epoch)
     (folder.path / "checkpoint.safetensors").unlink(missing_ok=True)

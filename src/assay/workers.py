@@ -29,9 +29,17 @@ Worker = subprocess.Popen[str]
 def run_workers(jobs: list[Job], settings: Settings, count: int, refresh: Callable[[], None]) -> None:
     """Let ``count`` processes share the runs; a worker that dies costs its run, not the study."""
     waiting = sum(not job.is_done for job in jobs)
-    workers = {number: start(jobs, settings, number) for number in range(min(count, waiting))}
+    workers: dict[int, Worker] = {}
     deaths_between_runs = 0
+
+    def start(number: int) -> None:
+        with interrupts_blocked():
+            workers[number] = new_worker(settings.threads)
+        tell_plan(workers[number], jobs, replace(settings, device_number=number))
+
     try:
+        for number in range(min(count, waiting)):
+            start(number)
         while workers:
             time.sleep(0.25)
             refresh()
@@ -45,7 +53,7 @@ def run_workers(jobs: list[Job], settings: Settings, count: int, refresh: Callab
                     deaths_between_runs += not record_death(jobs, worker)
                     if deaths_between_runs > count:
                         raise StudyStopped(f"worker processes end before they take up a run ({manner(worker)})")
-                    workers[number] = start(jobs, settings, number)
+                    start(number)
     finally:
         for worker in workers.values():
             worker.terminate()
@@ -57,27 +65,28 @@ def run_workers(jobs: list[Job], settings: Settings, count: int, refresh: Callab
                 worker.wait()
 
 
-def start(jobs: list[Job], settings: Settings, number: int) -> Worker:
-    """A new worker process."""
-    environment = os.environ | {"OMP_NUM_THREADS": str(settings.threads), "MKL_NUM_THREADS": str(settings.threads)}
-    with interrupts_blocked():
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "assay.workers"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            env=environment,
-        )
+def new_worker(threads: int) -> Worker:
+    """A worker process that waits for its plan."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "assay.workers"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        env=os.environ | {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)},
+    )
+
+
+def tell_plan(worker: Worker, jobs: list[Job], settings: Settings) -> None:
+    """Send the runs and settings to a worker."""
     plan = {
-        "settings": asdict(settings) | {"root": str(settings.root), "device_number": number},
-        "jobs": [asdict(replace_paths(job)) | {"recipe": job.recipe.dump()} for job in jobs],
+        "settings": asdict(settings) | {"root": str(settings.root)},
+        "jobs": [vars(job) | {"recipe": job.recipe.dump(), "folder": str(job.folder)} for job in jobs],
     }
     assert worker.stdin is not None
     with suppress(BrokenPipeError):  # it died at once; the caller sees its exit status
         worker.stdin.write(json.dumps(plan) + "\n")
         worker.stdin.flush()
-    return worker
 
 
 @contextmanager
@@ -120,11 +129,6 @@ def manner(worker: Worker) -> str:
     """How a worker ended."""
     code = worker.returncode
     return f"signal {-code}, often a lack of memory" if code < 0 else f"exit status {code}"
-
-
-def replace_paths(job: Job) -> Job:
-    """The job with its folder as text, for JSON."""
-    return replace(job, folder=str(job.folder))  # type: ignore[arg-type]
 
 
 def main() -> None:

@@ -60,7 +60,7 @@ def closeness(frame: pl.DataFrame, threshold: float) -> Chart:
         alt.Chart(frame)
         .mark_bar(binSpacing=1)
         .encode(
-            x=alt.X("low:Q", title="distance to the nearest image ÷ distance to the 50th").bin("binned"),
+            x=alt.X("low:Q", title="closeness of the nearest image").bin("binned"),
             x2="high:Q",
             y=alt.Y("images:Q", title="images (square root)").scale(type="sqrt"),
             color=alt.Color("copy:N", legend=None).scale(domain=[True, False], range=[LIGHT["bad"], LIGHT["unsure"]]),

@@ -1,11 +1,11 @@
 """``assay check``: from the words on the command line to the page."""
 
+import re
 from pathlib import Path
 
 from assay.data import data_root
 from assay.display import Display
 from assay.errors import AssayError
-from assay.inspection.copies import NEAR
 from assay.inspection.inspecting import inspect
 from assay.inspection.page import write_inspection
 from assay.inspection.verdict import verdict
@@ -29,13 +29,14 @@ def check(
     Raises:
         AssayError: an option makes no sense, or the source cannot be opened.
     """
-    values = {"source": source, "size": _size(size), "color": color, "group": group}
+    values = {"source": source, "size": _size(size), "color": color, "group": group, "on_bad_image": "skip"}
     data = validate(Data, values, "assay check")
-    threshold = NEAR if near is None else near
     with Display(quiet) as display:
-        with display.counting(f"decoding {source}", "images") as decoding:
-            with display.counting("looking for copies", "rows") as searching:
-                found = inspect(data, data_root(root), near=threshold, decoding=decoding, searching=searching)
+        with display.decoding(source) as decoding, display.counting("looking for copies", "rows") as searching:
+            try:
+                found = inspect(data, data_root(root), near=near, decoding=decoding, searching=searching)
+            except AssayError as error:
+                raise AssayError(re.sub(r"\bdata\.(size|color|group)\b", r"--\1", str(error))) from error
         page = write_inspection(found, out or Path("checks") / _folder_name(source), command)
     return "\n".join(verdict(found)), page
 

@@ -99,17 +99,17 @@ def value_counts(found: Inspection) -> Int64[np.ndarray, "channels 256"]:
 def closeness_figure(found: Inspection) -> Figure:
     """How close each image's nearest one is, beside the threshold."""
     edges = np.linspace(0, 1, 41)
-    nearest, threshold = np.minimum(found.copies.closeness[:, 0], 1.0), found.copies.threshold
+    nearest, threshold = np.minimum(found.copies.closeness.min(axis=1), 1.0), found.copies.threshold
     counts = np.histogram(nearest, edges)[0]
     frame = pl.DataFrame({"low": edges[:-1], "high": edges[1:], "images": counts})
-    frame = frame.with_columns(copy=pl.col("high") <= threshold + 1e-9)
+    frame = frame.with_columns(copy=pl.col("low") < threshold)
     return Figure(
         "closeness",
         "How close the nearest image is",
-        f"Near copies lie left of the dashed line, at {threshold:g}. A hump on the left that stands apart is a sign of "
-        "copies; a slope without a gap means that the line could as well be drawn elsewhere.",
+        f"Near copies lie left of the dashed line, at {threshold:.2f}. A hump on the left that stands apart is a sign "
+        "of copies; a slope without a gap means that the line could as well be drawn elsewhere.",
         f"Distribution over {len(nearest):,} images of the distance to the nearest image; "
-        f"{int(found.copied.sum()):,} have a near copy.",
+        f"{int(found.copies.copied.sum()):,} have a near copy.",
         charts.closeness(frame, threshold),
         frame,
     )
@@ -122,7 +122,7 @@ def class_table(found: Inspection, frame: pl.DataFrame) -> Table:
     columns = [Column("class", "left"), *(Column("images" if s == "all" else s) for s in splits)]
     columns += [Column("with a near copy (%)"), Column("nearest image of this class (%)")]
     wide = frame.pivot("split", index="class", values="images", maintain_order=True)
-    copied = _percent_by_class(found.copied, images.labels, len(images.classes))
+    copied = _percent_by_class(found.copies.copied, images.labels, len(images.classes))
     agree = _percent_by_class(found.scores > 0, images.labels, len(images.classes))
     wide = wide.with_columns(copied_percent=pl.Series(copied), agreeing_percent=pl.Series(agree))
     lines = []
@@ -194,6 +194,7 @@ def _pair_columns(found: Inspection, i: Indices, j: Indices) -> dict[str, object
     return columns | {
         "same_class": images.labels[i] == images.labels[j],
         "equal": found.copies.equal(i, j),
+        "mirrored": found.copies.is_mirrored(i, j),
         "closeness": found.copies.closeness_of(i, j),
     }
 

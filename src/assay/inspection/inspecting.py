@@ -5,12 +5,12 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Int64
+from jaxtyping import Int64
 
 from assay.data import ImageSet, open_images, split
 from assay.data.groups import group_numbers
 from assay.errors import AssayError
-from assay.inspection.copies import NEAR, Copies, Progress, find_copies
+from assay.inspection.copies import Copies, Progress, find_copies
 from assay.inspection.labels import conflicts, most_doubtful, sample_scores
 from assay.inspection.leaks import Leak, leak
 from assay.inspection.originals import propose
@@ -50,6 +50,8 @@ class Inspection:
     """Of the test images that a recipe without ``group`` holds out of a source without a test split."""
     grouped_split: Leak | None
     """The same with the ``group`` given or proposed."""
+    chosen: bool
+    """Whether the threshold of near copies was chosen from the data."""
     not_split: str | None = field(default=None)
     """Why a source without a test split cannot be split."""
 
@@ -78,11 +80,6 @@ class Inspection:
         return most_doubtful(self.copies, self.scores)
 
     @cached_property
-    def copied(self) -> Bool[np.ndarray, " n"]:
-        """Whether each image has a copy anywhere."""
-        return np.asarray(self.copies.near.any(axis=1))
-
-    @cached_property
     def agreement(self) -> float:
         """Share of the images whose nearest image has their label."""
         return float((self.scores > 0).mean())
@@ -99,7 +96,7 @@ def inspect(
     data: Data,
     root: Path,
     *,
-    near: float = NEAR,
+    near: float | None = None,
     decoding: Progress | None = None,
     searching: Progress | None = None,
 ) -> Inspection:
@@ -108,14 +105,14 @@ def inspect(
     Args:
         data: ``source``, ``size``, ``color``, ``group`` and ``on_bad_image`` are read.
         root: the data root.
-        near: largest distance of a near copy, as a share of the distance to the 50th neighbour.
+        near: largest closeness of a near copy (``assay.inspection.copies``); None chooses it from the data.
         decoding: called with (images done, images to do).
         searching: called with (rows done, rows to do).
 
     Raises:
         AssayError: the source is missing or bad, ``group`` matches no name, or ``near`` is not between 0 and 1.
     """
-    if not 0 <= near < 1:
+    if near is not None and not 0 <= near < 1:
         raise AssayError(f"near: found {near:g}, expected a share of the distance to the 50th neighbour, 0 to below 1")
     images = open_images(data, root, decoding)
     given = None if data.group is None else Grouping(data.group, True, group_numbers(data.group, images.names))
@@ -133,7 +130,7 @@ def inspect(
         except AssayError as error:
             reason = str(error)
     scores = sample_scores(copies, images.labels)
-    return Inspection(data, images, copies, scores, grouping, own, random, grouped, reason)
+    return Inspection(data, images, copies, scores, grouping, own, random, grouped, near is None, reason)
 
 
 def _proposed(images: ImageSet, copies: Copies) -> Grouping | None:

@@ -9,7 +9,7 @@ from assay.inspection.leaks import Leak
 from assay.inspection.pictures import CLASSES, PAIRS, Album, Row, spread
 from assay.inspection.verdict import count, pixels_tell, share, verdict
 from assay.report.document import document, figure_files, table_files, write_page
-from assay.report.tables import csv
+from assay.report.tables import Table, csv, skipped_table
 
 
 def write_inspection(found: Inspection, folder: Path, command: str = "") -> Path:
@@ -21,7 +21,9 @@ def write_inspection(found: Inspection, folder: Path, command: str = "") -> Path
         "values": values,
         "closeness": contents.closeness_figure(found),
     }
-    tables = {"classes": contents.class_table(found, frame), "channels": channels}
+    tables: dict[str, Table] = {"classes": contents.class_table(found, frame), "channels": channels}
+    if found.images.skipped:
+        tables["skipped"] = skipped_table(found.images.skipped)
     leak, album, k = shown_leak(found), Album(found), found.copies.neighbors.shape[1]
     crossing = found.crossing[spread(found.copies.closeness_of(*found.crossing.T))[0]]
     page, svgs = document(
@@ -43,9 +45,10 @@ def write_inspection(found: Inspection, folder: Path, command: str = "") -> Path
         more_classes=len(found.images.classes) if len(found.images.classes) > CLASSES else 0,
         figures=figures,
         tables=tables,
-        threshold=f"{found.copies.threshold:g}",
+        threshold=f"{found.copies.threshold:.2f}",
         around=min(AROUND, k),
         side=SIDE,
+        chosen=found.chosen,
         command=command,
     )
     frames = {
@@ -73,10 +76,11 @@ def shown_leak(found: Inspection) -> Leak | None:
     return found.grouped_split if given else found.random_split
 
 
-def leak_pictures(found: Inspection, album: Album, leak: Leak) -> dict[str, str | list[Row]]:
+def leak_pictures(found: Inspection, album: Album, leak: Leak) -> dict[str, str | bool | list[Row]]:
     """The words and the pairs of the section on leaks: those that differ first."""
     closest, widest = spread(found.copies.closeness_of(leak.test, leak.train) - leak.other_label)
-    shown = {
+    shown: dict[str, str | bool | list[Row]] = {
+        "other": bool(leak.other_label.any()),
         "closest": album.pairs(leak.test[closest], leak.train[closest], ("test", "training")),
         "widest": album.pairs(leak.test[widest], leak.train[widest], ("test", "training")),
     }

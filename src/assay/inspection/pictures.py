@@ -66,12 +66,13 @@ class Album:
         """Each image of ``first`` beside its copy."""
         close = self.found.copies.closeness_of(first, second)
         equal = self.found.copies.equal(first, second)
+        mirrored = self.found.copies.is_mirrored(first, second)
         return [
             Row(
-                "equal" if same else f"{value:.2f}",
+                "equal" if same else f"{value:.2f}{' mirrored' * bool(turned)}",
                 [self.shot(int(i), notes[0]), self.shot(int(j), notes[1], like=int(i))],
             )
-            for i, j, value, same in zip(first, second, close, equal, strict=True)
+            for i, j, value, same, turned in zip(first, second, close, equal, mirrored, strict=True)
         ]
 
     def families(self) -> list[Row]:

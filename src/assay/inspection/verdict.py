@@ -81,7 +81,7 @@ def _told(grouping: Grouping, n: int) -> str:
 
 
 def _copies(found: Inspection) -> str:
-    n, copied = len(found.images), int(found.copied.sum())
+    n, copied = len(found.images), int(found.copies.copied.sum())
     if not copied:
         return f"No two of the {n:,} images are near copies of each other."
     sizes = found.copies.family_sizes
@@ -95,7 +95,8 @@ def _copies(found: Inspection) -> str:
 def _labels(found: Inspection) -> list[str]:
     texts = []
     if n := len(found.conflicts):
-        texts.append(f"In {count(n, 'pair')} of near copies the labels differ: at least one of the two is doubtful.")
+        pairs = count(n, "pair")
+        texts.append(f"In {pairs} of near copies the labels differ: one of the two is doubtful, or they are no copies.")
     agree, chance = f"{100 * found.agreement:.1f} %", f"{100 * found.chance:.1f} %"
     text = f"{agree} of the images have a nearest image of their own class ({chance} by chance)"
     if not pixels_tell(found):

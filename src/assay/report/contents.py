@@ -13,7 +13,7 @@ from assay.metrics import is_share, label, lower_is_better
 from assay.report.classes import class_frame, confusion_frame
 from assay.report.formats import heading, p_value, plus_minus, signed, value
 from assay.report.subject import Subject
-from assay.report.tables import Cell, Column, Mark, Table
+from assay.report.tables import Cell, Column, Mark, Table, skipped_table
 from assay.study import label as level_label
 
 QUALITY = ("accuracy", "balanced_accuracy", "f1_macro", "top_", "loss", "train_accuracy")
@@ -165,10 +165,7 @@ def skipped(subject: Subject) -> Table | None:
         found |= dict.fromkeys((str(name), str(why)) for name, why in subject.results.data(run).get("skipped", []))
     if not found:
         return None
-    columns = [Column("image", "left"), Column("reason", "left")]
-    lines = [[Cell(name, is_name=True), Cell(why, is_name=True)] for name, why in found]
-    frame = pl.DataFrame(list(found), schema={"image": pl.String, "reason": pl.String}, orient="row")
-    return Table("skipped", "Images that could not be read and were left out.", columns, lines, frame)
+    return skipped_table(list(found))
 
 
 def full_names(subject: Subject, frame: pl.DataFrame) -> pl.DataFrame:

@@ -28,7 +28,7 @@ VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
 
 
 def document(template: str, figures: Sequence[Figure], /, **values: Any) -> tuple[str, dict[str, str]]:
-    """A page from a template that extends ``report/base.html.j2``, with the values it names; and each figure's SVG by name."""
+    """A page from a template that extends ``report/base.html.j2`` and uses these values; each figure's SVG by name."""
     specs = {figure.name: specification(figure) for figure in figures}
     svgs = {figure.name: svg(specs[figure.name], figure.wide) for figure in figures}
     config = style.with_css_colors(style.config(style.PAGE_FONT))

@@ -39,6 +39,14 @@ class Table:
     data: pl.DataFrame
 
 
+def skipped_table(skipped: Sequence[tuple[str, str]]) -> Table:
+    """The (name, reason) of images that could not be read."""
+    columns = [Column("image", "left"), Column("reason", "left")]
+    lines = [[Cell(name, is_name=True), Cell(why, is_name=True)] for name, why in skipped]
+    frame = pl.DataFrame(list(skipped), schema={"image": pl.String, "reason": pl.String}, orient="row")
+    return Table("skipped", "Images that could not be read and were left out.", columns, lines, frame)
+
+
 def csv(frame: pl.DataFrame) -> str:
     """The frame as CSV, full precision; what a spreadsheet would take for a formula gets an apostrophe in front.
 

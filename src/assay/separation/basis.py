@@ -67,7 +67,7 @@ def candidates(rows: Float32[Tensor, "n d"], directions: Float32[Tensor, "d m"],
     inner = rows @ directions
     true = squares[probes, None] + squares - 2 * rows[probes] @ rows.T
     true.diagonal().fill_(torch.inf)
-    near = true.kthvalue(min(k, len(rows) - 1), dim=1).values
+    near = true.topk(min(k, len(rows) - 1), dim=1, largest=False).values[:, -1]
     found = {}
     for m in _COUNTS:
         if m > inner.shape[1]:

@@ -48,8 +48,8 @@ def distinct(x: Samples) -> Distinct | None:
 
 
 def _fingerprints(x: Samples, columns: torch.Tensor) -> np.ndarray:
-    values = x.tensor.index_select(1, columns).double().cpu().numpy() + 0.0  # no negative zeros
-    x.release()
+    parts = [block.index_select(1, columns).double().cpu().numpy() for _, block in x.blocks()]
+    values = np.concatenate(parts) + 0.0  # no negative zeros
     weights = np.random.default_rng(0).integers(1, 2**63, len(columns), dtype=np.uint64)
     fingerprints: np.ndarray = (values.view(np.uint64) * (weights | np.uint64(1))).sum(axis=1)
     return fingerprints

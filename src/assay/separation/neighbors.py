@@ -2,8 +2,8 @@
 
 Rows are projected on the principal directions of a sample of them. What the projection keeps bounds every distance from
 below, one narrow matrix product rules out nearly every pair, and the true distance, in float64, is computed for the
-pairs left. Narrow or few rows, and rows without a low-dimensional part, are compared whole. Either way the result is that
-of computing every distance in float64, equal distances in the order of the rows.
+pairs left. Narrow or few rows, and rows without a low-dimensional part, are compared whole. Either way the result is
+that of computing every distance in float64, equal distances in the order of the rows.
 """
 
 from collections.abc import Callable, Iterator
@@ -93,6 +93,8 @@ def search(
     _check(data, k, queries, memory)
     if queries is not None and not len(queries):
         return Nearest(np.empty((0, k)), np.empty((0, k), dtype=np.int64))
+    if 2 * len(data) * data.row_bytes <= memory:
+        data = replace(data, mapping=None)  # may stay resident
     copies = distinct(data)
     rows = len(data) if copies is None else len(copies.first)
     few = min(k, rows - (queries is None))
@@ -130,9 +132,10 @@ def _search_distinct(
         return whole(of, block, advance) if basis is None else projected(of, basis, block, advance)
 
     def distances(i: Int64[np.ndarray, " p"], j: Int64[np.ndarray, " p"]) -> Float64[np.ndarray, " p"]:
-        return squared_distances(
-            data if queries is None else queries, (asked or rows).original(i), data, rows.original(j)
-        )
+        mine, theirs = (asked or rows).original(i), rows.original(j)
+        found = squared_distances(data if queries is None else queries, mine, data, theirs)
+        data.release()
+        return found
 
     known = sketch(rows)
     return scan(known if asked is None else sketch(asked), known, k, distances, asked is None, memory, advance)

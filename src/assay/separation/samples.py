@@ -3,7 +3,7 @@
 import math
 import mmap
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,7 +20,7 @@ Labels = Shaped[Tensor, "..."] | Shaped[np.ndarray, "..."] | Sequence[int]
 
 LARGEST = 1e150
 """Beyond this, squared distances leave float64."""
-_BLOCK_BYTES = 32 * 2**20
+_BLOCK_BYTES = 2**26
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,13 @@ class Samples:
         """Size of a row."""
         return self.width * self.tensor.element_size()
 
+    def blocks(self) -> Iterator[tuple[int, Real[Tensor, "b d"]]]:
+        """The rows a few at a time, each with the number of its first, given back when the next is taken."""
+        step = max(1, _BLOCK_BYTES // (8 * self.width))
+        for start in range(0, len(self), step):
+            yield start, self.tensor[start : start + step]
+            self.release()
+
     def release(self) -> None:
         """Give the pages of a mapped file back to the system, which keeps them cached as long as it likes."""
         if self.mapping is not None and hasattr(self.mapping, "madvise"):
@@ -68,8 +75,9 @@ def samples(x: Matrix, name: str = "x") -> Samples:
         raise AssayError(f"{name}: expected a matrix with one sample a row, found shape {shape}; flatten the rest")
     mapping = getattr(x, "_mmap", None)
     private = getattr(x, "mode", None) == "c"  # copy-on-write pages exist nowhere else
-    low, high = _extremes(tensor, name)
-    return Samples(tensor, low, high, mapping=mapping if isinstance(mapping, mmap.mmap) and not private else None)
+    found = Samples(tensor, 0.0, 0.0, mapping=mapping if isinstance(mapping, mmap.mmap) and not private else None)
+    low, high = _extremes(found, name)
+    return replace(found, low=low, high=high)
 
 
 def _tensor(x: Matrix, name: str) -> Tensor:
@@ -91,12 +99,10 @@ def _tensor(x: Matrix, name: str) -> Tensor:
     return tensor
 
 
-def _extremes(x: Tensor, name: str) -> tuple[float, float]:
+def _extremes(x: Samples, name: str) -> tuple[float, float]:
     """The smallest and the largest value; refuses what is not finite."""
     lowest, highest = math.inf, -math.inf
-    step = max(1, _BLOCK_BYTES // (x.shape[1] * x.element_size()))
-    for start in range(0, len(x), step):
-        block = x[start : start + step]
+    for start, block in x.blocks():
         low, high = (float(value) for value in block.aminmax())
         if not -LARGEST < low <= high < LARGEST:
             raise _unfit(block, name, start, len(x))
@@ -139,11 +145,10 @@ def standardized(x: Samples) -> Samples:
     are."""
     shift = x.tensor[0].double()
     total, squares = torch.zeros_like(shift), torch.zeros_like(shift)
-    for block in x.tensor.split(max(1, _BLOCK_BYTES // (8 * x.width))):
+    for _, block in x.blocks():
         moved = block.double() - shift
         total += moved.sum(dim=0)
         squares += moved.square().sum(dim=0)
-    x.release()
     deviation = (squares / len(x) - (total / len(x)).square()).clamp(min=0).sqrt()
     constant = deviation <= 1e-12 * (squares / len(x)).sqrt()
     return replace(x, factors=torch.where(constant, 1.0, 1 / deviation))

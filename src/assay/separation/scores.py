@@ -70,7 +70,7 @@ def _run_lengths(
         for place, (row, own) in enumerate(zip(some, positive[start : start + step], strict=True)):
             ends = (y != y[row]) if own else (y == y[row])
             ends[row] = False
-            lengths[start + place] = _nearer(x, row, squared[place], doubt[place], ends)
+            lengths[start + place] = _nearer(x, int(row), squared[place], float(doubt[place]), ends)
         advance(len(some))
     return lengths
 

@@ -1,0 +1,92 @@
+"""What a study of about one minute spends outside training and measuring.
+
+Fashion-MNIST, the MLP of studies/fashion-mnist/activation.yaml, 3 variants × 2 seeds × 10 epochs at batch 256, run by
+``run_study`` in this process, whose imports count. The parts are timed by wrapping the functions of a run; every second
+is charged to the innermost part alone. The report is shown but not counted: bench_report.py has its own target.
+
+Target: under 5 % of the wall time.
+"""
+
+import time
+
+BEGAN = time.perf_counter()
+
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmark import fashion_mnist, verdict, weather
+
+STUDY = Path(__file__).parents[1] / "studies" / "fashion-mnist" / "activation.yaml"
+
+
+class Clock:
+    """Charges every second to the part that is innermost at the time."""
+
+    def __init__(self, part: str) -> None:
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self.parts, self.since = [part], BEGAN
+
+    def turn(self) -> None:
+        now = time.perf_counter()
+        self.seconds[self.parts[-1]] += now - self.since
+        self.since = now
+
+    def charge(self, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """``function``, whose time goes to ``part``."""
+
+        def timed(*arguments: Any, **options: Any) -> Any:
+            self.turn()
+            self.parts.append(part)
+            try:
+                return function(*arguments, **options)
+            finally:
+                self.turn()
+                self.parts.pop()
+
+        return timed
+
+
+def main() -> None:
+    clock = Clock("imports")
+    root = fashion_mnist()
+    from assay import engine, load_study, run
+    from assay.results import Results
+    from assay.tasks import classification
+
+    study = load_study(STUDY, ["train.batch_size=256", "train.epochs=10"], seeds=2)
+    train = run.fit
+
+    def fit(*arguments: Any) -> Any:
+        *others, save = arguments
+        return train(*others, clock.charge("checkpoint, history, status", save))
+
+    for module, name, part in [
+        (run, "load", "data of a run"),
+        (run, "build", "building networks"),
+        (run, "measure", "measuring"),
+        (classification, "predict", "measuring"),
+        (run, "_train_and_measure", "results' files, status"),
+        (engine, "plan_jobs", "checks before training"),
+        (engine.claim, "acquire", "claims"),
+        (Results, "report", "report"),
+    ]:
+        setattr(module, name, clock.charge(part, getattr(module, name)))
+    run.fit = clock.charge("training", fit)
+
+    with tempfile.TemporaryDirectory() as out:
+        clock.charge("the rest", lambda: engine.run_study(study, Path(out), data=root, jobs=1).report())()
+    clock.turn()
+
+    wall = sum(clock.seconds.values()) - clock.seconds["report"]
+    for part, seconds in sorted(clock.seconds.items(), key=lambda item: -item[1]):
+        print(f"{seconds:8.2f} s  {part}")
+    print(f"{wall:8.2f} s  together, without the report  ({weather()})")
+    outside = wall - clock.seconds["training"] - clock.seconds["measuring"]
+    verdict("share outside training and measuring", 100 * outside / wall, 5, " %")
+
+
+if __name__ == "__main__":
+    main()
