@@ -2,8 +2,8 @@
 
 Fashion-MNIST, the MLP and optimizer of studies/fashion-mnist/activation.yaml, batches of 256, images per second. The
 three take turns in one process; medians of the rounds. (1) is torchvision's dataset, ToTensor and Normalize, a
-DataLoader without workers and ``.item()`` in every step; (2) is ``randperm`` and indexing on normalised float tensors in
-memory, with the optimizer that assay builds. assay's side is its own loop as a run calls it: from the memory map of
+DataLoader without workers and ``.item()`` in every step; (2) is ``randperm`` and indexing on normalised float tensors
+in memory, with the optimizer that assay builds. assay's side is its own loop as a run calls it: from the memory map of
 bytes, in deterministic mode, timed by itself (validation and checkpoint are not part of any side).
 
 Targets: at least 10 × (1), at least 0.8 × (2)."""

@@ -9,8 +9,9 @@ import subprocess
 import sys
 import time
 
-from assay.names import KINDS
 from benchmark import in_turn, verdict
+
+from assay.names import KINDS
 
 ROUNDS = 7
 COMMANDS = [["--help"], ["list"], *(["list", kind] for kind in KINDS)]

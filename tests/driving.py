@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 import psutil
+import pytest
 import yaml
 
 PROMISED = ("metrics.json", "predictions.parquet", "pictures.parquet", "model.safetensors", "data.json", "recipe.yaml")
@@ -73,10 +74,19 @@ class Driver:
 
 @cache
 def driver() -> Driver:
-    """One driver for the whole test session."""
+    """One driver for the whole test session; the test is skipped where there is no /proc."""
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("the driver of killed studies needs /proc")
     made = Driver()
     atexit.register(made.close)
     return made
+
+
+@cache
+def long_study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The file of the study LONG, and its folder after it has run undisturbed."""
+    study = write_study(tmp_path_factory.mktemp("study") / "long.yaml", **LONG)
+    return study, driver().finish(study, tmp_path_factory.mktemp("undisturbed"))
 
 
 LONG: dict[str, Any] = {

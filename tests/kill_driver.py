@@ -163,7 +163,7 @@ def main() -> None:
     ):
         importlib.import_module(module)
     children: list[int] = []
-    print(json.dumps({"threads": len(list(Path("/proc/self/task").iterdir()))}), flush=True)
+    print("ready", flush=True)
     for line in sys.stdin:
         request = json.loads(line)
         if request["do"] == "wait":

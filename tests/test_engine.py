@@ -19,7 +19,7 @@ import assay.run
 import assay.workers
 import driving
 from assay import claim
-from assay.engine import run_study, stored_threads
+from assay.engine import Job, run_study, stored_threads, tidy
 from assay.errors import AssayError, StudyStopped
 from assay.run import reason
 from driving import (
@@ -49,12 +49,12 @@ def driver() -> Driver:
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_study(tmp_path_factory.mktemp("study") / "long.yaml", **driving.LONG)
+    return driving.long_study(tmp_path_factory)[0]
 
 
 @pytest.fixture(scope="module")
-def undisturbed(driver: Driver, study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return driver.finish(study, tmp_path_factory.mktemp("undisturbed"))
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return driving.long_study(tmp_path_factory)[1]
 
 
 def said(out: Path) -> str:
@@ -220,6 +220,21 @@ def test_what_killed_processes_left_in_a_finished_run_is_removed_unless_somebody
     assert tree(run) == before
 
 
+def test_a_failure_is_forgotten_only_under_a_claim(tmp_path):
+    (run,) = run_here(write_study(tmp_path / "small.yaml"), tmp_path).runs
+    status = json.loads((run.folder / "status.json").read_text()) | {"state": "failed", "reason": "a mistake"}
+    (run.folder / "status.json").write_text(json.dumps(status))
+    job = Job(run.variant, run.seed, assay.load_study(tmp_path / "small.yaml").plan["base"].recipe, run.folder)
+    with claim.acquire(run.folder, claim.Watch()):
+        tidy(job, retry=True)
+        assert job.state == "failed"
+    tidy(job, retry=False)
+    assert job.state == "failed"
+    tidy(job, retry=True)
+    assert job.state is None
+    assert leftovers(run.folder) == []
+
+
 # ----------------------------------------------------------------------------------------------- workers
 
 
@@ -315,7 +330,7 @@ def test_an_interrupted_study_releases_its_claims_and_goes_on(driver, study, und
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", ["while the workers start", "while they train"])
 def test_ctrl_c_in_a_terminal_reaches_all_processes_and_all_end_quietly(study, tmp_path, moment):
-    """The command as a user starts it; a terminal sends the signal to the whole group, and people press it twice."""
+    """The command as a user starts it; a terminal sends the signal to the whole group."""
     (tmp_path / study.stem).mkdir()
     (tmp_path / study.stem / "machine.json").write_text('{"threads": 1}')
     process = subprocess.Popen(

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+import torch
 
 import driving
+from assay.train.optimizers import restore_optimizer
 from driving import (
     Driver,
     count,
@@ -155,6 +157,20 @@ def test_an_interrupted_run_goes_on_after_its_last_finished_epoch(driver, study,
     assert_ends_like(undisturbed, folder)
 
 
+@pytest.mark.parametrize("fused", [True, False])
+def test_restored_optimizer_state_lies_where_torch_would_have_put_it(fused):
+    """Fused optimizers count their steps on the parameter's device, others on the processor."""
+    parameter = torch.nn.Parameter(torch.empty(3, 2, device="meta"))
+    optimizer = torch.optim.Adam([parameter])
+    optimizer.param_groups[0]["fused"] = fused
+    restore_optimizer(optimizer, {"0.step": torch.tensor(7.0), "0.exp_avg": torch.ones(3, 2)})
+    state = optimizer.state[parameter]
+    assert {name: value.device.type for name, value in state.items()} == {
+        "step": "meta" if fused else "cpu",
+        "exp_avg": "meta",
+    }
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_killed_again_and_again_at_random_writes(driver, study, undisturbed, tmp_path, seed):
@@ -200,9 +216,8 @@ def test_killed_while_the_report_is_written(driver, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_tree_of_processes_killed_at_random_times_then_finished_by_one(driver, tmp_path):
-    study = write_study(tmp_path / "long.yaml", **driving.LONG)
-    undisturbed = driver.finish(study, tmp_path / "undisturbed")
+def test_a_tree_of_processes_killed_at_random_times_then_finished_by_one(driver, tmp_path, tmp_path_factory):
+    study, undisturbed = driving.long_study(tmp_path_factory)
     out, chance, kills = tmp_path / "killed", random.Random(0), 0
     for _ in range(3):
         before = finished(out)

@@ -137,6 +137,12 @@ def _rows(x):
     return Rows(samples(x), centre=torch.zeros(x.shape[1]))
 
 
+def test_rows_wide_enough_for_rough_distances():
+    x = wide(520, 4200, rank=30, noise=0.3)
+    x[100:200] = x[200:300] + np.float32(1e-6)
+    assert_exact(x, 2)
+
+
 def test_little_memory_gives_the_same():
     x = wide(800)
     assert_exact(x, 3, memory=2**24)

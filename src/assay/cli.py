@@ -102,6 +102,23 @@ def check(
 
 
 @app.command()
+def probe(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")],
+    layers: Annotated[
+        str, typer.Option(help="blocks, leaves, or patterns on layer names with commas between: 'conv*,output'.")
+    ] = "blocks",
+    split: Annotated[str, typer.Option(help="train, validation or test, or several with commas.")] = "train,test",
+    images: Annotated[float, typer.Option(min=0, help="Up to 1 a share of each split, above 1 a number.")] = 1.0,
+    data: DataRoot = None,
+) -> None:
+    """How well the layers of a finished run keep the classes apart."""
+    from assay.probe import probe, probe_table
+
+    found = probe(folder, layers.split(",") if "," in layers else layers, split.split(","), images, data)
+    show(probe_table(found))
+
+
+@app.command()
 def predict(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")],
     pictures: Annotated[list[Path], typer.Argument(help="Image files.")],

@@ -42,7 +42,7 @@ def predict(run: str | Path, pictures: Sequence[str | Path]) -> list[Prediction]
     from assay.tasks import classification
 
     run = Path(run)
-    about, model = load_run(run)
+    _, about, model = load_run(run)
     classes, rows = about["classes"], []
     with torch.inference_mode():
         for start in range(0, len(pictures), BATCH):
@@ -54,8 +54,8 @@ def predict(run: str | Path, pictures: Sequence[str | Path]) -> list[Prediction]
     ]
 
 
-def load_run(run: Path) -> "tuple[dict[str, Any], torch.nn.Module]":
-    """The data.json and the network, in evaluation mode, of a finished run. AssayError where there is none."""
+def load_run(run: Path) -> "tuple[Recipe, dict[str, Any], torch.nn.Module]":
+    """The recipe, data.json and network, in evaluation mode, of a finished run. AssayError where there is none."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -76,7 +76,7 @@ def load_run(run: Path) -> "tuple[dict[str, Any], torch.nn.Module]":
     except (OSError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise AssayError(f"{run / 'model.safetensors'} is not the network of this run: {reason}") from None
-    return about, model.eval()
+    return recipe, about, model.eval()
 
 
 def read_picture(path: Path, about: dict[str, Any]) -> "torch.Tensor":

@@ -177,6 +177,20 @@ class Results:
             stacked.append(self.history(run).select(*names, pl.all()))
         return pl.concat(stacked, how="diagonal_relaxed")
 
+    def layers(self) -> pl.DataFrame:
+        """The separation of the layers of all finished runs that measured it, stacked, with variant and seed in front.
+
+        A row per layer, split, index and order: layer, depth, width, split, index, order, value, low, high, chance, and
+        for a layer that could not be measured the reason in place of a value.
+        """
+        stacked = [pl.DataFrame(schema={"variant": pl.String, "seed": pl.Int64})]
+        for run in self.finished:
+            path = run.folder / "separation.parquet"
+            if path.exists():
+                names = [pl.lit(run.variant).alias("variant"), pl.lit(run.seed, pl.Int64).alias("seed")]
+                stacked.append(read_table(path).select(*names, pl.all()))
+        return pl.concat(stacked, how="diagonal_relaxed")
+
     def predictions(self, run: Run) -> pl.DataFrame:
         """A row per image: split, image, name, label, predicted, confidence, loss, probabilities."""
         return read_table(run.folder / "predictions.parquet")

@@ -17,7 +17,7 @@ from assay.seeds import scoped, torch_generator
 
 Batch = tuple[Float32[Tensor, "b c h w"], Int64[Tensor, " b"]]
 _RESIDENT_BYTES = 1 << 30
-_CHUNK_BYTES = 16 << 20
+_CHUNK_BYTES = 1 << 20
 _BLOCK_BYTES = 2 << 20
 """Small batches are gathered and normalised several at a time: fewer calls, and the same numbers."""
 

@@ -7,14 +7,14 @@ import numpy as np
 import polars as pl
 import torch
 from jaxtyping import Int64
-from torch import Tensor
+from torch import Tensor, nn
 
 from assay.data.batches import ImageData
 from assay.data.splits import proportional_allotment
 from assay.evaluate.measuring import Trained, Value
-from assay.recipe import Recipe, SeparationMeasure
+from assay.recipe import SeparationMeasure
 from assay.seeds import numpy_generator
-from assay.separation.by_layer import layers
+from assay.separation.by_layer import Layers, layers
 
 BATCH = 256
 SHORT = {"separation": "si", "center": "csi", "cross_separation": "cross_si", "cross_center": "cross_csi"}
@@ -38,17 +38,7 @@ def measure(trained: Trained, options: SeparationMeasure) -> dict[str, Value]:
 
     Layers that cannot be measured stand in the table with the reason and without a value.
     """
-    data = chosen(trained.data, trained.recipe, options)
-    there = [split for split in options.splits if len(data.indices[split])]
-    splits: dict[str, Batches] = {split: Batches(data, split, trained.device) for split in there}
-    found = layers(
-        trained.model,
-        splits,
-        choose_layers=options.layers,
-        indices=options.indices,
-        orders=options.orders,
-        device=trained.device,
-    )
+    found = measured_layers(trained.model, trained.data, trained.recipe.seed, options, trained.device)
     skipped = pl.DataFrame(found.skipped, schema={"layer": pl.String, "reason": pl.String}, orient="row")
     table = pl.concat([found.table.with_columns(pl.lit(None, pl.String).alias("reason")), skipped], how="diagonal")
     last = found.table.filter(pl.col("depth") == pl.col("depth").max())
@@ -59,12 +49,29 @@ def measure(trained: Trained, options: SeparationMeasure) -> dict[str, Value]:
     return values
 
 
-def chosen(data: ImageData, recipe: Recipe, options: SeparationMeasure) -> ImageData:
-    """The images to measure: all, or the same share of every class of each split, drawn by the recipe's seed."""
+def measured_layers(
+    model: nn.Module, data: ImageData, seed: int, options: SeparationMeasure, device: torch.device
+) -> Layers:
+    """The layers of a network on the splits of its data, as ``options`` ask."""
+    data = chosen(data, seed, options)
+    there = [split for split in options.splits if len(data.indices[split])]
+    splits: dict[str, Batches] = {split: Batches(data, split, device) for split in there}
+    return layers(
+        model,
+        splits,
+        choose_layers=options.layers,
+        indices=options.indices,
+        orders=options.orders,
+        device=device,
+    )
+
+
+def chosen(data: ImageData, seed: int, options: SeparationMeasure) -> ImageData:
+    """The images to measure: all, or the same share of every class of each split, drawn by the run's seed."""
     if options.images == 1.0:
         return data
     indices = {
-        split: subset(indices, data.images.labels[indices], options.images, recipe.seed)
+        split: subset(indices, data.images.labels[indices], options.images, seed)
         for split, indices in data.indices.items()
     }
     return replace(data, indices=indices)

@@ -15,7 +15,7 @@ Indices = Int64[np.ndarray, " _"]
 MOST_CLASSES = 60
 """Classes in the chart: the largest and the smallest."""
 _BINS = 64
-_CHUNK = 4096
+_BLOCK = 2**24
 
 
 def split_names(found: Inspection) -> list[str]:
@@ -89,8 +89,9 @@ def value_counts(found: Inspection) -> Int64[np.ndarray, "channels 256"]:
     """How often each value occurs in each channel."""
     pixels = found.images.pixels
     counts = np.zeros((pixels.shape[1], 256), dtype=np.int64)
-    for start in range(0, len(pixels), _CHUNK):
-        block = pixels[start : start + _CHUNK]
+    step = max(1, _BLOCK // pixels[0].size)
+    for start in range(0, len(pixels), step):
+        block = pixels[start : start + step]
         for channel in range(len(counts)):
             counts[channel] += np.bincount(block[:, channel].ravel(), minlength=256)
     return counts

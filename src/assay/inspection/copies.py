@@ -34,7 +34,8 @@ SIDE = 16
 _MIRRORED = 5
 _FLAT = 4.0
 """Gray levels: an image that varies less is not blown up to what varies as much as others."""
-_CHUNK = 1024
+_BLOCK = 2**24
+"""Pixel values worked on at a time."""
 
 Indices = Int64[np.ndarray, " _"]
 Progress = Callable[[int, int], None]
@@ -201,8 +202,9 @@ def features(pixels: UInt8[np.ndarray, "n c h w"]) -> Float32[np.ndarray, "n d"]
 
     rows = []
     side = tuple(min(SIDE, length) for length in pixels.shape[2:])
-    for start in range(0, len(pixels), _CHUNK):
-        block = torch.from_numpy(pixels[start : start + _CHUNK].astype(np.float32))
+    step = max(1, _BLOCK // pixels[0].size)
+    for start in range(0, len(pixels), step):
+        block = torch.from_numpy(pixels[start : start + step].astype(np.float32))
         row = adaptive_avg_pool2d(block, side).flatten(1)
         row -= row.mean(dim=1, keepdim=True)
         spread = row.square().mean(dim=1, keepdim=True).sqrt().clamp(min=_FLAT)

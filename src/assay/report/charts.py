@@ -153,6 +153,38 @@ def curves(frame: pl.DataFrame, measure: str, colors: Colors, domain: tuple[floa
     return _figure(frame, *marks, height=250).add_params(FOCUS)
 
 
+def layer_curves(frame: pl.DataFrame, order: Sequence[str], measure: str, colors: Colors) -> Chart:
+    """An index over the layers, a line for each variant and a band over its seeds.
+
+    Columns: variant, layer, mean, low, high, chance, seeds.
+    """
+    base = alt.Chart()
+    angle = 0 if max(map(len, order)) * len(order) < 50 else -45
+    x = alt.X(
+        "layer:N", title=None, sort=list(order), axis=alt.Axis(labelAngle=angle, labelOverlap=False, labelLimit=110)
+    )
+    y = alt.Y("mean:Q", title=measure, scale=alt.Scale(zero=False, nice=True))
+    color = _variant_color("variant", colors)
+    shown = "focus == null || datum.variant == focus"
+    tooltip = [
+        alt.Tooltip("variant:N"),
+        alt.Tooltip("layer:N"),
+        alt.Tooltip("mean:Q", format=".4~f", title=measure),
+        alt.Tooltip("low:Q", format=".4~f", title="lowest seed"),
+        alt.Tooltip("high:Q", format=".4~f", title="highest seed"),
+        alt.Tooltip("chance:Q", format=".3~f", title="by chance"),
+    ]
+    faded = alt.condition(shown, alt.value(1), alt.value(0.12))
+    marks = [
+        base.mark_line().encode(x=x, y=y, color=color, detail="variant:N", opacity=faded),
+        base.mark_point(filled=True, size=36).encode(x=x, y=y, color=color, opacity=faded, tooltip=tooltip),
+    ]
+    if (frame["seeds"] > 1).any():
+        bars = base.mark_rule(strokeWidth=2).encode(x=x, y=alt.Y("low:Q", title=measure), y2="high:Q", color=color)
+        marks.insert(0, bars.encode(opacity=alt.condition(shown, alt.value(0.5), alt.value(0.05))))
+    return _figure(frame, *marks, height=250).add_params(FOCUS)
+
+
 def classes(frame: pl.DataFrame, order: Sequence[str], variants: Sequence[str], first: str, key: str) -> Chart:
     """Precision and recall of each class, for one variant at a time.
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from assay.report import classes, contents, figures, style
+from assay.report import classes, contents, figures, layers, style
 from assay.report.document import document, figure_files, table_files, write_page
 from assay.report.figures import Figure
 from assay.report.formats import duration
@@ -24,6 +24,7 @@ def write_report(results: Results) -> Path:
         "learning": list(figures.learning(subject)),
         "per_class": list(classes.per_class(subject)),
         "confusion": list(classes.confusion(subject)),
+        "layers": list(layers.curves(subject)),
         "cost": [*figures.time(subject), *figures.tradeoff(subject)],
     }
     every = [figure for group in drawn.values() for figure in group]
@@ -61,6 +62,7 @@ def render(
         notes=results.notes(subject.metric),
         tables=tables,
         shared=shared,
+        readings=layers.readings(subject),
         figures=drawn,
         pictures=contents.pictures(subject, subject.best) if subject.best else {},
         reproduction=contents.reproduction(subject),

@@ -4,17 +4,20 @@ The value is NumPy's ``((x_i - x_j) ** 2).sum()`` on float64 rows. Every pair is
 that the relative error is below 1e-12 for any width and any offset, and equal rows are at distance exactly 0.
 """
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
 from jaxtyping import Float64, Int64
 
+from assay.separation.rows import gamma
 from assay.separation.samples import Samples
 
 RELATIVE_ERROR = 1e-12
-_CHUNK = 131_072
-"""Numbers that a thread works on at a time: three such arrays fit a second-level cache."""
+_CHUNK = 65_536
+"""Numbers that a thread works on at a time: a few such arrays fit a second-level cache."""
+_WIDE = 4096
 
 
 def squared_distances(
@@ -25,23 +28,50 @@ def squared_distances(
     step = max(1, _CHUNK // a.width)
     factors = None if a.factors is None else a.factors.cpu().numpy()
 
-    def work(start: int) -> None:
-        part = slice(start, start + step)
-        difference = _rows(a, i[part])
-        difference -= _rows(b, j[part])
-        if a.factors is not None:
+    def work(part: slice) -> None:
+        difference = _rows(a, i[part]) - _rows(b, j[part])
+        if factors is not None:
             difference *= factors
         np.square(difference, out=difference)
         result[part] = difference.sum(axis=1)
 
-    starts = range(0, len(i), step)
-    if len(starts) < 2 or torch.get_num_threads() == 1:
-        for start in starts:
-            work(start)
+    _in_threads(work, len(i), step)
+    return result
+
+
+def rough_distances(
+    a: Samples, i: Int64[np.ndarray, " pairs"], b: Samples, j: Int64[np.ndarray, " pairs"]
+) -> Float64[np.ndarray, " pairs"] | None:
+    """Lower bounds of ``squared_distances`` from float32 arithmetic, wide rows only: they take a fraction of the time.
+
+    Differences are off by 2⁻²⁴ of themselves, their sum of squares by γ of the width at most, in whatever order it is
+    added; overflow is told by infinity, which bounds nothing and is given as 0.
+    """
+    if a.width < _WIDE or a.factors is not None or a.tensor.is_cuda or a.tensor.dtype != torch.float32:
+        return None
+    first, second = a.tensor.numpy(), b.tensor.numpy()
+    result = np.empty(len(i))
+
+    def work(part: slice) -> None:
+        difference = np.empty(a.width, np.float32)
+        for pair in range(part.start, min(part.stop, len(i))):
+            np.subtract(first[i[pair]], second[j[pair]], out=difference)
+            result[pair] = np.dot(difference, difference)
+
+    with np.errstate(over="ignore", under="ignore"):
+        _in_threads(work, len(i), 64)
+    result[~np.isfinite(result)] = 0.0
+    return result * (1 - 1.1 * gamma(a.width + 4))
+
+
+def _in_threads(work: Callable[[slice], None], count: int, step: int) -> None:
+    parts = [slice(start, start + step) for start in range(0, count, step)]
+    if len(parts) < 2 or torch.get_num_threads() == 1:
+        for part in parts:
+            work(part)
     else:
         with ThreadPoolExecutor(torch.get_num_threads()) as threads:
-            list(threads.map(work, starts))
-    return result
+            list(threads.map(work, parts))
 
 
 def _rows(x: Samples, rows: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, "n d"]:

@@ -9,7 +9,7 @@ that of computing every distance in float64, equal distances in the order of the
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -19,11 +19,11 @@ from torch import Tensor
 from assay.errors import AssayError
 from assay.seeds import numpy_generator
 from assay.separation.basis import choose
-from assay.separation.distances import squared_distances
+from assay.separation.distances import rough_distances, squared_distances
 from assay.separation.duplicates import distinct, queried, with_duplicates
 from assay.separation.rows import Rows, centred
 from assay.separation.samples import Matrix, Samples, enough, samples
-from assay.separation.scan import Nearest, scan
+from assay.separation.scan import Distances, Nearest, Pairs, scan
 from assay.separation.sketch import Advance, Sketch, projected, whole
 
 Progress = Callable[[int, int], None]
@@ -128,15 +128,17 @@ def _search_distinct(
     basis = choose(rows, n if asked is None else len(asked), k)
 
     def sketch(of: Rows) -> Sketch:
-        block = min(memory // 8, 2**26)
-        return whole(of, block, advance) if basis is None else projected(of, basis, block, advance)
+        return whole(of, memory, advance) if basis is None else projected(of, basis, memory, advance)
 
-    def distances(i: Int64[np.ndarray, " p"], j: Int64[np.ndarray, " p"]) -> Float64[np.ndarray, " p"]:
-        mine, theirs = (asked or rows).original(i), rows.original(j)
-        found = squared_distances(data if queries is None else queries, mine, data, theirs)
-        data.release()
-        return found
+    def measured(by: Callable[..., Any]) -> Callable[[Pairs, Pairs], Any]:
+        def measure(i: Pairs, j: Pairs) -> Any:
+            found = by(data if queries is None else queries, (asked or rows).original(i), data, rows.original(j))
+            data.release()
+            return found
 
+        return measure
+
+    distances = Distances(measured(squared_distances), measured(rough_distances))
     known = sketch(rows)
     return scan(known if asked is None else sketch(asked), known, k, distances, asked is None, memory, advance)
 

@@ -16,8 +16,18 @@ from assay.separation.distances import RELATIVE_ERROR
 from assay.separation.rows import UNIT, columns, depth, gamma
 from assay.separation.sketch import Advance, Sketch
 
-Distances = Callable[[Int64[np.ndarray, " p"], Int64[np.ndarray, " p"]], Float64[np.ndarray, " p"]]
-"""Squared float64 distances of (query, row) pairs."""
+Pairs = Int64[np.ndarray, " p"]
+
+
+@dataclass(frozen=True)
+class Distances:
+    """What is known of the distance of (query, row) pairs, squared."""
+
+    exact: Callable[[Pairs, Pairs], Float64[np.ndarray, " p"]]
+    rough: Callable[[Pairs, Pairs], Float64[np.ndarray, " p"] | None]
+    """Lower bounds that are quicker to find, or None if there are none."""
+
+
 CHUNK = 2048
 """Columns that one matrix product runs over; wider rows take several."""
 _GROUP = 32
@@ -130,7 +140,7 @@ def _nearest(
     guesses = _smallest(lower, least, k)
     rows = guesses.cpu().numpy()
     queries = np.arange(part.start, part.stop)
-    best = _sorted(distances(queries.repeat(k), rows.ravel()).reshape(rows.shape), rows)
+    best = _sorted(distances.exact(queries.repeat(k), rows.ravel()).reshape(rows.shape), rows)
     lower.scatter_(1, guesses, _FAR)
     marked = least <= bounds.limit(best.squared[:, -1], part)[:, None]
     for pairs in marked.nonzero().split(max(1, memory // (64 * 4 * _GROUP))):
@@ -175,14 +185,24 @@ def _settle(
     few = best.rows.shape[1]
     while len(query):
         now = _rank(query) < few
-        squared = distances(query[now] + part.start, row[now])
-        best = _merged(best, query[now], squared, row[now])
+        likely = _not_further(query[now], row[now], best, part.start, distances)
+        squared = distances.exact(likely[0] + part.start, likely[1])
+        best = _merged(best, likely[0], squared, likely[1])
         left = ~now
         query, row, entry = query[left], row[left], entry[left]
         within = entry <= bounds.limit(best.squared[:, -1], part).cpu().numpy()[query]
         query, row, entry = query[within], row[within], entry[within]
         few *= 2
     return best
+
+
+def _not_further(query: Pairs, row: Pairs, best: Nearest, start: int, distances: Distances) -> tuple[Pairs, Pairs]:
+    """The pairs that the rough distance does not rule out."""
+    rough = distances.rough(query + start, row)
+    if rough is None:
+        return query, row
+    near = rough <= best.squared[query, -1]
+    return query[near], row[near]
 
 
 def _sorted(squared: Float64[np.ndarray, "q k"], rows: Int64[np.ndarray, "q k"]) -> Nearest:

@@ -28,6 +28,8 @@ Advance = Callable[[int], None]
 CHUNK = 512
 """Products are summed over so many columns in float32, then the partial sums are added: less error than one long
 sum."""
+_ROWS = 4096
+"""Most rows to work on at a time."""
 _REST = 0.1
 """t above."""
 _TINY = 2.0**-100
@@ -71,30 +73,31 @@ class Basis:
         return 1.02 * (self.defect + sums + ENTRY)
 
 
-def whole(rows: Rows, block_bytes: int, advance: Advance) -> Sketch:
+def whole(rows: Rows, memory: int, advance: Advance) -> Sketch:
     """All coordinates: bounds that differ from the distance by rounding alone."""
     squares = torch.zeros(len(rows), dtype=torch.float64, device=rows.device)
-    for part in _blocks(rows, block_bytes):
-        squares[part] = _squares(rows.block(part))
+    for part in _blocks(rows, memory):
+        for chunk in columns(rows.width, CHUNK):
+            squares[part] += torch.linalg.vector_norm(rows.block(part, chunk), dim=1).double().square()
         rows.samples.release()
         advance(part.stop - part.start)
     w = 2 * ENTRY
     return Sketch(rows, squares, 2 / w * (1.01 * ENTRY) ** 2 * squares + _TINY, w, rows.scale, rows.width)
 
 
-def projected(rows: Rows, basis: Basis, block_bytes: int, advance: Advance) -> Sketch:
+def projected(rows: Rows, basis: Basis, memory: int, advance: Advance) -> Sketch:
     """(p, r) for every row, in one pass over the data."""
     n, m = len(rows), basis.directions.shape[1]
     coordinates = torch.zeros(n, m + 1, dtype=torch.float32, device=rows.device)
     squares = torch.zeros(n, dtype=torch.float64, device=rows.device)
-    for part in _blocks(rows, block_bytes):
-        block = rows.block(part)
-        total = torch.zeros(len(block), m, dtype=torch.float32, device=rows.device)
+    for part in _blocks(rows, memory):
+        total = torch.zeros(part.stop - part.start, m, dtype=torch.float32, device=rows.device)
         partial = torch.empty_like(total)
         for chunk in columns(rows.width, CHUNK):
-            total += torch.mm(block[:, chunk], basis.directions[chunk], out=partial)
+            block = rows.block(part, chunk)
+            total += torch.mm(block, basis.directions[chunk], out=partial)
+            squares[part] += torch.linalg.vector_norm(block, dim=1).double().square()
         coordinates[part, :m] = total
-        squares[part] = _squares(block)
         rows.samples.release()
         advance(part.stop - part.start)
     return _with_rest(coordinates, squares, basis.error, rows)
@@ -106,7 +109,7 @@ def _with_rest(coordinates: Tensor, squares: Tensor, relative: float, of: Rows) 
     rest = (squares - inside).clamp(min=0).sqrt()
     moved = relative * squares.sqrt()
     doubt = (gamma(depth(of.width, CHUNK)) + 2 * ENTRY) * squares + moved * (2 * inside.sqrt() + moved)  # of r²
-    doubt_of_rest = torch.minimum(doubt / rest, doubt.sqrt()) + 2 * UNIT * rest
+    doubt_of_rest = torch.minimum(doubt / rest.clamp(min=1e-150), doubt.sqrt()) + 2 * UNIT * rest
     w = min(2 * relative, 0.1)
     slack = 1.01 * (2 / w * moved.square() + 2 / _REST * doubt_of_rest.square()) + _TINY
     rest *= math.sqrt(1 - _REST)
@@ -115,14 +118,6 @@ def _with_rest(coordinates: Tensor, squares: Tensor, relative: float, of: Rows) 
     return Sketch(rows, inside + rest.square(), slack, w, of.scale, of.width, rest)
 
 
-def _squares(block: Float32[Tensor, "b d"]) -> Float64[Tensor, " b"]:
-    even = block.shape[1] // CHUNK * CHUNK
-    lengths = torch.linalg.vector_norm(block[:, :even].unflatten(1, (-1, CHUNK)), dim=2).double()
-    tail = torch.linalg.vector_norm(block[:, even:], dim=1).double()
-    squares: Tensor = lengths.square().sum(dim=1) + tail.square()
-    return squares
-
-
-def _blocks(rows: Rows, block_bytes: int) -> list[slice]:
-    step = max(1, min(len(rows), block_bytes // (4 * max(rows.width, CHUNK))))
+def _blocks(rows: Rows, memory: int) -> list[slice]:
+    step = int(min(max(1, memory // (8 * rows.samples.row_bytes)), _ROWS))
     return [slice(start, min(start + step, len(rows))) for start in range(0, len(rows), step)]

@@ -1,0 +1,99 @@
+"""Separation on the page: a curve over the depth of the network for each index and split, and how to read it."""
+
+from collections.abc import Iterator, Sequence
+
+import polars as pl
+
+from assay.report import charts
+from assay.report.figures import Figure
+from assay.report.subject import Subject
+from assay.separation.reading import reading
+
+WORDS = {
+    "separation": "separation (SI)",
+    "center": "centre separation (CSI)",
+    "cross_separation": "separation from the training images",
+    "cross_center": "centre separation from the training images",
+    "high_order": "high-order separation",
+    "soft_order": "soft-order separation",
+    "anti": "anti-separation",
+}
+
+
+def measured(subject: Subject) -> pl.DataFrame:
+    """The rows with a value, of all finished runs."""
+    table = subject.results.layers()
+    return table.filter(pl.col("value").is_not_null()) if table.width > 2 else table
+
+
+def curves(subject: Subject) -> Iterator[Figure]:
+    """Each index against the depth of the layer, a line for each variant."""
+    table = measured(subject)
+    if table.is_empty():
+        return
+    order = aligned(
+        [own.sort("depth")["layer"].unique(maintain_order=True).to_list() for _, own in each_variant(table)]
+    )
+    rank = {name: i for i, name in enumerate(subject.order)}
+    keys = table.select("index", "order", "split").unique(maintain_order=True)
+    for index, k, split in keys.iter_rows():
+        part = table.filter(
+            (pl.col("index") == index) & (pl.col("split") == split) & pl.col("order").eq_missing(pl.lit(k, pl.Int64))
+        )
+        frame = (
+            part.group_by("variant", "layer")
+            .agg(
+                depth=pl.col("depth").mean(),
+                mean=pl.col("value").mean(),
+                low=pl.col("value").min(),
+                high=pl.col("value").max(),
+                chance=pl.col("chance").mean(),
+                seeds=pl.len(),
+            )
+            .sort(pl.col("variant").replace_strict(rank, return_dtype=pl.Int64), "depth")
+            .with_columns(pl.col("variant").replace(subject.shown))
+        )
+        named = f"{WORDS[index]}{f', k = {k}' if k else ''}"
+        yield Figure(
+            f"layers-{index}{f'-{k}' if k else ''}-{split}",
+            f"{named[0].upper()}{named[1:]}, {split} images",
+            "",
+            f"{named} of {frame['layer'].n_unique()} layers on {split} images; the numbers are in the CSV.",
+            charts.layer_curves(frame, order, named, subject.colors),
+            frame,
+            wide=len(order) > 10,
+        )
+
+
+def each_variant(table: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
+    """The rows of each variant."""
+    for name in table["variant"].unique(maintain_order=True):
+        yield name, table.filter(pl.col("variant") == name)
+
+
+def aligned(sequences: Sequence[Sequence[str]]) -> list[str]:
+    """One order of all names that keeps the order of each sequence: a new name follows its predecessor."""
+    merged: list[str] = []
+    for sequence in sequences:
+        place = 0
+        for name in sequence:
+            if name in merged:
+                place = merged.index(name) + 1
+            else:
+                merged.insert(place, name)
+                place += 1
+    return merged
+
+
+def readings(subject: Subject) -> list[tuple[str, str]]:
+    """For each variant, by its name on the page, where separation peaks and which layers lower it (its first seed)."""
+    table = measured(subject)
+    if table.is_empty():
+        return []
+    split = "test" if "test" in table["split"] else table["split"][0]
+    index = "separation" if "separation" in table["index"] else table["index"][0]
+    found = []
+    for name, own in each_variant(table):
+        first_seed = own.filter(pl.col("seed") == own["seed"].min())
+        found.append((subject.shown[name], reading(first_seed, index, split)))
+    return found
