@@ -8,15 +8,13 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-import polars as pl
 import pytest
 import yaml
 from PIL import Image
 
 import assay as package
 from assay.names import KINDS, names
-from assay.predict import predict
+from assay.prediction import predict
 from assay.study import Study
 from command import Outcome, assay, outcome, start, write_study
 from synthetic import NASTY, fabricate, make_study
@@ -163,99 +161,26 @@ def test_a_terminal_without_the_letters(tmp_path: Path) -> None:
 # --------------------------------------------------------------------------------------------- predict
 
 
-@pytest.fixture
-def digit(study: Path) -> tuple[np.ndarray, dict[str, object]]:
-    """A test image of the first run, and what the run said of it."""
-    from sklearn.datasets import load_digits
-
-    row = pl.read_parquet(first_run(study) / "predictions.parquet").filter(pl.col("split") == "test").row(0, named=True)
-    return np.rint(load_digits().images[row["image"]] * (255 / 16)).astype(np.uint8), row
-
-
-def pictures(folder: Path, pixels: np.ndarray) -> list[Path]:
-    """The same digit in five kinds of file."""
-    opaque = np.full_like(pixels, 255)
-    kinds = {
-        "gray.png": Image.fromarray(pixels),
-        "rgb.png": Image.fromarray(np.stack([pixels] * 3, axis=-1)),
-        "deep.png": Image.fromarray(pixels.astype(np.uint16) * 257),
-        "alpha.png": Image.fromarray(np.stack([pixels] * 3 + [opaque], axis=-1)),
-        "picture [red] עברית.bmp": Image.fromarray(pixels),
-    }
-    for name, image in kinds.items():
-        image.save(folder / name)
-    return [folder / name for name in kinds]
-
-
-def test_predict_says_what_the_run_said(
-    study: Path, digit: tuple[np.ndarray, dict[str, object]], tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    pixels, row = digit
-    files = pictures(tmp_path, pixels)
-    for prediction in predict(first_run(study), files):
-        assert prediction.label == str(row["predicted"])
-        assert list(prediction.probabilities.values()) == pytest.approx(row["probabilities"], abs=1e-5)
+def test_predict_prints_a_line_a_picture(study: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    files = [tmp_path / "black.png", tmp_path / "picture [red] :smile: עברית.bmp"]
+    for path, value in zip(files, (0, 255), strict=True):
+        Image.new("L", (8, 8), value).save(path)
     ended = assay(capfd, "predict", first_run(study), *files)
     assert ended.status == 0
-    lines = ended.out.splitlines()
-    assert lines[0].split() == ["picture", "class", "probability"]
-    for line, path in zip(lines[1:], files, strict=True):
-        assert line.startswith(str(path))
-        assert line.split()[-2:] == [str(row["predicted"]), f"{row['confidence']:.3f}"]
+    header, *lines = ended.out.splitlines()
+    assert header.split() == ["picture", "class", "probability"]
+    for line, prediction in zip(lines, predict(first_run(study), files), strict=True):
+        assert line.startswith(str(prediction.picture))
+        assert line.split()[-2:] == [prediction.label, f"{prediction.probability:.3f}"]
 
 
-def test_predict_resizes(study: Path, tmp_path: Path) -> None:
-    Image.new("RGB", (300, 20)).save(tmp_path / "wide.jpg")
-    Image.new("L", (8, 8)).save(tmp_path / "black.png")
-    wide, black = predict(first_run(study), [tmp_path / "wide.jpg", tmp_path / "black.png"])
-    assert wide.probabilities == pytest.approx(black.probabilities, abs=1e-5)
-    assert sum(wide.probabilities.values()) == pytest.approx(1, abs=1e-5)
-
-
-def test_pictures_beyond_a_batch_come_in_order(
-    study: Path, digit: tuple[np.ndarray, dict[str, object]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    files = pictures(tmp_path, digit[0])
-    Image.fromarray(255 - digit[0]).save(tmp_path / "negative.png")
-    files.insert(2, tmp_path / "negative.png")
-    whole = predict(first_run(study), files)
-    monkeypatch.setattr("assay.predict.BATCH", 2)
-    parts = predict(first_run(study), files)
-    assert [p.picture for p in parts] == files
-    for one, other in zip(whole, parts, strict=True):
-        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-5)
-    assert predict(first_run(study), []) == []
-
-
-def test_predict_refuses_what_is_no_picture(study: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_predict_of_a_mistake_prints_a_sentence(study: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "notes.png").write_text("these are words")
-    (tmp_path / "empty.png").touch()
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)).save(tmp_path / "whole.png")
-    (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:2000])
-    for name, sentence in {
-        "notes.png": "is not an image",
-        "empty.png": "is not an image",
-        "cut.png": "cannot be read: image file is truncated",
-        "absent.png": "there is no picture",
-        ".": "cannot be read: Is a directory",
-    }.items():
-        ended = assay(capfd, "predict", first_run(study), tmp_path / "whole.png", tmp_path / name)
-        assert (ended.status, ended.out) == (2, "")
-        assert str(tmp_path / name) in ended.err
-        assert sentence in ended.err
-
-
-def test_predict_wants_a_finished_run(study: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    ended = assay(capfd, "predict", study, "x.png")
+    ended = assay(capfd, "predict", first_run(study), tmp_path / "notes.png")
+    assert ended == Outcome(2, "", f"assay: {tmp_path / 'notes.png'} is not an image\n")
+    ended = assay(capfd, "predict", study, tmp_path / "notes.png")
     assert ended.status == 2
     assert "there is no run; expected the folder of a finished run" in ended.err
-    folder = fabricate(tmp_path, make_study(), states={("activation=relu", 0): "failed"})
-    ended = assay(capfd, "predict", folder / "activation=relu" / "seed-0", "x.png")
-    assert ended.status == 2
-    assert "its run is failed" in ended.err
-    ended = assay(capfd, "predict", folder / "activation=relu" / "seed-1", "x.png")
-    assert ended.status == 2
-    assert "model.safetensors is not the network of this run" in ended.err
 
 
 # --------------------------------------------------------------------------------------------- endings

@@ -11,7 +11,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from assay.errors import AssayError as AssayError
-    from assay.predict import predict as predict
+    from assay.prediction import predict as predict
     from assay.recipe import Recipe as Recipe
     from assay.results import Results as Results
     from assay.study import Study as Study
@@ -23,7 +23,7 @@ _HOMES = {
     "Results": "assay.results",
     "Study": "assay.study",
     "load_study": "assay.study",
-    "predict": "assay.predict",
+    "predict": "assay.prediction",
 }
 
 __all__ = ["AssayError", "Recipe", "Results", "Study", "load_study", "predict"]

@@ -124,7 +124,7 @@ def predict(
     pictures: Annotated[list[Path], typer.Argument(help="Image files.")],
 ) -> None:
     """The class of pictures by a finished run."""
-    from assay.predict import predict, prediction_table
+    from assay.prediction import predict, prediction_table
 
     show(prediction_table(predict(folder, pictures)))
 

@@ -30,7 +30,7 @@ def probe(
     from assay.data import data_root, load
     from assay.evaluate.separation import measured_layers
     from assay.machine import resolve_device
-    from assay.predict import load_run
+    from assay.prediction import load_run
 
     named = layers if layers in ("blocks", "leaves") else [layers] if isinstance(layers, str) else list(layers)
     options = validate(SeparationMeasure, {"layers": named, "splits": list(splits), "images": images}, "probe")

@@ -63,8 +63,8 @@ def elu_resnet(
 
     ``norm`` follows each convolution; ``layer`` is over channels × height × width. ``conv4: 1x1`` puts a 1×1
     convolution with padding 1 in place of the last 3×3 before the second block. ``paths`` branches are summed in each
-    block; ``blocks`` stand in a row in place of one. ``softmax: true`` puts a softmax before the loss, a common mistake, so
-    that a study can show what it costs. Raises AssayError for images too small to be pooled three times and averaged.
+    block; ``blocks`` stand in a row in place of one. ``softmax: true`` puts a softmax before the loss, a common
+    mistake, so that a study can show what it costs. Raises AssayError for images too small for the poolings.
     """
     height, width = shape[1:]
     halves = [(height >> n, width >> n) for n in range(4)]

@@ -7,7 +7,7 @@ import polars as pl
 from assay.report import charts
 from assay.report.figures import Figure
 from assay.report.subject import Subject
-from assay.separation.reading import reading
+from assay.separation.in_words import reading
 
 WORDS = {
     "separation": "separation (SI)",

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from assay.separation.by_layer import Layers, layers
     from assay.separation.centers import center_index, cross_center_index
+    from assay.separation.in_words import reading
     from assay.separation.index import Index
     from assay.separation.indices import anti_index, cross_index, high_order_index, separation_index, soft_order_index
     from assay.separation.neighbors import nearest_neighbors
-    from assay.separation.reading import reading
     from assay.separation.scores import sample_scores
     from assay.separation.smoothness import smoothness_index
 
@@ -43,7 +43,7 @@ _HOMES = {
     "high_order_index": "indices",
     "layers": "by_layer",
     "nearest_neighbors": "neighbors",
-    "reading": "reading",
+    "reading": "in_words",
     "sample_scores": "scores",
     "separation_index": "indices",
     "smoothness_index": "smoothness",

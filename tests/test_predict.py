@@ -1,0 +1,160 @@
+"""The class of pictures by a finished run: the same pixels give what the run itself predicted."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+
+from assay import AssayError, predict
+from assay.study import Study
+from synthetic import fabricate, make_study
+
+SETS = {
+    "gray": {"data": {"source": "digits", "validation": 0.15}},
+    "color": {
+        "data": {"source": "set", "validation": 0.2, "test": 0.3, "size": [10, 12], "normalize": "symmetric"},
+        "train": {"loss": "binary_cross_entropy"},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data root with a set of two classes of coloured pictures that differ in size."""
+    root = tmp_path_factory.mktemp("data")
+    random = np.random.default_rng(0)
+    for number in range(40):
+        folder = root / "set" / "ab"[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = random.integers(0, 256, (10 + number % 7, 12 + number % 5, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def runs(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A finished run of each kind."""
+    out = tmp_path_factory.mktemp("runs")
+    for name, sections in SETS.items():
+        base: dict[str, Any] = {"model": {"name": "mlp", "hidden": [8]}, **sections}
+        base["train"] = {"epochs": 2, "batch_size": 16, **sections.get("train", {})}
+        Study(title=name, name=name, base=base, seeds=1).run(out, data=root, quiet=True)
+    return {name: out / name / "base" / "seed-0" for name in SETS}
+
+
+def said(run: Path) -> pl.DataFrame:
+    """What the run predicted of its test images."""
+    return pl.read_parquet(run / "predictions.parquet").filter(pl.col("split") == "test")
+
+
+def digit(row: dict[str, Any]) -> np.ndarray:
+    """The pixels of one of scikit-learn's digits, as bytes."""
+    from sklearn.datasets import load_digits
+
+    return np.rint(load_digits().images[row["image"]] * (255 / 16)).astype(np.uint8)
+
+
+def agrees(prediction: Any, row: dict[str, Any]) -> None:
+    """The prediction is the row of predictions.parquet."""
+    assert list(prediction.probabilities.values()) == pytest.approx(row["probabilities"], abs=1e-5)
+    assert prediction.probability == pytest.approx(row["confidence"], abs=1e-5)
+    assert list(prediction.probabilities)[row["predicted"]] == prediction.label
+
+
+def test_files_of_the_source_give_what_the_run_said(runs: dict[str, Path], root: Path) -> None:
+    table = said(runs["color"])
+    predictions = predict(runs["color"], [root / "set" / name for name in table["name"]])
+    assert len(predictions) == 12
+    for prediction, row in zip(predictions, table.iter_rows(named=True), strict=True):
+        agrees(prediction, row)
+        assert sum(prediction.probabilities.values()) == pytest.approx(1, abs=1e-5)
+
+
+def files_of(folder: Path, pixels: np.ndarray) -> list[Path]:
+    """The same gray pixels in every kind of file."""
+    opaque = np.full_like(pixels, 255)
+    kinds = {
+        "gray.png": Image.fromarray(pixels),
+        "rgb.png": Image.fromarray(np.stack([pixels] * 3, axis=-1)),
+        "sixteen bits.png": Image.fromarray(pixels.astype(np.uint16) * 257),
+        "opaque.png": Image.fromarray(np.stack([pixels] * 3 + [opaque], axis=-1)),
+        "black where transparent.png": Image.fromarray(np.stack([opaque, pixels], axis=-1)),
+        "palette.gif": Image.fromarray(pixels),
+        "תמונה.bmp": Image.fromarray(pixels),
+    }
+    for name, image in kinds.items():
+        image.save(folder / name)
+    return [folder / name for name in kinds]
+
+
+def test_every_kind_of_file_with_the_same_pixels_gives_the_same(runs: dict[str, Path], tmp_path: Path) -> None:
+    row = said(runs["gray"]).row(0, named=True)
+    for prediction in predict(runs["gray"], files_of(tmp_path, digit(row))):
+        agrees(prediction, row)
+
+
+def test_a_picture_is_resized(runs: dict[str, Path], tmp_path: Path) -> None:
+    Image.new("RGB", (300, 20)).save(tmp_path / "wide.jpg")
+    Image.new("L", (8, 8)).save(tmp_path / "black.png")
+    wide, black = predict(runs["gray"], [tmp_path / "wide.jpg", str(tmp_path / "black.png")])
+    assert wide.probabilities == pytest.approx(black.probabilities, abs=1e-5)
+    assert list(wide.probabilities) == [str(n) for n in range(10)]
+
+
+def test_more_pictures_than_a_batch_come_in_order(
+    runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = said(runs["gray"]).head(5).rows(named=True)
+    files = [tmp_path / f"{row['name']}.png" for row in rows]
+    for path, row in zip(files, rows, strict=True):
+        Image.fromarray(digit(row)).save(path)
+    monkeypatch.setattr("assay.prediction.BATCH", 2)
+    for prediction, path, row in zip(predict(runs["gray"], files), files, rows, strict=True):
+        assert prediction.picture == path
+        agrees(prediction, row)
+    assert predict(runs["gray"], []) == []
+
+
+def test_what_is_no_picture_is_named(runs: dict[str, Path], tmp_path: Path) -> None:
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8))
+    noise.save(tmp_path / "whole.png")
+    noise.convert("F").save(tmp_path / "float.tiff")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:2000])
+    (tmp_path / "notes.png").write_text("these are words")
+    (tmp_path / "empty.png").touch()
+    for name, sentence in {
+        "notes.png": "{} is not an image",
+        "empty.png": "{} is not an image",
+        "cut.png": "{} cannot be read: image file is truncated",
+        "float.tiff": "{} cannot be read: its pixels are floating-point numbers",
+        "absent.png": "there is no picture {}",
+        ".": "{} cannot be read: Is a directory",
+    }.items():
+        with pytest.raises(AssayError) as error:
+            predict(runs["gray"], [tmp_path / "whole.png", tmp_path / name])
+        assert sentence.format(tmp_path / name) in str(error.value)
+
+
+def test_only_a_finished_run_predicts(tmp_path: Path) -> None:
+    folder = fabricate(tmp_path, make_study(), states={("activation=relu", 0): "failed"})
+    with pytest.raises(AssayError, match="there is no run; expected the folder of a finished run"):
+        predict(folder, ["x.png"])
+    with pytest.raises(AssayError, match="its run is failed; expected the folder of a finished run"):
+        predict(folder / "activation=relu" / "seed-0", ["x.png"])
+    with pytest.raises(AssayError, match=r"model\.safetensors is not the network of this run: Error\(s\) in loading"):
+        predict(folder / "activation=relu" / "seed-1", ["x.png"])
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "data.json", "recipe.yaml", "status.json"])
+def test_a_damaged_run_is_named(runs: dict[str, Path], tmp_path: Path, name: str) -> None:
+    copy = tmp_path / "seed-0"
+    copy.mkdir()
+    for path in runs["gray"].iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    (copy / name).write_text("{ half a fi")
+    with pytest.raises(AssayError) as error:
+        predict(copy, [])
+    assert str(copy / name) in str(error.value)
