@@ -82,11 +82,12 @@ def driver() -> Driver:
     return made
 
 
-@cache
 def long_study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The file of the study LONG, and its folder after it has run undisturbed."""
-    study = write_study(tmp_path_factory.mktemp("study") / "long.yaml", **LONG)
-    return study, driver().finish(study, tmp_path_factory.mktemp("undisturbed"))
+    """The file of the study LONG, and its folder after it has run undisturbed, which it does once a test session."""
+    study = tmp_path_factory.getbasetemp() / "long" / "long.yaml"
+    if not study.exists():
+        driver().finish(write_study(study, **LONG), study.parent)
+    return study, study.parent / study.stem
 
 
 LONG: dict[str, Any] = {

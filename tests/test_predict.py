@@ -1,5 +1,6 @@
 """The class of pictures by a finished run: the same pixels give what the run itself predicted."""
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
+import assay
 from assay import AssayError, predict
 from assay.study import Study
 from synthetic import fabricate, make_study
@@ -158,3 +160,10 @@ def test_a_damaged_run_is_named(runs: dict[str, Path], tmp_path: Path, name: str
     with pytest.raises(AssayError) as error:
         predict(copy, [])
     assert str(copy / name) in str(error.value)
+
+
+def test_public_names_stay_what_they_are_when_every_module_is_imported() -> None:
+    for path in Path(assay.__file__).parent.glob("[a-z]*.py"):
+        importlib.import_module(f"assay.{path.stem}")
+    for name in assay.__all__:
+        assert callable(getattr(assay, name)), name

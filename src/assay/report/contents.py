@@ -25,11 +25,17 @@ def quality(subject: Subject) -> Table:
     """Variant × quality, with the differences in the page's metric to the base."""
     names = subject.results.metric_names
     wanted = [m for m in names if m in QUALITY or m.startswith("top_")]
-    others = [m for m in wanted if m != subject.metric]
+    others = [m for m in wanted if m != subject.metric and not _repeats(subject, m)]
     caption = (
         "Mean over seeds ± half of its 95 % t interval." if subject.seeds > 1 else "One seed: no intervals over seeds."
     )
     return _variants_by_metrics(subject, "results", caption, [subject.metric, *others] if names else [])
+
+
+def _repeats(subject: Subject, metric: str) -> bool:
+    """Whether a metric is the page's own again, as balanced accuracy is on balanced classes."""
+    frame = subject.results.frame
+    return bool(((frame[metric] - frame[subject.metric]).abs() < 1e-9).all()) if frame.height else False
 
 
 def cost(subject: Subject) -> tuple[Table | None, list[tuple[str, str]]]:

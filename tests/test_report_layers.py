@@ -1,0 +1,84 @@
+"""Separation from the recipe to the page and the terminal, on one tiny study."""
+
+import os
+import subprocess
+import sys
+
+import polars as pl
+import pytest
+
+from assay.engine import run_study
+from assay.report.layers import aligned
+from assay.results import Results
+from assay.study import Study
+
+MEASURE = {"name": "separation", "layers": "leaves", "images": 0.3, "indices": ["separation", "center", "soft_order"]}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    base = {
+        "data": {"source": "digits"},
+        "model": {"name": "mlp", "hidden": [16]},
+        "train": {"epochs": 2},
+        "evaluate": ["classification", MEASURE],
+    }
+    study = Study(title="t", name="s", base=base, vary={"model.norm": ["none", "batch"]}, seeds=2)
+    return run_study(study, tmp_path_factory.mktemp("runs"), quiet=True)
+
+
+def test_every_run_has_its_layers(results: Results) -> None:
+    table = results.layers()
+    assert table.group_by("variant", "seed").len().height == 4
+    batch = table.filter((pl.col("variant") == "norm=batch") & (pl.col("seed") == 0))
+    assert batch["layer"].unique(maintain_order=True).to_list() == [
+        "flatten",
+        "dense1",
+        "norm1",
+        "activation1",
+        "output",
+    ]
+    assert set(batch["split"]) == {"train", "test"}
+    assert batch["value"].is_between(0, 1).all()
+
+
+def test_the_last_layer_is_among_the_metrics(results: Results) -> None:
+    table = results.table(["si_train", "si_test", "csi_train", "csi_test"])
+    layers = results.layers()
+    last = layers.filter(
+        (pl.col("layer") == "output") & (pl.col("index") == "separation") & (pl.col("split") == "test")
+    )
+    mean = last.filter(pl.col("variant") == "norm=none")["value"].mean()
+    assert table.filter(pl.col("variant") == "norm=none")["si_test"].item() == pytest.approx(mean)
+
+
+def test_the_page_shows_the_layers(results: Results) -> None:
+    page = results.report()
+    text = page.read_text(encoding="utf-8")
+    assert 'id="layers"' in text
+    assert "On the test images separation is highest after" in text
+    drawn = {path.name for path in (page.parent / "figures").glob("layers-*.svg")}
+    assert {"layers-separation-test.svg", "layers-center-train.svg", "layers-soft_order-5-test.svg"} <= drawn
+
+
+def test_probe_measures_a_finished_run(results: Results) -> None:
+    run = results.finished[0].folder
+    command = [sys.executable, "-m", "assay", "probe", str(run), "--layers", "dense*,output", "--images", "0.2"]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "separation train" in done.stdout
+    assert "dense1" in done.stdout
+    assert "On the test images separation is highest after" in done.stdout
+
+
+def test_probe_names_the_nearest_layer(results: Results) -> None:
+    run = results.finished[0].folder
+    command = [sys.executable, "-m", "assay", "probe", str(run), "--layers", "dnese1"]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=False)
+    assert done.returncode == 2
+    assert "no layer is called 'dnese1'; did you mean 'dense1'?" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_layers_of_different_networks_are_aligned_by_name() -> None:
+    assert aligned([["a", "c", "d"], ["a", "b", "c", "d", "e"]]) == ["a", "b", "c", "d", "e"]
