@@ -10,7 +10,7 @@ renamed, when it is ``renamed``; or at the nth removal of such a file, before (`
 Instead of the signal, ``"errno": n`` raises that OSError from then on, and ``"stop": true`` sends SIGSTOP.
 
 ``set`` patches attributes of the package (``{"claim.BEAT": 0.1}``), ``environment`` changes os.environ, ``cores`` is
-what os.cpu_count() says (1), ``"links": false`` forbids hard links, and ``"report": true`` lets the report be written.
+how many there seem to be (1), ``"links": false`` forbids hard links, and ``"report": true`` lets the report be written.
 """
 
 import contextlib
@@ -109,7 +109,8 @@ def child(request: dict[str, Any]) -> int:
         os.dup2(log, 1)
         os.dup2(log, 2)
     os.environ.update(request.get("environment", {}))
-    os.cpu_count = lambda: request.get("cores", 1)
+    engine = importlib.import_module("assay.engine")
+    engine.available_cores = lambda: request.get("cores", 1)
     for name, value in request.get("set", {}).items():
         module, attribute = name.rsplit(".", 1)
         owner = importlib.import_module(f"assay.{module}")

@@ -12,7 +12,8 @@ from sklearn import metrics
 from assay.errors import AssayError, RunFailed
 from assay.evaluate import MEASURES, Value, measure
 from assay.evaluate.classification import scores, top_k_accuracy
-from assay.recipe import ClassificationMeasure, CostMeasure
+from assay.names import members
+from assay.recipe import Measure
 from trained import predictions, trained
 
 THREE = predictions(
@@ -109,7 +110,7 @@ def test_of_equal_probabilities_the_first_classes_count() -> None:
 
 
 def test_every_measure_of_the_recipe_is_in_the_catalogue() -> None:
-    assert set(MEASURES) == {kind.model_fields["name"].default for kind in (ClassificationMeasure, CostMeasure)}
+    assert set(MEASURES) == {kind.model_fields["name"].default for kind in members(Measure)}
 
 
 def test_measures_of_a_trained_network() -> None:

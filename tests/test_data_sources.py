@@ -14,6 +14,7 @@ from assay.data.catalogue import SOURCES, find
 from assay.data.idx import read_idx
 from assay.errors import AssayError
 from assay.recipe import Data
+from test_data_cifar import official
 
 
 def idx_bytes(array: np.ndarray, kind: int = 0x08) -> bytes:
@@ -184,6 +185,7 @@ def test_impossible_names_are_unknown_sources(tmp_path: Path, name: str) -> None
 
 def test_every_named_source_can_be_opened_by_its_import_string(tmp_path: Path) -> None:
     write_fashion(tmp_path)
+    official(tmp_path)
     for name, (_, description) in SOURCES.items():
         assert find(name, tmp_path).where == name
         assert len(description) > 20

@@ -191,7 +191,7 @@ def test_more_seeds_and_levels_repeat_nothing_finished(driver, tmp_path):
 
 
 def test_the_threads_are_decided_at_the_first_start_and_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setattr("assay.engine.available_cores", lambda: 8)
     assert [stored_threads(tmp_path, jobs) for jobs in (3, 1, 8)] == [2, 2, 2]
     assert [stored_threads(tmp_path / "other", jobs) for jobs in (16, 1)] == [1, 1]
 

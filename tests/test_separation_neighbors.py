@@ -124,7 +124,7 @@ def test_projection_and_comparison_of_whole_rows_agree(monkeypatch):
     x = wide(900)
     projected = nearest_neighbors(x, 4)
     neighbors = sys.modules["assay.separation.neighbors"]
-    assert neighbors.choose(_rows(x), 900, 4) is not None
+    assert neighbors.choose(_rows(x), 900, 4, 2**30) is not None
     monkeypatch.setattr(neighbors, "choose", lambda *_: None)
     for one, other in zip(projected, nearest_neighbors(x, 4), strict=True):
         np.testing.assert_array_equal(one, other)

@@ -1,5 +1,6 @@
 """The command line: a thin skin over public functions. Heavy imports wait until a command needs them."""
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -169,6 +170,7 @@ def stop(message: str, code: int) -> NoReturn:
 
 def main() -> None:
     """Exit status: 0, 1 for failed runs or a stopped study, 2 for a mistake of the user, 130 for Ctrl-C."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait starve other processes
     signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]

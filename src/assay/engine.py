@@ -180,7 +180,7 @@ def of_variant(job: Job) -> Iterator[None]:
 def stored_threads(folder: Path, jobs: int) -> int:
     """The threads each run of this study uses: decided at its first start and kept, since they change last bits."""
     path = folder / "machine.json"
-    files.create(path, f'{{"threads": {max(1, (os.cpu_count() or 1) // jobs)}}}\n')
+    files.create(path, f'{{"threads": {max(1, available_cores() // jobs)}}}\n')
     threads = read_object(path).get("threads")
     if not isinstance(threads, int) or threads < 1:
         raise AssayError(f"{path}: threads is {threads!r}, expected the number of threads that a run uses")
@@ -204,6 +204,11 @@ def tidy(job: Job, retry: bool) -> None:
             (job.folder / "checkpoint.safetensors").unlink(missing_ok=True)
         if job.state == "failed" and retry:
             (job.folder / "status.json").unlink(missing_ok=True)
+
+
+def available_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def own_command() -> str:

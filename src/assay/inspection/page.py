@@ -84,9 +84,9 @@ def leak_pictures(found: Inspection, album: Album, leak: Leak) -> dict[str, str 
         "closest": album.pairs(leak.test[closest], leak.train[closest], ("test", "training")),
         "widest": album.pairs(leak.test[widest], leak.train[widest], ("test", "training")),
     }
-    what = "test" if found.own_split is not None else "held out at random"
-    text = f"{count(len(leak), 'image')} of {leak.held_out:,} {what} ({share(len(leak), leak.held_out)}), each beside "
-    return {"caption": text + "its nearest copy in training. Over each pair its closeness, 0 for equal ones.", **shown}
+    what = "test images" if found.own_split is not None else "images held out at random"
+    text = f"{len(leak):,} of {leak.held_out:,} {what} ({share(len(leak), leak.held_out)}), each beside its nearest "
+    return {"caption": text + "copy in training. Over each pair its closeness, 0 for equal ones.", **shown}
 
 
 def proposal(found: Inspection) -> str:

@@ -22,7 +22,7 @@ def _by_pixels(leak: Leak, where: str) -> list[str]:
         return [f"None of {leak.held_out:,} test images has a copy in {where}."]
     n, equal, other = len(leak), int(leak.equal.sum()), int(leak.other_label.sum())
     text = f"{n:,} of {count(leak.held_out, 'test image')} ({share(n, leak.held_out)}) {have(n)} a near copy in {where}"
-    text += f"; {equal:,} of these copies {are(equal)} equal in every pixel"
+    text += f"; {none(equal)} of these copies {are(equal or 1)} equal in every pixel"
     return [text + (f", and {other:,} {have(other)} another label." if other else ", and all have the same label.")]
 
 
@@ -89,7 +89,7 @@ def _copies(found: Inspection) -> str:
     equal = n - int(found.copies.picture.max()) - 1
     text = f"In all, {copied:,} of {n:,} images ({share(copied, n)}) have a near copy, in {families:,} "
     text += f"{'family' if families == 1 else 'families'} of at most {sizes.max():,}"
-    return f"{text}; {equal:,} {are(equal)} equal in every pixel to an earlier one."
+    return f"{text}; {none(equal)} {are(equal or 1)} equal in every pixel to an earlier one."
 
 
 def _labels(found: Inspection) -> list[str]:
@@ -117,6 +117,11 @@ def _skipped(found: Inspection) -> list[str]:
 def count(n: int, what: str) -> str:
     """``1 image``, ``2,065 images``."""
     return f"{n:,} {what}{'s' * (n != 1)}"
+
+
+def none(n: int) -> str:
+    """The number, or the word for zero."""
+    return f"{n:,}" if n else "none"
 
 
 def share(part: int, whole: int) -> str:

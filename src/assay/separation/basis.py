@@ -25,9 +25,9 @@ _ENTRY = 64.0
 """Time to write and read one entry of a table of bounds, in multiply-adds."""
 
 
-def choose(data: Rows, queries: int, k: int) -> Basis | None:
+def choose(data: Rows, queries: int, k: int, memory: int) -> Basis | None:
     """A basis that makes the search for ``k`` neighbours of so many ``queries`` cheaper, or None."""
-    size = min(SAMPLE, len(data) // 8)
+    size = min(SAMPLE, len(data) // 8, memory // (32 * data.width))
     if data.width < 1024 or size < 64:
         return None
     most = max(size // 2, 1)

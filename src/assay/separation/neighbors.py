@@ -125,7 +125,7 @@ def _search_distinct(
     rows = centred(data, index, some if index is None else index[some], min(extremes), max(extremes))
     asked = None if queries is None else Rows(queries, None, rows.centre, rows.scale)
     advance = counter(n + (len(rows) if asked is None else 2 * len(asked)), progress)
-    basis = choose(rows, n if asked is None else len(asked), k)
+    basis = choose(rows, n if asked is None else len(asked), k, memory)
 
     def sketch(of: Rows) -> Sketch:
         return whole(of, memory, advance) if basis is None else projected(of, basis, memory, advance)

@@ -97,7 +97,7 @@ def centred(
     reach = max(high - float(mean.min()), float(mean.max()) - low) * math.sqrt(x.width)
     if x.factors is not None:
         reach *= float(x.factors.max())
-    exponent = -math.frexp(reach)[1] if reach > 0 else 0
+    exponent = min(1000, -math.frexp(reach)[1]) if reach > 0 else 0
     narrow = x.tensor.dtype in (torch.float32, torch.float16, torch.bfloat16, torch.uint8) and abs(exponent) < 100
     centre = mean.to(torch.float32 if narrow else torch.float64)
     return Rows(x, index, centre, 1.0 if abs(exponent) <= 20 else 2.0**exponent)

@@ -196,7 +196,9 @@ def _settle(
     return best
 
 
-def _not_further(query: Pairs, row: Pairs, best: Nearest, start: int, distances: Distances) -> tuple[Pairs, Pairs]:
+def _not_further(
+    query: Pairs, row: Pairs, best: Nearest, start: int, distances: Distances
+) -> tuple[Int64[np.ndarray, " left"], Int64[np.ndarray, " left"]]:
     """The pairs that the rough distance does not rule out."""
     rough = distances.rough(query + start, row)
     if rough is None:
