@@ -82,10 +82,10 @@ class ImageData:
                 x, y = (t.pin_memory() if device.type == "cuda" else t for t in (x, y))
                 x, y = x.to(device, non_blocking=True), y.to(device, non_blocking=True)
             if change is None:
-                x = torch.mul(x, scale).add_(shift)
+                x = x.float().mul_(scale).add_(shift)
             else:
                 with scoped(seed, "augment", epoch, number):
-                    x = change(torch.mul(x, 1 / 255))
+                    x = change(x.float().mul_(1 / 255))
                 x = x.mul_(scale * 255).add_(shift)
             yield from zip(torch.split(x, block), torch.split(y, block), strict=True)
 
