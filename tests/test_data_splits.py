@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, reject, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.data import ImageSet, split
@@ -182,7 +182,7 @@ def test_largest_remainders_by_hand() -> None:
 Amounts = st.one_of(st.floats(0.05, 0.95), st.integers(2, 200))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=400)
 @given(
     st.lists(st.integers(8, 40), min_size=2, max_size=5),
     st.booleans(),
@@ -205,7 +205,7 @@ def test_splits_are_disjoint_sorted_and_complete_or_refused(
     try:
         found = split(data(train=train, validation=validation, test=test, validation_from=source), images, seed)
     except AssayError:
-        reject()
+        return  # more was asked for than there is
     every = np.concatenate(list(found.values()))
     assert len(set(every.tolist())) == len(every)
     for name, indices in found.items():
