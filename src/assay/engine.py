@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assay import claim, files
+from assay import claim, files, seeds
 from assay.display import Display
 from assay.errors import AssayError
 from assay.recipe import Recipe
@@ -137,7 +137,7 @@ def flatten(tree: Any, path: str = "") -> dict[str, Any]:
 
 
 def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> None:
-    """Decode the data, cut the splits and build every network without memory, so that mistakes show before training."""
+    """Decode the data, cut the splits and build and try every network, so that mistakes show before training."""
     import torch
 
     from assay.data import open_images, split
@@ -161,9 +161,9 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
         outputs = classification.outputs(recipe.train.loss, images.classes)
         shape = images.pixels.shape[1:]
         augmenter(recipe.data.augment, *shape[1:])
-        with of_variant(job), torch.device("meta"), torch.no_grad():
+        with of_variant(job), seeds.scoped(job.seed, "check"), torch.no_grad():
             try:
-                build(recipe.model, shape, outputs).eval()(torch.empty(2, *shape))
+                build(recipe.model, shape, outputs).eval()(torch.zeros(2, *shape))
             except RuntimeError as error:
                 raise AssayError(f"the network does not fit images of {shape}: {error}") from None
 

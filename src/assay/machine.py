@@ -59,17 +59,17 @@ def resolve_device(name: str, number: int = 0) -> torch.device:
 @contextmanager
 def reproducible(threads: int) -> Iterator[None]:
     """Fixed threads and deterministic kernels inside the block; as before after it."""
-    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
+    before = torch.get_num_threads(), torch.get_deterministic_debug_mode(), torch.backends.cudnn.benchmark
     fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.set_deterministic_debug_mode("warn")  # unlike use_deterministic_algorithms it does not load the compiler
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
     try:
         yield
     finally:
         torch.set_num_threads(before[0])
-        torch.use_deterministic_algorithms(before[1])
+        torch.set_deterministic_debug_mode(before[1])
         torch.backends.cudnn.benchmark = before[2]
         torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]

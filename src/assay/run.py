@@ -5,6 +5,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from assay.evaluate.pictures import pictures_table
 from assay.evaluate.predictions import predictions_table
 from assay.machine import environment, reproducible, resolve_device
 from assay.models.catalogue import build, complete
-from assay.recipe import Recipe
+from assay.recipe import Data, Recipe
 from assay.tasks import classification
 from assay.train.checkpoint import State, pack, unpack
 from assay.train.loop import fit
@@ -102,7 +103,7 @@ def _train_and_measure(
     folder.write_json("environment.json", environment(device, settings.threads, settings.command))
     folder.log(f"continued after epoch {state.epoch}" if state.epoch else "started")
 
-    data = load(recipe.data, recipe.seed, settings.root)
+    data = shared_data(recipe.data, recipe.seed, settings.root)
     folder.write_json("data.json", describe(data))
     outputs = classification.outputs(recipe.train.loss, data.classes)
     with seeds.scoped(recipe.seed, "initialisation"):
@@ -141,6 +142,12 @@ def _train_and_measure(
     folder.log("finished")
     status("finished", state.epoch)
     (folder.path / "checkpoint.safetensors").unlink(missing_ok=True)
+
+
+@lru_cache(maxsize=1)
+def shared_data(data: Data, seed: int, root: Path) -> ImageData:
+    """The images of a run; the next variant with the same seed finds them ready, on an accelerator in its memory."""
+    return load(data, seed, root)
 
 
 def read_checkpoint(run: Path) -> State:
