@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import polars as pl
 import pytest
 
+from assay import run
 from assay.engine import run_study
 from assay.report.layers import aligned
 from assay.results import Results
@@ -82,3 +84,55 @@ def test_probe_names_the_nearest_layer(results: Results) -> None:
 
 def test_layers_of_different_networks_are_aligned_by_name() -> None:
     assert aligned([["a", "c", "d"], ["a", "b", "c", "d", "e"]]) == ["a", "b", "c", "d", "e"]
+
+
+@pytest.fixture(scope="module")
+def tracking() -> Study:
+    base = {
+        "data": {"source": "digits", "train": 0.3},
+        "model": {"name": "mlp", "hidden": [16]},
+        "train": {"epochs": 4},
+        "evaluate": ["classification", {"name": "separation", "track": {"every": 2, "images": 100}}],
+    }
+    return Study(title="t", name="s", base=base, vary={"model.norm": ["none", "batch"]}, seeds=1)
+
+
+@pytest.fixture(scope="module")
+def tracked(tracking: Study, tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return run_study(tracking, tmp_path_factory.mktemp("tracked"), quiet=True)
+
+
+def test_layers_are_followed_through_training(tracked: Results) -> None:
+    table = tracked.layers_by_epoch()
+    assert table["epoch"].unique().sort().to_list() == [0, 2, 4]
+    output = table.filter(
+        (pl.col("layer") == "output") & (pl.col("index") == "separation"), split="test", variant="norm=batch"
+    )
+    untrained, *_, trained = output.sort("epoch")["value"]
+    assert trained > untrained
+
+
+def test_following_the_layers_changes_nothing_else(tracking: Study, tracked: Results, tmp_path: Path) -> None:
+    base = tracking.base | {"evaluate": ["classification", "separation"]}
+    study = Study(title="t", name="s", base=base, vary=tracking.vary, seeds=1)
+    plain = run_study(study, tmp_path, quiet=True)
+    for before, after in zip(plain.finished, tracked.finished, strict=True):
+        assert plain.metrics(before) == tracked.metrics(after)
+
+
+def test_an_interrupted_training_goes_on_following(tracking: Study, tracked: Results, tmp_path: Path) -> None:
+    def stop_after_three(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "epoch_line", lambda row: stop_after_three() if row["epoch"] == 3 else "")
+        with pytest.raises(KeyboardInterrupt):
+            run_study(tracking, tmp_path, quiet=True)
+    resumed = run_study(tracking, tmp_path, quiet=True)
+    assert resumed.layers_by_epoch().equals(tracked.layers_by_epoch())
+
+
+def test_the_page_shows_the_layers_while_they_learn(tracked: Results) -> None:
+    page = tracked.report()
+    assert (page.parent / "figures" / "layers-by-epoch.svg").exists()
+    assert "while learning" in page.read_text(encoding="utf-8")

@@ -305,6 +305,15 @@ class CostMeasure(Section):
     name: Literal["cost"] = "cost"
 
 
+class Tracking(Section):
+    """Separation while the network learns."""
+
+    every: PositiveInt = 1
+    """Epochs; the untrained network is measured too."""
+    images: Amount = 2000
+    """How much of each split, the same share of every class."""
+
+
 class SeparationMeasure(Section):
     """How well each layer's activations keep the classes apart (arXiv:1906.05156)."""
 
@@ -319,6 +328,8 @@ class SeparationMeasure(Section):
     ] = ("separation", "center")
     orders: tuple[PositiveInt, ...] = (5,)
     """k of the high-order, soft-order and anti index."""
+    track: Tracking | None = Field(default=None, exclude_if=lambda track: track is None)
+    """Measure the same layers, splits and indices during training as well."""
 
 
 Measure = Annotated[ClassificationMeasure | CostMeasure | SeparationMeasure, _named(), Discriminator("name")]

@@ -14,7 +14,7 @@ from assay.errors import AssayError, unknown
 from assay.metrics import in_order, lower_is_better
 from assay.notebook import results_html
 from assay.notes import notes
-from assay.runs import Run, planned_runs, read_object, read_table
+from assay.runs import LAYERS, LAYERS_BY_EPOCH, Run, planned_runs, read_object, read_table
 from assay.statistics import mean_interval
 from assay.study import Study, label, load_study
 from assay.verdict import verdict
@@ -183,13 +183,11 @@ class Results:
         A row per layer, split, index and order: layer, depth, width, split, index, order, value, low, high, chance, and
         for a layer that could not be measured the reason in place of a value.
         """
-        stacked = [pl.DataFrame(schema={"variant": pl.String, "seed": pl.Int64})]
-        for run in self.finished:
-            path = run.folder / "separation.parquet"
-            if path.exists():
-                names = [pl.lit(run.variant).alias("variant"), pl.lit(run.seed, pl.Int64).alias("seed")]
-                stacked.append(read_table(path).select(*names, pl.all()))
-        return pl.concat(stacked, how="diagonal_relaxed")
+        return self._stacked(LAYERS)
+
+    def layers_by_epoch(self) -> pl.DataFrame:
+        """The same while the networks learned, of the runs that tracked it: a row per epoch too (0: untrained)."""
+        return self._stacked(LAYERS_BY_EPOCH)
 
     def predictions(self, run: Run) -> pl.DataFrame:
         """A row per image: split, image, name, label, predicted, confidence, loss, probabilities."""
@@ -203,6 +201,14 @@ class Results:
 
     def _repr_html_(self) -> str:
         return results_html(self.study.title, self.verdict(), self.table(), self.notes())
+
+    def _stacked(self, name: str) -> pl.DataFrame:
+        stacked = [pl.DataFrame(schema={"variant": pl.String, "seed": pl.Int64})]
+        for run in self.finished:
+            if (run.folder / name).exists():
+                names = [pl.lit(run.variant).alias("variant"), pl.lit(run.seed, pl.Int64).alias("seed")]
+                stacked.append(read_table(run.folder / name).select(*names, pl.all()))
+        return pl.concat(stacked, how="diagonal_relaxed")
 
     def _row(self, run: Run) -> dict[str, Any]:
         scalars = {k: v for k, v in self.metrics(run).items() if isinstance(v, int | float) and not isinstance(v, bool)}

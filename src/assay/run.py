@@ -22,9 +22,11 @@ from assay.errors import AssayError, StudyStopped
 from assay.evaluate import Trained, measure
 from assay.evaluate.pictures import pictures_table
 from assay.evaluate.predictions import predictions_table
+from assay.evaluate.tracking import BY_EPOCH, follow
 from assay.machine import environment, reproducible, resolve_device
 from assay.models.catalogue import build, complete
 from assay.recipe import Data, Recipe
+from assay.runs import LAYERS_BY_EPOCH
 from assay.tasks import classification
 from assay.train.checkpoint import State, pack, unpack
 from assay.train.loop import fit
@@ -108,9 +110,13 @@ def _train_and_measure(
     outputs = classification.outputs(recipe.train.loss, data.classes)
     with seeds.scoped(recipe.seed, "initialisation"):
         model = build(recipe.model, data.shape, outputs)
+    model.to(device)
+    if state.epoch == 0:
+        follow_layers(0, model, data, recipe, device, folder)
     with event_writer(folder.path, state.epoch, settings.tensorboard) as add_events:
 
         def after_epoch(state: State) -> None:
+            follow_layers(state.epoch, model, data, recipe, device, folder)
             folder.write("checkpoint.safetensors", pack(state))
             folder.write_table("history.parquet", history_table(state))
             status("running", state.epoch)
@@ -142,6 +148,17 @@ def _train_and_measure(
     folder.log("finished")
     status("finished", state.epoch)
     (folder.path / "checkpoint.safetensors").unlink(missing_ok=True)
+
+
+def follow_layers(
+    epoch: int, model: nn.Module, data: ImageData, recipe: Recipe, device: torch.device, folder: Folder
+) -> None:
+    """Where the recipe tracks the separation of the layers, measure it and keep it; the network is left as it was."""
+    path = folder.path / LAYERS_BY_EPOCH
+    earlier = pl.read_parquet(path) if path.exists() else pl.DataFrame(schema=BY_EPOCH)
+    table = follow(earlier, epoch, model, data, recipe, device)
+    if table is not None:
+        folder.write_table(LAYERS_BY_EPOCH, table)
 
 
 @lru_cache(maxsize=1)

@@ -13,6 +13,8 @@ from assay.files import read_json
 from assay.study import Study
 
 State = Literal["waiting", "running", "interrupted", "failed", "finished"]
+LAYERS = "separation.parquet"
+LAYERS_BY_EPOCH = "separation_by_epoch.parquet"
 MEND = "delete the run's folder and run the study again"
 
 

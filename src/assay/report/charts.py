@@ -46,7 +46,7 @@ def effect(frame: pl.DataFrame, order: Sequence[str], title: str) -> Chart:
         alt.Tooltip("p:Q", format=".3~g", title="p (Holm)"),
     ]
     zero = alt.Chart(pl.DataFrame({"zero": [0.0]})).mark_rule(color=LIGHT["muted"], strokeDash=[3, 3])
-    return _figure(
+    return layered(
         frame,
         zero.encode(x=alt.X("zero:Q")),
         interval.mark_rule(strokeWidth=3, strokeCap="round").encode(
@@ -83,7 +83,7 @@ def levels(frame: pl.DataFrame, factor: str, measure: str, colors: Colors, key: 
     axis = alt.Axis(values=values, grid=False, format="~r") if len(values) <= 12 else alt.Axis(grid=False, format="~r")
     x = alt.X("level:Q", title=factor, scale=scale, axis=axis)
     y = alt.Y("value:Q", title=measure).scale(zero=False, nice=True)
-    color = _variant_color("group", colors)
+    color = variant_color("group", colors)
     if len(colors) > 1:
         color = color.legend(title=key, titleLimit=600, symbolOpacity=1)
     interval = base.transform_filter("datum.kind == 'interval'")
@@ -95,7 +95,7 @@ def levels(frame: pl.DataFrame, factor: str, measure: str, colors: Colors, key: 
     ]
     if len(colors) > 1:
         tooltip.insert(0, alt.Tooltip("group:N", title="with"))
-    return _figure(
+    return layered(
         frame,
         base.transform_filter("datum.kind == 'seed'")
         .mark_circle(size=26, opacity=0.45, xOffset=9)
@@ -119,7 +119,7 @@ def curves(frame: pl.DataFrame, measure: str, colors: Colors, domain: tuple[floa
     x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(grid=False, tickMinStep=1, format="d", tickCount=8))
     x = x.scale(nice=False, zero=False)
     y = alt.Y("mean:Q", title=measure, scale=scale)
-    color = _variant_color("variant", colors)
+    color = variant_color("variant", colors)
     shown = "focus == null || datum.variant == focus"
     tooltip = [
         alt.Tooltip("variant:N"),
@@ -150,39 +150,7 @@ def curves(frame: pl.DataFrame, measure: str, colors: Colors, domain: tuple[floa
                 opacity=alt.condition(shown, alt.value(0.16), alt.value(0.03)),
             ),
         )
-    return _figure(frame, *marks, height=250).add_params(FOCUS)
-
-
-def layer_curves(frame: pl.DataFrame, order: Sequence[str], measure: str, colors: Colors) -> Chart:
-    """An index over the layers, a line for each variant and a band over its seeds.
-
-    Columns: variant, layer, mean, low, high, chance, seeds.
-    """
-    base = alt.Chart()
-    angle = 0 if max(map(len, order)) * len(order) < 50 else -45
-    x = alt.X(
-        "layer:N", title=None, sort=list(order), axis=alt.Axis(labelAngle=angle, labelOverlap=False, labelLimit=110)
-    )
-    y = alt.Y("mean:Q", title=measure, scale=alt.Scale(zero=False, nice=True))
-    color = _variant_color("variant", colors)
-    shown = "focus == null || datum.variant == focus"
-    tooltip = [
-        alt.Tooltip("variant:N"),
-        alt.Tooltip("layer:N"),
-        alt.Tooltip("mean:Q", format=".4~f", title=measure),
-        alt.Tooltip("low:Q", format=".4~f", title="lowest seed"),
-        alt.Tooltip("high:Q", format=".4~f", title="highest seed"),
-        alt.Tooltip("chance:Q", format=".3~f", title="by chance"),
-    ]
-    faded = alt.condition(shown, alt.value(1), alt.value(0.12))
-    marks = [
-        base.mark_line().encode(x=x, y=y, color=color, detail="variant:N", opacity=faded),
-        base.mark_point(filled=True, size=36).encode(x=x, y=y, color=color, opacity=faded, tooltip=tooltip),
-    ]
-    if (frame["seeds"] > 1).any():
-        bars = base.mark_rule(strokeWidth=2).encode(x=x, y=alt.Y("low:Q", title=measure), y2="high:Q", color=color)
-        marks.insert(0, bars.encode(opacity=alt.condition(shown, alt.value(0.5), alt.value(0.05))))
-    return _figure(frame, *marks, height=250).add_params(FOCUS)
+    return layered(frame, *marks, height=250).add_params(FOCUS)
 
 
 def classes(frame: pl.DataFrame, order: Sequence[str], variants: Sequence[str], first: str, key: str) -> Chart:
@@ -190,9 +158,7 @@ def classes(frame: pl.DataFrame, order: Sequence[str], variants: Sequence[str], 
 
     Columns: variant, class, measure ("precision" or "recall"), mean, low, high, all in percent.
     """
-    chosen = alt.param(name="shown", value=first)
-    if len(variants) > 1:
-        chosen = alt.param(name="shown", value=first, bind=alt.binding_select(options=list(variants), name=key))
+    chosen = chosen_variant(variants, first, key)
     base = alt.Chart().transform_filter("datum.variant == shown")
     measures = ["precision", "recall"]
     y = alt.Y("class:N", title=None).scale(domain=list(order), paddingInner=0.28)
@@ -219,7 +185,7 @@ def classes(frame: pl.DataFrame, order: Sequence[str], variants: Sequence[str], 
     if (frame["high"] > frame["low"]).any():
         whisker = base.mark_rule(color=LIGHT["ink"], strokeWidth=1.3)
         marks.append(whisker.encode(y=y, yOffset=offset, x=alt.X("low:Q"), x2="high:Q", tooltip=tooltip))
-    return _figure(frame, *marks, height=len(order) * (36 if len(order) <= 12 else 25)).add_params(chosen)
+    return layered(frame, *marks, height=len(order) * (36 if len(order) <= 12 else 25)).add_params(chosen)
 
 
 def confusion(frame: pl.DataFrame, order: Sequence[str]) -> Chart:
@@ -256,7 +222,7 @@ def confusion(frame: pl.DataFrame, order: Sequence[str]) -> Chart:
             .mark_text(fontSize=11)
             .encode(text=alt.Text("percent:Q", format=".0f"), color=ink)
         )
-    return _figure(frame, *marks, height=step * side)
+    return layered(frame, *marks, height=step * side)
 
 
 def seconds(frame: pl.DataFrame, order: Sequence[str], colors: Colors) -> Chart:
@@ -267,8 +233,8 @@ def seconds(frame: pl.DataFrame, order: Sequence[str], colors: Colors) -> Chart:
     base = alt.Chart()
     y = alt.Y("variant:N", title=None).scale(domain=list(order), paddingInner=0.35)
     x = alt.X("seconds:Q", title="training time (s, wall clock)")
-    color = _variant_color("variant", colors).legend(None)
-    return _figure(
+    color = variant_color("variant", colors).legend(None)
+    return layered(
         frame,
         base.transform_filter("datum.kind == 'mean'")
         .mark_bar(cornerRadiusEnd=2, opacity=0.85)
@@ -301,7 +267,7 @@ def tradeoff(frame: pl.DataFrame, cost: str, measure: str, colors: Colors, log: 
     base = alt.Chart()
     x = alt.X("cost:Q", title=cost, axis=alt.Axis(format="~s", grid=False, tickCount=6))
     x = x.scale(type="log", nice=False, padding=24) if log else x.scale(zero=False, nice=True, padding=16)
-    color = _variant_color("variant", colors)
+    color = variant_color("variant", colors)
     shown = alt.condition("focus == null || datum.variant == focus", alt.value(1), alt.value(0.12))
     tooltip = [
         alt.Tooltip("variant:N"),
@@ -309,7 +275,7 @@ def tradeoff(frame: pl.DataFrame, cost: str, measure: str, colors: Colors, log: 
         alt.Tooltip("value:Q", format=".4~f", title=measure),
     ]
     y = alt.Y("value:Q", title=measure).scale(zero=False, nice=True)
-    return _figure(
+    return layered(
         frame,
         base.mark_rule(strokeWidth=2).encode(
             x=x,
@@ -324,11 +290,20 @@ def tradeoff(frame: pl.DataFrame, cost: str, measure: str, colors: Colors, log: 
     ).add_params(FOCUS)
 
 
-def _figure(frame: pl.DataFrame, *marks: alt.Chart, height: int) -> alt.LayerChart:
+def layered(frame: pl.DataFrame, *marks: alt.Chart, height: int) -> alt.LayerChart:
+    """Marks over one frame."""
     layers: alt.LayerChart = alt.LayerChart(layer=list(marks), data=frame)
     return layers.properties(height=height)
 
 
-def _variant_color(field: str, colors: Colors) -> alt.Color:
+def chosen_variant(variants: Sequence[str], first: str, key: str) -> alt.Parameter:
+    """The one variant that is shown, with a menu where there are several."""
+    if len(variants) == 1:
+        return alt.param(name="shown", value=first)
+    return alt.param(name="shown", value=first, bind=alt.binding_select(options=list(variants), name=key))
+
+
+def variant_color(field: str, colors: Colors) -> alt.Color:
+    """Each variant in its colour; a single one needs no legend."""
     color = alt.Color(f"{field}:N", title=None).scale(domain=list(colors), range=list(colors.values()))
     return color if len(colors) > 1 else color.legend(None)

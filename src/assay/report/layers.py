@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
-from assay.report import charts
+from assay.report import layer_charts
 from assay.report.figures import Figure
 from assay.report.subject import Subject
 from assay.separation.in_words import reading
@@ -59,10 +59,47 @@ def curves(subject: Subject) -> Iterator[Figure]:
             f"{named[0].upper()}{named[1:]}, {split} images",
             "",
             f"{named} of {frame['layer'].n_unique()} layers on {split} images; the numbers are in the CSV.",
-            charts.layer_curves(frame, order, named, subject.colors),
+            layer_charts.layer_curves(frame, order, named, subject.colors),
             frame,
             wide=len(order) > 10,
         )
+
+
+def heat_maps(subject: Subject) -> Iterator[Figure]:
+    """The first index on the first split that is not training, layer × epoch, where the runs tracked it."""
+    table = subject.results.layers_by_epoch()
+    if table.is_empty():
+        return
+    split = next((name for name in ("test", "validation") if name in table["split"]), table["split"][0])
+    table = table.filter(pl.col("split") == split)
+    index, k = table.select("index", "order").row(0)
+    table = table.filter((pl.col("index") == index) & pl.col("order").eq_missing(pl.lit(k, pl.Int64)))
+    variants = [name for name in subject.order if name in table["variant"]]
+    order = aligned(
+        [own.sort("depth")["layer"].unique(maintain_order=True).to_list() for _, own in each_variant(table)]
+    )
+    frame = (
+        table.group_by("variant", "epoch", "layer")
+        .agg(
+            depth=pl.col("depth").mean(),
+            mean=pl.col("value").mean(),
+            low=pl.col("value").min(),
+            high=pl.col("value").max(),
+        )
+        .sort("variant", "epoch", "depth")
+        .with_columns(pl.col("variant").replace(subject.shown))
+    )
+    names = [subject.shown[name] for name in variants]
+    named = f"{WORDS[index]}{f', k = {k}' if k else ''}"
+    yield Figure(
+        "layers-by-epoch",
+        f"{named[0].upper()}{named[1:]} while learning, {split} images",
+        "Read a column from top to bottom as the way of an image through the network after that epoch. "
+        "The darker, the better the classes are kept apart; a row that stays pale has learned nothing.",
+        f"{named} of {len(order)} layers over the epochs on {split} images; the numbers are in the CSV.",
+        layer_charts.layer_epochs(frame, order, names, names[0], subject.key, named),
+        frame,
+    )
 
 
 def each_variant(table: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:

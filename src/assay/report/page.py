@@ -25,6 +25,7 @@ def write_report(results: Results) -> Path:
         "per_class": list(classes.per_class(subject)),
         "confusion": list(classes.confusion(subject)),
         "layers": list(layers.curves(subject)),
+        "layers_by_epoch": list(layers.heat_maps(subject)),
         "cost": [*figures.time(subject), *figures.tradeoff(subject)],
     }
     every = [figure for group in drawn.values() for figure in group]
