@@ -1,12 +1,12 @@
 """How far a study is: a row per variant, the failures with their reasons, the time left."""
 
-import os
 from collections import Counter
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
+from assay.engine import available_cores
 from assay.files import read_json
 from assay.results import Results
 from assay.runs import Run
@@ -63,7 +63,7 @@ def seconds_left(results: Results) -> float | None:
         return None
     mean = {name: sum(seconds or every) / len(seconds or every) for name, seconds in own.items()}
     at_once = max(1, sum(run.state == "running" for run in results.runs))
-    return sum(count * mean[name] for name, count in left.items()) / min(at_once, os.cpu_count() or 1)
+    return sum(count * mean[name] for name, count in left.items()) / min(at_once, available_cores())
 
 
 def duration(seconds: float) -> str:
