@@ -19,7 +19,8 @@ from assay.separation.neighbors import MEMORY, Progress, alike, counter
 from assay.separation.samples import Labels, Matrix, Samples, enough, labels, samples, standardized
 from assay.separation.sketch import Advance
 
-PERMUTATIONS = 10
+PERMUTATIONS, DEALS = 10, 10_000
+"""Labels are permuted until so many rows have been dealt a label, at most so many times."""
 _ROUNDING = 1e-10
 _BLOCK_BYTES = 2**26
 
@@ -78,7 +79,8 @@ def _center(
 ) -> Index:
     classes, place = np.unique(known, return_inverse=True)
     truth = np.where(np.isin(asked, classes), np.searchsorted(classes, asked), -1)
-    rounds = int(np.clip(memory // (32 * len(classes) * train.width), 1, PERMUTATIONS))
+    room = memory // (32 * len(classes) * train.width)
+    rounds = int(np.clip(min(room, -(-DEALS // len(known))), 1, PERMUTATIONS))
     generator = numpy_generator(0, "center chance", len(known))
     dealt = np.stack([place, *(generator.permutation(place) for _ in range(rounds))])
     targets = dealt if train is test else np.broadcast_to(truth, (len(dealt), len(truth)))
