@@ -112,6 +112,13 @@ class Augmentation(Section):
         return self
 
 
+class Normalization(Section):
+    """A mean and a deviation for every channel, of pixels in 0…1."""
+
+    mean: tuple[float, ...]
+    std: tuple[Positive, ...]
+
+
 class Data(Section):
     """Where the images come from, how they are split, and what happens to them on the way to the network."""
 
@@ -133,8 +140,9 @@ class Data(Section):
     stay on one side of every cut. None, every picture for itself, is not written out: the key came later, and the
     recipes without it are still the same."""
     augment: tuple[Augmentation, ...] = ()
-    normalize: Literal["unit", "symmetric", "standard"] = "standard"
-    """Pixels to 0…1, to −1…1, or to mean 0 and deviation 1 per channel over the training images."""
+    normalize: Literal["unit", "symmetric", "standard", "model"] | Normalization = "standard"
+    """Pixels to 0…1, to −1…1, to mean 0 and deviation 1 per channel over the training images, as the network off the
+    shelf expects them (its default), or by numbers."""
     on_bad_image: Literal["fail", "skip"] = "fail"
 
 
@@ -147,6 +155,11 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
 
     name: str
+
+    @property
+    def is_off_the_shelf(self) -> bool:
+        """Whether a library makes the network: ``timm/resnet18``."""
+        return "/" in self.name
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -376,6 +389,12 @@ class Recipe(Section):
             if names.count(name) > 1:
                 raise ValueError(f"'{name}' is listed twice")
         return evaluate
+
+    @model_validator(mode="after")
+    def _normalized_as_the_network_expects(self) -> "Recipe":
+        if self.model.is_off_the_shelf and "normalize" not in self.data.model_fields_set:
+            object.__setattr__(self, "data", self.data.model_copy(update={"normalize": "model"}))
+        return self
 
     @model_validator(mode="after")
     def _validation_is_there_where_needed(self) -> "Recipe":

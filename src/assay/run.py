@@ -95,10 +95,11 @@ def execute(recipe: Recipe, folder: Folder, settings: Settings, on_epoch: Callab
 def _train_and_measure(
     recipe: Recipe, folder: Folder, settings: Settings, status: Callable[..., None], on_epoch: Callable[[], None]
 ) -> None:
+    recipe = complete(recipe)
     device = resolve_device(recipe.train.device, settings.device_number)
     state = read_checkpoint(folder.path)
     status("running", state.epoch)
-    folder.write("recipe.yaml", yaml.safe_dump(complete(recipe).dump(), sort_keys=False, allow_unicode=True))
+    folder.write("recipe.yaml", yaml.safe_dump(recipe.dump(), sort_keys=False, allow_unicode=True))
     folder.write_json("environment.json", environment(device, settings.threads, settings.command))
     folder.log(f"continued after epoch {state.epoch}" if state.epoch else "started")
 

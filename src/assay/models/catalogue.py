@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_h
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from assay.errors import AssayError, nearest, unknown
-from assay.recipe import Model, Recipe
+from assay.recipe import Data, Model, Normalization, Recipe
 
 if TYPE_CHECKING:
     import torch
+
+    from assay.models.inputs import Inputs
 
 MODELS: dict[str, tuple[str, str]] = {
     "mlp": ("assay.models.mlp:mlp", "dense layers on flattened images"),
@@ -19,6 +21,12 @@ MODELS: dict[str, tuple[str, str]] = {
     "cnn": ("assay.models.cnn:cnn", "convolutions with or without pooling and norm, then dense layers"),
 }
 """Name → (where the builder is, what it builds)."""
+
+LIBRARIES: dict[str, tuple[str, str]] = {
+    "timm": ("assay.models.timm_classifiers", "any classifier of timm, such as timm/resnet18"),
+    "torchvision": ("assay.models.torchvision_classifiers", "any classifier of torchvision, such as torchvision/vgg16"),
+}
+"""What stands before the slash of a name → (the module with its ``classifier`` and ``inputs``, what there is)."""
 
 
 def build(model: Model, shape: tuple[int, int, int], outputs: int) -> "torch.nn.Module":
@@ -44,16 +52,78 @@ def check(model: Model, shape: tuple[int, int, int] | None = None, outputs: int 
             build(model, shape, outputs)
 
 
+def try_out(model: Model, shape: tuple[int, int, int], outputs: int) -> None:
+    """Raise AssayError where the network cannot be built, or does not give ``outputs`` logits for images of ``shape``.
+
+    On torch's meta device, where nothing is allocated; a network that cannot live there is built in earnest.
+    """
+    import torch
+
+    from assay.seeds import scoped
+
+    def attempt(device: str) -> Any:
+        with torch.device(device), torch.no_grad(), scoped(0, "trial"):
+            return build(model, shape, outputs).eval()(torch.zeros(2, *shape))
+
+    try:
+        logits = attempt("meta")
+    except AssayError:
+        raise
+    except Exception:
+        try:
+            logits = attempt("cpu")
+        except (RuntimeError, AssertionError, ValueError) as error:
+            raise AssayError(f"the network does not fit images of {shape}: {error}") from None
+    if not isinstance(logits, torch.Tensor) or logits.shape != (2, outputs):
+        found = tuple(logits.shape[1:]) if isinstance(logits, torch.Tensor) else type(logits).__name__
+        raise AssayError(f"model '{model.name}' is no image classifier: it gives {found}, expected {outputs} logits")
+
+
 def complete(recipe: Recipe) -> Recipe:
-    """The recipe with every argument of its model written out, so that it outlives a changed default."""
+    """The recipe with all that its model decides written out, so that it outlives a changed default.
+
+    These are the model's arguments and, for a network off the shelf, the size, colour and normalisation of the images.
+    """
     model = recipe.model
     values = _arguments(_builder(model.name)).model_validate(_validated(model)).model_dump(mode="json")
-    return recipe.model_copy(update={"model": Model(name=model.name, **values)})
+    data = _fitted(recipe.data, model.name)
+    return recipe.model_copy(update={"model": Model(name=model.name, **values), "data": data})
+
+
+def inputs(name: str) -> "Inputs | None":
+    """The images that a network off the shelf was made for; None for a network of assay's own."""
+    library, _, architecture = name.partition("/")
+    if library not in LIBRARIES:
+        return None
+    found: Inputs = import_module(LIBRARIES[library][0]).inputs(architecture)
+    return found
+
+
+def _fitted(data: Data, name: str) -> Data:
+    """The data with what they leave to the network ``name``."""
+    made_for = inputs(name)
+    if made_for is None:
+        if data.normalize == "model":
+            raise AssayError(f"data.normalize: model '{name}' has no normalisation of its own; expected another one")
+        return data
+    changes: dict[str, Any] = {"size": data.size or made_for.size, "color": data.color or "rgb"}
+    if data.normalize == "model":
+        mean, std = (_each_channel(values, changes["color"]) for values in (made_for.mean, made_for.std))
+        changes["normalize"] = Normalization(mean=mean, std=std)
+    return data.model_copy(update=changes)
+
+
+def _each_channel(values: tuple[float, ...], color: str) -> tuple[float, ...]:
+    """One value a channel; for gray images the mean over the colours."""
+    return values if color == "rgb" else (sum(values) / len(values),)
 
 
 def _builder(name: str) -> Callable[..., Any]:
+    library, _, architecture = name.partition("/")
+    if library in LIBRARIES:
+        return import_module(LIBRARIES[library][0]).classifier(architecture)  # type: ignore[no-any-return]
     if name not in MODELS:
-        raise unknown("model", name, MODELS)
+        raise unknown("model", name, [*MODELS, *(f"{library}/{architecture or name}" for library in LIBRARIES)])
     module, function = MODELS[name][0].split(":")
     return getattr(import_module(module), function)  # type: ignore[no-any-return]
 

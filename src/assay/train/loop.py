@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from assay import seeds
-from assay.data.batches import ImageData, batch_sizes
+from assay.data.batches import ImageData, batch_sizes, pass_size
 from assay.errors import RunFailed
 from assay.recipe import Recipe, Train
 from assay.tasks import classification
@@ -102,7 +102,7 @@ def validate(
         return {"validation_loss": None, "validation_accuracy": None}
     model.eval()
     total, right = torch.zeros((), device=device), torch.zeros((), device=device)
-    for images, labels in data.batches("validation", 512, device):
+    for images, labels in data.batches("validation", pass_size(*data.shape[1:]), device):
         logits = model(laid_out(images, config))
         total += loss_of(logits, labels).sum()
         right += classification.correct(logits, labels).sum()
