@@ -295,6 +295,7 @@ def test_the_command_probes_a_network(
     command = ("probe", "--model", "timm/resnet18", "--data", "set", "--size", "32", "--layers", "layer1,fc")
     ended = assay(capfd, *command, "--split", "test", "--images", "4")
     assert ended.status == 0, ended.err
+    assert "timm/resnet18: random weights, a head fitted to the classes; at most 4 images of each split" in ended.out
     assert "separation test" in ended.out
     assert "layer1" in ended.out
 
@@ -305,7 +306,7 @@ def test_the_command_probes_a_network(
         ((), "expected either the folder of a finished run, or --model"),
         (("somewhere", "--model", "timm/resnet18"), "expected either the folder of a finished run, or --model"),
         (("--model", "timm/resnet18"), "probe --model timm/resnet18: --data is missing"),
-        (("somewhere", "--size", "32"), "--size goes with --model"),
+        (("somewhere", "--size", "32"), "--size and --pretrained go with --model"),
         (("--model", "timm/resnet81", "--data", "digits"), "unknown timm model 'resnet81'"),
         (("--model", "timm/resnet18", "--data", "digit"), "unknown data source 'digit'; did you mean 'digits'?"),
     ],

@@ -106,7 +106,10 @@ def check(
 def probe(
     folder: Annotated[Path | None, typer.Argument(metavar="RUN", help="The folder of a finished run.")] = None,
     model: Annotated[
-        str | None, typer.Option(help="In place of a run, a network by name, with random weights: timm/resnet18.")
+        str | None, typer.Option(help="In place of a run, a network by name, with a head fitted to the classes.")
+    ] = None,
+    pretrained: Annotated[
+        str | None, typer.Option(metavar="true|PATH|run:RUN", help="With --model: its weights, else random ones.")
     ] = None,
     data: Annotated[
         Path | None,
@@ -140,18 +143,23 @@ def probe(
         raise AssayError("probe: expected either the folder of a finished run, or --model with a network's name")
     if model and data is None:
         raise AssayError(f"probe --model {model}: --data is missing; it names the images, such as cifar10 or a folder")
-    if folder and size:
-        raise AssayError("probe: --size goes with --model; a run has the size of its recipe")
+    if folder and (size or pretrained):
+        raise AssayError("probe: --size and --pretrained go with --model; a run has its own size and weights")
     patterns, splits = layers.split(",") if "," in layers else layers, split.split(",")
+    amount = (1.0 if folder else IMAGES) if images is None else images
     with Display() as display, display.counting("measuring", "layers") as measuring:
         if folder:
-            found = probe(folder, patterns, splits, 1.0 if images is None else images, data, measuring)
+            found = probe(folder, patterns, splits, amount, data, measuring)
         else:
-            count = IMAGES if images is None else images
+            network = {"name": model, "pretrained": pretrained == "true" or pretrained or False}
             with display.decoding(str(data)) as decoding:
-                found = probe_model(
-                    str(model), str(data), patterns, splits, count, parse_size(size), None, decoding, measuring
-                )
+                options = (patterns, splits, amount, parse_size(size), None, decoding, measuring)
+                found = probe_model(network, str(data), *options)
+    if model:
+        weights = f"pretrained weights ({pretrained})" if pretrained else "random weights"
+        measured = f"{amount:.0%}" if amount <= 1 else f"at most {amount:,.0f} images"
+        print(f"{model}: {weights}, a head fitted to the classes; {measured} of each split")
+        print("The head is untrained unless the weights have one for these classes.\n")
     show(probe_table(found))
 
 

@@ -142,6 +142,7 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
     from assay.data.augment import augmenter
     from assay.machine import resolve_device
     from assay.models.catalogue import complete, try_out
+    from assay.models.weights import fitting
     from assay.tasks import classification
 
     seen: set[str] = set()
@@ -160,7 +161,9 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
         shape = images.pixels.shape[1:]
         augmenter(recipe.data.augment, *shape[1:])
         with of_variant(job):
-            try_out(recipe.model, shape, outputs)
+            network = try_out(recipe.model, shape, outputs)
+            if recipe.model.pretrained:
+                fitting(network, recipe.model, shape, images.classes)
 
 
 @contextmanager

@@ -27,7 +27,8 @@ def names(kind: str) -> dict[str, str]:
     match kind:
         case "models":
             ours = {name: with_options(text, arguments(builder)) for name, (builder, text) in MODELS.items()}
-            return ours | {f"{library}/…": text for library, (_, text) in LIBRARIES.items()}
+            common = options(recipe.Model)
+            return ours | {f"{library}/…": with_options(text, common) for library, (_, text) in LIBRARIES.items()}
         case "data":
             return {**{name: text for name, (_, text) in SOURCES.items()}, ANY_PATH[0]: ANY_PATH[1]}
         case "measures":

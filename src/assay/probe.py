@@ -56,18 +56,19 @@ def probe_model(
     decoding: Progress | None = None,
     measuring: Progress | None = None,
 ) -> "Layers":
-    """SI and CSI of the layers of a network that nobody trained here, on the images of ``source``.
+    """SI and CSI of the layers of a network that no run trained, on the images of ``source``.
 
-    ``model`` is what a recipe says of it: a name such as ``timm/resnet18``, or keys and values with a name. ``source``,
-    ``size`` are those of a recipe's data; the images are prepared and split as a run with seed 0 would. ``decoding`` is
-    called with (images done, images to do). The head, fitted to the classes, is random. Raises AssayError for an
-    unknown name, a source that is not there, images that do not fit, or a pattern that matches no layer.
+    ``model`` is what a recipe says of it: a name such as ``timm/resnet18``, or ``{"name": …, "pretrained": True}``.
+    ``source`` and ``size`` are those of a recipe's data; the images are prepared and split as a run with seed 0 would.
+    ``decoding`` is called with (images done, images to do). Raises AssayError for an unknown name, weights that do not
+    fit, a source that is not there, images that do not fit, or a pattern that matches no layer.
     """
     from assay import seeds
     from assay.data import data_root, load
     from assay.evaluate.separation import measured_layers
     from assay.machine import resolve_device
     from assay.models.catalogue import build, complete, try_out
+    from assay.models.weights import load_pretrained
 
     options = chosen_options(layers, splits, images)
     values = {
@@ -80,6 +81,7 @@ def probe_model(
     try_out(recipe.model, data.shape, len(data.classes))
     with seeds.scoped(recipe.seed, "initialisation"):
         network = build(recipe.model, data.shape, len(data.classes))
+    load_pretrained(network, recipe.model, data.shape, data.classes)
     device = resolve_device(recipe.train.device)
     return measured_layers(network.to(device), data, recipe.seed, options, device, measuring)
 

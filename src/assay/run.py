@@ -23,6 +23,7 @@ from assay.evaluate.pictures import pictures_table
 from assay.evaluate.predictions import predictions_table
 from assay.machine import environment, reproducible, resolve_device
 from assay.models.catalogue import build, complete
+from assay.models.weights import in_words, load_pretrained
 from assay.recipe import Recipe
 from assay.tasks import classification
 from assay.train.checkpoint import State, pack, unpack
@@ -100,7 +101,8 @@ def _train_and_measure(
     state = read_checkpoint(folder.path)
     status("running", state.epoch)
     folder.write("recipe.yaml", yaml.safe_dump(recipe.dump(), sort_keys=False, allow_unicode=True))
-    folder.write_json("environment.json", environment(device, settings.threads, settings.command))
+    made_on = environment(device, settings.threads, settings.command)
+    folder.write_json("environment.json", made_on)
     folder.log(f"continued after epoch {state.epoch}" if state.epoch else "started")
 
     data = load(recipe.data, recipe.seed, settings.root)
@@ -108,6 +110,9 @@ def _train_and_measure(
     outputs = classification.outputs(recipe.train.loss, data.classes)
     with seeds.scoped(recipe.seed, "initialisation"):
         model = build(recipe.model, data.shape, outputs)
+    if loaded := load_pretrained(model, recipe.model, data.shape, data.classes):
+        folder.write_json("environment.json", made_on | {"pretrained": loaded})
+        folder.log(in_words(loaded))
     with event_writer(folder.path, state.epoch, settings.tensorboard) as add_events:
 
         def after_epoch(state: State) -> None:

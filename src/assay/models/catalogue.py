@@ -26,16 +26,29 @@ LIBRARIES: dict[str, tuple[str, str]] = {
     "timm": ("assay.models.timm_classifiers", "any classifier of timm, such as timm/resnet18"),
     "torchvision": ("assay.models.torchvision_classifiers", "any classifier of torchvision, such as torchvision/vgg16"),
 }
-"""What stands before the slash of a name → (the module with its ``classifier`` and ``inputs``, what there is)."""
+"""Before the slash of a name → (the module with ``classifier``, ``inputs`` and ``pretrained``, what there is)."""
 
 
 def build(model: Model, shape: tuple[int, int, int], outputs: int) -> "torch.nn.Module":
-    """The network for images of ``shape`` (channels, height, width) with ``outputs`` logits.
+    """The network for images of ``shape`` (channels, height, width) with ``outputs`` logits, frozen where asked.
 
-    Weights are drawn from torch's global generator: seed it with ``assay.seeds.scoped``.
-    Raises AssayError for an unknown name, wrong arguments, or a network that ``shape`` does not fit.
+    Weights are drawn from torch's global generator: seed it with ``assay.seeds.scoped``. Pretrained ones are loaded by
+    ``assay.models.weights.load_pretrained``. Raises AssayError for an unknown name, wrong arguments, a network that
+    ``shape`` does not fit, a head or a frozen backbone where there is none, or nothing left to train.
     """
+    from assay.models.freezing import freeze
+    from assay.models.head import replace_head
+
+    if not model.is_off_the_shelf:
+        for key, stated in (("head", model.head is not None), ("freeze: backbone", model.freeze == "backbone")):
+            if stated:
+                raise AssayError(
+                    f"model.{key} needs a network off the shelf (timm/…, torchvision/…), not '{model.name}'"
+                )
     network: torch.nn.Module = _builder(model.name)(shape, outputs, **_validated(model))
+    if model.head is not None:
+        replace_head(network, shape, model.head, outputs)
+    freeze(network, model.freeze)
     return network
 
 
@@ -52,31 +65,44 @@ def check(model: Model, shape: tuple[int, int, int] | None = None, outputs: int 
             build(model, shape, outputs)
 
 
-def try_out(model: Model, shape: tuple[int, int, int], outputs: int) -> None:
-    """Raise AssayError where the network cannot be built, or does not give ``outputs`` logits for images of ``shape``.
+def try_out(model: Model, shape: tuple[int, int, int], outputs: int) -> "torch.nn.Module":
+    """The network built for trial: on torch's meta device, where nothing is allocated, or if it cannot live there, in
+    earnest.
 
-    On torch's meta device, where nothing is allocated; a network that cannot live there is built in earnest.
+    Raises AssayError where it cannot be built, or does not give ``outputs`` logits for images of ``shape``.
     """
     import torch
 
     from assay.seeds import scoped
 
-    def attempt(device: str) -> Any:
+    def attempt(device: str) -> tuple[torch.nn.Module, Any]:
         with torch.device(device), torch.no_grad(), scoped(0, "trial"):
-            return build(model, shape, outputs).eval()(torch.zeros(2, *shape))
+            network = build(model, shape, outputs).eval()
+            return network, network(torch.zeros(2, *shape))
 
     try:
-        logits = attempt("meta")
+        network, logits = attempt("meta")
     except AssayError:
         raise
     except Exception:
         try:
-            logits = attempt("cpu")
+            network, logits = attempt("cpu")
         except (RuntimeError, AssertionError, ValueError) as error:
             raise AssayError(f"the network does not fit images of {shape}: {error}") from None
     if not isinstance(logits, torch.Tensor) or logits.shape != (2, outputs):
         found = tuple(logits.shape[1:]) if isinstance(logits, torch.Tensor) else type(logits).__name__
         raise AssayError(f"model '{model.name}' is no image classifier: it gives {found}, expected {outputs} logits")
+    return network
+
+
+def shipped(name: str, shape: tuple[int, int, int]) -> "tuple[dict[str, torch.Tensor], str]":
+    """(the weights that a library has for its network ``name``, where they were). AssayError where it has none."""
+    library, _, architecture = name.partition("/")
+    if library not in LIBRARIES:
+        raise AssayError(
+            f"model.pretrained: nobody ships weights of '{name}'; expected a file's path, or run: and a finished run"
+        )
+    return import_module(LIBRARIES[library][0]).pretrained(architecture, shape)  # type: ignore[no-any-return]
 
 
 def complete(recipe: Recipe) -> Recipe:
@@ -87,7 +113,7 @@ def complete(recipe: Recipe) -> Recipe:
     model = recipe.model
     values = _arguments(_builder(model.name)).model_validate(_validated(model)).model_dump(mode="json")
     data = _fitted(recipe.data, model.name)
-    return recipe.model_copy(update={"model": Model(name=model.name, **values), "data": data})
+    return recipe.model_copy(update={"model": Model.model_validate(model.model_dump() | values), "data": data})
 
 
 def inputs(name: str) -> "Inputs | None":

@@ -2,19 +2,25 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torchvision import models
 
 from assay.errors import AssayError, unknown
 from assay.models.inputs import Inputs
+from assay.models.weights import read_file, unreachable
 
 OF_ONE_SIZE = {"vit_": "image_size", "maxvit_": "input_size"}
 """Beginning of a name → the argument that says the size of the images."""
 WITH_AUXILIARY_OUTPUTS = ("googlenet", "inception_v3")
 """Built without them: they give other things in training than in evaluation. Their weights come from TensorFlow, which
 scaled images to ±1; torchvision's own ``transform_input`` turns its usual normalisation into that one."""
+
+AUXILIARY = ("AuxLogits.", "aux1.", "aux2.")
+"""How the names of their weights begin."""
 
 
 def classifier(architecture: str) -> Callable[..., nn.Module]:
@@ -46,6 +52,24 @@ def inputs(architecture: str) -> Inputs:
     if architecture in WITH_AUXILIARY_OUTPUTS:
         return Inputs((side, side), (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
     return Inputs((side, side), tuple(preset.mean), tuple(preset.std))
+
+
+def pretrained(architecture: str, shape: tuple[int, int, int]) -> tuple[dict[str, Tensor], str]:
+    """(torchvision's default weights, where they were found): in the cache of torch's hub, or downloaded.
+
+    Raises AssayError where they are in neither place.
+    """
+    _check(architecture)
+    weights = models.get_model_weights(architecture).DEFAULT
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rpartition("/")[2]
+    if cached.is_file():
+        tensors, origin = read_file(cached), str(cached)
+    else:
+        try:
+            tensors, origin = weights.get_state_dict(progress=True, check_hash=True), f"{weights}, downloaded"
+        except Exception as error:  # whatever the libraries between us and the network raise
+            raise unreachable(f"torchvision/{architecture}", error, False) from None
+    return {name: t for name, t in tensors.items() if not name.startswith(AUXILIARY)}, origin
 
 
 def _check(architecture: str) -> None:
