@@ -87,11 +87,21 @@ def test_our_own_networks_freeze_by_pattern(data: ImageData) -> None:
     assert {name.split(".")[0] for name in changed(model, data)} == {"dense1", "output"}
 
 
-def test_frozen_batch_norms_are_the_only_ones_in_evaluation_mode() -> None:
-    network = make(name="timm/resnet18", freeze="layer1")
+@pytest.mark.parametrize("rule", ["layer1", "bn1"])
+def test_what_is_frozen_whole_is_alone_in_evaluation_mode(rule: str) -> None:
+    network = make(name="timm/resnet18", freeze=rule)
     training(network)
     still = {name for name, module in network.named_modules() if not module.training}
-    assert still == {f"layer1.{block}.bn{n}" for block in (0, 1) for n in (1, 2)}
+    assert still == {name for name, _ in network.named_modules() if name == rule or name.startswith(f"{rule}.")}
+
+
+def test_features_of_a_frozen_backbone_do_not_change_from_pass_to_pass() -> None:
+    network = make(name="torchvision/efficientnet_b0", freeze="backbone")  # with stochastic depth, in training
+    images, features = torch.randn(4, *SHAPE), split(network).features
+    network.train()
+    assert not torch.equal(features(images), features(images))
+    training(network)
+    assert torch.equal(features(images), features(images))
 
 
 def test_a_half_frozen_batch_norm_still_counts() -> None:
@@ -107,6 +117,7 @@ def test_a_half_frozen_batch_norm_still_counts() -> None:
             {"name": "timm/resnet18", "freeze": "layr1"},
             "no module or parameter is called 'layr1'; did you mean 'layer1'",
         ),
+        ({"name": "timm/resnet18", "freeze": "bakbone"}, "called 'bakbone'; did you mean 'backbone'"),
         ({"name": "timm/resnet18", "freeze": "*"}, "model.freeze: '*' freezes every parameter"),
         ({"name": "cnn", "freeze": "backbone"}, "model.freeze: backbone needs a network off the shelf"),
         ({"name": "cnn", "head": [{"dense": 4}]}, "model.head needs a network off the shelf"),

@@ -1,10 +1,9 @@
 """Parameters that stay as they are."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from assay.errors import AssayError, nearest
 from assay.models.head import head_names
@@ -32,20 +31,23 @@ def freeze(network: nn.Module, rule: str | Sequence[str]) -> None:
         parameters[name].requires_grad = False
 
 
-def matched(pattern: str, parameters: Sequence[str] | dict[str, nn.Parameter]) -> list[str]:
+def matched(pattern: str, parameters: Iterable[str]) -> list[str]:
     """The parameters that a pattern names, by their own name or that of a module around them."""
     around = {name: [".".join(name.split(".")[:n]) for n in range(1, name.count(".") + 2)] for name in parameters}
     found = [name for name, names in around.items() if any(fnmatchcase(each, pattern) for each in names)]
     if not found:
-        known = {each for names in around.values() for each in names}
+        known = {"none", "backbone", *(each for names in around.values() for each in names)}
         raise AssayError(f"model.freeze: no module or parameter is called {pattern!r}; {nearest(pattern, known)}")
     return found
 
 
 def training(network: nn.Module) -> None:
-    """Training mode, but for batch norms whose parameters are frozen: their statistics stay frozen too."""
+    """Training mode, but for modules frozen whole: their batch norms keep their statistics, and they drop nothing.
+
+    Features of a frozen backbone are then the same in every epoch, unless it drops right before its head.
+    """
     network.train()
     for module in network.modules():
-        own = list(module.parameters(recurse=False))
-        if isinstance(module, _BatchNorm) and own and not any(p.requires_grad for p in own):
+        parameters = list(module.parameters())
+        if parameters and not any(p.requires_grad for p in parameters):
             module.eval()

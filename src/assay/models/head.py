@@ -33,8 +33,8 @@ def split(network: nn.Module) -> Split:
     head = network.get_submodule(name)
 
     def features(images: Float[Tensor, "batch channels height width"]) -> Tensor:
-        found: list[Tensor] = []
-        hook = head.register_forward_pre_hook(lambda _, inputs: found.append(inputs[0]))
+        found: list[Tensor] = []  # copies: some heads begin with a dropout in place
+        hook = head.register_forward_pre_hook(lambda _, inputs: found.append(inputs[0].clone()))
         try:
             network(images)
         finally:
