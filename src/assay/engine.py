@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assay import claim, files, seeds
+from assay import claim, files
 from assay.display import Display
 from assay.errors import AssayError
 from assay.recipe import Recipe
@@ -138,12 +138,11 @@ def flatten(tree: Any, path: str = "") -> dict[str, Any]:
 
 def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> None:
     """Decode the data, cut the splits and build and try every network, so that mistakes show before training."""
-    import torch
-
     from assay.data import open_images, split
     from assay.data.augment import augmenter
     from assay.machine import resolve_device
-    from assay.models.catalogue import build, complete
+    from assay.models.catalogue import complete, try_out
+    from assay.models.weights import fitting
     from assay.tasks import classification
 
     seen: set[str] = set()
@@ -161,11 +160,10 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
         outputs = classification.outputs(recipe.train.loss, images.classes)
         shape = images.pixels.shape[1:]
         augmenter(recipe.data.augment, *shape[1:])
-        with of_variant(job), seeds.scoped(job.seed, "check"), torch.no_grad():
-            try:
-                build(recipe.model, shape, outputs).eval()(torch.zeros(2, *shape))
-            except RuntimeError as error:
-                raise AssayError(f"the network does not fit images of {shape}: {error}") from None
+        with of_variant(job):
+            network = try_out(recipe.model, shape, outputs)
+            if recipe.model.pretrained:
+                fitting(network, recipe.model, shape, images.classes)
 
 
 @contextmanager

@@ -80,6 +80,18 @@ AUGMENTATIONS: dict[str, tuple[float, str]] = {
 """Name → (default amount, what the amount means)."""
 
 
+def _pair(value: Any, expected: str) -> dict[str, Any]:
+    """``{rotation: 15}`` or ``rotation`` as a name and an amount."""
+    if isinstance(value, str):
+        value = {value: None}
+    if isinstance(value, dict) and len(value) == 1 and "name" not in value:
+        name, amount = next(iter(value.items()))
+        value = {"name": name, "amount": amount}
+    if not isinstance(value, dict) or "name" not in value:
+        raise ValueError(f"expected {expected}")
+    return value
+
+
 class Augmentation(Section):
     """One random change of the training images: ``horizontal_flip`` or ``{rotation: 15}``."""
 
@@ -89,13 +101,7 @@ class Augmentation(Section):
     @model_validator(mode="before")
     @classmethod
     def _short(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            value = {value: None}
-        if isinstance(value, dict) and len(value) == 1 and "name" not in value:
-            name, amount = next(iter(value.items()))
-            value = {"name": name, "amount": amount}
-        if not isinstance(value, dict) or "name" not in value:
-            raise ValueError("expected a name such as horizontal_flip, or a pair such as {rotation: 15}")
+        value = _pair(value, "a name such as horizontal_flip, or a pair such as {rotation: 15}")
         if value["name"] not in AUGMENTATIONS:
             from assay.errors import unknown
 
@@ -110,6 +116,13 @@ class Augmentation(Section):
         if self.amount > 1 and ("probability" in meaning or "share" in meaning):
             raise ValueError(f"{self.name} takes at most 1 ({meaning})")
         return self
+
+
+class Normalization(Section):
+    """A mean and a deviation for every channel, of pixels in 0…1."""
+
+    mean: tuple[float, ...]
+    std: tuple[Positive, ...]
 
 
 class Data(Section):
@@ -133,20 +146,82 @@ class Data(Section):
     stay on one side of every cut. None, every picture for itself, is not written out: the key came later, and the
     recipes without it are still the same."""
     augment: tuple[Augmentation, ...] = ()
-    normalize: Literal["unit", "symmetric", "standard"] = "standard"
-    """Pixels to 0…1, to −1…1, or to mean 0 and deviation 1 per channel over the training images."""
+    normalize: Literal["unit", "symmetric", "standard", "model"] | Normalization = "standard"
+    """Pixels to 0…1, to −1…1, to mean 0 and deviation 1 per channel over the training images, as the network off the
+    shelf expects them (its default), or by numbers."""
     on_bad_image: Literal["fail", "skip"] = "fail"
 
 
 # ----------------------------------------------------------------------------------------------- model
 
 
+HEAD_LAYERS = {
+    "average_pool": "the mean over height and width, where the backbone has not pooled already; only as the first",
+    "dense": "this many neurons with ReLU: {dense: 256}",
+    "batch_norm": "batch normalisation",
+    "dropout": "this share is dropped: {dropout: 0.5}",
+}
+"""Name → what it is."""
+
+
+class HeadLayer(Section):
+    """One layer of a head: ``batch_norm`` or ``{dense: 256}``."""
+
+    name: str
+    amount: int | float | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        value = _pair(value, "a name such as batch_norm, or a pair such as {dense: 256}")
+        if value["name"] not in HEAD_LAYERS:
+            from assay.errors import unknown
+
+            raise ValueError(str(unknown("layer of a head", value["name"], HEAD_LAYERS)))
+        return value
+
+    @model_validator(mode="after")
+    def _amount_fits(self) -> "HeadLayer":
+        amount = self.amount
+        if self.name == "dense" and not (isinstance(amount, int) and amount >= 1):
+            raise ValueError(f"dense: found {amount!r}, expected a whole number of neurons: {{dense: 256}}")
+        if self.name == "dropout" and not (amount is not None and 0 <= amount < 1):
+            raise ValueError(f"dropout: found {amount!r}, expected at least 0 and less than 1: {{dropout: 0.5}}")
+        if self.name in ("average_pool", "batch_norm") and amount is not None:
+            raise ValueError(f"{self.name} takes no amount, found {amount!r}")
+        return self
+
+
 class Model(BaseModel):
-    """A name from the catalogue and the builder's own arguments, which are checked against its signature."""
+    """A name from the catalogue, what is done to the network, and the builder's own arguments.
+
+    These are checked against its signature. What is not asked for is not written out: the keys came later, and the
+    recipes without them are still the same.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
 
     name: str
+    pretrained: bool | str = Field(default=False, exclude_if=lambda pretrained: pretrained is False)
+    """True: the weights of the network's library; else the path of a file, or ``run:`` and a finished run."""
+    strict: bool = Field(default=True, exclude_if=lambda strict: strict)
+    """Whether pretrained weights must fit, all but the head."""
+    freeze: str | tuple[str, ...] = Field(default="none", exclude_if=lambda freeze: freeze == "none")
+    """``backbone`` (all but the head), or patterns such as ``layer1*`` on names of modules and parameters."""
+    head: tuple[HeadLayer, ...] | None = Field(default=None, exclude_if=lambda head: head is None)
+    """In place of the classifier of a network off the shelf; a dense layer with the outputs follows."""
+
+    @field_validator("head")
+    @classmethod
+    def _pooled_first(cls, head: tuple[HeadLayer, ...] | None) -> tuple[HeadLayer, ...] | None:
+        if any(layer.name == "average_pool" for layer in (head or ())[1:]):
+            raise ValueError("average_pool can only come first")
+        return head
+
+    @property
+    def is_off_the_shelf(self) -> bool:
+        """Whether a library makes the network: ``timm/resnet18``."""
+        return "/" in self.name
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -387,6 +462,12 @@ class Recipe(Section):
             if names.count(name) > 1:
                 raise ValueError(f"'{name}' is listed twice")
         return evaluate
+
+    @model_validator(mode="after")
+    def _normalized_as_the_network_expects(self) -> "Recipe":
+        if self.model.is_off_the_shelf and "normalize" not in self.data.model_fields_set:
+            object.__setattr__(self, "data", self.data.model_copy(update={"normalize": "model"}))
+        return self
 
     @model_validator(mode="after")
     def _validation_is_there_where_needed(self) -> "Recipe":

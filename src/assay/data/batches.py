@@ -12,12 +12,14 @@ from torch import Tensor
 
 from assay.data.augment import augmenter
 from assay.data.images import ImageSet
-from assay.recipe import Augmentation, Data
+from assay.errors import AssayError
+from assay.recipe import Augmentation, Data, Normalization
 from assay.seeds import scoped, torch_generator
 
 Batch = tuple[Float32[Tensor, "b c h w"], Int64[Tensor, " b"]]
 _RESIDENT_BYTES = 1 << 30
 _CHUNK_BYTES = 1 << 20
+PASS_PIXELS = 1 << 22
 _BLOCK_BYTES = 2 << 20
 """Small batches are gathered and normalised several at a time: fewer calls, and the same numbers."""
 
@@ -115,6 +117,11 @@ class ImageData:
         return (1 / (255 * std)).float(), (-mean / std).float()
 
 
+def pass_size(height: int, width: int) -> int:
+    """Images in one forward pass that keeps no gradients: at most 512, and at most 4 million pixels."""
+    return max(1, min(512, PASS_PIXELS // (height * width)))
+
+
 def batch_sizes(images: int, batch_size: int) -> list[int]:
     """The sizes of the batches of one pass. A single image left over joins the last batch: batch norm needs two."""
     full, left = divmod(images, batch_size)
@@ -135,6 +142,13 @@ def normalization(
     one gray level is taken as one gray level, so that a constant channel divides by no zero.
     """
     channels = images.pixels.shape[1]
+    if isinstance(data.normalize, Normalization):
+        for key, values in (("mean", data.normalize.mean), ("std", data.normalize.std)):
+            if len(values) != channels:
+                raise AssayError(
+                    f"data.normalize.{key}: found {len(values)} numbers, expected one a channel: {channels}"
+                )
+        return np.array(data.normalize.mean, np.float32), np.array(data.normalize.std, np.float32)
     if data.normalize != "standard":
         mean, std = {"unit": (0.0, 1.0), "symmetric": (0.5, 0.5)}[data.normalize]
         return np.full(channels, mean, np.float32), np.full(channels, std, np.float32)

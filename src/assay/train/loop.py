@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from assay import seeds
-from assay.data.batches import ImageData, batch_sizes
+from assay.data.batches import ImageData, batch_sizes, pass_size
 from assay.errors import RunFailed
+from assay.models.freezing import training
 from assay.recipe import Recipe, Train
 from assay.tasks import classification
 from assay.train.checkpoint import State, Weights
@@ -40,14 +41,14 @@ def fit(
         restore_optimizer(optimizer, state.optimizer)
         scaler.load_state_dict(state.scaler)
     loss_of = per_sample_loss(config.loss)
-    weights = [p for p in model.parameters() if p.ndim > 1]
+    weights = [p for p in model.parameters() if p.ndim > 1 and p.requires_grad]
     steps = len(batch_sizes(len(data.indices["train"]), config.batch_size))
 
     while state.epoch < config.epochs and not stopped_early(state, config):
         epoch, began = state.epoch + 1, time.perf_counter()
         total, right = torch.zeros((), device=device), torch.zeros((), device=device)
         rate, validation_losses = 0.0, [row["validation_loss"] for row in state.history]
-        model.train()
+        training(model)
         with seeds.scoped(recipe.seed, "noise", epoch):
             batches = data.train_batches(config.batch_size, recipe.seed, epoch, device)
             for step, (images, labels) in enumerate(batches, start=state.epoch * steps):
@@ -102,7 +103,7 @@ def validate(
         return {"validation_loss": None, "validation_accuracy": None}
     model.eval()
     total, right = torch.zeros((), device=device), torch.zeros((), device=device)
-    for images, labels in data.batches("validation", 512, device):
+    for images, labels in data.batches("validation", pass_size(*data.shape[1:]), device):
         logits = model(laid_out(images, config))
         total += loss_of(logits, labels).sum()
         right += classification.correct(logits, labels).sum()
