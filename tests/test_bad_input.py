@@ -81,6 +81,8 @@ def base(**sections: dict[str, Any]) -> dict[str, Any]:
         ("data.size=[8, 0]", "base: data.size.1: found 0, expected more than 0"),
         ("data.normalize=stand", "base: data.normalize: found 'stand'; did you mean 'standard'?"),
         ("data.normalize={mean: [0]}", "base: the key 'data.normalize.std' is missing"),
+        ("model.pretrained=3", "base: model.pretrained: found 3, expected true, false, the path of a file of weights"),
+        ("model.freeze=3", "base: model.freeze: found 3, expected none, backbone, a pattern on names of modules"),
         ("data.color=blue", "base: data.color: found 'blue'; expected one of: gray, rgb"),
         ("data.validation=1.5", "base: data.validation: found 1.5, expected a share between 0 and 1 or a whole number"),
         ("data.augment=[flip]", "base: data.augment.0: unknown augmentation 'flip'; expected one of: brightness,"),

@@ -202,11 +202,19 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
 
     name: str
-    pretrained: bool | str = Field(default=False, exclude_if=lambda pretrained: pretrained is False)
+    pretrained: bool | str = Field(
+        default=False,
+        exclude_if=lambda pretrained: pretrained is False,
+        description="true, false, the path of a file of weights, or run: and the folder of a finished run",
+    )
     """True: the weights of the network's library; else the path of a file, or ``run:`` and a finished run."""
     strict: bool = Field(default=True, exclude_if=lambda strict: strict)
     """Whether pretrained weights must fit, all but the head."""
-    freeze: str | tuple[str, ...] = Field(default="none", exclude_if=lambda freeze: freeze == "none")
+    freeze: str | tuple[str, ...] = Field(
+        default="none",
+        exclude_if=lambda freeze: freeze == "none",
+        description="none, backbone, a pattern on names of modules, or a list of patterns",
+    )
     """``backbone`` (all but the head), or patterns such as ``layer1*`` on names of modules and parameters."""
     head: tuple[HeadLayer, ...] | None = Field(default=None, exclude_if=lambda head: head is None)
     """In place of the classifier of a network off the shelf; a dense layer with the outputs follows."""

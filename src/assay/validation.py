@@ -117,7 +117,8 @@ def _walk(location: tuple[int | str, ...], kind: type[BaseModel]) -> tuple[list[
             here = chosen[0]
             continue
         if keys and re.match(
-            r"(int|float|constrained-int)$|(function-|literal\[|tuple\[|list\[|lax-or-strict|is-instance)", str(part)
+            r"(bool|str|int|float|constrained-int)$|(function-|literal\[|tuple\[|list\[|lax-or-strict|is-instance)",
+            str(part),
         ):
             continue
         keys.append(str(part))
