@@ -58,6 +58,11 @@ def base(**sections: dict[str, Any]) -> dict[str, Any]:
     ("change", "sentence"),
     [
         ("train.epocs=3", "base: unknown key 'train.epocs'; did you mean 'epochs'?"),
+        ("data.train=.inf", "data.train: found inf, expected a share between 0 and 1"),
+        ("evaluate=[]", "evaluate: found [], expected at least one measure"),
+        ("evaluate=[{name: separation, images: 0}]", "images: found 0, expected more than 0"),
+        ("evaluate=[{name: separation, layers: ['conv*']}]", "no layer is called 'conv*'"),
+        ("data.size=1000000000", "MiB free; set ASSAY_CACHE"),
         ("trian.epochs=3", "base: unknown key 'trian'; did you mean 'train'?"),
         ("train=3", "base: train: found 3, expected keys and values"),
         ("train.batch_size=0", "base: train.batch_size: found 0, expected more than 0"),

@@ -61,11 +61,11 @@ def label(metric: str) -> str:
     return words
 
 
-def comparative(metric: str, better: bool = True) -> str:
+def comparative(metric: str) -> str:
     """The words between two names: ``is better than``, ``has a lower test loss than``, ``has more parameters than``."""
     if metric == "accuracy":
-        return "is better than" if better else "is worse than"
-    return f"has {_degrees(metric)[0 if lower_is_better(metric) == better else 1]} {label(metric)} than"
+        return "is better than"
+    return f"has {_degrees(metric)[0 if lower_is_better(metric) else 1]} {label(metric)} than"
 
 
 def superlative(metric: str) -> str:
@@ -107,3 +107,15 @@ def _plus_minus(metric: str, value: Number, low: Number | None, high: Number | N
     places = min(max(least, -math.floor(math.log10(half))), 6)
     places += f"{value:.{places}f}" == f"{half:.{places}f}"
     return f"{value:,.{places}f} ± {half:,.{places}f}"
+
+
+def duration(seconds: int | float) -> str:
+    """``4.8 s``, ``48 s``, ``12 min 5 s``, ``3 h 20 min``."""
+    whole = round(seconds)
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min" + (f" {whole % 60} s" if whole % 60 else "")
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

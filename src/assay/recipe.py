@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import math
 import re
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -37,13 +39,23 @@ def _named(default: str | None = None) -> BeforeValidator:
 def _amount(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("expected a share between 0 and 1 or a whole number of images")
-    if value < 0 or (value > 1 and value != int(value)):
+    if not 0 <= value < math.inf or (value > 1 and value != int(value)):
         raise ValueError("expected a share between 0 and 1 or a whole number of images")
     return int(value) if value > 1 else float(value)
 
 
 Amount = Annotated[int | float, BeforeValidator(_amount)]
 """A share (0 to 1; 1 is everything) or, above 1, a number of images."""
+
+
+def _some(value: int | float) -> int | float:
+    if value == 0:
+        raise ValueError("expected more than 0")
+    return value
+
+
+Some = Annotated[Amount, AfterValidator(_some)]
+"""An amount that is not nothing."""
 
 
 def _pattern(value: Any) -> Any:
@@ -393,7 +405,7 @@ class Tracking(Section):
 
     every: PositiveInt = 1
     """Epochs; the untrained network is measured too."""
-    images: Amount = 2000
+    images: Some = 2000
     """How much of each split, the same share of every class."""
 
 
@@ -404,7 +416,7 @@ class SeparationMeasure(Section):
     layers: Literal["blocks", "leaves"] | tuple[str, ...] = "blocks"
     """The network's direct children, its innermost modules, or patterns such as ``conv*`` on dotted names."""
     splits: tuple[Literal["train", "validation", "test"], ...] = ("train", "test")
-    images: Amount = 1.0
+    images: Some = 1.0
     """How much of each split is measured, the same share of every class."""
     indices: tuple[
         Literal["separation", "high_order", "soft_order", "anti", "center", "cross_separation", "cross_center"], ...
@@ -457,7 +469,7 @@ class Recipe(Section):
 
     task: Literal["classification"] = "classification"
     data: Data
-    model: Model
+    model: Annotated[Model, _named()]
     train: Train = Train()
     evaluate: tuple[Measure, ...] = (ClassificationMeasure(), CostMeasure())
     seed: Annotated[int, Field(ge=0)] = 0
@@ -465,6 +477,8 @@ class Recipe(Section):
     @field_validator("evaluate")
     @classmethod
     def _measures_differ(cls, evaluate: tuple[Measure, ...]) -> tuple[Measure, ...]:
+        if not evaluate:
+            raise ValueError("expected at least one measure, such as classification")
         names = [measure.name for measure in evaluate]
         for name in names:
             if names.count(name) > 1:
@@ -495,6 +509,7 @@ class Recipe(Section):
 
     @property
     def hash(self) -> str:
-        """The identity of the run: equal recipes have equal hashes, whatever the order or shorthand of their file."""
+        """Equal for equal recipes, whatever the order or shorthand of their file. Arguments that only the network's
+        builder knows count as they are written: a default that is spelled out changes the hash, not the run."""
         canonical = json.dumps(self.dump(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from assay.metrics import duration
 from assay.report import classes, contents, figures, layers, style
 from assay.report.document import document, figure_files, table_files, write_page
 from assay.report.figures import Figure
-from assay.report.formats import duration
 from assay.report.subject import Subject
 from assay.report.tables import Table, csv
 from assay.results import Results

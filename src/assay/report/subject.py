@@ -22,9 +22,8 @@ class Subject:
 
     @cached_property
     def metric(self) -> str:
-        """What the page is about: accuracy, or the first metric there is."""
-        names = self.results.metric_names
-        return "accuracy" if "accuracy" in names else next(iter(names), "accuracy")
+        """What the page is about."""
+        return self.results.metric
 
     @cached_property
     def numeric(self) -> list[str]:
@@ -91,6 +90,11 @@ class Subject:
         from assay.metrics import lower_is_better
 
         return lower_is_better(self.metric)
+
+    @cached_property
+    def losses_differ(self) -> bool:
+        """Whether the variants minimise different losses, whose values no table should put side by side."""
+        return len({repr(self.plan[name].recipe.train.loss) for name in self.finished}) > 1
 
     @cached_property
     def best(self) -> str | None:
