@@ -11,6 +11,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    PlainSerializer,
     PositiveInt,
     field_validator,
     model_validator,
@@ -58,6 +59,22 @@ def _pattern(value: Any) -> Any:
 
 Pattern = Annotated[str, BeforeValidator(_pattern)]
 """A regular expression, kept as text."""
+
+
+def _shares(value: Any) -> Any:
+    if value is None or isinstance(value, tuple):
+        return value
+    if not isinstance(value, dict) or not all(
+        isinstance(share, int | float) and not isinstance(share, bool) and 0 < share <= 1 for share in value.values()
+    ):
+        raise ValueError("expected names of classes with a share above 0 and at most 1 each, as {cat: 0.1}")
+    if any(isinstance(name, bool) for name in value):
+        raise ValueError("expected names of classes; a class called no or yes stands in quotes, as {'no': 0.1}")
+    return tuple(sorted((str(name), float(share)) for name, share in value.items())) or None
+
+
+Shares = Annotated[tuple[tuple[str, float], ...], PlainSerializer(dict)]
+"""(class, share), sorted; in a file a mapping."""
 
 NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
@@ -132,6 +149,10 @@ class Data(Section):
     """Searched in the file name; its first group, else all it matches, names the original. All copies of an original
     stay on one side of every cut. None, every picture for itself, is not written out: the key came later, and the
     recipes without it are still the same."""
+    imbalance: Annotated[Shares | None, BeforeValidator(_shares)] = Field(
+        default=None, exclude_if=lambda shares: shares is None
+    )
+    """Class → the share of its training images that is kept; the validation images are cut from what is kept."""
     augment: tuple[Augmentation, ...] = ()
     normalize: Literal["unit", "symmetric", "standard"] = "standard"
     """Pixels to 0…1, to −1…1, or to mean 0 and deviation 1 per channel over the training images."""
