@@ -129,6 +129,9 @@ class Augmentation(Section):
         return self
 
 
+Balance = Literal["none", "oversample", "undersample"]
+
+
 class Data(Section):
     """Where the images come from, how they are split, and what happens to them on the way to the network."""
 
@@ -153,6 +156,8 @@ class Data(Section):
         default=None, exclude_if=lambda shares: shares is None
     )
     """Class → the share of its training images that is kept; the validation images are cut from what is kept."""
+    balance: Balance = Field(default="none", exclude_if=lambda balance: balance == "none")
+    """Every epoch has as many training images of each class: of the largest, or of the smallest."""
     augment: tuple[Augmentation, ...] = ()
     normalize: Literal["unit", "symmetric", "standard"] = "standard"
     """Pixels to 0…1, to −1…1, or to mean 0 and deviation 1 per channel over the training images."""

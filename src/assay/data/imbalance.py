@@ -1,5 +1,6 @@
 """Classes of unequal size: thinned on purpose before the training, evened out while it lasts.
 
+Evening out holds no image back for good: within as many epochs as it takes, every image of a class has had its turn.
 Thinning is part of the split: a smaller share is a subset of a larger one, and what one class keeps hangs on no other.
 """
 
@@ -10,6 +11,7 @@ import numpy as np
 from assay.data.groups import Indices
 from assay.data.images import ImageSet
 from assay.errors import AssayError, unknown
+from assay.recipe import Balance
 from assay.seeds import numpy_generator
 
 
@@ -42,3 +44,34 @@ def thinned(
         number = int(np.abs(np.cumsum(sizes) - wanted).argmin()) + 1
         kept[own] = np.isin(original, order[:number])
     return train[kept]
+
+
+def epoch_size(counts: Indices, balance: Balance) -> int:
+    """Images in an epoch, where the classes have ``counts`` training images."""
+    return int(counts.sum()) if balance == "none" else int(np.count_nonzero(counts)) * _each(counts, balance)
+
+
+def balanced(train: Indices, labels: Indices, balance: Balance, seed: int, epoch: int) -> Indices:
+    """The training images of an epoch (from 1), not yet in order: of every class as many as of the largest or smallest.
+
+    A function of (seed, epoch) alone. Of a class of n images each is there ⌊m / n⌋ or ⌈m / n⌉ times, where m is what
+    every class gets; whose turn it is follows one permutation of the class until it is used up, then another one.
+    """
+    if balance == "none":
+        return train
+    counts = np.bincount(labels[train])
+    wanted = _each(counts, balance)
+    parts = []
+    for label in np.flatnonzero(counts):
+        own = train[labels[train] == label]
+        times, rest = divmod(wanted, len(own))
+        parts += [own] * times
+        if rest:
+            passes, turn = divmod(epoch - 1, -(-len(own) // rest))
+            order = numpy_generator(seed, "balance", int(label), passes).permutation(own)
+            parts.append(order.take(np.arange(turn * rest, (turn + 1) * rest), mode="wrap"))
+    return np.concatenate(parts)
+
+
+def _each(counts: Indices, balance: Balance) -> int:
+    return int(counts.max() if balance == "oversample" else counts[counts > 0].min())

@@ -41,7 +41,7 @@ def fit(
         scaler.load_state_dict(state.scaler)
     loss_of = per_sample_loss(config.loss)
     weights = [p for p in model.parameters() if p.ndim > 1]
-    steps = len(batch_sizes(len(data.indices["train"]), config.batch_size))
+    steps = len(batch_sizes(data.epoch_size, config.batch_size))
 
     while state.epoch < config.epochs and not stopped_early(state, config):
         epoch, began = state.epoch + 1, time.perf_counter()
@@ -70,7 +70,7 @@ def fit(
                 total += losses.detach().sum()
                 right += classification.correct(logits.detach(), labels).sum()
 
-        images_seen = len(data.indices["train"])
+        images_seen = data.epoch_size
         row: dict[str, Any] = {
             "epoch": epoch,
             "lr": rate,
