@@ -14,7 +14,7 @@ from assay.errors import RunFailed
 from assay.recipe import Recipe, Train
 from assay.tasks import classification
 from assay.train.checkpoint import State, Weights
-from assay.train.losses import per_sample_loss
+from assay.train.losses import objective, per_sample_loss
 from assay.train.optimizers import build_optimizer, optimizer_tensors, restore_optimizer
 from assay.train.schedules import rate_factor
 
@@ -40,6 +40,7 @@ def fit(
         restore_optimizer(optimizer, state.optimizer)
         scaler.load_state_dict(state.scaler)
     loss_of = per_sample_loss(config.loss)
+    minimised = objective(config.loss, data.class_counts, device)
     weights = [p for p in model.parameters() if p.ndim > 1]
     steps = len(batch_sizes(data.epoch_size, config.batch_size))
 
@@ -57,7 +58,7 @@ def fit(
                 with torch.autocast(device.type, PRECISIONS[config.precision], enabled=config.precision != "float32"):
                     logits = model(laid_out(images, config))
                     losses = loss_of(logits.float(), labels)
-                    loss = losses.mean()
+                    loss = minimised(losses, labels)
                     if config.l1:
                         loss = loss + config.l1 * sum(w.abs().sum() for w in weights)
                 scaler.scale(loss).backward()
