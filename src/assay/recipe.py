@@ -350,6 +350,12 @@ class ClassificationMeasure(Section):
     top_k: tuple[PositiveInt, ...] = (5,)
 
 
+class CurvesMeasure(Section):
+    """ROC and precision-recall curves of each class against the rest, and the areas under them."""
+
+    name: Literal["curves"] = "curves"
+
+
 class CostMeasure(Section):
     """Parameters, multiply-accumulates, bytes, and the time of training and inference."""
 
@@ -383,7 +389,9 @@ class SeparationMeasure(Section):
     """Measure the same layers, splits and indices during training as well."""
 
 
-Measure = Annotated[ClassificationMeasure | CostMeasure | SeparationMeasure, _named(), Discriminator("name")]
+Measure = Annotated[
+    ClassificationMeasure | CurvesMeasure | CostMeasure | SeparationMeasure, _named(), Discriminator("name")
+]
 
 
 # ---------------------------------------------------------------------------------------------- training
