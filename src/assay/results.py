@@ -180,8 +180,8 @@ class Results:
     def curves(self) -> pl.DataFrame:
         """The ROC and precision-recall curves of all finished runs that measured them, with variant and seed in front.
 
-        A row per point: class (null: macro), curve ("roc" or "precision_recall"), x, y, area; and for a class that has
-        no curve the reason.
+        A row per point: class (null: macro), curve ("roc" or "precision_recall"), x, y, area, chance; and for a class
+        that has no curve the reason.
         """
         return self._stacked(CURVES)
 

@@ -22,6 +22,7 @@ SCHEMA = {
     "x": pl.Float64,
     "y": pl.Float64,
     "area": pl.Float64,
+    "chance": pl.Float64,
     "reason": pl.String,
 }
 
@@ -33,13 +34,15 @@ def measure(trained: Trained, options: CurvesMeasure) -> dict[str, Value]:
 
 def curves(predictions: Predictions, classes: list[str]) -> dict[str, Value]:
     """The table has the points of each curve, at most 200: class (null: macro), curve ("roc": x false positive rate, y
-    true positive rate; "precision_recall": x recall, y precision), x, y, and the area under the whole curve.
+    true positive rate; "precision_recall": x recall, y precision), x, y, area (under the whole curve), and chance, the
+    area by chance: a half, or the class's share of the test images.
 
     A class without a curve has one row, with the reason in place of points. The macro areas are left out where no class
     has a curve.
     """
     rows: list[pl.DataFrame] = []
     lines: dict[str, list[Line]] = {"roc": [], "precision_recall": []}
+    shares: list[float] = []
     for label, name in enumerate(classes):
         own = predictions.labels == label
         if own.all() or not own.any():
@@ -47,13 +50,14 @@ def curves(predictions: Predictions, classes: list[str]) -> dict[str, Value]:
             rows.append(pl.DataFrame({"class": [name], "reason": [reason]}))
             continue
         scores = predictions.probabilities[:, label]
+        shares.append(float(own.mean()))
         for kind, line in (("roc", roc(own, scores)), ("precision_recall", precision_recall(own, scores))):
             lines[kind].append(line)
-            rows.append(_points(name, kind, line))
+            rows.append(_points(name, kind, line, shares[-1:]))
     values: dict[str, Value] = {}
     for kind, metric in (("roc", "roc_auc_macro"), ("precision_recall", "average_precision_macro")):
         if lines[kind]:
-            rows.append(_points(None, kind, mean_line(lines[kind])))
+            rows.append(_points(None, kind, mean_line(lines[kind]), shares))
             values[metric] = float(np.mean([area(line) for line in lines[kind]]))
     empty = pl.DataFrame(schema=SCHEMA)
     return values | {"curves": pl.concat([empty, *rows], how="diagonal_relaxed")}
@@ -74,9 +78,14 @@ def precision_recall(own: Bool[np.ndarray, " n"], scores: Float32[np.ndarray, " 
     return ends.ravel(), np.repeat(precision[steps], 2)
 
 
-def _points(name: str | None, kind: str, line: Line) -> pl.DataFrame:
+def _points(name: str | None, kind: str, line: Line, shares: list[float]) -> pl.DataFrame:
     x, y = thinned(line)
-    return pl.DataFrame(
-        {"class": [name] * len(x), "curve": [kind] * len(x), "x": x, "y": y, "area": [area(line)] * len(x)},
-        schema_overrides={"class": pl.String},
+    chance = 0.5 if kind == "roc" else float(np.mean(shares))
+    return pl.DataFrame({"x": x, "y": y}).select(
+        pl.lit(name, pl.String).alias("class"),
+        pl.lit(kind).alias("curve"),
+        "x",
+        "y",
+        pl.lit(area(line)).alias("area"),
+        pl.lit(chance).alias("chance"),
     )
