@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from PIL import Image
 
 from assay.engine import run_study
 from assay.errors import AssayError
@@ -75,7 +76,8 @@ def test_the_report_agrees_with_the_metrics(results: Results) -> None:
     runs = [results.metrics(results.run("class weights", seed)) for seed in (0, 1)]
     three = frame.filter(pl.col("class") == "3").row(0, named=True)
     assert three["recall"] == pytest.approx(np.mean([m["recall_per_class"][3] for m in runs]))
-    assert three["images"] == runs[0]["support_per_class"][3]
+    assert three["tested"] == runs[0]["support_per_class"][3]
+    assert three["trained"] == 6  # a fifth of 40, and a fifth of that validates
     macro, weighted = frame.tail(2).iter_rows(named=True)
     assert macro["f1"] == pytest.approx(np.mean([m["f1_macro"] for m in runs]))
     assert macro["roc_auc"] == pytest.approx(np.mean([m["roc_auc_macro"] for m in runs]))
@@ -100,7 +102,24 @@ def test_a_study_without_curves_has_its_report_and_no_curves(tmp_path: Path) -> 
     assert list(curves.figures(subject)) == curves.missing(subject) == []
     _, best = class_report.tables(subject)[0]
     assert "roc_auc" not in best.data.columns
+    assert [column.heading for column in best.columns][-1] == "test images"
+    assert "training images" not in [column.heading for column in best.columns]
     assert "ROC and precision" not in old.report().read_text(encoding="utf-8")
+
+
+def test_a_class_without_test_images_is_told_on_the_page(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for split, classes in (("train", ["a", "b", "c <i>"]), ("test", ["a", "b"])):
+        for name in classes:
+            (tmp_path / "data" / split / name).mkdir(parents=True)
+            for i in range(8):
+                pixels = random.integers(0, 256, (6, 6), dtype=np.uint8)
+                Image.fromarray(pixels).save(tmp_path / "data" / split / name / f"{i}.png")
+    source = {"source": str(tmp_path / "data"), "train": 1.0, "imbalance": None}
+    found = run_study(study(base={"data": source}, seeds=1), tmp_path / "runs", quiet=True)
+    assert len(found.finished) == 3
+    text = found.report().read_text(encoding="utf-8")
+    assert "Without a curve: <bdi>c &lt;i&gt; (no test image is of this class)</bdi>." in text
 
 
 @pytest.mark.parametrize(
