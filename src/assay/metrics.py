@@ -7,7 +7,8 @@ Number = int | float
 
 ORDER = (
     "accuracy", "balanced_accuracy", "f1_macro", "precision_macro", "recall_macro",
-    "f1_weighted", "precision_weighted", "recall_weighted", "loss",
+    "f1_weighted", "precision_weighted", "recall_weighted", "roc_auc_macro", "average_precision_macro",
+    "loss",
     "validation_accuracy", "validation_loss", "train_accuracy", "train_loss",
     "parameters", "trainable_parameters", "macs", "weight_bytes", "activation_bytes",
     "training_seconds", "inference_images_per_second",
@@ -18,6 +19,7 @@ _SHARES = ("accuracy", "precision", "recall", "f1")
 _COUNTS = ("parameters", "macs", "_bytes")
 _LABELS = {
     "loss": "test loss",
+    "roc_auc_macro": "ROC AUC (macro)",
     "macs": "multiply-accumulates",
     "weight_bytes": "bytes of weights",
     "activation_bytes": "bytes of activations",

@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    PlainSerializer,
     PositiveInt,
     field_validator,
     model_validator,
@@ -70,6 +71,22 @@ def _pattern(value: Any) -> Any:
 
 Pattern = Annotated[str, BeforeValidator(_pattern)]
 """A regular expression, kept as text."""
+
+
+def _shares(value: Any) -> Any:
+    if value is None or isinstance(value, tuple):
+        return value
+    if not isinstance(value, dict) or not all(
+        isinstance(share, int | float) and not isinstance(share, bool) and 0 < share <= 1 for share in value.values()
+    ):
+        raise ValueError("expected names of classes with a share above 0 and at most 1 each, as {cat: 0.1}")
+    if any(isinstance(name, bool) for name in value):
+        raise ValueError("expected names of classes; a class called no or yes stands in quotes, as {'no': 0.1}")
+    return tuple(sorted((str(name), float(share)) for name, share in value.items())) or None
+
+
+Shares = Annotated[tuple[tuple[str, float], ...], PlainSerializer(dict)]
+"""(class, share), sorted; in a file a mapping."""
 
 NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
@@ -137,6 +154,9 @@ class Normalization(Section):
     std: tuple[Positive, ...]
 
 
+Balance = Literal["none", "oversample", "undersample"]
+
+
 class Data(Section):
     """Where the images come from, how they are split, and what happens to them on the way to the network."""
 
@@ -157,6 +177,12 @@ class Data(Section):
     """Searched in the file name; its first group, else all it matches, names the original. All copies of an original
     stay on one side of every cut. None, every picture for itself, is not written out: the key came later, and the
     recipes without it are still the same."""
+    imbalance: Annotated[Shares | None, BeforeValidator(_shares)] = Field(
+        default=None, exclude_if=lambda shares: shares is None
+    )
+    """Class → the share of its training images that is kept; the validation images are cut from what is kept."""
+    balance: Balance = Field(default="none", exclude_if=lambda balance: balance == "none")
+    """Every epoch has as many training images of each class: of the largest, or of the smallest."""
     augment: tuple[Augmentation, ...] = ()
     normalize: Literal["unit", "symmetric", "standard", "model"] | Normalization = "standard"
     """Pixels to 0…1, to −1…1, to mean 0 and deviation 1 per channel over the training images, as the network off the
@@ -362,11 +388,33 @@ AnySchedule = Annotated[
 # ------------------------------------------------------------------------------------------------ loss
 
 
+def _class_weights(value: Any) -> Any:
+    numbers = value if isinstance(value, list | tuple) else ()
+    positive = [isinstance(v, int | float) and not isinstance(v, bool) and v > 0 for v in numbers]
+    if value is not None and value != "inverse" and not (positive and all(positive)):
+        raise ValueError("expected inverse, or a list of numbers above 0, one for each class")
+    return value
+
+
+ClassWeights = Annotated[Literal["inverse"] | tuple[Positive, ...] | None, BeforeValidator(_class_weights)]
+"""``inverse`` is n / (classes · n_c), where n_c of the n training images are of the class."""
+
+
 class CrossEntropy(Section):
     """Softmax cross-entropy."""
 
     name: Literal["cross_entropy"] = "cross_entropy"
     label_smoothing: Rate = 0.0
+    class_weights: ClassWeights = Field(default=None, exclude_if=lambda weights: weights is None)
+
+
+class Focal(Section):
+    """Cross-entropy times (1 − p of the label) to the power gamma, arXiv:1708.02002."""
+
+    name: Literal["focal"] = "focal"
+    gamma: NonNegative = 2.0
+    class_weights: ClassWeights = Field(default=None, exclude_if=lambda weights: weights is None)
+    """The paper's alpha."""
 
 
 class MeanSquaredError(Section):
@@ -379,9 +427,12 @@ class BinaryCrossEntropy(Section):
     """Sigmoid cross-entropy on one logit, for two classes."""
 
     name: Literal["binary_cross_entropy"] = "binary_cross_entropy"
+    class_weights: ClassWeights = Field(default=None, exclude_if=lambda weights: weights is None)
 
 
-Loss = Annotated[CrossEntropy | MeanSquaredError | BinaryCrossEntropy, _named("cross_entropy"), Discriminator("name")]
+Loss = Annotated[
+    CrossEntropy | Focal | MeanSquaredError | BinaryCrossEntropy, _named("cross_entropy"), Discriminator("name")
+]
 
 
 # --------------------------------------------------------------------------------------------- measures
@@ -392,6 +443,12 @@ class ClassificationMeasure(Section):
 
     name: Literal["classification"] = "classification"
     top_k: tuple[PositiveInt, ...] = (5,)
+
+
+class CurvesMeasure(Section):
+    """ROC and precision-recall curves of each class against the rest, and the areas under them."""
+
+    name: Literal["curves"] = "curves"
 
 
 class CostMeasure(Section):
@@ -427,7 +484,9 @@ class SeparationMeasure(Section):
     """Measure the same layers, splits and indices during training as well."""
 
 
-Measure = Annotated[ClassificationMeasure | CostMeasure | SeparationMeasure, _named(), Discriminator("name")]
+Measure = Annotated[
+    ClassificationMeasure | CurvesMeasure | CostMeasure | SeparationMeasure, _named(), Discriminator("name")
+]
 
 
 # ---------------------------------------------------------------------------------------------- training

@@ -14,7 +14,7 @@ from assay.errors import AssayError, unknown
 from assay.metrics import in_order, lower_is_better
 from assay.notebook import results_html
 from assay.notes import notes
-from assay.runs import LAYERS, LAYERS_BY_EPOCH, Run, planned_runs, read_object, read_table
+from assay.runs import CURVES, LAYERS, LAYERS_BY_EPOCH, Run, planned_runs, read_object, read_table
 from assay.statistics import mean_interval
 from assay.study import Study, label, load_study
 from assay.verdict import verdict
@@ -185,6 +185,14 @@ class Results:
             names = [pl.lit(run.variant).alias("variant"), pl.lit(run.seed, pl.Int64).alias("seed")]
             stacked.append(self.history(run).select(*names, pl.all()))
         return pl.concat(stacked, how="diagonal_relaxed")
+
+    def curves(self) -> pl.DataFrame:
+        """The ROC and precision-recall curves of all finished runs that measured them, with variant and seed in front.
+
+        A row per point: class (null: macro), curve ("roc" or "precision_recall"), x, y, area, chance; and for a class
+        that has no curve the reason.
+        """
+        return self._stacked(CURVES)
 
     def layers(self) -> pl.DataFrame:
         """The separation of the layers of all finished runs that measured it, stacked, with variant and seed in front.

@@ -219,6 +219,7 @@ def describe(data: ImageData) -> dict[str, Any]:
         "mean": [float(v) for v in data.mean],
         "std": [float(v) for v in data.std],
         "counts": {split: len(indices) for split, indices in data.indices.items()},
+        "train_per_class": data.class_counts.tolist(),
         "skipped": [list(item) for item in data.images.skipped],
     }
 

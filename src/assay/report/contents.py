@@ -16,7 +16,9 @@ from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Mark, Table, skipped_table
 from assay.study import label as level_label
 
-QUALITY = ("accuracy", "balanced_accuracy", "f1_macro", "loss", "train_accuracy")
+QUALITY = (
+    "accuracy", "balanced_accuracy", "f1_macro", "roc_auc_macro", "average_precision_macro", "loss", "train_accuracy",
+)  # fmt: skip
 COST = ("parameters", "macs", "weight_bytes", "activation_bytes", "training_seconds", "inference_images_per_second")
 """What the page's two tables show; the CSV has every metric."""
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from assay.metrics import duration
-from assay.report import classes, contents, figures, layers, style
+from assay.report import class_report, classes, contents, curves, figures, layers, style
 from assay.report.document import document, figure_files, table_files, write_page
 from assay.report.figures import Figure
 from assay.report.subject import Subject
@@ -23,6 +23,7 @@ def write_report(results: Results) -> Path:
         "levels": list(figures.levels(subject)),
         "learning": list(figures.learning(subject)),
         "per_class": list(classes.per_class(subject)),
+        "curves": list(curves.figures(subject)),
         "confusion": list(classes.confusion(subject)),
         "layers": list(layers.curves(subject)),
         "layers_by_epoch": list(layers.heat_maps(subject)),
@@ -52,6 +53,7 @@ def render(
         "unfinished": contents.unfinished(subject),
         "skipped": contents.skipped(subject),
     }
+    reports = class_report.tables(subject)
     seconds = results.frame["training_seconds"].sum() if "training_seconds" in results.metric_names else None
     page, svgs = document(
         "report/page.html.j2",
@@ -63,6 +65,8 @@ def render(
         notes=results.notes(subject.metric),
         tables=tables,
         shared=shared,
+        reports=reports,
+        curveless=curves.missing(subject),
         readings=layers.readings(subject),
         figures=drawn,
         pictures=contents.pictures(subject, subject.best) if subject.best else {},
@@ -71,4 +75,4 @@ def render(
         hidden_epochs=figures.opening(drawn["learning"][0].frame) if drawn["learning"] else 0,
         variable=style.variable,
     )
-    return page, svgs, [table for table in tables.values() if table is not None]
+    return page, svgs, [table for table in tables.values() if table is not None] + [table for _, table in reports]

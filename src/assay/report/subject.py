@@ -93,8 +93,10 @@ class Subject:
 
     @cached_property
     def losses_differ(self) -> bool:
-        """Whether the variants minimise different losses, whose values no table should put side by side."""
-        return len({repr(self.plan[name].recipe.train.loss) for name in self.finished}) > 1
+        """Whether the losses measured are of different kinds, whose values no table should put side by side."""
+        losses = [self.plan[name].recipe.train.loss for name in self.finished]
+        kinds = {"focal": "cross_entropy"}  # measured without its focus, and any loss without class weights
+        return len({(kinds.get(one.name, one.name), getattr(one, "label_smoothing", 0.0)) for one in losses}) > 1
 
     @cached_property
     def best(self) -> str | None:
