@@ -8,6 +8,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from assay.uncertainty.ensembles import ensemble
+    from assay.uncertainty.gaussian import (
+        GaussianCalibration,
+        GaussianPredictive,
+        calibrate_gaussian,
+        gaussian_nll,
+        predictive_gaussian,
+    )
+    from assay.uncertainty.injection import Calibration, Injection, Predictive, calibrate, mean_of_passes, predictive
     from assay.uncertainty.measures import (
         accuracy_at_coverage,
         answers,
@@ -20,33 +29,62 @@ if TYPE_CHECKING:
         risk_coverage,
         scores,
     )
+    from assay.uncertainty.replay import Replay, replaying
     from assay.uncertainty.temperature import find_temperature, scaled
 
 __all__ = [
+    "Calibration",
+    "GaussianCalibration",
+    "GaussianPredictive",
+    "Injection",
+    "Predictive",
+    "Replay",
     "accuracy_at_coverage",
     "answers",
     "area_under_risk_coverage",
     "brier_score",
+    "calibrate",
+    "calibrate_gaussian",
     "calibration_error",
+    "ensemble",
     "error_auroc",
     "find_temperature",
+    "gaussian_nll",
+    "mean_of_passes",
     "negative_log_likelihood",
+    "predictive",
+    "predictive_gaussian",
     "reliability",
+    "replaying",
     "risk_coverage",
     "scaled",
     "scores",
 ]
 
 _HOMES = {
+    "Calibration": "injection",
+    "GaussianCalibration": "gaussian",
+    "GaussianPredictive": "gaussian",
+    "Injection": "injection",
+    "Predictive": "injection",
+    "Replay": "replay",
     "accuracy_at_coverage": "measures",
     "answers": "measures",
     "area_under_risk_coverage": "measures",
     "brier_score": "measures",
+    "calibrate": "injection",
+    "calibrate_gaussian": "gaussian",
     "calibration_error": "measures",
+    "ensemble": "ensembles",
     "error_auroc": "measures",
     "find_temperature": "temperature",
+    "gaussian_nll": "gaussian",
+    "mean_of_passes": "injection",
     "negative_log_likelihood": "measures",
+    "predictive": "injection",
+    "predictive_gaussian": "gaussian",
     "reliability": "measures",
+    "replaying": "replay",
     "risk_coverage": "measures",
     "scaled": "temperature",
     "scores": "measures",
