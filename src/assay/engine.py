@@ -154,7 +154,7 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
         with display.decoding(recipe.data.source) as progress:
             images = open_images(recipe.data, root, progress)
         split(recipe.data, images, job.seed)
-        key = repr((recipe.model, recipe.train.loss, recipe.data))
+        key = repr((recipe.model, recipe.train.loss, recipe.data, recipe.evaluate))
         if key in seen:
             continue
         seen.add(key)
@@ -162,10 +162,17 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
         shape = images.pixels.shape[1:]
         augmenter(recipe.data.augment, *shape[1:])
         with of_variant(job), seeds.scoped(job.seed, "check"), torch.no_grad():
+            noise = torch.zeros(2, *shape)
             try:
-                build(recipe.model, shape, outputs).eval()(torch.zeros(2, *shape))
+                network = build(recipe.model, shape, outputs).eval()
+                network(noise)
             except RuntimeError as error:
                 raise AssayError(f"the network does not fit images of {shape}: {error}") from None
+            for options in recipe.evaluate:
+                if options.name == "uncertainty":
+                    from assay.evaluate.uncertainty import check
+
+                    check(network, options, noise)
 
 
 @contextmanager
