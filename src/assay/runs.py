@@ -15,6 +15,8 @@ from assay.study import Study
 State = Literal["waiting", "running", "interrupted", "failed", "finished"]
 LAYERS = "separation.parquet"
 LAYERS_BY_EPOCH = "separation_by_epoch.parquet"
+RELIABILITY = "reliability.parquet"
+RISK_COVERAGE = "risk_coverage.parquet"
 MEND = "delete the run's folder and run the study again"
 
 

@@ -9,11 +9,8 @@ from assay.evaluate.measuring import Trained, Value
 from assay.evaluate.separation import Batches
 from assay.recipe import UncertaintyMeasure
 from assay.uncertainty.injection import Calibration, Injection, calibrate, predictive
-from assay.uncertainty.measures import Labels, Probabilities, answers, reliability, risk_coverage, scores
+from assay.uncertainty.measures import curves, scores
 from assay.uncertainty.replay import find_places
-
-POINTS = 100
-"""Shares of coverage that the table keeps."""
 
 
 def measure(trained: Trained, options: UncertaintyMeasure) -> dict[str, Value]:
@@ -58,15 +55,6 @@ def calibration_from(metrics: dict[str, float]) -> Calibration:
         {method: metrics[f"unsure_below_{method}"] for method in ("temperature", "injected")},
         tuple(metrics.get("absent_from_validation", ())),  # type: ignore[arg-type]
     )
-
-
-def curves(probabilities: Probabilities, labels: Labels, bins: int, method: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The reliability diagram, and the risk at each hundredth of coverage, with the method in front."""
-    named = pl.lit(method).alias("method")
-    curve = risk_coverage(*answers(probabilities, labels))
-    rows = [max(1, round(len(labels) * k / POINTS)) - 1 for k in range(1, POINTS + 1)]
-    risks = curve[rows].unique(maintain_order=True).select(named, pl.all())
-    return reliability(probabilities, labels, bins).select(named, pl.all()), risks
 
 
 def check(network: nn.Module, options: UncertaintyMeasure, images: torch.Tensor) -> None:

@@ -16,6 +16,9 @@ Labels = Int64[np.ndarray, " n"]
 SMALLEST = float(np.finfo(np.float32).smallest_subnormal)
 """A probability that was rounded to 0 is taken for this one, 1.4e-45, so that no logarithm is infinite."""
 
+POINTS = 100
+"""Shares of coverage that the curves of a report keep."""
+
 
 def negative_log_likelihood(probabilities: Probabilities, labels: Labels) -> float:
     """Mean of −log p(label), in nats; 0 for certainty in what is right, log(classes) for knowing nothing."""
@@ -125,6 +128,15 @@ def scores(probabilities: Probabilities, labels: Labels, bins: int = 15) -> dict
         "accuracy_at_90": accuracy_at_coverage(confidence, right, 0.9),
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def curves(probabilities: Probabilities, labels: Labels, bins: int, method: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The reliability diagram, and the risk at each hundredth of coverage, with the method in front."""
+    named = pl.lit(method).alias("method")
+    curve = risk_coverage(*answers(probabilities, labels))
+    rows = [max(1, round(len(labels) * k / POINTS)) - 1 for k in range(1, POINTS + 1)]
+    risks = curve[rows].unique(maintain_order=True).select(named, pl.all())
+    return reliability(probabilities, labels, bins).select(named, pl.all()), risks
 
 
 def sure_first(
