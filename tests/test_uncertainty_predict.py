@@ -59,7 +59,7 @@ def test_calibrated_answers_with_intervals(runs: dict[str, Path], pictures: list
         assert one.prediction.label == plain.label
         assert sum(one.prediction.probabilities.values()) == pytest.approx(1)
         assert one.prediction.probability == max(one.prediction.probabilities.values())
-        assert 0 <= one.low <= one.high <= 1
+        assert 0 <= one.low <= one.prediction.probability <= one.high <= 1
         assert one.unsure == (one.prediction.probability < found.unsure_below)
     assert found.each[3].unsure
     assert not found.each[0].unsure

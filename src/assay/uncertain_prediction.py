@@ -26,7 +26,7 @@ class UncertainPrediction:
 
     prediction: Prediction
     low: float
-    """The interval that holds the class's probability in nine of ten passes with injected dropout."""
+    """The interval that holds the class's probability, and what it is in nine of ten passes with injected dropout."""
     high: float
     unsure: bool
     """Whether the probability is below ``unsure_below``."""
@@ -73,10 +73,10 @@ def predict_uncertain(
         row = said.probabilities[method][0]
         best = int(row.argmax())
         chances = dict(zip(classes, row.tolist(), strict=True))
-        low, high = float(said.low[0, best]), float(said.high[0, best])
+        low, high = min(said.low[0, best], row[best]), max(said.high[0, best], row[best])
         prediction = Prediction(Path(picture), classes[best], float(row[best]), chances)
         unsure = bool(row[best] < calibration.unsure_below[method])
-        each.append(UncertainPrediction(prediction, low, high, unsure))
+        each.append(UncertainPrediction(prediction, float(low), float(high), unsure))
     absent = tuple(classes[c] for c in calibration.absent)
     return UncertainPredictions(tuple(each), calibration, calibration.unsure_below[method], absent)
 

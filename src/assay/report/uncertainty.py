@@ -134,7 +134,10 @@ def _lowered(all_of: int, not_lower: int) -> str:
 
 
 def _reason(subject: Subject, name: str, method: str) -> str:
-    """Already calibrated, or the validation images misled."""
+    """Not too sure in the first place, already calibrated, or the validation images misled."""
+    temperature = _mean(subject, name, "temperature") or 1.0
+    if method == "injected" and temperature <= 1:
+        return f": it is not too sure (temperature {temperature:.2f}), and dropout can only make it less so"
     plain, tuned = (_mean(subject, name, f"validation_nll_{m}") or 0.0 for m in ("plain", method))
     if plain - tuned < 0.005:
         return " (hardly anything to gain on the validation images either)"
