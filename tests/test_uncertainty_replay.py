@@ -1,12 +1,14 @@
 """Stochastic passes: the same numbers as whole passes give, for less work, whatever the network's class."""
 
 from contextlib import suppress
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torchvision import models
 
 from assay.errors import AssayError
 from assay.models import build
@@ -61,14 +63,14 @@ def nested() -> nn.Sequential:
     return nn.Sequential(features, nn.ReLU(), nn.Sequential(nn.Linear(8, 6), nn.ReLU(), nn.Linear(6, 3)))
 
 
-def plainly(model: nn.Module, after: list[str], rate: float, passes: int) -> Tensor:
+def plainly(model: nn.Module, after: list[str], rate: float, passes: int, x: Tensor = X) -> Tensor:
     """Whole passes with the same masks."""
     named = dict(model.named_modules())
     hooks = [
         named[name].register_forward_hook(lambda _m, _i, output: functional.dropout(output, rate)) for name in after
     ]
     with torch.no_grad(), scoped(3, "dropout", 0):
-        found = torch.stack([model.eval()(X) for _ in range(passes)])
+        found = torch.stack([model.eval()(x) for _ in range(passes)])
     for hook in hooks:
         hook.remove()
     return found
@@ -103,6 +105,32 @@ def test_as_whole_passes(make: Any, after: list[str]) -> None:
         assert torch.allclose(replay.draw(0.3, 4, seed=3, batch=0), expected, atol=1e-6)
     with torch.no_grad():
         assert torch.equal(plain, model.eval()(X))
+
+
+def vision_transformer() -> nn.Module:
+    return models.VisionTransformer(32, 8, num_layers=2, num_heads=2, hidden_dim=16, mlp_dim=32, num_classes=4)
+
+
+@pytest.mark.parametrize(
+    ("make", "after"),
+    [
+        (lambda: models.resnet18(num_classes=4), ["layer4"]),
+        (lambda: models.resnet18(num_classes=4), ["layer2.1.relu"]),
+        (lambda: models.densenet121(num_classes=4), ["features.denseblock4.denselayer2.conv1"]),
+        (lambda: models.mobilenet_v2(num_classes=4), ["features.17*"]),
+        (vision_transformer, ["encoder.layers.encoder_layer_1.ln_2"]),
+    ],
+)
+def test_networks_of_others(make: Any, after: list[str]) -> None:
+    torch.manual_seed(0)
+    model, x = make(), X[:2].repeat(1, 3, 1, 1)
+    named = [name for name in dict(model.named_modules()) if any(fnmatchcase(name, pattern) for pattern in after)]
+    expected = plainly(model, named, 0.3, 2, x)
+    with replaying(model, after) as replay:
+        replay.first(x)
+        assert torch.allclose(replay.draw(0.3, 2, seed=3, batch=0), expected, atol=1e-5)
+        assert replay.skips
+        assert len(replay.kept) >= 1
 
 
 @pytest.mark.parametrize(("make", "layers"), [(nested, "head"), (Skipping, "head"), (nested, ["2*"])])
