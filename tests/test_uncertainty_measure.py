@@ -112,6 +112,7 @@ def test_a_study_keeps_the_tables(tmp_path: Path) -> None:
         "evaluate": ["classification", options()],
     }
     results = Study(title="t", name="s", base=base, seeds=1).run(tmp_path, quiet=True)
+    assert '<section id="uncertainty">' in results.report().read_text(encoding="utf-8")
     run = results.finished[0].folder
     assert pl.read_parquet(run / "reliability.parquet").height
     assert pl.read_parquet(run / "risk_coverage.parquet").height

@@ -1,5 +1,7 @@
 """Uncertainty on the page and on the terminal, on one tiny study."""
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -59,11 +61,19 @@ def test_the_figures_show_every_variant_and_method(results: Results) -> None:
 
 def test_the_sentences_say_where_tuning_helped(results: Results) -> None:
     said = sentences(Subject(results))
-    assert said[0].startswith("Temperature scaling, tuned on validation images, lowered")
-    assert said[1].startswith("Injected dropout, tuned on validation images, lowered")
+    assert said[0].startswith("Temperature scaling, tuned on validation images, ")
+    assert said[1].startswith("Injected dropout, tuned on validation images, ")
     for text, method in zip(said, ("temperature", "injected"), strict=True):
         plain, tuned = (results.table([f"nll_{m}"])[f"nll_{m}"] for m in ("plain", method))
         assert text.count("Not of dropout") == int((tuned >= plain).sum())
+
+
+def test_a_class_without_validation_images_is_named(results: Results, tmp_path: Path) -> None:
+    shutil.copytree(results.folder, tmp_path / "s")
+    copied = Results.read(tmp_path / "s")
+    path = copied.finished[1].folder / "metrics.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"absent_from_validation": [3, 8]}))
+    assert "no validation image of 3, 8: there nothing was tuned for them" in sentences(Subject(copied))[-1]
 
 
 def test_the_page_has_the_section_and_its_files(results: Results) -> None:

@@ -130,7 +130,9 @@ def _lowered(all_of: int, not_lower: int) -> str:
     what = "the negative log-likelihood of the test images"
     if not not_lower:
         return f"lowered {what}" + (f" of all {all_of} variants" if all_of > 1 else "")
-    return f"lowered {what} of {all_of - not_lower} of {all_of} variant{'s' * (all_of != 1)}"
+    if not_lower == all_of:
+        return f"did not lower {what}" + (" of any variant" if all_of > 1 else "")
+    return f"lowered {what} of {all_of - not_lower} of {all_of} variants"
 
 
 def _reason(subject: Subject, name: str, method: str) -> str:
@@ -150,8 +152,8 @@ def _absent(subject: Subject) -> Iterator[str]:
         absent = subject.results.metrics(run).get("absent_from_validation", [])
         found |= dict.fromkeys(subject.results.data(run)["classes"][c] for c in absent)
     if found:
-        which = "class" if len(found) == 1 else "the classes"
-        yield f"Nothing was tuned for {which} {', '.join(found)}: there is no validation image of it in a run or more."
+        them = "it" if len(found) == 1 else "them"
+        yield f"At least one run has no validation image of {', '.join(found)}: there nothing was tuned for {them}."
 
 
 def _mean(subject: Subject, name: str, metric: str) -> float | None:
