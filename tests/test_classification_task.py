@@ -46,11 +46,14 @@ def test_correct_takes_the_first_of_equals() -> None:
 
 
 @pytest.mark.parametrize(("loss", "classes"), [(CrossEntropy(), 3), (MeanSquaredError(), 3), (BinaryCrossEntropy(), 2)])
-def test_predict_agrees_with_the_network_image_by_image(loss: CrossEntropy, classes: int) -> None:
+def test_predict_agrees_with_the_network_image_by_image(
+    loss: CrossEntropy, classes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assay.data.batches.PASS_PIXELS", 4 * 6 * 6)
     data = image_data(classes)
     model = build(Model(name="cnn", norm="batch", dropout=0.5), data.shape, outputs(loss, data.classes))
     modes = [m.training for m in model.modules()]
-    found = predict(model, data, "test", loss, CPU, batch_size=4)
+    found = predict(model, data, "test", loss, CPU)
     assert [m.training for m in model.modules()] == modes
     assert found.indices.tolist() == data.indices["test"].tolist()
     assert found.labels.tolist() == data.images.labels[data.indices["test"]].tolist()

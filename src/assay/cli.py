@@ -104,18 +104,62 @@ def check(
 
 @app.command()
 def probe(
-    folder: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")],
+    folder: Annotated[Path | None, typer.Argument(metavar="RUN", help="The folder of a finished run.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="In place of a run, a network by name, with a head fitted to the classes.")
+    ] = None,
+    pretrained: Annotated[
+        str | None, typer.Option(metavar="true|PATH|run:RUN", help="With --model: its weights, else random ones.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="With a run: where named data lie. With --model: its images, a named source, a folder or a zip; "
+            "names are looked up in $ASSAY_DATA, else ./data."
+        ),
+    ] = None,
     layers: Annotated[
         str, typer.Option(help="blocks, leaves, or patterns on layer names with commas between: 'conv*,output'.")
     ] = "blocks",
     split: Annotated[str, typer.Option(help="train, validation or test, or several with commas.")] = "train,test",
-    images: Annotated[float, typer.Option(min=0, help="Up to 1 a share of each split, above 1 a number.")] = 1.0,
-    data: DataRoot = None,
+    images: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="Up to 1 a share of each split, above 1 a number; else all, with --model 1,000.",
+            show_default=False,
+        ),
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="N|HxW", help="With --model: height and width, else the network's own.")
+    ] = None,
 ) -> None:
-    """How well the layers of a finished run keep the classes apart."""
-    from assay.probe import probe, probe_table
+    """How well the layers of a finished run, or of a network off the shelf, keep the classes apart."""
+    from assay.display import Display
+    from assay.inspection.command import parse_size
+    from assay.probe import IMAGES, probe, probe_model, probe_table
 
-    found = probe(folder, layers.split(",") if "," in layers else layers, split.split(","), images, data)
+    if (folder is None) == (model is None):
+        raise AssayError("probe: expected either the folder of a finished run, or --model with a network's name")
+    if model and data is None:
+        raise AssayError(f"probe --model {model}: --data is missing; it names the images, such as cifar10 or a folder")
+    if folder and (size or pretrained):
+        raise AssayError("probe: --size and --pretrained go with --model; a run has its own size and weights")
+    patterns, splits = layers.split(",") if "," in layers else layers, split.split(",")
+    amount = (1.0 if folder else IMAGES) if images is None else images
+    with Display() as display, display.counting("measuring", "layers") as measuring:
+        if folder:
+            found = probe(folder, patterns, splits, amount, data, measuring)
+        else:
+            network = {"name": model, "pretrained": pretrained == "true" or pretrained or False}
+            with display.decoding(str(data)) as decoding:
+                options = (patterns, splits, amount, parse_size(size), None, decoding, measuring)
+                found = probe_model(network, str(data), *options)
+    if model:
+        weights = f"pretrained weights ({pretrained})" if pretrained else "random weights"
+        measured = f"{amount:.0%}" if amount <= 1 else f"at most {amount:,.0f} images"
+        print(f"{model}: {weights}, a head fitted to the classes; {measured} of each split")
+        print("The head is untrained unless the weights have one for these classes.\n")
     show(probe_table(found))
 
 

@@ -4,6 +4,7 @@ import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ def environment(device: torch.device, threads: int, command: str) -> dict[str, A
         "assay": assay.__version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
+        "torchvision": version("torchvision"),
+        "timm": version("timm"),
         "platform": platform.platform(),
         "cpu": processor(),
         "cores": os.cpu_count(),

@@ -15,7 +15,7 @@ from assay import recipe
 from assay.data.catalogue import ANY_PATH, SOURCES
 from assay.errors import unknown
 from assay.evaluate.catalogue import MEASURES
-from assay.models.catalogue import MODELS
+from assay.models.catalogue import LIBRARIES, MODELS
 from assay.recipe import AUGMENTATIONS
 
 SECTIONS = {"losses": recipe.Loss, "optimizers": recipe.Optimizer, "schedules": recipe.AnySchedule}
@@ -26,7 +26,9 @@ def names(kind: str) -> dict[str, str]:
     """Name → description for one of ``KINDS``. Raises AssayError for another kind."""
     match kind:
         case "models":
-            return {name: with_options(text, arguments(builder)) for name, (builder, text) in MODELS.items()}
+            ours = {name: with_options(text, arguments(builder)) for name, (builder, text) in MODELS.items()}
+            common = options(recipe.Model)
+            return ours | {f"{library}/…": with_options(text, common) for library, (_, text) in LIBRARIES.items()}
         case "data":
             return {**{name: text for name, (_, text) in SOURCES.items()}, ANY_PATH[0]: ANY_PATH[1]}
         case "measures":

@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     import torch
 
 
-BATCH = 256
-"""Pictures that are in memory at once."""
-
-
 @dataclass(frozen=True)
 class Prediction:
     """What the network says of one picture."""
@@ -39,14 +35,16 @@ def predict(run: str | Path, pictures: Sequence[str | Path]) -> list[Prediction]
     """
     import torch
 
+    from assay.data.batches import pass_size
     from assay.tasks import classification
 
     run = Path(run)
     _, about, model = load_run(run)
     classes, rows = about["classes"], []
+    together = pass_size(*about["shape"][1:])
     with torch.inference_mode():
-        for start in range(0, len(pictures), BATCH):
-            images = torch.stack([read_picture(Path(p), about) for p in pictures[start : start + BATCH]])
+        for start in range(0, len(pictures), together):
+            images = torch.stack([read_picture(Path(p), about) for p in pictures[start : start + together]])
             rows += classification.probabilities(model(images)).tolist()
     return [
         Prediction(Path(p), classes[row.index(max(row))], max(row), dict(zip(classes, row, strict=True)))

@@ -1,43 +1,95 @@
-"""The layers of a finished run, measured afterwards."""
+"""The layers of a finished run, or of a network off the shelf, measured without training."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from assay.recipe import SeparationMeasure
+from assay.recipe import Recipe, SeparationMeasure
 from assay.validation import validate
 
 if TYPE_CHECKING:
     from assay.separation import Layers
+
+Progress = Callable[[int, int], None]
+IMAGES = 1000.0
+"""Of each split, unless asked otherwise, for a network without a run."""
 
 
 def probe(
     run: str | Path,
     layers: str | Sequence[str] = "blocks",
     splits: Sequence[str] = ("train", "test"),
-    images: float = 1.0,
+    images: int | float = 1.0,
     root: str | Path | None = None,
+    measuring: Progress | None = None,
 ) -> "Layers":
     """SI and CSI of the layers of a finished run on its own splits, without augmentation.
 
-    Arguments are those of the measure ``separation``; ``root`` is the data root. Raises AssayError for a folder without
-    a finished run, a pattern that matches no layer, or data that are no longer there.
+    Arguments are those of the measure ``separation``; ``root`` is the data root, and ``measuring`` is called with
+    (layers done, layers to do). Raises AssayError for a folder without a finished run, a pattern that matches no layer,
+    or data that are no longer there.
     """
     from assay.data import data_root, load
     from assay.evaluate.separation import measured_layers
     from assay.machine import resolve_device
     from assay.prediction import load_run
 
-    named = layers if layers in ("blocks", "leaves") else [layers] if isinstance(layers, str) else list(layers)
-    options = validate(SeparationMeasure, {"layers": named, "splits": list(splits), "images": images}, "probe")
+    options = chosen_options(layers, splits, images)
     recipe, _, model = load_run(Path(run))
     device = resolve_device(recipe.train.device)
     data = load(recipe.data, recipe.seed, data_root(root))
-    return measured_layers(model.to(device), data, recipe.seed, options, device)
+    return measured_layers(model.to(device), data, recipe.seed, options, device, measuring)
+
+
+def probe_model(
+    model: str | Mapping[str, Any],
+    source: str | Path,
+    layers: str | Sequence[str] = "blocks",
+    splits: Sequence[str] = ("train", "test"),
+    images: int | float = IMAGES,
+    size: int | Sequence[int] | None = None,
+    root: str | Path | None = None,
+    decoding: Progress | None = None,
+    measuring: Progress | None = None,
+) -> "Layers":
+    """SI and CSI of the layers of a network that no run trained, on the images of ``source``.
+
+    ``model`` is what a recipe says of it: a name such as ``timm/resnet18``, or ``{"name": …, "pretrained": True}``.
+    ``source`` and ``size`` are those of a recipe's data; the images are prepared and split as a run with seed 0 would.
+    ``decoding`` is called with (images done, images to do). Raises AssayError for an unknown name, weights that do not
+    fit, a source that is not there, images that do not fit, or a pattern that matches no layer.
+    """
+    from assay import seeds
+    from assay.data import data_root, load
+    from assay.evaluate.separation import measured_layers
+    from assay.machine import resolve_device
+    from assay.models.catalogue import build, complete, try_out
+    from assay.models.weights import load_pretrained
+
+    options = chosen_options(layers, splits, images)
+    values = {
+        "data": {"source": str(source), "size": size, "validation": 0.1 if "validation" in splits else 0},
+        "model": {"name": model} if isinstance(model, str) else dict(model),
+        "train": {"keep": "last"},
+    }
+    recipe = complete(validate(Recipe, values, "probe"))
+    data = load(recipe.data, recipe.seed, data_root(root), decoding)
+    try_out(recipe.model, data.shape, len(data.classes))
+    with seeds.scoped(recipe.seed, "initialisation"):
+        network = build(recipe.model, data.shape, len(data.classes))
+    load_pretrained(network, recipe.model, data.shape, data.classes)
+    device = resolve_device(recipe.train.device)
+    return measured_layers(network.to(device), data, recipe.seed, options, device, measuring)
+
+
+def chosen_options(layers: str | Sequence[str], splits: Sequence[str], images: int | float) -> SeparationMeasure:
+    """The measure's options; a single pattern may stand alone. Raises AssayError for what they cannot be."""
+    named = layers if layers in ("blocks", "leaves") else [layers] if isinstance(layers, str) else list(layers)
+    return validate(SeparationMeasure, {"layers": named, "splits": list(splits), "images": images}, "probe")
 
 
 def probe_table(found: "Layers") -> RenderableType:

@@ -2,15 +2,18 @@
 
 import hashlib
 import json
+import math
 import re
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
+    PlainSerializer,
     PositiveInt,
     field_validator,
     model_validator,
@@ -37,13 +40,23 @@ def _named(default: str | None = None) -> BeforeValidator:
 def _amount(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("expected a share between 0 and 1 or a whole number of images")
-    if value < 0 or (value > 1 and value != int(value)):
+    if not 0 <= value < math.inf or (value > 1 and value != int(value)):
         raise ValueError("expected a share between 0 and 1 or a whole number of images")
     return int(value) if value > 1 else float(value)
 
 
 Amount = Annotated[int | float, BeforeValidator(_amount)]
 """A share (0 to 1; 1 is everything) or, above 1, a number of images."""
+
+
+def _some(value: int | float) -> int | float:
+    if value == 0:
+        raise ValueError("expected more than 0")
+    return value
+
+
+Some = Annotated[Amount, AfterValidator(_some)]
+"""An amount that is not nothing."""
 
 
 def _pattern(value: Any) -> Any:
@@ -58,6 +71,22 @@ def _pattern(value: Any) -> Any:
 
 Pattern = Annotated[str, BeforeValidator(_pattern)]
 """A regular expression, kept as text."""
+
+
+def _shares(value: Any) -> Any:
+    if value is None or isinstance(value, tuple):
+        return value
+    if not isinstance(value, dict) or not all(
+        isinstance(share, int | float) and not isinstance(share, bool) and 0 < share <= 1 for share in value.values()
+    ):
+        raise ValueError("expected names of classes with a share above 0 and at most 1 each, as {cat: 0.1}")
+    if any(isinstance(name, bool) for name in value):
+        raise ValueError("expected names of classes; a class called no or yes stands in quotes, as {'no': 0.1}")
+    return tuple(sorted((str(name), float(share)) for name, share in value.items())) or None
+
+
+Shares = Annotated[tuple[tuple[str, float], ...], PlainSerializer(dict)]
+"""(class, share), sorted; in a file a mapping."""
 
 NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
@@ -80,6 +109,18 @@ AUGMENTATIONS: dict[str, tuple[float, str]] = {
 """Name → (default amount, what the amount means)."""
 
 
+def _pair(value: Any, expected: str) -> dict[str, Any]:
+    """``{rotation: 15}`` or ``rotation`` as a name and an amount."""
+    if isinstance(value, str):
+        value = {value: None}
+    if isinstance(value, dict) and len(value) == 1 and "name" not in value:
+        name, amount = next(iter(value.items()))
+        value = {"name": name, "amount": amount}
+    if not isinstance(value, dict) or "name" not in value:
+        raise ValueError(f"expected {expected}")
+    return value
+
+
 class Augmentation(Section):
     """One random change of the training images: ``horizontal_flip`` or ``{rotation: 15}``."""
 
@@ -89,13 +130,7 @@ class Augmentation(Section):
     @model_validator(mode="before")
     @classmethod
     def _short(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            value = {value: None}
-        if isinstance(value, dict) and len(value) == 1 and "name" not in value:
-            name, amount = next(iter(value.items()))
-            value = {"name": name, "amount": amount}
-        if not isinstance(value, dict) or "name" not in value:
-            raise ValueError("expected a name such as horizontal_flip, or a pair such as {rotation: 15}")
+        value = _pair(value, "a name such as horizontal_flip, or a pair such as {rotation: 15}")
         if value["name"] not in AUGMENTATIONS:
             from assay.errors import unknown
 
@@ -110,6 +145,16 @@ class Augmentation(Section):
         if self.amount > 1 and ("probability" in meaning or "share" in meaning):
             raise ValueError(f"{self.name} takes at most 1 ({meaning})")
         return self
+
+
+class Normalization(Section):
+    """A mean and a deviation for every channel, of pixels in 0…1."""
+
+    mean: tuple[float, ...]
+    std: tuple[Positive, ...]
+
+
+Balance = Literal["none", "oversample", "undersample"]
 
 
 class Data(Section):
@@ -132,21 +177,97 @@ class Data(Section):
     """Searched in the file name; its first group, else all it matches, names the original. All copies of an original
     stay on one side of every cut. None, every picture for itself, is not written out: the key came later, and the
     recipes without it are still the same."""
+    imbalance: Annotated[Shares | None, BeforeValidator(_shares)] = Field(
+        default=None, exclude_if=lambda shares: shares is None
+    )
+    """Class → the share of its training images that is kept; the validation images are cut from what is kept."""
+    balance: Balance = Field(default="none", exclude_if=lambda balance: balance == "none")
+    """Every epoch has as many training images of each class: of the largest, or of the smallest."""
     augment: tuple[Augmentation, ...] = ()
-    normalize: Literal["unit", "symmetric", "standard"] = "standard"
-    """Pixels to 0…1, to −1…1, or to mean 0 and deviation 1 per channel over the training images."""
+    normalize: Literal["unit", "symmetric", "standard", "model"] | Normalization = "standard"
+    """Pixels to 0…1, to −1…1, to mean 0 and deviation 1 per channel over the training images, as the network off the
+    shelf expects them (its default), or by numbers."""
     on_bad_image: Literal["fail", "skip"] = "fail"
 
 
 # ----------------------------------------------------------------------------------------------- model
 
 
+HEAD_LAYERS = {
+    "average_pool": "the mean over height and width, where the backbone has not pooled already; only as the first",
+    "dense": "this many neurons with ReLU: {dense: 256}",
+    "batch_norm": "batch normalisation",
+    "dropout": "this share is dropped: {dropout: 0.5}",
+}
+"""Name → what it is."""
+
+
+class HeadLayer(Section):
+    """One layer of a head: ``batch_norm`` or ``{dense: 256}``."""
+
+    name: str
+    amount: int | float | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        value = _pair(value, "a name such as batch_norm, or a pair such as {dense: 256}")
+        if value["name"] not in HEAD_LAYERS:
+            from assay.errors import unknown
+
+            raise ValueError(str(unknown("layer of a head", value["name"], HEAD_LAYERS)))
+        return value
+
+    @model_validator(mode="after")
+    def _amount_fits(self) -> "HeadLayer":
+        amount = self.amount
+        if self.name == "dense" and not (isinstance(amount, int) and amount >= 1):
+            raise ValueError(f"dense: found {amount!r}, expected a whole number of neurons: {{dense: 256}}")
+        if self.name == "dropout" and not (amount is not None and 0 <= amount < 1):
+            raise ValueError(f"dropout: found {amount!r}, expected at least 0 and less than 1: {{dropout: 0.5}}")
+        if self.name in ("average_pool", "batch_norm") and amount is not None:
+            raise ValueError(f"{self.name} takes no amount, found {amount!r}")
+        return self
+
+
 class Model(BaseModel):
-    """A name from the catalogue and the builder's own arguments, which are checked against its signature."""
+    """A name from the catalogue, what is done to the network, and the builder's own arguments.
+
+    These are checked against its signature. What is not asked for is not written out: the keys came later, and the
+    recipes without them are still the same.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
 
     name: str
+    pretrained: bool | str = Field(
+        default=False,
+        exclude_if=lambda pretrained: pretrained is False,
+        description="true, false, the path of a file of weights, or run: and the folder of a finished run",
+    )
+    """True: the weights of the network's library; else the path of a file, or ``run:`` and a finished run."""
+    strict: bool = Field(default=True, exclude_if=lambda strict: strict)
+    """Whether pretrained weights must fit, all but the head."""
+    freeze: str | tuple[str, ...] = Field(
+        default="none",
+        exclude_if=lambda freeze: freeze == "none",
+        description="none, backbone, a pattern on names of modules, or a list of patterns",
+    )
+    """``backbone`` (all but the head), or patterns such as ``layer1*`` on names of modules and parameters."""
+    head: tuple[HeadLayer, ...] | None = Field(default=None, exclude_if=lambda head: head is None)
+    """In place of the classifier of a network off the shelf; a dense layer with the outputs follows."""
+
+    @field_validator("head")
+    @classmethod
+    def _pooled_first(cls, head: tuple[HeadLayer, ...] | None) -> tuple[HeadLayer, ...] | None:
+        if any(layer.name == "average_pool" for layer in (head or ())[1:]):
+            raise ValueError("average_pool can only come first")
+        return head
+
+    @property
+    def is_off_the_shelf(self) -> bool:
+        """Whether a library makes the network: ``timm/resnet18``."""
+        return "/" in self.name
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -267,11 +388,33 @@ AnySchedule = Annotated[
 # ------------------------------------------------------------------------------------------------ loss
 
 
+def _class_weights(value: Any) -> Any:
+    numbers = value if isinstance(value, list | tuple) else ()
+    positive = [isinstance(v, int | float) and not isinstance(v, bool) and v > 0 for v in numbers]
+    if value is not None and value != "inverse" and not (positive and all(positive)):
+        raise ValueError("expected inverse, or a list of numbers above 0, one for each class")
+    return value
+
+
+ClassWeights = Annotated[Literal["inverse"] | tuple[Positive, ...] | None, BeforeValidator(_class_weights)]
+"""``inverse`` is n / (classes · n_c), where n_c of the n training images are of the class."""
+
+
 class CrossEntropy(Section):
     """Softmax cross-entropy."""
 
     name: Literal["cross_entropy"] = "cross_entropy"
     label_smoothing: Rate = 0.0
+    class_weights: ClassWeights = Field(default=None, exclude_if=lambda weights: weights is None)
+
+
+class Focal(Section):
+    """Cross-entropy times (1 − p of the label) to the power gamma, arXiv:1708.02002."""
+
+    name: Literal["focal"] = "focal"
+    gamma: NonNegative = 2.0
+    class_weights: ClassWeights = Field(default=None, exclude_if=lambda weights: weights is None)
+    """The paper's alpha."""
 
 
 class MeanSquaredError(Section):
@@ -284,9 +427,12 @@ class BinaryCrossEntropy(Section):
     """Sigmoid cross-entropy on one logit, for two classes."""
 
     name: Literal["binary_cross_entropy"] = "binary_cross_entropy"
+    class_weights: ClassWeights = Field(default=None, exclude_if=lambda weights: weights is None)
 
 
-Loss = Annotated[CrossEntropy | MeanSquaredError | BinaryCrossEntropy, _named("cross_entropy"), Discriminator("name")]
+Loss = Annotated[
+    CrossEntropy | Focal | MeanSquaredError | BinaryCrossEntropy, _named("cross_entropy"), Discriminator("name")
+]
 
 
 # --------------------------------------------------------------------------------------------- measures
@@ -297,6 +443,12 @@ class ClassificationMeasure(Section):
 
     name: Literal["classification"] = "classification"
     top_k: tuple[PositiveInt, ...] = (5,)
+
+
+class CurvesMeasure(Section):
+    """ROC and precision-recall curves of each class against the rest, and the areas under them."""
+
+    name: Literal["curves"] = "curves"
 
 
 class CostMeasure(Section):
@@ -310,7 +462,7 @@ class Tracking(Section):
 
     every: PositiveInt = 1
     """Epochs; the untrained network is measured too."""
-    images: Amount = 2000
+    images: Some = 2000
     """How much of each split, the same share of every class."""
 
 
@@ -321,7 +473,7 @@ class SeparationMeasure(Section):
     layers: Literal["blocks", "leaves"] | tuple[str, ...] = "blocks"
     """The network's direct children, its innermost modules, or patterns such as ``conv*`` on dotted names."""
     splits: tuple[Literal["train", "validation", "test"], ...] = ("train", "test")
-    images: Amount = 1.0
+    images: Some = 1.0
     """How much of each split is measured, the same share of every class."""
     indices: tuple[
         Literal["separation", "high_order", "soft_order", "anti", "center", "cross_separation", "cross_center"], ...
@@ -345,7 +497,9 @@ class UncertaintyMeasure(Section):
 
 
 Measure = Annotated[
-    ClassificationMeasure | CostMeasure | SeparationMeasure | UncertaintyMeasure, _named(), Discriminator("name")
+    ClassificationMeasure | CurvesMeasure | CostMeasure | SeparationMeasure | UncertaintyMeasure,
+    _named(),
+    Discriminator("name"),
 ]
 
 
@@ -388,7 +542,7 @@ class Recipe(Section):
 
     task: Literal["classification"] = "classification"
     data: Data
-    model: Model
+    model: Annotated[Model, _named()]
     train: Train = Train()
     evaluate: tuple[Measure, ...] = (ClassificationMeasure(), CostMeasure())
     seed: Annotated[int, Field(ge=0)] = 0
@@ -396,11 +550,19 @@ class Recipe(Section):
     @field_validator("evaluate")
     @classmethod
     def _measures_differ(cls, evaluate: tuple[Measure, ...]) -> tuple[Measure, ...]:
+        if not evaluate:
+            raise ValueError("expected at least one measure, such as classification")
         names = [measure.name for measure in evaluate]
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"'{name}' is listed twice")
         return evaluate
+
+    @model_validator(mode="after")
+    def _normalized_as_the_network_expects(self) -> "Recipe":
+        if self.model.is_off_the_shelf and "normalize" not in self.data.model_fields_set:
+            object.__setattr__(self, "data", self.data.model_copy(update={"normalize": "model"}))
+        return self
 
     @model_validator(mode="after")
     def _validation_is_there_where_needed(self) -> "Recipe":
@@ -421,6 +583,7 @@ class Recipe(Section):
 
     @property
     def hash(self) -> str:
-        """The identity of the run: equal recipes have equal hashes, whatever the order or shorthand of their file."""
+        """Equal for equal recipes, whatever the order or shorthand of their file. Arguments that only the network's
+        builder knows count as they are written: a default that is spelled out changes the hash, not the run."""
         canonical = json.dumps(self.dump(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]

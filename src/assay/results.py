@@ -15,6 +15,7 @@ from assay.metrics import in_order, lower_is_better
 from assay.notebook import results_html
 from assay.notes import notes
 from assay.runs import (
+    CURVES,
     LAYERS,
     LAYERS_BY_EPOCH,
     RELIABILITY,
@@ -79,11 +80,17 @@ class Results:
         """The scalar metrics of the finished runs: quality first, then cost and time."""
         return self.frame.columns[2 + len(self.study.factors) :]
 
-    def values(self, metric: str = "accuracy") -> dict[str, dict[int, float]]:
+    @property
+    def metric(self) -> str:
+        """What the study is about unless asked otherwise: accuracy, or the first metric there is."""
+        return "accuracy" if "accuracy" in self.metric_names else next(iter(self.metric_names), "accuracy")
+
+    def values(self, metric: str | None = None) -> dict[str, dict[int, float]]:
         """Variant → seed → value, over the finished runs; an empty part for a variant without one.
 
         Raises AssayError where no run has finished, or none has such a metric (with the nearest known name).
         """
+        metric = metric or self.metric
         if not self.finished:
             raise AssayError(f"no run of the study '{self.study.name}' in {self.folder} has finished yet")
         if metric not in self.metric_names:
@@ -110,8 +117,9 @@ class Results:
         types = {key: pl.String if key in text else pl.Int64 if key == "seeds" else pl.Float64 for key in columns}
         return pl.DataFrame(columns, schema=types)
 
-    def best(self, metric: str = "accuracy") -> str:
+    def best(self, metric: str | None = None) -> str:
         """The variant with the best mean of ``metric``; of equals the first."""
+        metric = metric or self.metric
         means = {name: mean_interval(list(values.values())).mean for name, values in self.values(metric).items()}
         known = {name: mean for name, mean in means.items() if mean is not None}
         if not known:
@@ -120,11 +128,12 @@ class Results:
 
     # -------------------------------------------------------------------------------------------- answers
 
-    def compare(self, metric: str = "accuracy", against: str | None = None) -> Comparisons:
+    def compare(self, metric: str | None = None, against: str | None = None) -> Comparisons:
         """Every other variant against the base, the ``"best"``, or the variant named, in pairs of equal seeds.
 
         See ``assay.compare.compare`` for the tests. Raises AssayError for an unknown metric or variant.
         """
+        metric = metric or self.metric
         values = self.values(metric)
         reference = self.base if against is None else against
         by_value = against == "best" and "best" not in values
@@ -134,13 +143,14 @@ class Results:
             raise unknown("variant", reference, [*values, "best"])
         return compare(values, metric, reference, self._answers, by_value)
 
-    def verdict(self, metric: str = "accuracy") -> str:
+    def verdict(self, metric: str | None = None) -> str:
         """What the study found, in a few sentences of plain text (escape it before it goes into HTML)."""
+        metric = metric or self.metric
         if not self.finished:
             return verdict(self.study, metric, {}, None)
         return verdict(self.study, metric, self.values(metric), self.compare(metric, "best"))
 
-    def notes(self, metric: str = "accuracy") -> list[str]:
+    def notes(self, metric: str | None = None) -> list[str]:
         """What the verdict rests on: the intervals' assumptions, what the seeds allow, which runs are missing."""
         against = (self.compare(metric), self.compare(metric, "best")) if self.finished else (None, None)
         return notes(self.study, self.runs, *against)
@@ -185,6 +195,14 @@ class Results:
             names = [pl.lit(run.variant).alias("variant"), pl.lit(run.seed, pl.Int64).alias("seed")]
             stacked.append(self.history(run).select(*names, pl.all()))
         return pl.concat(stacked, how="diagonal_relaxed")
+
+    def curves(self) -> pl.DataFrame:
+        """The ROC and precision-recall curves of all finished runs that measured them, with variant and seed in front.
+
+        A row per point: class (null: macro), curve ("roc" or "precision_recall"), x, y, area, chance; and for a class
+        that has no curve the reason.
+        """
+        return self._stacked(CURVES)
 
     def layers(self) -> pl.DataFrame:
         """The separation of the layers of all finished runs that measured it, stacked, with variant and seed in front.

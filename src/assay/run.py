@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 import torch
 import yaml
+from safetensors import SafetensorError
 from safetensors.torch import save as save_tensors
 from torch import nn
 
@@ -25,6 +26,7 @@ from assay.evaluate.predictions import predictions_table
 from assay.evaluate.tracking import BY_EPOCH, follow
 from assay.machine import environment, reproducible, resolve_device
 from assay.models.catalogue import build, complete
+from assay.models.weights import in_words, load_pretrained
 from assay.recipe import Data, Recipe
 from assay.runs import LAYERS_BY_EPOCH
 from assay.tasks import classification
@@ -98,11 +100,13 @@ def execute(recipe: Recipe, folder: Folder, settings: Settings, on_epoch: Callab
 def _train_and_measure(
     recipe: Recipe, folder: Folder, settings: Settings, status: Callable[..., None], on_epoch: Callable[[], None]
 ) -> None:
+    recipe = complete(recipe)
     device = resolve_device(recipe.train.device, settings.device_number)
-    state = read_checkpoint(folder.path)
+    state = read_checkpoint(folder)
     status("running", state.epoch)
-    folder.write("recipe.yaml", yaml.safe_dump(complete(recipe).dump(), sort_keys=False, allow_unicode=True))
-    folder.write_json("environment.json", environment(device, settings.threads, settings.command))
+    folder.write("recipe.yaml", yaml.safe_dump(recipe.dump(), sort_keys=False, allow_unicode=True))
+    made_on = environment(device, settings.threads, settings.command)
+    folder.write_json("environment.json", made_on)
     folder.log(f"continued after epoch {state.epoch}" if state.epoch else "started")
 
     data = shared_data(recipe.data, recipe.seed, settings.root)
@@ -110,6 +114,9 @@ def _train_and_measure(
     outputs = classification.outputs(recipe.train.loss, data.classes)
     with seeds.scoped(recipe.seed, "initialisation"):
         model = build(recipe.model, data.shape, outputs)
+    if loaded := load_pretrained(model, recipe.model, data.shape, data.classes):
+        folder.write_json("environment.json", made_on | {"pretrained": loaded})
+        folder.log(in_words(loaded))
     model.to(device)
     if state.epoch == 0:
         follow_layers(0, model, data, recipe, device, folder)
@@ -167,10 +174,16 @@ def shared_data(data: Data, seed: int, root: Path) -> ImageData:
     return load(data, seed, root)
 
 
-def read_checkpoint(run: Path) -> State:
-    """The state after the last finished epoch, or a new one."""
-    path = run / "checkpoint.safetensors"
-    return unpack(path.read_bytes()) if path.exists() else State()
+def read_checkpoint(folder: Folder) -> State:
+    """The state after the last finished epoch; a new one where there is none, or none that can be read."""
+    path = folder.path / "checkpoint.safetensors"
+    if not path.exists():
+        return State()
+    try:
+        return unpack(path.read_bytes())
+    except (SafetensorError, ValueError, KeyError) as error:
+        folder.log(f"the checkpoint cannot be read ({error}); begun anew")
+        return State()
 
 
 def history_table(state: State) -> pl.DataFrame:
@@ -206,6 +219,7 @@ def describe(data: ImageData) -> dict[str, Any]:
         "mean": [float(v) for v in data.mean],
         "std": [float(v) for v in data.std],
         "counts": {split: len(indices) for split, indices in data.indices.items()},
+        "train_per_class": data.class_counts.tolist(),
         "skipped": [list(item) for item in data.images.skipped],
     }
 

@@ -13,6 +13,7 @@ from assay.files import read_json
 from assay.study import Study
 
 State = Literal["waiting", "running", "interrupted", "failed", "finished"]
+CURVES = "curves.parquet"
 LAYERS = "separation.parquet"
 LAYERS_BY_EPOCH = "separation_by_epoch.parquet"
 RELIABILITY = "reliability.parquet"

@@ -112,11 +112,13 @@ def _walk(location: tuple[int | str, ...], kind: type[BaseModel]) -> tuple[list[
         tagged = [
             m for m in members if "name" in m.model_fields and part in get_args(m.model_fields["name"].annotation)
         ]
-        if tagged and len(members) > 1:
-            here = tagged[0]
+        chosen = tagged if len(members) > 1 else [m for m in members if m.__name__ == part]
+        if chosen:
+            here = chosen[0]
             continue
         if keys and re.match(
-            r"(int|float|constrained-int)$|(function-|tuple\[|list\[|lax-or-strict|is-instance)", str(part)
+            r"(bool|str|int|float|constrained-int)$|(function-|literal\[|tuple\[|list\[|lax-or-strict|is-instance)",
+            str(part),
         ):
             continue
         keys.append(str(part))

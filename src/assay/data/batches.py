@@ -12,12 +12,15 @@ from torch import Tensor
 
 from assay.data.augment import augmenter
 from assay.data.images import ImageSet
-from assay.recipe import Augmentation, Data
+from assay.data.imbalance import balanced, epoch_size
+from assay.errors import AssayError
+from assay.recipe import Augmentation, Balance, Data, Normalization
 from assay.seeds import scoped, torch_generator
 
 Batch = tuple[Float32[Tensor, "b c h w"], Int64[Tensor, " b"]]
 _RESIDENT_BYTES = 1 << 30
 _CHUNK_BYTES = 1 << 20
+PASS_PIXELS = 1 << 22
 _BLOCK_BYTES = 2 << 20
 """Small batches are gathered and normalised several at a time: fewer calls, and the same numbers."""
 
@@ -32,6 +35,7 @@ class ImageData:
     """Per channel, of pixels in 0…1."""
     std: Float32[np.ndarray, " c"]
     augment: tuple[Augmentation, ...] = ()
+    balance: Balance = "none"
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -44,13 +48,25 @@ class ImageData:
         """Names in the order of the labels."""
         return self.images.classes
 
+    @property
+    def class_counts(self) -> Int64[np.ndarray, " classes"]:
+        """Training images of each class, each counted once, however often an epoch repeats it."""
+        return np.bincount(self.images.labels[self.indices["train"]], minlength=len(self.classes))
+
+    @property
+    def epoch_size(self) -> int:
+        """Images in an epoch of training: all of them, or more or fewer where the classes are balanced."""
+        return epoch_size(self.class_counts, self.balance)
+
     def train_batches(self, batch_size: int, seed: int, epoch: int, device: torch.device | str) -> Iterator[Batch]:
-        """The training images of one epoch, shuffled and augmented; the last batch may be short, or longer by one.
+        """The ``epoch_size`` training images of one epoch, shuffled and augmented; the last batch may be short, or
+        longer by one.
 
         Images are float32 (b, c, h, w), normalised; labels int64 (b,). Order and augmentation are functions of
         (seed, epoch) alone, and torch's global generators are left as they were found.
         """
-        train = torch.from_numpy(self.indices["train"])
+        drawn = balanced(self.indices["train"], self.images.labels, self.balance, seed, epoch)
+        train = torch.from_numpy(drawn)
         order = train[torch.randperm(len(train), generator=torch_generator(seed, "order", epoch))]
         change = augmenter(self.augment, *self.shape[1:]) if self.augment else None
         return self._batches(order, batch_size, torch.device(device), change, seed, epoch)
@@ -115,6 +131,11 @@ class ImageData:
         return (1 / (255 * std)).float(), (-mean / std).float()
 
 
+def pass_size(height: int, width: int) -> int:
+    """Images in one forward pass that keeps no gradients: at most 512, and at most 4 million pixels."""
+    return max(1, min(512, PASS_PIXELS // (height * width)))
+
+
 def batch_sizes(images: int, batch_size: int) -> list[int]:
     """The sizes of the batches of one pass. A single image left over joins the last batch: batch norm needs two."""
     full, left = divmod(images, batch_size)
@@ -135,6 +156,13 @@ def normalization(
     one gray level is taken as one gray level, so that a constant channel divides by no zero.
     """
     channels = images.pixels.shape[1]
+    if isinstance(data.normalize, Normalization):
+        for key, values in (("mean", data.normalize.mean), ("std", data.normalize.std)):
+            if len(values) != channels:
+                raise AssayError(
+                    f"data.normalize.{key}: found {len(values)} numbers, expected one a channel: {channels}"
+                )
+        return np.array(data.normalize.mean, np.float32), np.array(data.normalize.std, np.float32)
     if data.normalize != "standard":
         mean, std = {"unit": (0.0, 1.0), "symmetric": (0.5, 0.5)}[data.normalize]
         return np.full(channels, mean, np.float32), np.full(channels, std, np.float32)

@@ -5,28 +5,25 @@ import hashlib
 import json
 import math
 import os
-import re
 import secrets
 import shutil
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-import psutil
 
 from assay import files
 from assay.data.catalogue import find
 from assay.data.decode import Bad, Color, Size, decode_all
 from assay.data.images import Contents, ImageSet, Source
 from assay.errors import AssayError
+from assay.process import Process, this_process
 from assay.recipe import Data
 
 Progress = Callable[[int, int], None]
 _VERSION = 1
-_ABANDONED = 24 * 3600.0
 
 
 def cache_folder() -> Path:
@@ -71,7 +68,7 @@ def _decode(
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _clean(folder.parent)
-        temporary = folder.with_name(f".{folder.name}.{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+        temporary = folder.with_name(f".{folder.name}.{this_process()}.{secrets.token_hex(4)}.tmp")
         temporary.mkdir()
         try:
             _fill(temporary, source, contents, size, color, on_bad, progress)
@@ -141,6 +138,8 @@ def _write_pixels(
 ) -> tuple[list[int], list[Bad]]:
     """Append row after row to an npy file whose header is written last: how many are readable shows at the end."""
     total, done = len(contents.names), 0
+    if size is not None:
+        _check_space(path, source, total * math.prod(size))
     kept: list[int] = []
     bad: list[Bad] = []
     shape: tuple[int, ...] | None = None
@@ -177,6 +176,7 @@ def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
 
 
 def _check_space(path: Path, source: Source, needed: int) -> None:
+    """Raise AssayError where the disk has no room for ``needed`` bytes of pixels."""
     free = shutil.disk_usage(path.parent).free
     if needed > free:
         raise AssayError(
@@ -197,14 +197,11 @@ def _bad_images(source: Source, bad: list[tuple[str, str]]) -> AssayError:
 
 
 def _clean(folder: Path) -> None:
-    """Remove what killed processes left: at once if the process was this host's, else after a day."""
+    """Remove what killed processes left: at once if the process can be looked up from here, else after a day."""
     for path in folder.glob(".*.tmp"):
-        name = re.fullmatch(r"\.[0-9a-f]+\.(?P<host>.+)\.(?P<pid>\d+)\.[0-9a-f]+\.tmp", path.name)
-        if name is None:
-            continue
         try:
-            old = time.time() - path.stat().st_mtime > _ABANDONED
-        except FileNotFoundError:
+            gone = Process.parse(path.name.split(".")[2]).is_gone()
+            if gone or (gone is None and time.time() - path.stat().st_mtime > files.ABANDONED):
+                shutil.rmtree(path, ignore_errors=True)
+        except (IndexError, ValueError, FileNotFoundError):
             continue
-        if old or (name["host"] == socket.gethostname() and not psutil.pid_exists(int(name["pid"]))):
-            shutil.rmtree(path, ignore_errors=True)

@@ -1,6 +1,6 @@
 """How well each layer keeps the classes apart; the mathematics is in ``assay.separation``."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor, nn
 
-from assay.data.batches import ImageData
+from assay.data.batches import ImageData, pass_size
 from assay.data.splits import proportional_allotment
 from assay.evaluate.measuring import Trained, Value
 from assay.recipe import SeparationMeasure
@@ -30,7 +30,7 @@ class Batches:
     device: torch.device
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        return self.data.batches(self.split, BATCH, self.device)
+        return self.data.batches(self.split, min(BATCH, pass_size(*self.data.shape[1:])), self.device)
 
 
 def measure(trained: Trained, options: SeparationMeasure) -> dict[str, Value]:
@@ -50,9 +50,14 @@ def measure(trained: Trained, options: SeparationMeasure) -> dict[str, Value]:
 
 
 def measured_layers(
-    model: nn.Module, data: ImageData, seed: int, options: SeparationMeasure, device: torch.device
+    model: nn.Module,
+    data: ImageData,
+    seed: int,
+    options: SeparationMeasure,
+    device: torch.device,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Layers:
-    """The layers of a network on the splits of its data, as ``options`` ask."""
+    """The layers of a network on the splits of its data, as ``options`` ask; ``progress`` as in ``layers``."""
     data = chosen(data, seed, options)
     there = [split for split in options.splits if len(data.indices[split])]
     splits: dict[str, Batches] = {split: Batches(data, split, device) for split in there}
@@ -63,6 +68,7 @@ def measured_layers(
         indices=options.indices,
         orders=options.orders,
         device=device,
+        progress=progress,
     )
 
 

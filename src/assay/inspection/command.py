@@ -29,7 +29,7 @@ def check(
     Raises:
         AssayError: an option makes no sense, or the source cannot be opened.
     """
-    values = {"source": source, "size": _size(size), "color": color, "group": group, "on_bad_image": "skip"}
+    values = {"source": source, "size": parse_size(size), "color": color, "group": group, "on_bad_image": "skip"}
     data = validate(Data, values, "assay check")
     with Display(quiet) as display:
         with display.decoding(source) as decoding, display.counting("looking for copies", "rows") as searching:
@@ -41,7 +41,7 @@ def check(
     return "\n".join(verdict(found)), page
 
 
-def _size(text: str | None) -> int | list[int] | None:
+def parse_size(text: str | None) -> int | list[int] | None:
     """``96`` or ``96x128``, height first."""
     if text is None:
         return None

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_h
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from assay.errors import AssayError, nearest, unknown
-from assay.recipe import Model, Recipe
+from assay.recipe import Data, Model, Normalization, Recipe
 
 if TYPE_CHECKING:
     import torch
+
+    from assay.models.inputs import Inputs
 
 MODELS: dict[str, tuple[str, str]] = {
     "mlp": ("assay.models.mlp:mlp", "dense layers on flattened images"),
@@ -20,14 +22,33 @@ MODELS: dict[str, tuple[str, str]] = {
 }
 """Name → (where the builder is, what it builds)."""
 
+LIBRARIES: dict[str, tuple[str, str]] = {
+    "timm": ("assay.models.timm_classifiers", "any classifier of timm, such as timm/resnet18"),
+    "torchvision": ("assay.models.torchvision_classifiers", "any classifier of torchvision, such as torchvision/vgg16"),
+}
+"""Before the slash of a name → (the module with ``classifier``, ``inputs`` and ``pretrained``, what there is)."""
+
 
 def build(model: Model, shape: tuple[int, int, int], outputs: int) -> "torch.nn.Module":
-    """The network for images of ``shape`` (channels, height, width) with ``outputs`` logits.
+    """The network for images of ``shape`` (channels, height, width) with ``outputs`` logits, frozen where asked.
 
-    Weights are drawn from torch's global generator: seed it with ``assay.seeds.scoped``.
-    Raises AssayError for an unknown name, wrong arguments, or a network that ``shape`` does not fit.
+    Weights are drawn from torch's global generator: seed it with ``assay.seeds.scoped``. Pretrained ones are loaded by
+    ``assay.models.weights.load_pretrained``. Raises AssayError for an unknown name, wrong arguments, a network that
+    ``shape`` does not fit, a head or a frozen backbone where there is none, or nothing left to train.
     """
+    from assay.models.freezing import freeze
+    from assay.models.head import replace_head
+
+    if not model.is_off_the_shelf:
+        for key, stated in (("head", model.head is not None), ("freeze: backbone", model.freeze == "backbone")):
+            if stated:
+                raise AssayError(
+                    f"model.{key} needs a network off the shelf (timm/…, torchvision/…), not '{model.name}'"
+                )
     network: torch.nn.Module = _builder(model.name)(shape, outputs, **_validated(model))
+    if model.head is not None:
+        replace_head(network, shape, model.head, outputs)
+    freeze(network, model.freeze)
     return network
 
 
@@ -44,16 +65,82 @@ def check(model: Model, shape: tuple[int, int, int] | None = None, outputs: int 
             build(model, shape, outputs)
 
 
+def try_out(model: Model, shape: tuple[int, int, int], outputs: int) -> "torch.nn.Module":
+    """The network built for trial and shown two black images.
+
+    Raises AssayError where it cannot be built, or does not give ``outputs`` logits for images of ``shape``.
+    """
+    import torch
+
+    from assay.seeds import scoped
+
+    try:
+        with torch.no_grad(), scoped(0, "trial"):
+            network = build(model, shape, outputs).eval()
+            logits = network(torch.zeros(2, *shape))
+    except (RuntimeError, AssertionError, ValueError) as error:
+        raise AssayError(f"the network does not fit images of {shape}: {error}") from None
+    if not isinstance(logits, torch.Tensor) or logits.shape != (2, outputs):
+        found = tuple(logits.shape[1:]) if isinstance(logits, torch.Tensor) else type(logits).__name__
+        raise AssayError(f"model '{model.name}' is no image classifier: it gives {found}, expected {outputs} logits")
+    return network
+
+
+def shipped(name: str, shape: tuple[int, int, int]) -> "tuple[dict[str, torch.Tensor], str]":
+    """(the weights that a library has for its network ``name``, where they were). AssayError where it has none."""
+    library, _, architecture = name.partition("/")
+    if library not in LIBRARIES:
+        raise AssayError(
+            f"model.pretrained: nobody ships weights of '{name}'; expected a file's path, or run: and a finished run"
+        )
+    return import_module(LIBRARIES[library][0]).pretrained(architecture, shape)  # type: ignore[no-any-return]
+
+
 def complete(recipe: Recipe) -> Recipe:
-    """The recipe with every argument of its model written out, so that it outlives a changed default."""
+    """The recipe with all that its model decides written out, so that it outlives a changed default.
+
+    These are the model's arguments and, for a network off the shelf, the size, colour and normalisation of the images.
+    """
     model = recipe.model
     values = _arguments(_builder(model.name)).model_validate(_validated(model)).model_dump(mode="json")
-    return recipe.model_copy(update={"model": Model(name=model.name, **values)})
+    data = _fitted(recipe.data, model.name)
+    return recipe.model_copy(update={"model": Model.model_validate(model.model_dump() | values), "data": data})
+
+
+def inputs(name: str) -> "Inputs | None":
+    """The images that a network off the shelf was made for; None for a network of assay's own."""
+    library, _, architecture = name.partition("/")
+    if library not in LIBRARIES:
+        return None
+    found: Inputs = import_module(LIBRARIES[library][0]).inputs(architecture)
+    return found
+
+
+def _fitted(data: Data, name: str) -> Data:
+    """The data with what they leave to the network ``name``."""
+    made_for = inputs(name)
+    if made_for is None:
+        if data.normalize == "model":
+            raise AssayError(f"data.normalize: model '{name}' has no normalisation of its own; expected another one")
+        return data
+    changes: dict[str, Any] = {"size": data.size or made_for.size, "color": data.color or "rgb"}
+    if data.normalize == "model":
+        mean, std = (_each_channel(values, changes["color"]) for values in (made_for.mean, made_for.std))
+        changes["normalize"] = Normalization(mean=mean, std=std)
+    return data.model_copy(update=changes)
+
+
+def _each_channel(values: tuple[float, ...], color: str) -> tuple[float, ...]:
+    """One value a channel; for gray images the mean over the colours."""
+    return values if color == "rgb" else (sum(values) / len(values),)
 
 
 def _builder(name: str) -> Callable[..., Any]:
+    library, _, architecture = name.partition("/")
+    if library in LIBRARIES:
+        return import_module(LIBRARIES[library][0]).classifier(architecture)  # type: ignore[no-any-return]
     if name not in MODELS:
-        raise unknown("model", name, MODELS)
+        raise unknown("model", name, [*MODELS, *(f"{library}/{architecture or name}" for library in LIBRARIES)])
     module, function = MODELS[name][0].split(":")
     return getattr(import_module(module), function)  # type: ignore[no-any-return]
 

@@ -7,15 +7,24 @@ import torch
 from jaxtyping import Bool, Float, Float32, Int, Int64
 from torch import Tensor, nn
 
-from assay.data.batches import ImageData
+from assay.data.batches import ImageData, pass_size
 from assay.errors import AssayError, RunFailed
 from assay.models.modes import evaluating
-from assay.recipe import BinaryCrossEntropy, Loss
+from assay.recipe import BinaryCrossEntropy, Loss, MeanSquaredError
 from assay.train.losses import per_sample_loss
 
 
 def outputs(loss: Loss, classes: list[str]) -> int:
-    """The number of logits: one for each class, or a single one under binary cross-entropy, which needs two classes."""
+    """The number of logits: one for each class, or a single one under binary cross-entropy, which needs two classes.
+
+    Raises AssayError where the loss does not fit the classes.
+    """
+    weights = None if isinstance(loss, MeanSquaredError) else loss.class_weights
+    if weights not in (None, "inverse") and len(weights) != len(classes):
+        raise AssayError(
+            f"train.loss: class_weights has {len(weights)} numbers, expected {len(classes)}, one for each class: "
+            + ", ".join(classes)
+        )
     if not isinstance(loss, BinaryCrossEntropy):
         return len(classes)
     if len(classes) != 2:
@@ -61,9 +70,7 @@ class Predictions:
         return confidence
 
 
-def predict(
-    model: nn.Module, data: ImageData, split: str, loss: Loss, device: torch.device, batch_size: int = 512
-) -> Predictions:
+def predict(model: nn.Module, data: ImageData, split: str, loss: Loss, device: torch.device) -> Predictions:
     """Run the images of ``split`` through the network, in evaluation mode, in float32, without augmentation.
 
     Raises RunFailed where the network gives a value that is not finite.
@@ -71,7 +78,7 @@ def predict(
     loss_of = per_sample_loss(loss)
     found: list[tuple[Tensor, Tensor, Tensor]] = []
     with evaluating(model):
-        for images, labels in data.batches(split, batch_size, device):
+        for images, labels in data.batches(split, pass_size(*data.shape[1:]), device):
             logits = model(images)
             found.append((labels.cpu(), probabilities(logits).cpu(), loss_of(logits, labels).cpu()))
     all_labels, chances, losses = (torch.cat(parts).numpy() for parts in zip(*found, strict=True))

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from assay import seeds
-from assay.data.batches import ImageData, batch_sizes
+from assay.data.batches import ImageData, batch_sizes, pass_size
 from assay.errors import RunFailed
+from assay.models.freezing import training
 from assay.recipe import Recipe, Train
 from assay.tasks import classification
 from assay.train.checkpoint import State, Weights
-from assay.train.losses import per_sample_loss
+from assay.train.losses import objective, per_sample_loss
 from assay.train.optimizers import build_optimizer, optimizer_tensors, restore_optimizer
 from assay.train.schedules import rate_factor
 
@@ -40,14 +41,15 @@ def fit(
         restore_optimizer(optimizer, state.optimizer)
         scaler.load_state_dict(state.scaler)
     loss_of = per_sample_loss(config.loss)
-    weights = [p for p in model.parameters() if p.ndim > 1]
-    steps = len(batch_sizes(len(data.indices["train"]), config.batch_size))
+    minimised = objective(config.loss, data.class_counts, device)
+    weights = [p for p in model.parameters() if p.ndim > 1 and p.requires_grad]
+    steps = len(batch_sizes(data.epoch_size, config.batch_size))
 
     while state.epoch < config.epochs and not stopped_early(state, config):
         epoch, began = state.epoch + 1, time.perf_counter()
         total, right = torch.zeros((), device=device), torch.zeros((), device=device)
         rate, validation_losses = 0.0, [row["validation_loss"] for row in state.history]
-        model.train()
+        training(model)
         with seeds.scoped(recipe.seed, "noise", epoch):
             batches = data.train_batches(config.batch_size, recipe.seed, epoch, device)
             for step, (images, labels) in enumerate(batches, start=state.epoch * steps):
@@ -57,7 +59,7 @@ def fit(
                 with torch.autocast(device.type, PRECISIONS[config.precision], enabled=config.precision != "float32"):
                     logits = model(laid_out(images, config))
                     losses = loss_of(logits.float(), labels)
-                    loss = losses.mean()
+                    loss = minimised(losses, labels)
                     if config.l1:
                         loss = loss + config.l1 * sum(w.abs().sum() for w in weights)
                 scaler.scale(loss).backward()
@@ -70,7 +72,7 @@ def fit(
                 total += losses.detach().sum()
                 right += classification.correct(logits.detach(), labels).sum()
 
-        images_seen = len(data.indices["train"])
+        images_seen = data.epoch_size
         row: dict[str, Any] = {
             "epoch": epoch,
             "lr": rate,
@@ -102,7 +104,7 @@ def validate(
         return {"validation_loss": None, "validation_accuracy": None}
     model.eval()
     total, right = torch.zeros((), device=device), torch.zeros((), device=device)
-    for images, labels in data.batches("validation", 512, device):
+    for images, labels in data.batches("validation", pass_size(*data.shape[1:]), device):
         logits = model(laid_out(images, config))
         total += loss_of(logits, labels).sum()
         right += classification.correct(logits, labels).sum()

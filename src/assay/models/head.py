@@ -1,0 +1,95 @@
+"""Where the backbone of a network off the shelf ends and its head begins."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from assay.errors import AssayError
+from assay.models.modes import evaluating
+from assay.recipe import HeadLayer
+
+
+@dataclass(frozen=True)
+class Split:
+    """A network in two parts: ``head(features(images))`` is what the network gives, in the mode it is in."""
+
+    features: Callable[[Float[Tensor, "batch channels height width"]], Tensor]
+    """Images → what the head gets; most networks give it (batch, width)."""
+    head: Callable[[Tensor], Float[Tensor, "batch outputs"]]
+    name: str
+    """The head's name among the network's modules."""
+
+
+def split(network: nn.Module) -> Split:
+    """The backbone and the head of a network of timm or torchvision. AssayError for any other network."""
+    names = head_names(network)
+    if len(names) != 1:
+        raise AssayError(f"{type(network).__name__} has {len(names)} heads; expected a network with one")
+    name = names[0]
+    head = network.get_submodule(name)
+
+    def features(images: Float[Tensor, "batch channels height width"]) -> Tensor:
+        found: list[Tensor] = []  # copies: some heads begin with a dropout in place
+        hook = head.register_forward_pre_hook(lambda _, inputs: found.append(inputs[0].clone()))
+        try:
+            network(images)
+        finally:
+            hook.remove()
+        return found[0]
+
+    return Split(features, lambda features: head(features).flatten(1), name)
+
+
+def head_names(network: nn.Module) -> list[str]:
+    """The modules that make logits of features: timm's classifier (some have several), torchvision's last child.
+
+    Raises AssayError for a network of another origin.
+    """
+    if hasattr(network, "pretrained_cfg") and hasattr(network, "get_classifier"):
+        found = network.get_classifier()  # type: ignore[operator]
+        classifiers = found if isinstance(found, list | tuple) else [found]
+        return [name for name, module in network.named_modules() if any(module is each for each in classifiers)]
+    if type(network).__module__.startswith("torchvision.models"):
+        return [name for name, _ in network.named_children()][-1:]
+    raise AssayError("only a network off the shelf (timm/… or torchvision/…) has a backbone and a head")
+
+
+def replace_head(network: nn.Module, shape: tuple[int, int, int], layers: Sequence[HeadLayer], outputs: int) -> None:
+    """Put ``layers``, followed by a dense layer with ``outputs`` logits, in place of the head."""
+    old = split(network)
+    device = next(network.parameters()).device
+    with evaluating(network):
+        features = old.features(torch.zeros(2, *shape, device=device))
+    with torch.device(device):
+        new = nn.Sequential(OrderedDict(_head(features.shape[1:], layers, outputs)))
+    network.set_submodule(old.name, new)
+
+
+def _head(shape: torch.Size, layers: Sequence[HeadLayer], outputs: int) -> Iterator[tuple[str, nn.Module]]:
+    """Named layers for features of ``shape`` (width) or (channels, height, width)."""
+    width = shape.numel()
+    if len(shape) > 1:
+        if layers and layers[0].name == "average_pool":
+            width = shape[0]
+            yield "average_pool", nn.AdaptiveAvgPool2d(1)
+        yield "flatten", nn.Flatten()
+    counts = dict.fromkeys(("dense", "batch_norm", "dropout"), 0)
+    for layer in layers:
+        if layer.name == "average_pool":
+            continue
+        counts[layer.name] += 1
+        number = counts[layer.name]
+        match layer.name:
+            case "dense":
+                yield f"dense{number}", nn.Linear(width, size := int(layer.amount or 1))
+                yield f"activation{number}", nn.ReLU()
+                width = size
+            case "batch_norm":
+                yield f"norm{number}", nn.BatchNorm1d(width)
+            case "dropout":
+                yield f"dropout{number}", nn.Dropout(layer.amount or 0.0)
+    yield "output", nn.Linear(width, outputs)

