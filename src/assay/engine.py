@@ -202,11 +202,12 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
             network = try_out(recipe.model, shape, outputs)
             if recipe.model.pretrained:
                 fitting(network, recipe.model, shape, images.classes)
-            check_layers(network, recipe)
+            check_layers(network, recipe, shape)
 
 
-def check_layers(network: Any, recipe: Recipe) -> None:
+def check_layers(network: Any, recipe: Recipe, shape: tuple[int, int, int]) -> None:
     """Raise AssayError where the recipe asks something of the layers that they do not give."""
+    import torch
     from torch.nn.modules.batchnorm import _BatchNorm
 
     from assay.separation.capture import choose
@@ -214,6 +215,10 @@ def check_layers(network: Any, recipe: Recipe) -> None:
     for measure in recipe.evaluate:
         if measure.name == "separation":
             choose(network, measure.layers)
+        elif measure.name == "uncertainty":
+            from assay.evaluate.uncertainty import check
+
+            check(network, measure, torch.zeros(2, *shape))
     if recipe.train.batch_size == 1 and any(isinstance(module, _BatchNorm) for module in network.modules()):
         raise AssayError("train.batch_size: 1 is too small for a network with batch norm; expected at least 2")
 

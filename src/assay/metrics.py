@@ -26,6 +26,17 @@ _LABELS = {
     "training_seconds": "training time",
     "inference_images_per_second": "images per second",
 }
+_SCORES = {
+    "nll": "negative log-likelihood",
+    "brier": "Brier score",
+    "ece": "calibration error (ECE)",
+    "adaptive_ece": "adaptive ECE",
+    "aurc": "area under risk–coverage",
+    "auroc": "AUROC of the uncertainty",
+    "accuracy_at_90": "accuracy at 90 % coverage",
+    "validation_nll": "validation negative log-likelihood",
+}
+"""What ``<score>_<method>`` is called, the measure uncertainty."""
 
 
 def in_order(metrics: Iterable[str]) -> list[str]:
@@ -45,7 +56,8 @@ def is_exact(metric: str) -> bool:
 
 def lower_is_better(metric: str) -> bool:
     """Whether the smaller of two values is the better: losses, times, counts, sizes."""
-    return is_exact(metric) or metric == "loss" or metric.endswith(("_loss", "_seconds"))
+    error = metric.rpartition("_")[0] in ("nll", "brier", "ece", "adaptive_ece", "aurc", "validation_nll")
+    return error or is_exact(metric) or metric == "loss" or metric.endswith(("_loss", "_seconds"))
 
 
 def unit(metric: str) -> str:
@@ -57,6 +69,9 @@ def label(metric: str) -> str:
     """The name as a person says it: ``train loss``, ``F1 (macro)``, ``top-5 accuracy``."""
     if metric in _LABELS:
         return _LABELS[metric]
+    score, _, method = metric.rpartition("_")
+    if score in _SCORES:
+        return f"{_SCORES[score]} ({method})"
     words = metric.removesuffix("_seconds").replace("_", " ").replace("f1", "F1").replace("top ", "top-", 1)
     for kind in (" macro", " weighted"):
         words = words.removesuffix(kind) + (f" ({kind.strip()})" if words.endswith(kind) else "")

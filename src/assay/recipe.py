@@ -484,8 +484,22 @@ class SeparationMeasure(Section):
     """Measure the same layers, splits and indices during training as well."""
 
 
+class UncertaintyMeasure(Section):
+    """How far the probabilities may be believed: as they are, by temperature, and with dropout injected."""
+
+    name: Literal["uncertainty"] = "uncertainty"
+    passes: Annotated[int, Field(ge=2)] = 50
+    """With dropout; fewer than two have no variance."""
+    layers: Literal["head"] | tuple[str, ...] = "head"
+    """Before the last dense layer, or after the layers that patterns such as ``dense*`` on dotted names ask for."""
+    bins: PositiveInt = 15
+    """Of the calibration errors and the reliability diagram."""
+
+
 Measure = Annotated[
-    ClassificationMeasure | CurvesMeasure | CostMeasure | SeparationMeasure, _named(), Discriminator("name")
+    ClassificationMeasure | CurvesMeasure | CostMeasure | SeparationMeasure | UncertaintyMeasure,
+    _named(),
+    Discriminator("name"),
 ]
 
 
@@ -556,6 +570,7 @@ class Recipe(Section):
             "train.keep: best": self.train.keep == "best",
             "train.early_stopping": self.train.early_stopping is not None,
             "train.schedule: plateau": self.train.schedule.name == "plateau",
+            "evaluate: uncertainty": any(measure.name == "uncertainty" for measure in self.evaluate),
         }
         for key, needs_validation in watchers.items():
             if needs_validation and self.data.validation == 0:

@@ -14,7 +14,17 @@ from assay.errors import AssayError, unknown
 from assay.metrics import in_order, lower_is_better
 from assay.notebook import results_html
 from assay.notes import notes
-from assay.runs import CURVES, LAYERS, LAYERS_BY_EPOCH, Run, planned_runs, read_object, read_table
+from assay.runs import (
+    CURVES,
+    LAYERS,
+    LAYERS_BY_EPOCH,
+    RELIABILITY,
+    RISK_COVERAGE,
+    Run,
+    planned_runs,
+    read_object,
+    read_table,
+)
 from assay.statistics import mean_interval
 from assay.study import Study, label, load_study
 from assay.verdict import verdict
@@ -205,6 +215,14 @@ class Results:
     def layers_by_epoch(self) -> pl.DataFrame:
         """The same while the networks learned, of the runs that tracked it: a row per epoch too (0: untrained)."""
         return self._stacked(LAYERS_BY_EPOCH)
+
+    def reliability(self) -> pl.DataFrame:
+        """The reliability diagrams of the runs that measured uncertainty, stacked: a row per method and bin."""
+        return self._stacked(RELIABILITY)
+
+    def risk_coverage(self) -> pl.DataFrame:
+        """Their risk–coverage curves, stacked: a row per method and hundredth of coverage."""
+        return self._stacked(RISK_COVERAGE)
 
     def predictions(self, run: Run) -> pl.DataFrame:
         """A row per image: split, image, name, label, predicted, confidence, loss, probabilities."""

@@ -17,5 +17,9 @@ MEASURES: dict[str, tuple[str, str]] = {
         "assay.evaluate.separation:measure",
         "how well the classes are kept apart, layer by layer",
     ),
+    "uncertainty": (
+        "assay.evaluate.uncertainty:measure",
+        "how far the probabilities may be believed: plain, by temperature, with dropout injected",
+    ),
 }
 """Name → (where the function is, what it measures)."""

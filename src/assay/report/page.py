@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from assay.metrics import duration
-from assay.report import class_report, classes, contents, curves, figures, layers, style
+from assay.report import class_report, classes, contents, curves, figures, layers, style, uncertainty
 from assay.report.document import document, figure_files, table_files, write_page
 from assay.report.figures import Figure
 from assay.report.subject import Subject
@@ -27,6 +27,7 @@ def write_report(results: Results) -> Path:
         "confusion": list(classes.confusion(subject)),
         "layers": list(layers.curves(subject)),
         "layers_by_epoch": list(layers.heat_maps(subject)),
+        "uncertainty": list(uncertainty.figures(subject)),
         "cost": [*figures.time(subject), *figures.tradeoff(subject)],
     }
     every = [figure for group in drawn.values() for figure in group]
@@ -50,6 +51,7 @@ def render(
         "cost": cost,
         "differences": contents.differences(subject),
         "per_class": contents.per_class(subject),
+        "uncertainty": uncertainty.score_table(subject),
         "unfinished": contents.unfinished(subject),
         "skipped": contents.skipped(subject),
     }
@@ -68,6 +70,7 @@ def render(
         reports=reports,
         curveless=curves.missing(subject),
         readings=layers.readings(subject),
+        tuned=uncertainty.sentences(subject),
         figures=drawn,
         pictures=contents.pictures(subject, subject.best) if subject.best else {},
         reproduction=contents.reproduction(subject),
