@@ -17,8 +17,10 @@ from assay.report.tables import Cell, Column, Mark, Table, skipped_table
 from assay.study import label as level_label
 
 QUALITY = (
-    "accuracy", "balanced_accuracy", "f1_macro", "roc_auc_macro", "average_precision_macro", "loss", "train_accuracy",
+    "balanced_accuracy", "roc_auc_macro", "average_precision_macro", "f1_macro", "loss", "train_accuracy",
 )  # fmt: skip
+WIDEST = 4
+"""So many of these, the first there are, fit beside the page's metric."""
 COST = ("parameters", "macs", "weight_bytes", "activation_bytes", "training_seconds", "inference_images_per_second")
 """What the page's two tables show; the CSV has every metric."""
 
@@ -26,8 +28,8 @@ COST = ("parameters", "macs", "weight_bytes", "activation_bytes", "training_seco
 def quality(subject: Subject) -> Table:
     """Variant × quality, with the differences in the page's metric to the base."""
     names = subject.results.metric_names
-    wanted = [m for m in names if m in QUALITY and not (m == "loss" and subject.losses_differ)]
-    others = [m for m in wanted if m != subject.metric and not _repeats(subject, m)]
+    wanted = [m for m in QUALITY if m in names and not (m == "loss" and subject.losses_differ)]
+    others = [m for m in wanted if m != subject.metric and not _repeats(subject, m)][:WIDEST]
     caption = (
         "Mean over seeds ± half of its 95 % t interval." if subject.seeds > 1 else "One seed: no intervals over seeds."
     )

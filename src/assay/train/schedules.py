@@ -7,7 +7,11 @@ from assay import recipe as r
 
 
 def rate_factor(
-    schedule: r.AnySchedule, step: int, steps_per_epoch: int, epochs: int, validation_losses: Sequence[float] = ()
+    schedule: r.AnySchedule,
+    step: int,
+    steps_per_epoch: int,
+    epochs: int,
+    validation_losses: Sequence[float | None] = (),
 ) -> float:
     """What the recipe's learning rate is multiplied by at ``step`` (counted from 0 over the whole training).
 
@@ -31,7 +35,7 @@ def rate_factor(
             up = done < rise
             factor = _cosine(start, 1.0, done / rise) if up else _cosine(1.0, final, (done - rise) / (1 - rise))
         case r.Plateau(patience=patience, factor=drop):
-            factor = drop ** count_plateaus(validation_losses, patience)
+            factor = drop ** count_plateaus([loss for loss in validation_losses if loss is not None], patience)
     return float(warm * factor)
 
 
