@@ -146,6 +146,8 @@ class Data(Section):
     stay on one side of every cut. None, every picture for itself, is not written out: the key came later, and the
     recipes without it are still the same."""
     augment: tuple[Augmentation, ...] = ()
+    augment_views: PositiveInt | None = Field(default=None, exclude_if=lambda views: views is None)
+    """Under a frozen backbone, how many augmented views of a training image there are: their features are kept."""
     normalize: Literal["unit", "symmetric", "standard", "model"] | Normalization = "standard"
     """Pixels to 0…1, to −1…1, to mean 0 and deviation 1 per channel over the training images, as the network off the
     shelf expects them (its default), or by numbers."""
@@ -475,6 +477,14 @@ class Recipe(Section):
     def _normalized_as_the_network_expects(self) -> "Recipe":
         if self.model.is_off_the_shelf and "normalize" not in self.data.model_fields_set:
             object.__setattr__(self, "data", self.data.model_copy(update={"normalize": "model"}))
+        return self
+
+    @model_validator(mode="after")
+    def _views_are_of_something_frozen(self) -> "Recipe":
+        if self.data.augment_views and not self.data.augment:
+            raise ValueError("data.augment_views needs data.augment: without it every view is the same")
+        if self.data.augment_views and self.model.freeze != "backbone":
+            raise ValueError("data.augment_views needs model.freeze: backbone; otherwise no features are kept")
         return self
 
     @model_validator(mode="after")

@@ -30,6 +30,7 @@ from assay.recipe import Data, Recipe
 from assay.runs import LAYERS_BY_EPOCH
 from assay.tasks import classification
 from assay.train.checkpoint import State, pack, unpack
+from assay.train.frozen import trained_part
 from assay.train.loop import fit
 from assay.train.tensorboard import event_writer
 
@@ -130,7 +131,8 @@ def _train_and_measure(
             add_events(state.history[-1])
             on_epoch()
 
-        state = fit(model, data, recipe, device, state, after_epoch)
+        part, seen = trained_part(model, data, recipe, device, folder.log)
+        state = fit(part, seen, recipe, device, state, after_epoch)
 
     predictions = {
         split: classification.predict(model, data, split, recipe.train.loss, device)

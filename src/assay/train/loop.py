@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from assay import seeds
-from assay.data.batches import ImageData, batch_sizes, pass_size
+from assay.data.batches import ImageData, batch_sizes
 from assay.errors import RunFailed
 from assay.models.freezing import training
 from assay.recipe import Recipe, Train
@@ -103,7 +103,7 @@ def validate(
         return {"validation_loss": None, "validation_accuracy": None}
     model.eval()
     total, right = torch.zeros((), device=device), torch.zeros((), device=device)
-    for images, labels in data.batches("validation", pass_size(*data.shape[1:]), device):
+    for images, labels in data.batches("validation", data.pass_size, device):
         logits = model(laid_out(images, config))
         total += loss_of(logits, labels).sum()
         right += classification.correct(logits, labels).sum()
@@ -111,8 +111,9 @@ def validate(
 
 
 def laid_out(images: Tensor, config: Train) -> Tensor:
-    """The batch in the memory layout of the recipe."""
-    return images.contiguous(memory_format=torch.channels_last) if config.channels_last else images
+    """The batch in the memory layout of the recipe; features that are no maps have only one."""
+    maps = config.channels_last and images.ndim == 4
+    return images.contiguous(memory_format=torch.channels_last) if maps else images
 
 
 def snapshot(model: nn.Module) -> Weights:
