@@ -153,7 +153,7 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
         with display.decoding(recipe.data.source) as progress:
             images = open_images(recipe.data, root, progress)
         split(recipe.data, images, job.seed)
-        key = repr((recipe.model, recipe.train.loss, recipe.data))
+        key = repr((recipe.model, recipe.train.loss, recipe.train.phases, recipe.data))
         if key in seen:
             continue
         seen.add(key)
@@ -161,7 +161,8 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
         shape = images.pixels.shape[1:]
         augmenter(recipe.data.augment, *shape[1:])
         with of_variant(job):
-            network = try_out(recipe.model, shape, outputs)
+            for stage in recipe.stages:
+                network = try_out(stage.model, shape, outputs)
             if recipe.model.pretrained:
                 fitting(network, recipe.model, shape, images.classes)
 
