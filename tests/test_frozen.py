@@ -144,6 +144,13 @@ def test_they_are_those_of_the_backbone() -> None:
             torch.testing.assert_close(features, network(images))
 
 
+def test_images_without_features_are_refused() -> None:
+    chosen = recipe()
+    _, seen = trained_part(network_of(chosen), data_of(chosen), chosen, CPU, lambda _: None)
+    with pytest.raises(KeyError, match="images whose features are not kept"):
+        next(seen.batches("test", 8, CPU))
+
+
 def test_other_weights_pixels_or_normalisation_are_other_features(own_cache: Path) -> None:
     chosen = recipe()
     network, data = network_of(chosen), data_of(chosen)

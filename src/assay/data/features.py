@@ -32,8 +32,11 @@ class Kept:
     values: Features
 
     def of(self, images: Int64[Tensor, " b"]) -> Float32[Tensor, "b ..."]:
-        """A copy of the features of these images."""
-        return self._tensor.index_select(0, torch.from_numpy(np.searchsorted(self.rows, images.numpy())))
+        """A copy of the features of these images. Raises KeyError for an image whose features are not kept."""
+        places = np.searchsorted(self.rows, images.numpy())
+        if not np.array_equal(self.rows.take(places, mode="clip"), images.numpy()):
+            raise KeyError("images whose features are not kept")
+        return self._tensor.index_select(0, torch.from_numpy(places))
 
     @cached_property
     def _tensor(self) -> Tensor:
