@@ -58,6 +58,9 @@ def base(**sections: dict[str, Any]) -> dict[str, Any]:
     ("change", "sentence"),
     [
         ("train.epocs=3", "base: unknown key 'train.epocs'; did you mean 'epochs'?"),
+        ("data.train=.inf", "base: data.train: found inf, expected a share between 0 and 1"),
+        ("evaluate=[]", "base: evaluate: found [], expected at least one measure"),
+        ("evaluate=[{name: separation, images: 0}]", "base: evaluate.0.images: found 0, expected more than 0"),
         ("trian.epochs=3", "base: unknown key 'trian'; did you mean 'train'?"),
         ("train=3", "base: train: found 3, expected keys and values"),
         ("train.batch_size=0", "base: train.batch_size: found 0, expected more than 0"),
@@ -93,6 +96,19 @@ def base(**sections: dict[str, Any]) -> dict[str, Any]:
 )
 def test_a_recipe_that_cannot_be(run: Command, change: str, sentence: str) -> None:
     refused(run("--set", change), f"assay: s.yaml --set {change}: {sentence}")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("evaluate=[{name: separation, layers: ['conv*']}]", "layers: no layer is called 'conv*'; expected one of:"),
+        ("data.size=1000000000", "decoding digits needs 1,713,752,746,582,031 MiB"),
+        ("train.batch_size=1", "train.batch_size: 1 is too small for a network with batch norm"),
+    ],
+)
+def test_a_recipe_that_does_not_fit_its_data_or_network(run: Command, change: str, sentence: str) -> None:
+    network = {"name": "mlp", "hidden": [8], "norm": "batch"}
+    refused(run("--set", change, **base(model=network)), sentence)
 
 
 @pytest.mark.parametrize(

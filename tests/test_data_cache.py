@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from PIL import Image
 
 from assay.data import cache, open_images
 from assay.errors import AssayError
+from assay.process import Process, this_host, this_process
 from assay.recipe import Data
 
 
@@ -145,10 +145,9 @@ def test_a_cache_that_cannot_be_written_is_named(root: Path, tmp_path: Path, mon
 def test_leftovers_of_dead_processes_are_removed_and_of_live_ones_kept(root: Path, folder: Path) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    host = socket.gethostname()
-    left = folder / f".00ff.{host}.{dead.pid}.ab.tmp"
-    kept = [folder / f".00ff.{host}.{os.getpid()}.ab.tmp", folder / ".00ff.other.host.1.ab.tmp", folder / ".else.tmp"]
-    old = folder / ".00ff.other.host.2.ab.tmp"
+    left = folder / f".00ff.{Process(this_host(), dead.pid, 1)}.ab.tmp"
+    kept = [folder / f".00ff.{this_process()}.ab.tmp", folder / ".00ff.other-1-1.ab.tmp", folder / ".else.tmp"]
+    old = folder / ".00ff.other-2-1.ab.tmp"
     for path in (left, old, *kept):
         path.mkdir(parents=True)
     os.utime(old, (time.time() - 2 * 86400,) * 2)

@@ -89,12 +89,19 @@ def test_a_single_top_folder_is_gone_through(opened: Callable[..., ImageSet]) ->
 def test_what_is_no_picture_is_passed_over(opened: Callable[..., ImageSet]) -> None:
     tree = {"a/1.png": png(), "b/1.png": png()}
     noise = {
-        "README.md": b"x", "LICENSE": b"x", "a/notes.txt": b"x", ".hidden/1.png": b"x", "a/.1.png": b"x",
+        "README.md": b"x", "LICENSE": b"x", "a/Thumbs.db": b"x", ".hidden/1.png": b"x", "a/.1.png": b"x",
         "__MACOSX/a/._1.png": b"x", "a/.DS_Store": b"x",
     }  # fmt: skip
     images = opened({**tree, **noise})
     assert images.names == ["a/1.png", "b/1.png"]
     assert images.skipped == []
+
+
+def test_a_file_among_the_pictures_of_a_class_that_is_none_is_named(opened: Callable[..., ImageSet]) -> None:
+    tree = {"a/1.png": png(), "b/1.png": png(), "b/notes.txt": b"x"}
+    with pytest.raises(AssayError, match=r"b/notes\.txt"):
+        opened(tree)
+    assert opened(tree, on_bad_image="skip").skipped == [("b/notes.txt", "does not end like a picture")]
 
 
 @pytest.mark.parametrize(

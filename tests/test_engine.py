@@ -74,6 +74,42 @@ def reasons(results) -> dict[str, str | None]:
     return {run.variant: run.reason for run in results.runs if run.state == "failed"}
 
 
+# ------------------------------------------------------------------------------------------- other studies
+
+
+def test_a_default_spelled_out_is_the_same_run(tmp_path):
+    study = write_study(tmp_path / "words.yaml", vary={"model.hidden": [[4]]})
+    first = run_here(study, tmp_path / "runs")
+    base = dict(assay.load_study(study).base)
+    for said in ({"dropout": 0}, {"dropout": 0.0}, {}):
+        reworded = base | {"model": base["model"] | said}
+        write_study(study, vary={"model.hidden": [[4]]}, base=reworded)
+        again = run_here(study, tmp_path / "runs")
+        assert [run.state for run in again.runs] == ["finished"]
+        assert again.metrics(again.runs[0]) == first.metrics(first.runs[0])
+        assert count(again.folder, "started") == 1, "it was trained again"
+
+
+def test_the_folder_of_another_study_is_left_alone(tmp_path):
+    study = write_study(tmp_path / "name.yaml", vary={"model.hidden": [[4]]})
+    results = run_here(study, tmp_path / "runs")
+    before = (results.folder / "study.yaml").read_text()
+    write_study(study, title="Another question", vary={"model.hidden": [[5], [6]]})
+    with pytest.raises(AssayError, match="belongs to another study"):
+        run_here(study, tmp_path / "runs")
+    assert (results.folder / "study.yaml").read_text() == before
+
+
+def test_a_damaged_checkpoint_is_begun_anew(tmp_path):
+    study = write_study(tmp_path / "junk.yaml", vary={"model.hidden": [[4]]})
+    folder = tmp_path / "runs" / "junk" / "hidden=4" / "seed-0"
+    folder.mkdir(parents=True)
+    (folder / "checkpoint.safetensors").write_bytes(b"junk")
+    results = run_here(study, tmp_path / "runs")
+    assert [run.state for run in results.runs] == ["finished"]
+    assert "the checkpoint cannot be read" in (folder / "log.txt").read_text()
+
+
 # -------------------------------------------------------------------------------------------- failed runs
 
 

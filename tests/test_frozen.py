@@ -131,9 +131,12 @@ def test_features_are_computed_once_and_shared(own_cache: Path) -> None:
     assert np.load(entry / "features.npy").dtype == np.float32
 
 
-def test_they_are_those_of_the_backbone() -> None:
+@pytest.mark.parametrize("balance", ["none", "oversample"])
+def test_they_are_those_of_the_backbone(balance: Any) -> None:
     chosen = recipe()
-    network, data = network_of(chosen), data_of(chosen)
+    network, made = network_of(chosen), data_of(chosen)
+    uneven = made.indices | {"train": made.indices["train"][:-2]}
+    data = ImageData(made.images, uneven, made.mean, made.std, balance=balance)
     _, seen = trained_part(network, data, chosen, CPU, lambda _: None)
     network.fc = torch.nn.Identity()
     with evaluating(network):

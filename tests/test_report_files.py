@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assay.metrics import duration
 from assay.report import formats
 from assay.report.tables import Cell, Column, Table, csv, latex, latex_text
 
@@ -51,7 +52,7 @@ def test_p_values(p, text):
     ("seconds", "text"), [(4.84, "4.8 s"), (48, "48 s"), (725, "12 min 5 s"), (180, "3 min"), (12000, "3 h 20 min")]
 )
 def test_durations(seconds, text):
-    assert formats.duration(seconds) == text
+    assert duration(seconds) == text
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12), min_size=1))

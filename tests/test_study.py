@@ -1,3 +1,5 @@
+import re
+
 import pytest
 import yaml
 from hypothesis import given
@@ -47,6 +49,41 @@ def test_named_variants_change_what_they_say():
     assert s.plan["wide, soft"].recipe.model.arguments == {"hidden": [512], "dropout": 0.2}
     assert s.plan["wide, soft"].folder == "wide,soft"
     assert s.base_variant == "plain"
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"vary": {"train.optimizer.lr": [0.1], "train.optimizer": ["sgd"]}}, "'train.optimizer.lr' is a part of"),
+        ({"variants": {"a": {"model": {"name": "mlp"}, "model.dropout": 0.1}}}, "'model.dropout' is a part of 'model'"),
+        ({"vary": {"train.batch_size": [64, 64.0]}}, "are the same recipe"),
+        ({"variants": {"a": {}, "b": {"train": {"epochs": 10}}}}, "variants 'a' and 'b' are the same recipe"),
+        ({"variants": {"a/b": {}, "a:b": {"train.epochs": 3}}}, "'a/b' and 'a:b' would share the folder"),
+    ],
+)
+def test_variants_that_are_not_what_they_say_are_refused(tmp_path, fields, sentence):
+    with pytest.raises(AssayError, match=re.escape(sentence)):
+        load_study(write(tmp_path / "s.yaml", **fields))
+
+
+@pytest.mark.parametrize("change", ["train.optimizer.lr=0.5", "train.optimizer=sgd", "train={}"])
+def test_what_the_study_varies_cannot_be_set_whole_or_in_part(tmp_path, change):
+    for part in (
+        {"vary": {"train.optimizer": ["sgd", "adam"]}},
+        {"variants": {"a": {}, "b": {"train.optimizer": "sgd"}}},
+    ):
+        with pytest.raises(AssayError, match=r"the study varies 'train\.optimizer'"):
+            load_study(write(tmp_path / "s.yaml", **part), [change])
+
+
+def test_a_network_alone_can_be_a_level():
+    plan = study(vary={"model": ["mlp", {"name": "mlp", "dropout": 0.5}]}).plan
+    assert [variant.recipe.model.name for variant in plan.values()] == ["mlp", "mlp"]
+
+
+def test_levels_that_the_base_leaves_to_defaults_are_told():
+    plan = study(vary={"train.batch_size": [64], "model.dropout": [0.5]}, design="one_at_a_time").plan
+    assert plan["base"].levels == {"train.batch_size": 128, "model.dropout": "default"}
 
 
 def test_the_base_variant_has_the_base_recipes_levels():

@@ -198,8 +198,16 @@ def rank(
 def predict(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")],
     pictures: Annotated[list[Path], typer.Argument(help="Image files.")],
+    uncertainty: Annotated[
+        bool, typer.Option("--uncertainty", help="Calibrated probabilities, intervals, and where the run is unsure.")
+    ] = False,
+    data: DataRoot = None,
 ) -> None:
     """The class of pictures by a finished run."""
+    if uncertainty:
+        from assay.uncertain_prediction import predict_uncertain, uncertain_table
+
+        return show(uncertain_table(predict_uncertain(folder, pictures, data)))
     from assay.prediction import predict, prediction_table
 
     show(prediction_table(predict(folder, pictures)))

@@ -1,5 +1,6 @@
 """What a person sees while a study runs: progress bars with the time left, and a line for every run that ends."""
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ class Display:
         )
         self.jobs: Sequence[Job] = ()
         self.ended: set[Any] = set()
+        self.told = False
         self.bar: Any = None
 
     def __enter__(self) -> "Display":
@@ -91,6 +93,17 @@ class Display:
                 self.progress.update(self.bar, total=total - job.recipe.train.total_epochs)
         shown = escape("; ".join(running[:2])) or "training"
         self.progress.update(self.bar, completed=epochs, description=shown)
+
+    def warn(self, text: str) -> None:
+        """A line that is shown even where progress is not."""
+        print(f"assay: {text}", file=sys.stderr)
+
+    def waiting(self, jobs: "Sequence[Job]") -> None:
+        """Say once that the runs left are in other hands."""
+        if not self.told:
+            what = f"{jobs[0].variant}, seed {jobs[0].seed}" + (f" and {len(jobs) - 1} more" if len(jobs) > 1 else "")
+            self.console.print(f"waiting for {escape(what)}: another process has them, or had them when it was cut off")
+        self.told = True
 
     def announce(self, job: "Job", status: dict[str, Any]) -> None:
         """One line for a run that ended."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from assay import claim, files
 from assay.display import Display
@@ -14,7 +14,10 @@ from assay.errors import AssayError
 from assay.recipe import Recipe
 from assay.results import Results
 from assay.runs import read_object
-from assay.study import Study, read_yaml
+from assay.study import Study, load_study, read_yaml
+
+if TYPE_CHECKING:
+    from assay.data import ImageSet
 
 
 @dataclass(frozen=True)
@@ -57,20 +60,27 @@ def run_study(
     """
     from assay.data import data_root
     from assay.run import Settings
+    from assay.train.tensorboard import available
 
     if jobs < 1:
         raise AssayError(f"jobs: found {jobs}, expected at least 1")
+    if Path(out).exists() and not Path(out).is_dir():
+        raise AssayError(f"--out {out} is a file, expected the folder of all studies")
     folder, root = Path(out) / study.name, data_root(data)
     with Display(quiet) as display:
+        refuse_other_study(study, folder)
         planned = plan_jobs(study, folder, root, display)
         files.write(folder / "study.yaml", study.dump())
         threads = stored_threads(folder, jobs)
         for job in planned:
             tidy(job, retry)
+        if tensorboard and not available():
+            display.warn("TensorBoard is not installed, so no event files: pip install 'assay-studies[tensorboard]'")
+            tensorboard = False
         settings = Settings(root=root, threads=threads, tensorboard=tensorboard, command=command)
         display.watch(planned)
         if jobs == 1:
-            work(planned, settings, display.refresh)
+            work(planned, settings, display.refresh, display.waiting)
         else:
             from assay.workers import run_workers
 
@@ -79,8 +89,16 @@ def run_study(
     return Results.read(folder)
 
 
-def work(jobs: list[Job], settings: Any, refresh: Callable[[], None] = lambda: None) -> None:
-    """Claim and execute one run after the other until all are done, by us or by somebody else."""
+def work(
+    jobs: list[Job],
+    settings: Any,
+    refresh: Callable[[], None] = lambda: None,
+    waiting: Callable[[list[Job]], None] = lambda jobs: None,
+) -> None:
+    """Claim and execute one run after the other until all are done, by us or by somebody else.
+
+    ``waiting`` is told the runs that others hold when there is nothing else to do.
+    """
     import time
 
     from assay.run import Folder, execute
@@ -96,6 +114,7 @@ def work(jobs: list[Job], settings: Any, refresh: Callable[[], None] = lambda: N
                     execute(job.recipe, Folder(job.folder, claimed.check), settings, refresh)
             break
         else:
+            waiting(pending)
             time.sleep(1.0)
         refresh()
 
@@ -111,6 +130,19 @@ def plan_jobs(study: Study, folder: Path, root: Path, display: Display) -> list[
         refuse_other_recipe(job)
     check_networks_and_data(jobs, root, display)
     return jobs
+
+
+def refuse_other_study(study: Study, folder: Path) -> None:
+    """Raise AssayError when the folder was made by a study with another question and none of these variants."""
+    path = folder / "study.yaml"
+    if not path.exists():
+        return
+    there = load_study(path)
+    if there.title != study.title and not set(there.plan) & set(study.plan):
+        raise AssayError(
+            f"{folder} belongs to another study, '{there.title}'; choose another --out, give this study another "
+            "'name:', or delete that folder"
+        )
 
 
 def refuse_other_recipe(job: Job) -> None:
@@ -146,14 +178,21 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
     from assay.tasks import classification
 
     seen: set[str] = set()
+    opened: dict[str, ImageSet] = {}
+    made: dict[str, str] = {}
     for job in jobs:
         with of_variant(job):
             recipe = complete(job.recipe)
+        if (other := made.setdefault(recipe.hash, job.variant)) != job.variant:
+            raise AssayError(f"variants '{other}' and '{job.variant}' are the same recipe; leave one out")
         resolve_device(recipe.train.device)
-        with display.decoding(recipe.data.source) as progress:
-            images = open_images(recipe.data, root, progress)
+        if (source := repr(recipe.data)) not in opened:
+            with display.decoding(recipe.data.source) as progress:
+                opened[source] = open_images(recipe.data, root, progress)
+        images = opened[source]
         split(recipe.data, images, job.seed)
-        key = repr((recipe.model, recipe.train.loss, recipe.train.phases, recipe.data))
+        train = recipe.train
+        key = repr((recipe.model, train.loss, train.phases, train.batch_size, recipe.data, recipe.evaluate))
         if key in seen:
             continue
         seen.add(key)
@@ -165,6 +204,25 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
                 network = try_out(stage.model, shape, outputs)
             if recipe.model.pretrained:
                 fitting(network, recipe.model, shape, images.classes)
+            check_layers(network, recipe, shape)
+
+
+def check_layers(network: Any, recipe: Recipe, shape: tuple[int, int, int]) -> None:
+    """Raise AssayError where the recipe asks something of the layers that they do not give."""
+    import torch
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    from assay.separation.capture import choose
+
+    for measure in recipe.evaluate:
+        if measure.name == "separation":
+            choose(network, measure.layers)
+        elif measure.name == "uncertainty":
+            from assay.evaluate.uncertainty import check
+
+            check(network, measure, torch.zeros(2, *shape))
+    if recipe.train.batch_size == 1 and any(isinstance(module, _BatchNorm) for module in network.modules()):
+        raise AssayError("train.batch_size: 1 is too small for a network with batch norm; expected at least 2")
 
 
 @contextmanager
@@ -180,20 +238,27 @@ def stored_threads(folder: Path, jobs: int) -> int:
     """The threads each run of this study uses: decided at its first start and kept, since they change last bits."""
     path = folder / "machine.json"
     files.create(path, f'{{"threads": {max(1, available_cores() // jobs)}}}\n')
-    threads = read_object(path).get("threads")
+    try:
+        threads = read_object(path).get("threads")
+    except AssayError:
+        raise AssayError(f"{path} cannot be read; delete it, and the threads are counted anew") from None
     if not isinstance(threads, int) or threads < 1:
         raise AssayError(f"{path}: threads is {threads!r}, expected the number of threads that a run uses")
     return threads
 
 
 def tidy(job: Job, retry: bool) -> None:
-    """Remove what a killed process left in a run that is done; with ``retry``, forget a failure.
+    """Remove what a killed process left in a run that is done, and note that it is this recipe's where that is now
+    written in other words; with ``retry``, forget a failure.
 
     Under a claim, since others may be at the run; taking and releasing it removes dead claims and temporary files.
     """
     leftovers = ("claim-*.json", "checkpoint.safetensors", ".*.tmp")
     forget = retry and job.state == "failed"
-    if not job.is_done or not (forget or any(any(job.folder.glob(pattern)) for pattern in leftovers)):
+    status = read_object(job.folder / "status.json", missing={})
+    reworded = status.get("recipe_hash") != job.recipe.hash
+    litter = any(any(job.folder.glob(pattern)) for pattern in leftovers)
+    if not job.is_done or not (forget or reworded or litter):
         return
     claimed = claim.acquire(job.folder, claim.Watch())
     if claimed is None:
@@ -201,6 +266,8 @@ def tidy(job: Job, retry: bool) -> None:
     with claimed:
         if job.state == "finished":
             (job.folder / "checkpoint.safetensors").unlink(missing_ok=True)
+        if reworded:
+            files.write_json(job.folder / "status.json", status | {"recipe_hash": job.recipe.hash})
         if job.state == "failed" and retry:
             (job.folder / "status.json").unlink(missing_ok=True)
 

@@ -7,7 +7,8 @@ Number = int | float
 
 ORDER = (
     "accuracy", "balanced_accuracy", "f1_macro", "precision_macro", "recall_macro",
-    "f1_weighted", "precision_weighted", "recall_weighted", "loss",
+    "f1_weighted", "precision_weighted", "recall_weighted", "roc_auc_macro", "average_precision_macro",
+    "loss",
     "validation_accuracy", "validation_loss", "train_accuracy", "train_loss",
     "parameters", "trainable_parameters", "macs", "weight_bytes", "activation_bytes",
     "training_seconds", "inference_images_per_second",
@@ -18,12 +19,24 @@ _SHARES = ("accuracy", "precision", "recall", "f1")
 _COUNTS = ("parameters", "macs", "_bytes")
 _LABELS = {
     "loss": "test loss",
+    "roc_auc_macro": "ROC AUC (macro)",
     "macs": "multiply-accumulates",
     "weight_bytes": "bytes of weights",
     "activation_bytes": "bytes of activations",
     "training_seconds": "training time",
     "inference_images_per_second": "images per second",
 }
+_SCORES = {
+    "nll": "negative log-likelihood",
+    "brier": "Brier score",
+    "ece": "calibration error (ECE)",
+    "adaptive_ece": "adaptive ECE",
+    "aurc": "area under risk–coverage",
+    "auroc": "AUROC of the uncertainty",
+    "accuracy_at_90": "accuracy at 90 % coverage",
+    "validation_nll": "validation negative log-likelihood",
+}
+"""What ``<score>_<method>`` is called, the measure uncertainty."""
 
 
 def in_order(metrics: Iterable[str]) -> list[str]:
@@ -43,7 +56,8 @@ def is_exact(metric: str) -> bool:
 
 def lower_is_better(metric: str) -> bool:
     """Whether the smaller of two values is the better: losses, times, counts, sizes."""
-    return is_exact(metric) or metric == "loss" or metric.endswith(("_loss", "_seconds"))
+    error = metric.rpartition("_")[0] in ("nll", "brier", "ece", "adaptive_ece", "aurc", "validation_nll")
+    return error or is_exact(metric) or metric == "loss" or metric.endswith(("_loss", "_seconds"))
 
 
 def unit(metric: str) -> str:
@@ -55,17 +69,20 @@ def label(metric: str) -> str:
     """The name as a person says it: ``train loss``, ``F1 (macro)``, ``top-5 accuracy``."""
     if metric in _LABELS:
         return _LABELS[metric]
+    score, _, method = metric.rpartition("_")
+    if score in _SCORES:
+        return f"{_SCORES[score]} ({method})"
     words = metric.removesuffix("_seconds").replace("_", " ").replace("f1", "F1").replace("top ", "top-", 1)
     for kind in (" macro", " weighted"):
         words = words.removesuffix(kind) + (f" ({kind.strip()})" if words.endswith(kind) else "")
     return words
 
 
-def comparative(metric: str, better: bool = True) -> str:
+def comparative(metric: str) -> str:
     """The words between two names: ``is better than``, ``has a lower test loss than``, ``has more parameters than``."""
     if metric == "accuracy":
-        return "is better than" if better else "is worse than"
-    return f"has {_degrees(metric)[0 if lower_is_better(metric) == better else 1]} {label(metric)} than"
+        return "is better than"
+    return f"has {_degrees(metric)[0 if lower_is_better(metric) else 1]} {label(metric)} than"
 
 
 def superlative(metric: str) -> str:
@@ -107,3 +124,15 @@ def _plus_minus(metric: str, value: Number, low: Number | None, high: Number | N
     places = min(max(least, -math.floor(math.log10(half))), 6)
     places += f"{value:.{places}f}" == f"{half:.{places}f}"
     return f"{value:,.{places}f} ± {half:,.{places}f}"
+
+
+def duration(seconds: int | float) -> str:
+    """``4.8 s``, ``48 s``, ``12 min 5 s``, ``3 h 20 min``."""
+    whole = round(seconds)
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min" + (f" {whole % 60} s" if whole % 60 else "")
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

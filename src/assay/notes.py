@@ -13,7 +13,8 @@ SHOWN = 6
 
 OVER_SEEDS = (
     "The interval of a variant is a 95 % t interval over its seeds. It assumes roughly normal values and covers what "
-    "the seed governs (initialisation, order, augmentation), not the choice of the test images."
+    "the seed governs (which images validate, initialisation, order, augmentation, dropout), not the choice of the "
+    "test images."
 )
 ONE_SEED = "Seeds were not varied: each variant was trained once, and training it again may give another answer."
 PAIRED_T = (

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from assay.engine import available_cores
 from assay.files import read_json
+from assay.metrics import duration
 from assay.results import Results
 from assay.runs import Run
 
@@ -32,9 +33,16 @@ def status_table(results: Results) -> RenderableType:
         if run.state == "failed"
     ]
     left = seconds_left(results)
-    done = "nothing is left to train; --retry runs the failed ones again" if failures else "all runs are done"
-    closing = [] if left is None else [f"about {duration(left)} left" if left else done]
+    closing = [] if left is None else [f"about {duration(left)} left"] if left else [standing(results)]
     return Group(table, *failures, *closing)
+
+
+def standing(results: Results) -> str:
+    """What is still to do where no epoch is left to train."""
+    if any(run.state not in ("finished", "failed") for run in results.runs):
+        return "everything is trained, and not everything measured: 'assay run' goes on"
+    failed = any(run.state == "failed" for run in results.runs)
+    return "nothing is left to train; --retry runs the failed ones again" if failed else "all runs are done"
 
 
 def epochs(run: Run) -> str:
@@ -64,12 +72,3 @@ def seconds_left(results: Results) -> float | None:
     mean = {name: sum(seconds or every) / len(seconds or every) for name, seconds in own.items()}
     at_once = max(1, sum(run.state == "running" for run in results.runs))
     return sum(count * mean[name] for name, count in left.items()) / min(at_once, available_cores())
-
-
-def duration(seconds: float) -> str:
-    """``95`` → ``1 min 35 s``."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -2,15 +2,18 @@
 
 import hashlib
 import json
+import math
 import re
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
+    PlainSerializer,
     PositiveInt,
     field_validator,
     model_validator,
@@ -37,13 +40,23 @@ def _named(default: str | None = None) -> BeforeValidator:
 def _amount(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("expected a share between 0 and 1 or a whole number of images")
-    if value < 0 or (value > 1 and value != int(value)):
+    if not 0 <= value < math.inf or (value > 1 and value != int(value)):
         raise ValueError("expected a share between 0 and 1 or a whole number of images")
     return int(value) if value > 1 else float(value)
 
 
 Amount = Annotated[int | float, BeforeValidator(_amount)]
 """A share (0 to 1; 1 is everything) or, above 1, a number of images."""
+
+
+def _some(value: int | float) -> int | float:
+    if value == 0:
+        raise ValueError("expected more than 0")
+    return value
+
+
+Some = Annotated[Amount, AfterValidator(_some)]
+"""An amount that is not nothing."""
 
 
 def _pattern(value: Any) -> Any:
@@ -58,6 +71,22 @@ def _pattern(value: Any) -> Any:
 
 Pattern = Annotated[str, BeforeValidator(_pattern)]
 """A regular expression, kept as text."""
+
+
+def _shares(value: Any) -> Any:
+    if value is None or isinstance(value, tuple):
+        return value
+    if not isinstance(value, dict) or not all(
+        isinstance(share, int | float) and not isinstance(share, bool) and 0 < share <= 1 for share in value.values()
+    ):
+        raise ValueError("expected names of classes with a share above 0 and at most 1 each, as {cat: 0.1}")
+    if any(isinstance(name, bool) for name in value):
+        raise ValueError("expected names of classes; a class called no or yes stands in quotes, as {'no': 0.1}")
+    return tuple(sorted((str(name), float(share)) for name, share in value.items())) or None
+
+
+Shares = Annotated[tuple[tuple[str, float], ...], PlainSerializer(dict)]
+"""(class, share), sorted; in a file a mapping."""
 
 NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
@@ -125,6 +154,9 @@ class Normalization(Section):
     std: tuple[Positive, ...]
 
 
+Balance = Literal["none", "oversample", "undersample"]
+
+
 class Data(Section):
     """Where the images come from, how they are split, and what happens to them on the way to the network."""
 
@@ -145,6 +177,12 @@ class Data(Section):
     """Searched in the file name; its first group, else all it matches, names the original. All copies of an original
     stay on one side of every cut. None, every picture for itself, is not written out: the key came later, and the
     recipes without it are still the same."""
+    imbalance: Annotated[Shares | None, BeforeValidator(_shares)] = Field(
+        default=None, exclude_if=lambda shares: shares is None
+    )
+    """Class → the share of its training images that is kept; the validation images are cut from what is kept."""
+    balance: Balance = Field(default="none", exclude_if=lambda balance: balance == "none")
+    """Every epoch has as many training images of each class: of the largest, or of the smallest."""
     augment: tuple[Augmentation, ...] = ()
     augment_views: PositiveInt | None = Field(default=None, exclude_if=lambda views: views is None)
     """Under a frozen backbone, how many augmented views of a training image there are: their features are kept."""
@@ -359,11 +397,33 @@ AnySchedule = Annotated[
 # ------------------------------------------------------------------------------------------------ loss
 
 
+def _class_weights(value: Any) -> Any:
+    numbers = value if isinstance(value, list | tuple) else ()
+    positive = [isinstance(v, int | float) and not isinstance(v, bool) and v > 0 for v in numbers]
+    if value is not None and value != "inverse" and not (positive and all(positive)):
+        raise ValueError("expected inverse, or a list of numbers above 0, one for each class")
+    return value
+
+
+ClassWeights = Annotated[Literal["inverse"] | tuple[Positive, ...] | None, BeforeValidator(_class_weights)]
+"""``inverse`` is n / (classes · n_c), where n_c of the n training images are of the class."""
+
+
 class CrossEntropy(Section):
     """Softmax cross-entropy."""
 
     name: Literal["cross_entropy"] = "cross_entropy"
     label_smoothing: Rate = 0.0
+    class_weights: ClassWeights = Field(default=None, exclude_if=lambda weights: weights is None)
+
+
+class Focal(Section):
+    """Cross-entropy times (1 − p of the label) to the power gamma, arXiv:1708.02002."""
+
+    name: Literal["focal"] = "focal"
+    gamma: NonNegative = 2.0
+    class_weights: ClassWeights = Field(default=None, exclude_if=lambda weights: weights is None)
+    """The paper's alpha."""
 
 
 class MeanSquaredError(Section):
@@ -376,9 +436,12 @@ class BinaryCrossEntropy(Section):
     """Sigmoid cross-entropy on one logit, for two classes."""
 
     name: Literal["binary_cross_entropy"] = "binary_cross_entropy"
+    class_weights: ClassWeights = Field(default=None, exclude_if=lambda weights: weights is None)
 
 
-Loss = Annotated[CrossEntropy | MeanSquaredError | BinaryCrossEntropy, _named("cross_entropy"), Discriminator("name")]
+Loss = Annotated[
+    CrossEntropy | Focal | MeanSquaredError | BinaryCrossEntropy, _named("cross_entropy"), Discriminator("name")
+]
 
 
 # --------------------------------------------------------------------------------------------- measures
@@ -389,6 +452,12 @@ class ClassificationMeasure(Section):
 
     name: Literal["classification"] = "classification"
     top_k: tuple[PositiveInt, ...] = (5,)
+
+
+class CurvesMeasure(Section):
+    """ROC and precision-recall curves of each class against the rest, and the areas under them."""
+
+    name: Literal["curves"] = "curves"
 
 
 class CostMeasure(Section):
@@ -402,7 +471,7 @@ class Tracking(Section):
 
     every: PositiveInt = 1
     """Epochs; the untrained network is measured too."""
-    images: Amount = 2000
+    images: Some = 2000
     """How much of each split, the same share of every class."""
 
 
@@ -413,7 +482,7 @@ class SeparationMeasure(Section):
     layers: Literal["blocks", "leaves"] | tuple[str, ...] = "blocks"
     """The network's direct children, its innermost modules, or patterns such as ``conv*`` on dotted names."""
     splits: tuple[Literal["train", "validation", "test"], ...] = ("train", "test")
-    images: Amount = 1.0
+    images: Some = 1.0
     """How much of each split is measured, the same share of every class."""
     indices: tuple[
         Literal["separation", "high_order", "soft_order", "anti", "center", "cross_separation", "cross_center"], ...
@@ -424,7 +493,23 @@ class SeparationMeasure(Section):
     """Measure the same layers, splits and indices during training as well."""
 
 
-Measure = Annotated[ClassificationMeasure | CostMeasure | SeparationMeasure, _named(), Discriminator("name")]
+class UncertaintyMeasure(Section):
+    """How far the probabilities may be believed: as they are, by temperature, and with dropout injected."""
+
+    name: Literal["uncertainty"] = "uncertainty"
+    passes: Annotated[int, Field(ge=2)] = 50
+    """With dropout; fewer than two have no variance."""
+    layers: Literal["head"] | tuple[str, ...] = "head"
+    """Before the last dense layer, or after the layers that patterns such as ``dense*`` on dotted names ask for."""
+    bins: PositiveInt = 15
+    """Of the calibration errors and the reliability diagram."""
+
+
+Measure = Annotated[
+    ClassificationMeasure | CurvesMeasure | CostMeasure | SeparationMeasure | UncertaintyMeasure,
+    _named(),
+    Discriminator("name"),
+]
 
 
 # ---------------------------------------------------------------------------------------------- training
@@ -487,7 +572,7 @@ class Recipe(Section):
 
     task: Literal["classification"] = "classification"
     data: Data
-    model: Model
+    model: Annotated[Model, _named()]
     train: Train = Train()
     evaluate: tuple[Measure, ...] = (ClassificationMeasure(), CostMeasure())
     seed: Annotated[int, Field(ge=0)] = 0
@@ -495,6 +580,8 @@ class Recipe(Section):
     @field_validator("evaluate")
     @classmethod
     def _measures_differ(cls, evaluate: tuple[Measure, ...]) -> tuple[Measure, ...]:
+        if not evaluate:
+            raise ValueError("expected at least one measure, such as classification")
         names = [measure.name for measure in evaluate]
         for name in names:
             if names.count(name) > 1:
@@ -521,6 +608,7 @@ class Recipe(Section):
             "train.keep: best": self.train.keep == "best",
             "train.early_stopping": any(stage.train.early_stopping is not None for stage in self.stages),
             "train.schedule: plateau": any(stage.train.schedule.name == "plateau" for stage in self.stages),
+            "evaluate: uncertainty": any(measure.name == "uncertainty" for measure in self.evaluate),
         }
         for key, needs_validation in watchers.items():
             if needs_validation and self.data.validation == 0:
@@ -544,6 +632,7 @@ class Recipe(Section):
 
     @property
     def hash(self) -> str:
-        """The identity of the run: equal recipes have equal hashes, whatever the order or shorthand of their file."""
+        """Equal for equal recipes, whatever the order or shorthand of their file. Arguments that only the network's
+        builder knows count as they are written: a default that is spelled out changes the hash, not the run."""
         canonical = json.dumps(self.dump(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]

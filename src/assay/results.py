@@ -14,7 +14,17 @@ from assay.errors import AssayError, unknown
 from assay.metrics import in_order, lower_is_better
 from assay.notebook import results_html
 from assay.notes import notes
-from assay.runs import LAYERS, LAYERS_BY_EPOCH, Run, planned_runs, read_object, read_table
+from assay.runs import (
+    CURVES,
+    LAYERS,
+    LAYERS_BY_EPOCH,
+    RELIABILITY,
+    RISK_COVERAGE,
+    Run,
+    planned_runs,
+    read_object,
+    read_table,
+)
 from assay.statistics import mean_interval
 from assay.study import Study, label, load_study
 from assay.verdict import verdict
@@ -70,11 +80,17 @@ class Results:
         """The scalar metrics of the finished runs: quality first, then cost and time."""
         return self.frame.columns[2 + len(self.study.factors) :]
 
-    def values(self, metric: str = "accuracy") -> dict[str, dict[int, float]]:
+    @property
+    def metric(self) -> str:
+        """What the study is about unless asked otherwise: accuracy, or the first metric there is."""
+        return "accuracy" if "accuracy" in self.metric_names else next(iter(self.metric_names), "accuracy")
+
+    def values(self, metric: str | None = None) -> dict[str, dict[int, float]]:
         """Variant → seed → value, over the finished runs; an empty part for a variant without one.
 
         Raises AssayError where no run has finished, or none has such a metric (with the nearest known name).
         """
+        metric = metric or self.metric
         if not self.finished:
             raise AssayError(f"no run of the study '{self.study.name}' in {self.folder} has finished yet")
         if metric not in self.metric_names:
@@ -101,8 +117,9 @@ class Results:
         types = {key: pl.String if key in text else pl.Int64 if key == "seeds" else pl.Float64 for key in columns}
         return pl.DataFrame(columns, schema=types)
 
-    def best(self, metric: str = "accuracy") -> str:
+    def best(self, metric: str | None = None) -> str:
         """The variant with the best mean of ``metric``; of equals the first."""
+        metric = metric or self.metric
         means = {name: mean_interval(list(values.values())).mean for name, values in self.values(metric).items()}
         known = {name: mean for name, mean in means.items() if mean is not None}
         if not known:
@@ -111,11 +128,12 @@ class Results:
 
     # -------------------------------------------------------------------------------------------- answers
 
-    def compare(self, metric: str = "accuracy", against: str | None = None) -> Comparisons:
+    def compare(self, metric: str | None = None, against: str | None = None) -> Comparisons:
         """Every other variant against the base, the ``"best"``, or the variant named, in pairs of equal seeds.
 
         See ``assay.compare.compare`` for the tests. Raises AssayError for an unknown metric or variant.
         """
+        metric = metric or self.metric
         values = self.values(metric)
         reference = self.base if against is None else against
         by_value = against == "best" and "best" not in values
@@ -125,13 +143,14 @@ class Results:
             raise unknown("variant", reference, [*values, "best"])
         return compare(values, metric, reference, self._answers, by_value)
 
-    def verdict(self, metric: str = "accuracy") -> str:
+    def verdict(self, metric: str | None = None) -> str:
         """What the study found, in a few sentences of plain text (escape it before it goes into HTML)."""
+        metric = metric or self.metric
         if not self.finished:
             return verdict(self.study, metric, {}, None)
         return verdict(self.study, metric, self.values(metric), self.compare(metric, "best"))
 
-    def notes(self, metric: str = "accuracy") -> list[str]:
+    def notes(self, metric: str | None = None) -> list[str]:
         """What the verdict rests on: the intervals' assumptions, what the seeds allow, which runs are missing."""
         against = (self.compare(metric), self.compare(metric, "best")) if self.finished else (None, None)
         return notes(self.study, self.runs, *against)
@@ -177,6 +196,14 @@ class Results:
             stacked.append(self.history(run).select(*names, pl.all()))
         return pl.concat(stacked, how="diagonal_relaxed")
 
+    def curves(self) -> pl.DataFrame:
+        """The ROC and precision-recall curves of all finished runs that measured them, with variant and seed in front.
+
+        A row per point: class (null: macro), curve ("roc" or "precision_recall"), x, y, area, chance; and for a class
+        that has no curve the reason.
+        """
+        return self._stacked(CURVES)
+
     def layers(self) -> pl.DataFrame:
         """The separation of the layers of all finished runs that measured it, stacked, with variant and seed in front.
 
@@ -188,6 +215,14 @@ class Results:
     def layers_by_epoch(self) -> pl.DataFrame:
         """The same while the networks learned, of the runs that tracked it: a row per epoch too (0: untrained)."""
         return self._stacked(LAYERS_BY_EPOCH)
+
+    def reliability(self) -> pl.DataFrame:
+        """The reliability diagrams of the runs that measured uncertainty, stacked: a row per method and bin."""
+        return self._stacked(RELIABILITY)
+
+    def risk_coverage(self) -> pl.DataFrame:
+        """Their risk–coverage curves, stacked: a row per method and hundredth of coverage."""
+        return self._stacked(RISK_COVERAGE)
 
     def predictions(self, run: Run) -> pl.DataFrame:
         """A row per image: split, image, name, label, predicted, confidence, loss, probabilities."""

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 import torch
 import yaml
+from safetensors import SafetensorError
 from safetensors.torch import save as save_tensors
 from torch import nn
 
@@ -101,7 +102,7 @@ def _train_and_measure(
 ) -> None:
     recipe = complete(recipe)
     device = resolve_device(recipe.train.device, settings.device_number)
-    state = read_checkpoint(folder.path)
+    state = read_checkpoint(folder)
     status("running", state.epoch)
     folder.write("recipe.yaml", yaml.safe_dump(recipe.dump(), sort_keys=False, allow_unicode=True))
     made_on = environment(device, settings.threads, settings.command)
@@ -173,10 +174,16 @@ def shared_data(data: Data, seed: int, root: Path) -> ImageData:
     return load(data, seed, root)
 
 
-def read_checkpoint(run: Path) -> State:
-    """The state after the last finished epoch, or a new one."""
-    path = run / "checkpoint.safetensors"
-    return unpack(path.read_bytes()) if path.exists() else State()
+def read_checkpoint(folder: Folder) -> State:
+    """The state after the last finished epoch; a new one where there is none, or none that can be read."""
+    path = folder.path / "checkpoint.safetensors"
+    if not path.exists():
+        return State()
+    try:
+        return unpack(path.read_bytes())
+    except (SafetensorError, ValueError, KeyError) as error:
+        folder.log(f"the checkpoint cannot be read ({error}); begun anew")
+        return State()
 
 
 def history_table(state: State) -> pl.DataFrame:
@@ -214,6 +221,7 @@ def describe(data: ImageData) -> dict[str, Any]:
         "mean": [float(v) for v in data.mean],
         "std": [float(v) for v in data.std],
         "counts": {split: len(indices) for split, indices in data.indices.items()},
+        "train_per_class": data.class_counts.tolist(),
         "skipped": [list(item) for item in data.images.skipped],
     }
 

@@ -13,8 +13,11 @@ from assay.files import read_json
 from assay.study import Study
 
 State = Literal["waiting", "running", "interrupted", "failed", "finished"]
+CURVES = "curves.parquet"
 LAYERS = "separation.parquet"
 LAYERS_BY_EPOCH = "separation_by_epoch.parquet"
+RELIABILITY = "reliability.parquet"
+RISK_COVERAGE = "risk_coverage.parquet"
 MEND = "delete the run's folder and run the study again"
 
 

@@ -43,13 +43,14 @@ class PairedT(NamedTuple):
 def mean_interval(values: Values, level: float = LEVEL) -> Interval:
     """Mean and Student's t interval over n values, mean ± t(n−1) · s/√n (Student, Biometrika 6, 1908).
 
-    One value gives no interval and none gives nothing. n equal values give an interval of width zero.
+    One value gives no interval and none gives nothing. Nor do n equal values: they have no spread to go by, and one of
+    width zero would claim a certainty that n equal numbers do not warrant.
     """
     x = np.asarray(values, dtype=np.float64)
     if x.size == 0:
         return Interval(None, None, None)
     if _constant(x, x):
-        return Interval(float(x[0]), *((None, None) if x.size == 1 else (float(x[0]), float(x[0]))))
+        return Interval(float(x[0]), None, None)
     mean = float(x.mean())
     half = _t_quantile(level, x.size - 1) * float(x.std(ddof=1)) / math.sqrt(x.size)
     return Interval(mean, mean - half, mean + half)

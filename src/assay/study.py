@@ -1,5 +1,6 @@
 """A study: a base recipe, what is varied, and the seeds. One file asks the question."""
 
+import hashlib
 import itertools
 import re
 from collections.abc import Iterable, Sequence
@@ -19,6 +20,13 @@ from assay.yaml_files import read_yaml as read_yaml
 
 if TYPE_CHECKING:
     from assay.results import Results
+
+DEFAULT = "default"
+"""The level of a factor that a variant does not state, where only the network's builder knows it."""
+LONGEST_NAME = 120
+"""Bytes of a folder's name; file systems take 255 with what temporary files add."""
+DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{kind}{n}" for kind in ("COM", "LPT") for n in range(1, 10))}
+"""What Windows does not let a file be called."""
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
@@ -82,6 +90,10 @@ class Study(Section):
         for key in [*self.vary, *(k for changes in self.variants.values() for k in changes or {})]:
             if key == "seed" or key == "task":
                 raise ValueError(f"'{key}' cannot be varied" + ("; list the seeds under 'seeds'" * (key == "seed")))
+        for keys in [list(self.vary), *(list(changes or {}) for changes in self.variants.values())]:
+            for whole, part in itertools.permutations(keys, 2):
+                if part.startswith(f"{whole}."):
+                    raise ValueError(f"'{part}' is a part of '{whole}', and both are changed; give '{whole}' in full")
         return self
 
     @property
@@ -99,7 +111,7 @@ class Study(Section):
     def plan(self) -> dict[str, Variant]:
         """Name → variant, in the order of the file. Raises AssayError where a variant is not a valid recipe."""
         plan: dict[str, Variant] = {}
-        folders: set[str] = set()
+        folders: dict[str, str] = {}
         for name, changes in self._combinations():
             tree = self.base
             for key, level in changes.items():
@@ -112,10 +124,15 @@ class Study(Section):
                 raise AssayError("\n".join(f"{place}: {line}" for place, line in zip(places, found, strict=True)))
             recipe = Recipe.model_validate(tree)
             folder = folder_name(name)
-            if name in plan or folder.casefold() in folders:
+            if name in plan:
                 raise AssayError(f"two variants are called '{name}'; is a level listed twice?")
-            folders.add(folder.casefold())
-            levels = {key: changes.get(key, _plain(overrides.get(self.base, key))) for key in self.factors}
+            if other := folders.get(folder.casefold()):
+                raise AssayError(f"variants '{other}' and '{name}' would share the folder '{folder}'; rename one")
+            if other := next((n for n, v in plan.items() if v.recipe == recipe), None):
+                raise AssayError(f"variants '{other}' and '{name}' are the same recipe; leave one out")
+            folders[folder.casefold()] = name
+            written = recipe.dump()
+            levels = {key: changes.get(key, stated_or_default(written, key)) for key in self.factors}
             plan[name] = Variant(name, folder, levels, recipe)
         return plan
 
@@ -129,7 +146,8 @@ class Study(Section):
             grids = (dict(zip(self.vary, levels, strict=True)) for levels in itertools.product(*self.vary.values()))
             return [(", ".join(f"{short[k]}={label(v)}" for k, v in grid.items()), grid) for grid in grids]
         singles = [(k, level) for k, levels in self.vary.items() for level in levels]
-        changes = [(k, level) for k, level in singles if overrides.get(self.base, k) != level]
+        stated = Recipe.model_validate(self.base).dump() if not mistakes(Recipe, self.base) else self.base
+        changes = [(k, level) for k, level in singles if overrides.get(stated, k) != level]
         return [("base", {}), *((f"{short[k]}={label(level)}", {k: level}) for k, level in changes)]
 
     @property
@@ -169,8 +187,9 @@ def load_study(path: str | Path, changes: Sequence[str] = (), seeds: int | list[
     values = {"name": path.stem} | read_yaml(path)
     for text in changes:
         key, value = overrides.parse(text)
-        if key in (values.get("vary") or {}):
-            raise AssayError(f"--set {text}: the study varies '{key}'; change its levels in {path.name} instead")
+        for factor in sorted(changed_keys(values)):
+            if f"{key}.".startswith(f"{factor}.") or f"{factor}.".startswith(f"{key}."):
+                raise AssayError(f"--set {text}: the study varies '{factor}'; change its levels in {path.name} instead")
         values["base"] = overrides.put(values.get("base") or {}, key, value)
     if seeds is not None:
         values["seeds"] = seeds
@@ -181,6 +200,14 @@ def load_study(path: str | Path, changes: Sequence[str] = (), seeds: int | list[
     except AssayError as error:
         raise AssayError("\n".join(f"{where}: {line}" for line in str(error).splitlines())) from None
     return study
+
+
+def changed_keys(values: dict[str, Any]) -> set[str]:
+    """The dotted keys in which the variants of a study file differ; it has not been checked yet."""
+    vary, variants = values.get("vary") or {}, values.get("variants") or {}
+    named = variants.values() if isinstance(variants, dict) else ()
+    changes = [vary, *named]
+    return {str(key) for change in changes if isinstance(change, dict) for key in change}
 
 
 def short_keys(keys: list[str]) -> dict[str, str]:
@@ -210,7 +237,16 @@ def label(level: Any) -> str:
 def folder_name(name: str) -> str:
     """``name`` without what some file system refuses; letters of every script are kept."""
     safe = re.sub(r'[\x00-\x1f<>:"/\\|?*\u202a-\u202e\u2066-\u2069]', "_", name.replace(", ", ",")).strip(" .")
-    return safe[:120] or "_"
+    if len(safe.encode()) > LONGEST_NAME:
+        mark = hashlib.sha256(name.encode()).hexdigest()[:8]
+        safe = safe.encode()[: LONGEST_NAME - 9].decode(errors="ignore") + "-" + mark
+    return f"_{safe}" if safe.split(".")[0].upper() in DEVICES else safe or "_"
+
+
+def stated_or_default(tree: dict[str, Any], key: str) -> Any:
+    """The value at ``key``; the word where only the network's builder knows it."""
+    value = overrides.get(tree, key)
+    return DEFAULT if value is overrides.MISSING else value
 
 
 def _plain(value: Any) -> Any:

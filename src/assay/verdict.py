@@ -8,7 +8,7 @@ from assay import statistics
 from assay.compare import Comparison, Comparisons
 from assay.metrics import comparative, difference_text, superlative, value_text
 from assay.metrics import label as metric_label
-from assay.study import Study, label
+from assay.study import DEFAULT, Study, label
 
 Name = Callable[[str], str]
 
@@ -19,7 +19,8 @@ def short_names(study: Study) -> dict[str, str]:
     if len(study.vary) == 1:
         (key,) = study.vary
         levels = {name: variant.levels[key] for name, variant in study.plan.items()}
-        short = {name: label(level) if isinstance(level, str | dict) else name for name, level in levels.items()}
+        told = {name for name, level in levels.items() if isinstance(level, str | dict) and level != DEFAULT}
+        short = {name: label(level) if name in told else name for name, level in levels.items()}
         if len(set(short.values())) == len(short):
             names = short
     return {name: isolated(text) for name, text in names.items()}

@@ -42,7 +42,7 @@ def load(data: "Data", seed: int, root: "Path", progress: "Callable[[int, int], 
     augmenter(data.augment, *images.pixels.shape[2:])
     indices = split(data, images, seed)
     mean, std = normalization(data, images, indices["train"])
-    return ImageData(images, indices, mean, std, data.augment)
+    return ImageData(images, indices, mean, std, data.augment, data.balance)
 
 
 def __getattr__(name: str) -> Any:

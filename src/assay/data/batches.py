@@ -12,8 +12,9 @@ from torch import Tensor
 
 from assay.data.augment import augmenter
 from assay.data.images import ImageSet
+from assay.data.imbalance import balanced, epoch_size
 from assay.errors import AssayError
-from assay.recipe import Augmentation, Data, Normalization
+from assay.recipe import Augmentation, Balance, Data, Normalization
 from assay.seeds import scoped, torch_generator
 
 Batch = tuple[Float32[Tensor, "b c h w"], Int64[Tensor, " b"]]
@@ -34,6 +35,7 @@ class ImageData:
     """Per channel, of pixels in 0…1."""
     std: Float32[np.ndarray, " c"]
     augment: tuple[Augmentation, ...] = ()
+    balance: Balance = "none"
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -46,8 +48,19 @@ class ImageData:
         """Names in the order of the labels."""
         return self.images.classes
 
+    @property
+    def class_counts(self) -> Int64[np.ndarray, " classes"]:
+        """Training images of each class, each counted once, however often an epoch repeats it."""
+        return np.bincount(self.images.labels[self.indices["train"]], minlength=len(self.classes))
+
+    @property
+    def epoch_size(self) -> int:
+        """Images in an epoch of training: all of them, or more or fewer where the classes are balanced."""
+        return epoch_size(self.class_counts, self.balance)
+
     def train_batches(self, batch_size: int, seed: int, epoch: int, device: torch.device | str) -> Iterator[Batch]:
-        """The training images of one epoch, shuffled and augmented; the last batch may be short, or longer by one.
+        """The ``epoch_size`` training images of one epoch, shuffled and augmented; the last batch may be short, or
+        longer by one.
 
         Images are float32 (b, c, h, w), normalised; labels int64 (b,). Order and augmentation are functions of
         (seed, epoch) alone, and torch's global generators are left as they were found.
@@ -57,7 +70,7 @@ class ImageData:
 
     def order(self, seed: int, epoch: int) -> Int64[Tensor, " n"]:
         """Which images an epoch of training shows, in its order."""
-        train = torch.from_numpy(self.indices["train"])
+        train = torch.from_numpy(balanced(self.indices["train"], self.images.labels, self.balance, seed, epoch))
         return train[torch.randperm(len(train), generator=torch_generator(seed, "order", epoch))]
 
     def batches(self, split: str, batch_size: int, device: torch.device | str) -> Iterator[Batch]:

@@ -90,6 +90,8 @@ def _write_pixels(
 ) -> tuple[list[int], list[Bad]]:
     """Append row after row to an npy file whose header is written last: how many are readable shows at the end."""
     total, done = len(contents.names), 0
+    if size is not None:
+        check_space(path.parent, f"decoding {source.where}", total * math.prod(size))
     kept: list[int] = []
     bad: list[Bad] = []
     shape: tuple[int, ...] | None = None

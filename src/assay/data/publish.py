@@ -2,22 +2,18 @@
 
 import errno
 import os
-import re
 import secrets
 import shutil
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-import psutil
-
 from assay import files
 from assay.errors import AssayError
+from assay.process import Process, this_process
 
 T = TypeVar("T")
-_ABANDONED = 24 * 3600.0
 
 
 def cache_folder(kind: str) -> Path:
@@ -35,7 +31,7 @@ def make(folder: Path, fill: Callable[[Path], None], read: Callable[[Path], T | 
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _clean(folder.parent)
-        temporary = folder.with_name(f".{folder.name}.{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+        temporary = folder.with_name(f".{folder.name}.{this_process()}.{secrets.token_hex(4)}.tmp")
         temporary.mkdir()
         try:
             fill(temporary)
@@ -84,14 +80,11 @@ def _publish(temporary: Path, folder: Path, read: Callable[[Path], T | None]) ->
 
 
 def _clean(folder: Path) -> None:
-    """Remove what killed processes left: at once if the process was this host's, else after a day."""
+    """Remove what killed processes left: at once if the process can be looked up from here, else after a day."""
     for path in folder.glob(".*.tmp"):
-        name = re.fullmatch(r"\.[0-9a-f]+\.(?P<host>.+)\.(?P<pid>\d+)\.[0-9a-f]+\.tmp", path.name)
-        if name is None:
-            continue
         try:
-            old = time.time() - path.stat().st_mtime > _ABANDONED
-        except FileNotFoundError:
+            gone = Process.parse(path.name.split(".")[2]).is_gone()
+            if gone or (gone is None and time.time() - path.stat().st_mtime > files.ABANDONED):
+                shutil.rmtree(path, ignore_errors=True)
+        except (IndexError, ValueError, FileNotFoundError):
             continue
-        if old or (name["host"] == socket.gethostname() and not psutil.pid_exists(int(name["pid"]))):
-            shutil.rmtree(path, ignore_errors=True)

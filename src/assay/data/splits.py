@@ -1,8 +1,10 @@
 """Which image trains, which validates, which tests: stratified, exact in number, a function of the seeds alone.
 
 The test split comes first and depends on ``data.split_seed``: all runs of a study are tested on the same images. Then
-the training split is reduced to ``data.train`` (the same share of every class, or as many of each), and last the
-validation images are cut, from the training split by the run's seed, or from the test split by ``data.split_seed``.
+the training split is reduced to ``data.train`` (the same share of every class, or as many of each), then the classes
+of ``data.imbalance`` are thinned, by the run's seed both, and last the validation images are cut, from what is left of
+the training split by the run's seed, or from the test split by ``data.split_seed``. So the test images always have
+their natural mix, and validation images have the mix of the split that they are cut from.
 Every class draws its own permutation, of which an amount is a prefix: a smaller amount is a subset of a larger one.
 
 With ``data.group`` all copies of an original go the same way. The numbers are then as close to what is asked as whole
@@ -13,6 +15,7 @@ import numpy as np
 
 from assay.data.groups import Indices, allot_blocks, group_numbers, strata
 from assay.data.images import ImageSet
+from assay.data.imbalance import thinned
 from assay.errors import AssayError
 from assay.recipe import Data
 from assay.seeds import numpy_generator
@@ -25,7 +28,7 @@ def split(data: Data, images: ImageSet, seed: int) -> dict[str, Indices]:
 
     Raises:
         AssayError: an amount is more than there is, or leaves a split or a class of it without images, or copies of one
-            original lie on both sides of the source's own split.
+            original lie on both sides of the source's own split, or ``data.imbalance`` names no class or leaves none.
     """
     groups = None if data.group is None else group_numbers(data.group, images.names)
     cut = _Cutter(images, groups)
@@ -42,6 +45,8 @@ def split(data: Data, images: ImageSet, seed: int) -> dict[str, Indices]:
     cut.require(train, "the training split")
     if data.train != 1.0:
         train, _ = cut(train, data.train, "data.train", numpy_generator(seed, "subset"), even=True)
+    if data.imbalance is not None:
+        train = thinned(train, images, dict(data.imbalance), groups, seed)
 
     validation = np.empty(0, dtype=np.int64)
     if data.validation and data.validation_from == "test":

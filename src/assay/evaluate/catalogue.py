@@ -5,6 +5,10 @@ MEASURES: dict[str, tuple[str, str]] = {
         "assay.evaluate.classification:measure",
         "accuracy, precision, recall, F1, top-k, confusion matrix, losses",
     ),
+    "curves": (
+        "assay.evaluate.curves:measure",
+        "ROC and precision-recall curves of each class against the rest, ROC AUC and average precision (macro)",
+    ),
     "cost": (
         "assay.evaluate.cost:measure",
         "parameters, multiply-accumulates, bytes, seconds of training, images per second",
@@ -12,6 +16,10 @@ MEASURES: dict[str, tuple[str, str]] = {
     "separation": (
         "assay.evaluate.separation:measure",
         "how well the classes are kept apart, layer by layer",
+    ),
+    "uncertainty": (
+        "assay.evaluate.uncertainty:measure",
+        "how far the probabilities may be believed: plain, by temperature, with dropout injected",
     ),
 }
 """Name → (where the function is, what it measures)."""

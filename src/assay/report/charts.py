@@ -23,6 +23,9 @@ VERDICTS = {
     "worse": (LIGHT["bad"], "triangle-left"),
 }
 
+CELLS = ("% of the true class", "images")
+"""What the cells of a confusion matrix show."""
+
 FOCUS = alt.param(name="focus", value=None)
 """The variant that the page's legend picks out; null is all of them."""
 
@@ -208,11 +211,15 @@ def classes(frame: pl.DataFrame, order: Sequence[str], variants: Sequence[str], 
 
 
 def confusion(frame: pl.DataFrame, order: Sequence[str]) -> Chart:
-    """A confusion matrix, each row normalised to one.
+    """A confusion matrix: each row in percent of its true class, or by a switch in images.
 
-    Columns: true, predicted, count, share (of the true class), right (bool).
+    Columns: true, predicted, count, share (of the true class), percent, most (share of the largest count), right.
     """
-    base, side = alt.Chart(), len(order)
+    by_count = f"cells == '{CELLS[1]}'"
+    base = alt.Chart().transform_calculate(
+        depth=f"{by_count} ? datum.most : datum.share", shown=f"{by_count} ? datum.count : datum.percent"
+    )
+    side = len(order)
     step = 34 if side <= 12 else max(7, 560 // side)
     thinned: Literal["greedy", False] = "greedy" if step < 12 else False
     tilt = -45 if max(map(len, order)) > 2 else 0
@@ -231,17 +238,18 @@ def confusion(frame: pl.DataFrame, order: Sequence[str]) -> Chart:
     marks = [
         encoded.mark_rect(aria=step >= 24, stroke=LIGHT["grid"], strokeWidth=1 if step >= 12 else 0).encode(
             color=alt.Color("right:N", legend=None).scale(domain=[True, False], range=[LIGHT["c0"], LIGHT["c1"]]),
-            fillOpacity=alt.FillOpacity("share:Q", legend=None).scale(type="sqrt", domain=[0, 1], range=[0, 1]),
+            fillOpacity=alt.FillOpacity("depth:Q", legend=None).scale(type="sqrt", domain=[0, 1], range=[0, 1]),
         )
     ]
     if step >= 24:
-        ink = alt.condition("datum.share > 0.45", alt.value(LIGHT["accent-ink"]), alt.value(LIGHT["ink"]))
+        ink = alt.condition("datum.depth > 0.45", alt.value(LIGHT["accent-ink"]), alt.value(LIGHT["ink"]))
         marks.append(
-            encoded.transform_filter("datum.share >= 0.005")
+            encoded.transform_filter(f"{by_count} ? datum.count > 0 : datum.share >= 0.005")
             .mark_text(fontSize=11)
-            .encode(text=alt.Text("percent:Q", format=".0f"), color=ink)
+            .encode(text=alt.Text("shown:Q", format=",.0f"), color=ink)
         )
-    return layered(frame, *marks, height=step * side)
+    switch = alt.param(name="cells", value=CELLS[0], bind=alt.binding_select(options=list(CELLS), name="cells in"))
+    return layered(frame, *marks, height=step * side).add_params(switch)
 
 
 def seconds(frame: pl.DataFrame, order: Sequence[str], colors: Colors) -> Chart:

@@ -90,7 +90,10 @@ def confusion(subject: Subject) -> Iterator[Figure]:
 
 
 def confusion_frame(subject: Subject, variant: str) -> pl.DataFrame:
-    """A row per pair of classes: true, predicted, count (summed over seeds), share and percent of the true class."""
+    """A row per pair of classes: true, predicted, count (summed over seeds), share and percent of the true class.
+
+    Also the count as a share of the largest one (most), and whether the prediction is right.
+    """
     total, classes = None, []
     for run in subject.runs(variant):
         matrix = subject.results.metrics(run).get("confusion_matrix")
@@ -108,6 +111,7 @@ def confusion_frame(subject: Subject, variant: str) -> pl.DataFrame:
             "count": total.ravel().tolist(),
             "share": share.ravel().round(6).tolist(),
             "percent": (100 * share).ravel().round(4).tolist(),
+            "most": (total / max(total.max(), 1)).ravel().round(6).tolist(),
             "right": np.eye(n, dtype=bool).ravel().tolist(),
         }
     )

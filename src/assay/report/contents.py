@@ -16,19 +16,25 @@ from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Mark, Table, skipped_table
 from assay.study import label as level_label
 
-QUALITY = ("accuracy", "balanced_accuracy", "f1_macro", "top_", "loss", "train_accuracy")
+QUALITY = (
+    "accuracy", "balanced_accuracy", "f1_macro", "roc_auc_macro", "average_precision_macro", "loss", "train_accuracy",
+)  # fmt: skip
 COST = ("parameters", "macs", "weight_bytes", "activation_bytes", "training_seconds", "inference_images_per_second")
-"""What the page's two tables show, by the beginning of the name; the CSV has every metric."""
+"""What the page's two tables show; the CSV has every metric."""
 
 
 def quality(subject: Subject) -> Table:
     """Variant × quality, with the differences in the page's metric to the base."""
     names = subject.results.metric_names
-    wanted = [m for m in names if m in QUALITY or m.startswith("top_")]
+    wanted = [m for m in names if m in QUALITY and not (m == "loss" and subject.losses_differ)]
     others = [m for m in wanted if m != subject.metric and not _repeats(subject, m)]
     caption = (
         "Mean over seeds ± half of its 95 % t interval." if subject.seeds > 1 else "One seed: no intervals over seeds."
     )
+    if len(subject.finished) > 1:
+        caption += f" ● the {'lowest' if subject.lower_is_better else 'highest'} {label(subject.metric)}."
+    if subject.losses_differ:
+        caption += " The variants train with different losses, whose values cannot be compared."
     return _variants_by_metrics(subject, "results", caption, [subject.metric, *others] if names else [])
 
 
@@ -53,7 +59,7 @@ def _variants_by_metrics(subject: Subject, name: str, caption: str, metrics: lis
     table = subject.results.table(None if name == "results" else metrics)
     rows = {row["variant"]: row for row in table.iter_rows(named=True)}
     compared = {c.variant: c for c in subject.comparisons or ()} if subject.metric in metrics else {}
-    bests = {m: _best(m, [rows[n][m] for n in subject.finished]) for m in metrics}
+    best = _best(subject.metric, [rows[n].get(subject.metric) for n in subject.finished])
     columns = [Column(subject.key, "left"), Column("seeds")]
     for m in metrics:
         columns.append(Column(heading(m)))
@@ -65,7 +71,7 @@ def _variants_by_metrics(subject: Subject, name: str, caption: str, metrics: lis
         hint = "base" if variant == subject.base and len(subject.plan) > 1 else ""
         line = [Cell(subject.shown[variant], is_name=True, hint=hint), Cell(str(row["seeds"]))]
         for m in metrics:
-            is_best = len(subject.finished) > 1 and row[m] is not None and row[m] == bests[m]
+            is_best = m == subject.metric and len(subject.finished) > 1 and row[m] is not None and row[m] == best
             line.append(Cell(plus_minus(row[m], row[f"{m}_low"], row[f"{m}_high"], m), "best" if is_best else ""))
             if m == subject.metric and compared:
                 line += _difference(compared.get(variant), m)

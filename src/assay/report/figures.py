@@ -130,11 +130,12 @@ def _only_differs_in(subject: Subject, name: str, key: str) -> bool:
 
 
 def learning(subject: Subject) -> Iterator[Figure]:
-    """Accuracy and loss over the epochs, train beside validation, on one scale."""
+    """Accuracy, and where all variants have the same loss that too, over the epochs, train beside validation, on one
+    scale."""
     history = subject.results.histories()
     if history.is_empty():
         return
-    for quantity in ("accuracy", "loss"):
+    for quantity in ("accuracy",) if subject.losses_differ else ("accuracy", "loss"):
         frames = {}
         for split in ("validation", "train"):
             column = f"{split}_{quantity}"

@@ -81,15 +81,3 @@ def fixed(number: Number, digits: int) -> str:
 def grouped(number: Number) -> str:
     """A whole number in groups of three, set apart by narrow spaces."""
     return f"{round(number):,}".replace(",", NARROW_SPACE).replace("-", "−")
-
-
-def duration(seconds: Number) -> str:
-    """``4.8 s``, ``48 s``, ``12 min 5 s``, ``3 h 20 min``."""
-    whole = round(seconds)
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min" + (f" {whole % 60} s" if whole % 60 else "")
-    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -2,6 +2,7 @@
 (() => {
   const charts = JSON.parse(document.getElementById("charts").textContent);
   const views = [];
+  const together = ["category", "cells"];
   let focus = null;
 
   // Vega's own tooltip writes HTML; this one only ever writes text.
@@ -44,6 +45,7 @@
       const options = { actions: false, renderer: "svg", defaultStyle: false, tooltip, config: configuration(place) };
       const { view } = await vegaEmbed(place, spec, options);
       views.push(view);
+      together.forEach((signal) => share(view, signal));
       setFocus(view);
       place.dataset.state = "drawn";
     } catch (error) {
@@ -52,8 +54,21 @@
     }
   }
 
+  const has = (view, signal) => view.getState().signals.hasOwnProperty(signal);
+
+  // A choice made in one chart is made in all that offer it.
+  function share(view, signal) {
+    if (!has(view, signal)) return;
+    const example = views.find((other) => other !== view && has(other, signal));
+    if (example) view.signal(signal, example.signal(signal)).runAsync();
+    view.addSignalListener(signal, (_, value) => {
+      for (const other of views)
+        if (has(other, signal) && other.signal(signal) !== value) other.signal(signal, value).runAsync();
+    });
+  }
+
   function setFocus(view) {
-    if (view.getState().signals.hasOwnProperty("focus")) view.signal("focus", focus).runAsync();
+    if (has(view, "focus")) view.signal("focus", focus).runAsync();
   }
 
   for (const button of document.querySelectorAll(".legend button")) {

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from assay.report import classes, contents, figures, layers, style
+from assay.metrics import duration
+from assay.report import class_report, classes, contents, curves, figures, layers, style, uncertainty
 from assay.report.document import document, figure_files, table_files, write_page
 from assay.report.figures import Figure
-from assay.report.formats import duration
 from assay.report.subject import Subject
 from assay.report.tables import Table, csv
 from assay.results import Results
@@ -23,9 +23,11 @@ def write_report(results: Results) -> Path:
         "levels": list(figures.levels(subject)),
         "learning": list(figures.learning(subject)),
         "per_class": list(classes.per_class(subject)),
+        "curves": list(curves.figures(subject)),
         "confusion": list(classes.confusion(subject)),
         "layers": list(layers.curves(subject)),
         "layers_by_epoch": list(layers.heat_maps(subject)),
+        "uncertainty": list(uncertainty.figures(subject)),
         "cost": [*figures.time(subject), *figures.tradeoff(subject)],
     }
     every = [figure for group in drawn.values() for figure in group]
@@ -49,9 +51,11 @@ def render(
         "cost": cost,
         "differences": contents.differences(subject),
         "per_class": contents.per_class(subject),
+        "uncertainty": uncertainty.score_table(subject),
         "unfinished": contents.unfinished(subject),
         "skipped": contents.skipped(subject),
     }
+    reports = class_report.tables(subject)
     seconds = results.frame["training_seconds"].sum() if "training_seconds" in results.metric_names else None
     page, svgs = document(
         "report/page.html.j2",
@@ -63,7 +67,10 @@ def render(
         notes=results.notes(subject.metric),
         tables=tables,
         shared=shared,
+        reports=reports,
+        curveless=curves.missing(subject),
         readings=layers.readings(subject),
+        tuned=uncertainty.sentences(subject),
         figures=drawn,
         pictures=contents.pictures(subject, subject.best) if subject.best else {},
         reproduction=contents.reproduction(subject),
@@ -71,4 +78,4 @@ def render(
         hidden_epochs=figures.opening(drawn["learning"][0].frame) if drawn["learning"] else 0,
         variable=style.variable,
     )
-    return page, svgs, [table for table in tables.values() if table is not None]
+    return page, svgs, [table for table in tables.values() if table is not None] + [table for _, table in reports]

@@ -22,9 +22,8 @@ class Subject:
 
     @cached_property
     def metric(self) -> str:
-        """What the page is about: accuracy, or the first metric there is."""
-        names = self.results.metric_names
-        return "accuracy" if "accuracy" in names else next(iter(names), "accuracy")
+        """What the page is about."""
+        return self.results.metric
 
     @cached_property
     def numeric(self) -> list[str]:
@@ -91,6 +90,13 @@ class Subject:
         from assay.metrics import lower_is_better
 
         return lower_is_better(self.metric)
+
+    @cached_property
+    def losses_differ(self) -> bool:
+        """Whether the losses measured are of different kinds, whose values no table should put side by side."""
+        losses = [self.plan[name].recipe.train.loss for name in self.finished]
+        kinds = {"focal": "cross_entropy"}  # measured without its focus, and any loss without class weights
+        return len({(kinds.get(one.name, one.name), getattr(one, "label_smoothing", 0.0)) for one in losses}) > 1
 
     @cached_property
     def best(self) -> str | None:

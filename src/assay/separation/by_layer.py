@@ -1,5 +1,7 @@
 """Separation layer by layer, for any network: where the classes come apart, and which layers push them together."""
 
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +22,6 @@ from assay.separation.samples import samples
 
 INDICES = ("separation", "high_order", "soft_order", "anti", "center", "cross_separation", "cross_center")
 OF_ORDER = ("high_order", "soft_order", "anti")
-STORAGE = 8 * 2**30
 TRAIN = "train"
 SCHEMA = {
     "layer": pl.String,
@@ -56,7 +57,7 @@ def layers(
     orders: Sequence[int] = (5,),
     device: torch.device | str | None = None,
     memory: int = MEMORY,
-    storage: int = STORAGE,
+    storage: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Layers:
     """Measure the layers of ``model``, in evaluation mode, on all images of ``batches``.
@@ -69,7 +70,7 @@ def layers(
         orders: k of the high-order, soft-order and anti index.
         device: where the forward passes run; None is where the model is.
         memory: bytes to work in.
-        storage: bytes of temporary files at a time; more means fewer forward passes.
+        storage: bytes of temporary files at a time; more means fewer forward passes. None is half of what is free.
         progress: called with (layers done, layers to do).
 
     Raises:
@@ -86,7 +87,8 @@ def layers(
     known = {split: labels_of(part) for split, part in splits.items()}
     rows: list[dict[str, Any]] = []
     skipped: list[tuple[str, str]] = []
-    for done, found in enumerate(capture(model, splits, names, where, storage), start=1):
+    room = shutil.disk_usage(tempfile.gettempdir()).free // 2 if storage is None else storage
+    for done, found in enumerate(capture(model, splits, names, where, room), start=1):
         try:
             if found.trouble:
                 raise AssayError(found.trouble)

@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -148,21 +148,29 @@ def opened(
 def first_outputs(model: nn.Module, names: Sequence[str], images: Tensor) -> dict[str, Any]:
     """What each of the named modules first gives in one forward pass, in evaluation mode, in the order of the calls.
 
-    Tensors are copied, since a layer that works in place would change the output of the one before it.
+    Tensors are copied, since a layer that works in place would change the output of the one before it. The pass ends
+    with the last of the modules: what comes after it is not computed.
     """
     met: dict[str, Any] = {}
 
     def keep(name: str, output: Any) -> None:
         if name not in met:
             met[name] = output.detach().clone() if isinstance(output, Tensor) else output
+            if len(met) == len(names):
+                raise _AllMet
 
     modules = dict(model.named_modules())
     with ExitStack() as hooks, evaluating(model):
         for name in names:
             hook = modules[name].register_forward_hook(lambda _m, _i, output, name=name: keep(name, output))  # type: ignore[misc]
             hooks.callback(hook.remove)
-        model(images)
+        with suppress(_AllMet):
+            model(images)
     return met
+
+
+class _AllMet(Exception):
+    """Ends a forward pass that has nothing more to give."""
 
 
 def labels_of(batches: Batches) -> Int64[np.ndarray, " n"]:

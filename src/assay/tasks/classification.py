@@ -10,12 +10,21 @@ from torch import Tensor, nn
 from assay.data.batches import ImageData, pass_size
 from assay.errors import AssayError, RunFailed
 from assay.models.modes import evaluating
-from assay.recipe import BinaryCrossEntropy, Loss
+from assay.recipe import BinaryCrossEntropy, Loss, MeanSquaredError
 from assay.train.losses import per_sample_loss
 
 
 def outputs(loss: Loss, classes: list[str]) -> int:
-    """The number of logits: one for each class, or a single one under binary cross-entropy, which needs two classes."""
+    """The number of logits: one for each class, or a single one under binary cross-entropy, which needs two classes.
+
+    Raises AssayError where the loss does not fit the classes.
+    """
+    weights = None if isinstance(loss, MeanSquaredError) else loss.class_weights
+    if weights not in (None, "inverse") and len(weights) != len(classes):
+        raise AssayError(
+            f"train.loss: class_weights has {len(weights)} numbers, expected {len(classes)}, one for each class: "
+            + ", ".join(classes)
+        )
     if not isinstance(loss, BinaryCrossEntropy):
         return len(classes)
     if len(classes) != 2:

@@ -15,7 +15,7 @@ from assay.models.freezing import training
 from assay.recipe import Recipe, Train
 from assay.tasks import classification
 from assay.train.checkpoint import State, Weights
-from assay.train.losses import per_sample_loss
+from assay.train.losses import objective, per_sample_loss
 from assay.train.optimizers import build_optimizer, optimizer_tensors, restore_optimizer
 from assay.train.schedules import rate_factor
 
@@ -42,8 +42,9 @@ def fit(
         restore_optimizer(optimizer, state.optimizer)
         scaler.load_state_dict(state.scaler)
     loss_of = per_sample_loss(config.loss)
+    minimised = objective(config.loss, data.class_counts, device)
     weights = [p for p in model.parameters() if p.ndim > 1 and p.requires_grad]
-    steps = len(batch_sizes(len(data.indices["train"]), config.batch_size))
+    steps = len(batch_sizes(data.epoch_size, config.batch_size))
 
     while state.epoch - state.start < config.epochs and not stopped_early(state, config):
         epoch, began = state.epoch + 1, time.perf_counter()
@@ -59,7 +60,7 @@ def fit(
                 with torch.autocast(device.type, PRECISIONS[config.precision], enabled=config.precision != "float32"):
                     logits = model(laid_out(images, config))
                     losses = loss_of(logits.float(), labels)
-                    loss = losses.mean()
+                    loss = minimised(losses, labels)
                     if config.l1:
                         loss = loss + config.l1 * sum(w.abs().sum() for w in weights)
                 scaler.scale(loss).backward()
@@ -72,7 +73,7 @@ def fit(
                 total += losses.detach().sum()
                 right += classification.correct(logits.detach(), labels).sum()
 
-        images_seen = len(data.indices["train"])
+        images_seen = data.epoch_size
         row: dict[str, Any] = {
             "epoch": epoch,
             "lr": rate,

@@ -1,27 +1,79 @@
-"""Losses, one value for each image: the loop takes their mean, the measures keep them apart."""
+"""Losses, one value for each image: the loop minimises their mean, the measures keep them apart.
+
+What is measured knows neither class weights nor the focus on hard images: those shape the training only, so that the
+losses of variants trained with and without them can be compared. A focal loss is measured as cross-entropy.
+"""
 
 from collections.abc import Callable
 from functools import partial
 
-from jaxtyping import Float, Int
+import numpy as np
+import torch
+from jaxtyping import Float, Int, Int64
 from torch import Tensor
 from torch.nn import functional
 
-from assay.recipe import BinaryCrossEntropy, CrossEntropy, Loss, MeanSquaredError
+from assay.recipe import BinaryCrossEntropy, CrossEntropy, Focal, Loss, MeanSquaredError
 
 PerSampleLoss = Callable[[Tensor, Tensor], Tensor]
 """(logits (batch, outputs), labels (batch,)) → losses (batch,)."""
 
+Objective = Callable[[Tensor, Tensor], Tensor]
+"""(losses (batch,), labels (batch,)) → what is minimised, one number."""
+
 
 def per_sample_loss(loss: Loss) -> PerSampleLoss:
-    """The function for a recipe's loss. It computes in float32, whatever the precision of the logits."""
+    """What is measured under a recipe's loss. It computes in float32, whatever the precision of the logits."""
     match loss:
         case CrossEntropy():
             return partial(cross_entropy, label_smoothing=loss.label_smoothing)
+        case Focal():
+            return cross_entropy
         case MeanSquaredError():
             return mse
         case BinaryCrossEntropy():
             return binary_cross_entropy
+
+
+def objective(loss: Loss, counts: Int64[np.ndarray, " classes"], device: torch.device) -> Objective:
+    """The batch's loss for a recipe's loss, from the losses of its images and ``counts`` training images per class.
+
+    The mean; with class weights w, as in torch.nn.CrossEntropyLoss, Σ w(label)·loss / Σ w(label) over the batch.
+    Under label smoothing the whole loss of an image has the weight of its label, where torch weighs its terms apart.
+    """
+    weights = class_weights(loss, counts)
+    weights = None if weights is None else weights.to(device)
+    gamma = loss.gamma if isinstance(loss, Focal) else 0.0
+
+    def combined(losses: Float[Tensor, " batch"], labels: Int[Tensor, " batch"]) -> Float[Tensor, ""]:
+        if gamma:
+            losses = focal(losses, gamma)
+        if weights is None:
+            return losses.mean()
+        own = weights[labels]
+        return (own * losses).sum() / own.sum()
+
+    return combined
+
+
+def class_weights(loss: Loss, counts: Int64[np.ndarray, " classes"]) -> Float[Tensor, " classes"] | None:
+    """The weights of the classes, in their order; None where the loss has none.
+
+    ``inverse``: n / (classes · n_c), which is 1 on average over the n training images.
+    """
+    weights = None if isinstance(loss, MeanSquaredError) else loss.class_weights
+    if weights is None:
+        return None
+    values = counts.sum() / (len(counts) * counts) if weights == "inverse" else np.array(weights)
+    return torch.from_numpy(values.astype(np.float32))
+
+
+def focal(losses: Float[Tensor, " batch"], gamma: float) -> Float[Tensor, " batch"]:
+    """(1 − p)^γ · −log p, from cross-entropies −log p: Lin et al., arXiv:1708.02002, equation 4.
+
+    1 − p is kept off zero, where a power below one has no derivative.
+    """
+    return (-torch.expm1(-losses)).clamp_min(torch.finfo(losses.dtype).tiny) ** gamma * losses
 
 
 def cross_entropy(

@@ -1,8 +1,8 @@
 """TensorBoard event files beside a run, when they are asked for and the extra is installed."""
 
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,9 @@ from typing import Any
 def event_writer(folder: Path, finished_epochs: int, wanted: bool) -> Iterator[Callable[[dict[str, Any]], None]]:
     """A function that adds one epoch's history row to ``folder/tensorboard``; it does nothing when not wanted.
 
-    On resume, events after ``finished_epochs`` are marked as superseded. A missing package is a warning.
+    On resume, events after ``finished_epochs`` are marked as superseded.
     """
-    if not wanted or not available():
+    if not wanted:
         yield lambda row: None
         return
     from torch.utils.tensorboard import SummaryWriter
@@ -30,13 +30,5 @@ def event_writer(folder: Path, finished_epochs: int, wanted: bool) -> Iterator[C
 
 
 def available() -> bool:
-    """Whether TensorBoard is installed; warns when it is not."""
-    try:
-        import tensorboard  # noqa: F401
-    except ImportError:
-        message = (
-            "TensorBoard is not installed, so no event files are written: pip install 'assay-studies[tensorboard]'"
-        )
-        warnings.warn(message, stacklevel=3)
-        return False
-    return True
+    """Whether TensorBoard is installed."""
+    return find_spec("tensorboard") is not None

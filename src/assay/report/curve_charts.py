@@ -1,0 +1,52 @@
+"""Charts of ROC and precision-recall curves."""
+
+from collections.abc import Sequence
+
+import altair as alt
+import polars as pl
+
+from assay.report.charts import FOCUS, Chart, Colors, layered, variant_color
+from assay.report.style import LIGHT
+
+AXES = {
+    "roc": ("false positive rate", "true positive rate", "area under the curve"),
+    "precision_recall": ("recall", "precision", "average precision"),
+}
+
+
+def curves(frame: pl.DataFrame, kind: str, classes: Sequence[str], colors: Colors) -> Chart:
+    """A line for each variant, for the class that a menu shows, first the first; dashed: what chance would give.
+
+    Columns: variant, class, point (order along the line), x, y, area, low, high (over seeds), chance.
+    """
+    across, up, measure = AXES[kind]
+    chosen = alt.param(name="category", value=classes[0], bind=alt.binding_select(options=list(classes), name="class"))
+    base = alt.Chart().transform_filter("datum.class == category")
+    unit = alt.Scale(domain=[0, 1], nice=False)
+    x = alt.X("x:Q", title=across, scale=unit, axis=alt.Axis(grid=False, tickCount=5))
+    y = alt.Y("y:Q", title=up, scale=unit, axis=alt.Axis(tickCount=5))
+    color = variant_color("variant", colors)
+    shown = "focus == null || datum.variant == focus"
+    tooltip = [
+        alt.Tooltip("variant:N"),
+        alt.Tooltip("x:Q", format=".3~f", title=across),
+        alt.Tooltip("y:Q", format=".3~f", title=up),
+        alt.Tooltip("area:Q", format=".4~f", title=measure),
+        alt.Tooltip("low:Q", format=".4~f", title="lowest seed"),
+        alt.Tooltip("high:Q", format=".4~f", title="highest seed"),
+    ]
+    if kind == "roc":
+        diagonal = alt.Chart(pl.DataFrame({"x": [0.0, 1.0], "y": [0.0, 1.0]}))
+        chance = diagonal.mark_line(color=LIGHT["muted"], strokeDash=[3, 3], strokeWidth=1).encode(x=x, y=y)
+    else:
+        level = base.transform_aggregate(chance="mean(chance)").mark_rule(color=LIGHT["muted"], strokeDash=[3, 3])
+        chance = level.encode(y=alt.Y("chance:Q", title=up, scale=unit))
+    faded = alt.condition(shown, alt.value(1), alt.value(0.12))
+    line = base.mark_line(strokeWidth=1.8, strokeCap="butt", strokeJoin="miter")
+    return layered(
+        frame,
+        chance,
+        line.encode(x=x, y=y, color=color, detail="variant:N", order="point:Q", opacity=faded),
+        base.mark_circle(size=90, opacity=0).encode(x=x, y=y, tooltip=tooltip),
+        height=300,
+    ).add_params(chosen, FOCUS)

@@ -1,0 +1,82 @@
+"""ROC and precision-recall curves on the page: every variant in one chart, a class or the mean of all at a time."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import polars as pl
+
+from assay.polylines import mean_line, thinned
+from assay.report import curve_charts
+from assay.report.classes import MOST_CLASSES
+from assay.report.figures import Figure
+from assay.report.subject import Subject
+
+MACRO = "mean of the classes (macro)"
+WORDS = {"roc": "ROC", "precision_recall": "Precision and recall"}
+POINTS = 100
+"""Of each line on the page."""
+
+
+def figures(subject: Subject) -> Iterator[Figure]:
+    """One figure for each kind of curve, where the runs measured them."""
+    table = measured(subject)
+    if table.is_empty():
+        return
+    hard = table.filter(curve="roc").group_by("class").agg(pl.col("area").mean()).sort("area", "class")["class"]
+    found = [name for name in table["class"].unique(maintain_order=True) if name != MACRO]
+    kept = set(hard.head(MOST_CLASSES + 1)) if len(found) > MOST_CLASSES else set(found)
+    classes = [MACRO, *(name for name in found if name in kept)]
+    for kind in WORDS:
+        frame = pl.concat(list(_lines(subject, table.filter(pl.col("class").is_in(classes), curve=kind))))
+        variants = frame["variant"].n_unique()
+        yield Figure(
+            f"curves-{kind}",
+            WORDS[kind],
+            "",
+            f"{WORDS[kind]} curves of {variants} variant{'s' * (variants != 1)} for {len(classes) - 1} classes "
+            "and their mean; areas and points are in the CSV.",
+            curve_charts.curves(frame, kind, classes, subject.colors),
+            frame,
+            wide=False,
+        )
+
+
+def measured(subject: Subject) -> pl.DataFrame:
+    """The points of all finished runs."""
+    table = subject.results.curves()
+    if "curve" not in table.columns:
+        return pl.DataFrame()
+    return table.filter(pl.col("curve").is_not_null()).with_columns(pl.col("class").fill_null(MACRO))
+
+
+def missing(subject: Subject) -> list[str]:
+    """The classes without a curve, and why: ``cat (no test image is of this class)``."""
+    table = subject.results.curves()
+    if "reason" not in table.columns:
+        return []
+    reasons = table.filter(pl.col("reason").is_not_null()).select("class", "reason").unique(maintain_order=True)
+    return [f"{name} ({reason})" for name, reason in reasons.iter_rows()]
+
+
+def _lines(subject: Subject, table: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """For each variant and class the mean of the seeds' lines, with the mean of their areas and the extremes."""
+    rank = {name: i for i, name in enumerate(subject.order)}
+    parts = {
+        (str(variant), str(name)): own
+        for (variant, name), own in table.group_by("variant", "class", maintain_order=True)
+    }
+    for (variant, name), own in sorted(parts.items(), key=lambda item: rank[item[0][0]]):
+        seeds = [one for _, one in own.group_by("seed", maintain_order=True)]
+        areas = np.array([one["area"][0] for one in seeds])
+        x, y = thinned(mean_line([(one["x"].to_numpy(), one["y"].to_numpy()) for one in seeds]), POINTS, tolerance=2e-3)
+        yield pl.DataFrame({"x": x.round(5), "y": y.round(5)}).select(
+            pl.lit(subject.shown[variant]).alias("variant"),
+            pl.lit(name).alias("class"),
+            pl.int_range(pl.len()).alias("point"),
+            "x",
+            "y",
+            pl.lit(float(areas.mean())).alias("area"),
+            pl.lit(float(areas.min())).alias("low"),
+            pl.lit(float(areas.max())).alias("high"),
+            pl.lit(float(own["chance"].mean())).alias("chance"),  # type: ignore[arg-type]
+        )

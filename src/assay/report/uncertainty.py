@@ -1,0 +1,237 @@
+"""Uncertainty on the page: the scores of every method, how reliable its confidence is, and whether tuning helped."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+import polars as pl
+
+from assay.errors import AssayError
+from assay.metrics import lower_is_better
+from assay.recipe import UncertaintyMeasure
+from assay.report import uncertainty_charts
+from assay.report.figures import Figure
+from assay.report.formats import plus_minus
+from assay.report.style import LIGHT
+from assay.report.subject import Subject
+from assay.report.tables import Cell, Column, Table
+from assay.statistics import mean_interval
+from assay.uncertainty.ensembles import ensemble
+from assay.uncertainty.measures import Labels, Probabilities, curves, scores
+
+METHODS = {
+    "plain": ("plain", LIGHT["c7"]),
+    "temperature": ("temperature", LIGHT["c0"]),
+    "injected": ("dropout injected", LIGHT["c1"]),
+    "trained": ("dropout trained", LIGHT["c2"]),
+    "ensemble": ("ensemble of the seeds", LIGHT["c3"]),
+}
+"""Method → its name on the page and its colour."""
+
+COLUMNS = {
+    "nll": "NLL",
+    "brier": "Brier",
+    "ece": "ECE",
+    "adaptive_ece": "adaptive ECE",
+    "auroc": "AUROC",
+    "accuracy": "accuracy (%)",
+    "accuracy_at_90": "accuracy, least sure 10 % set aside (%)",
+}
+
+FEWEST = 10
+"""Images of a bin that the reliability diagram draws; the CSV has every bin."""
+
+
+def score_table(subject: Subject) -> Table | None:
+    """The scores of every variant by every method; an ensemble is one network, and has no interval."""
+    rows = list(_scored(subject))
+    if not rows:
+        return None
+    frame = pl.DataFrame(rows, infer_schema_length=None)
+    lines = []
+    for (variant, method), part in frame.group_by("variant", "method", maintain_order=True):
+        own = {row["score"]: row for row in part.iter_rows(named=True)}
+        line = [Cell(subject.shown[str(variant)], is_name=True), Cell(METHODS[str(method)][0])]
+        of_variant = frame.filter(pl.col("variant") == variant)
+        for score in COLUMNS:
+            best = _best(score, of_variant.filter(pl.col("score") == score)["mean"].to_list())
+            row = own.get(score, {"mean": None, "low": None, "high": None})
+            is_best = row["mean"] is not None and row["mean"] == best
+            line.append(Cell(plus_minus(row["mean"], row["low"], row["high"], score), "best" if is_best else ""))
+        lines.append(line)
+    columns = [Column(subject.key, "left"), Column("method", "left"), *map(Column, COLUMNS.values())]
+    caption = "Test images. Bold: the best of the variant. "
+    caption += "Mean over seeds ± half of its 95 % t interval." if subject.seeds > 1 else "One seed: no intervals."
+    return Table("uncertainty", caption, columns, lines, frame)
+
+
+def figures(subject: Subject) -> Iterator[Figure]:
+    """The reliability diagram and the risk–coverage curve."""
+    parts = [_of_variant(subject, name) for name in subject.order]
+    there = [part for part in parts if part is not None]
+    if not there:
+        return
+    reliable, risky = (pl.concat(frames) for frames in zip(*there, strict=True))
+    methods = {name: color for name, color in METHODS.values() if name in reliable["method"]}
+    variants = reliable["variant"].unique(maintain_order=True).to_list()
+    best = subject.shown.get(subject.best or "", "")
+    first = best if best in variants else variants[0]
+    drawn = reliable.filter(pl.col("images") >= FEWEST)
+    seeds = " All seeds together." if subject.seeds > 1 else ""
+    yield Figure(
+        "reliability",
+        "Reliability",
+        f"Of the answers of a confidence, how many are right. Below the diagonal the network is surer than it may be, "
+        f"above it less sure. Larger marks: more images; fewer than {FEWEST} are not drawn.{seeds}",
+        f"Reliability diagram of {len(methods)} methods, one variant at a time, first {first}.",
+        uncertainty_charts.reliability(drawn, methods, variants, first, subject.key),
+        reliable,
+        wide=False,
+    )
+    yield Figure(
+        "risk-coverage",
+        "Risk and coverage",
+        f"When the least sure images go to a person, how many of the others are wrong; dashed: 10 % set aside. "
+        f"A lower curve knows better where it errs.{' Mean over seeds.' if subject.seeds > 1 else ''}",
+        f"Risk–coverage curves of {len(methods)} methods, one variant at a time, first {first}.",
+        uncertainty_charts.risk_coverage(risky, methods, variants, first, subject.key),
+        risky,
+        wide=False,
+    )
+
+
+def sentences(subject: Subject) -> list[str]:
+    """Whether tuning on validation images lowered the test likelihood's negative logarithm, and where it did not."""
+    if "nll_plain" not in subject.results.metric_names:
+        return []
+    said = []
+    for method, tuned, by in (
+        ("temperature", "Temperature scaling", "temperature"),
+        ("injected", "Injected dropout", "dropout_rate"),
+    ):
+        measured = [name for name in subject.order if _mean(subject, name, "nll_plain") is not None]
+        not_lower = [n for n in measured if _change(subject, n, method) >= 0]
+        said.append(f"{tuned}, tuned on validation images, {_lowered(len(measured), len(not_lower))}.")
+        for name in not_lower:
+            before, after = (_mean(subject, name, f"nll_{m}") or 0.0 for m in ("plain", method))
+            value = _mean(subject, name, by) or 0.0
+            why = f"{by.replace('_', ' ')} {value:.3g}"
+            said[-1] += (
+                f" Not of {_called(subject, name)}: {before:.4f} → {after:.4f}, {why}{_reason(subject, name, method)}."
+            )
+    return said + list(_absent(subject))
+
+
+def _called(subject: Subject, name: str) -> str:
+    return subject.shown[name] if subject.key == "variant" else f"{subject.key} {subject.shown[name]}"
+
+
+def _lowered(all_of: int, not_lower: int) -> str:
+    what = "the negative log-likelihood of the test images"
+    if not not_lower:
+        return f"lowered {what}" + (f" of all {all_of} variants" if all_of > 1 else "")
+    if not_lower == all_of:
+        return f"did not lower {what}" + (" of any variant" if all_of > 1 else "")
+    return f"lowered {what} of {all_of - not_lower} of {all_of} variants"
+
+
+def _reason(subject: Subject, name: str, method: str) -> str:
+    """Not too sure in the first place, already calibrated, or the validation images misled."""
+    temperature = _mean(subject, name, "temperature") or 1.0
+    if method == "injected" and temperature <= 1:
+        return f": it is not too sure (temperature {temperature:.2f}), and dropout can only make it less so"
+    plain, tuned = (_mean(subject, name, f"validation_nll_{m}") or 0.0 for m in ("plain", method))
+    if plain - tuned < 0.005:
+        return " (hardly anything to gain on the validation images either)"
+    return f" (on the validation images {plain:.4f} → {tuned:.4f}: they are not enough, or not like the test images)"
+
+
+def _absent(subject: Subject) -> Iterator[str]:
+    found: dict[str, None] = {}
+    for run in subject.results.finished:
+        absent = subject.results.metrics(run).get("absent_from_validation", [])
+        found |= dict.fromkeys(subject.results.data(run)["classes"][c] for c in absent)
+    if found:
+        them = "it" if len(found) == 1 else "them"
+        yield f"At least one run has no validation image of {', '.join(found)}: there nothing was tuned for {them}."
+
+
+def _mean(subject: Subject, name: str, metric: str) -> float | None:
+    return mean_interval(list(subject.values(name, metric).values())).mean
+
+
+def _change(subject: Subject, name: str, method: str) -> float:
+    after, before = _mean(subject, name, f"nll_{method}"), _mean(subject, name, "nll_plain")
+    return 0.0 if after is None or before is None else after - before
+
+
+def _scored(subject: Subject) -> Iterator[dict[str, str | float | int | None]]:
+    """A row per variant, method and score: mean, low, high, runs."""
+    names = subject.results.metric_names
+    for variant in subject.order:
+        for method in METHODS:
+            for score in COLUMNS:
+                metric = f"{score}_{method}"
+                values = list(subject.values(variant, metric).values()) if metric in names else []
+                if values:
+                    ends = mean_interval(values)._asdict()
+                    yield {"variant": variant, "method": method, "score": score, **ends, "runs": len(values)}
+        if together := _ensemble(subject, variant):
+            runs, found = len(subject.runs(variant)), scores(*together, _bins(subject, variant))
+            for score in COLUMNS:
+                if score in found:
+                    numbers = {"mean": found[score], "low": None, "high": None, "runs": runs}
+                    yield {"variant": variant, "method": "ensemble", "score": score, **numbers}
+
+
+def _of_variant(subject: Subject, variant: str) -> tuple[pl.DataFrame, pl.DataFrame] | None:
+    """Both curves of a variant by method, seeds together, in percent and by the names on the page."""
+    reliable, risky = (
+        table.filter(pl.col("variant") == variant).drop("variant", "seed") if table.width > 2 else table
+        for table in (subject.results.reliability(), subject.results.risk_coverage())
+    )
+    if reliable.is_empty():
+        return None
+    if together := _ensemble(subject, variant):
+        own = curves(*together, _bins(subject, variant), "ensemble")
+        reliable, risky = pl.concat([reliable, own[0]]), pl.concat([risky, own[1]])
+    weight = pl.col("images") / pl.col("images").sum()
+    reliable = reliable.group_by("method", "bin").agg(
+        confidence=100 * (pl.col("confidence") * weight).sum(),
+        accuracy=100 * (pl.col("accuracy") * weight).sum(),
+        images=pl.col("images").sum(),
+    )
+    risky = risky.group_by("method", coverage=(100 * pl.col("coverage")).round(1)).agg(risk=100 * pl.col("risk").mean())
+    return _named(subject, variant, reliable, "bin"), _named(subject, variant, risky, "coverage")
+
+
+def _named(subject: Subject, variant: str, frame: pl.DataFrame, along: str) -> pl.DataFrame:
+    rank = {method: i for i, method in enumerate(METHODS)}
+    shown = {method: name for method, (name, _) in METHODS.items()}
+    return (
+        frame.sort(pl.col("method").replace_strict(rank, return_dtype=pl.Int64), along)
+        .with_columns(pl.col("method").replace(shown))
+        .select(pl.lit(subject.shown[variant]).alias("variant"), pl.all())
+    )
+
+
+@lru_cache(maxsize=64)
+def _ensemble(subject: Subject, variant: str) -> tuple[Probabilities, Labels] | None:
+    """The seeds of a variant as one network; None where there are not two, or they share no test image."""
+    runs = [run for run in subject.runs(variant) if "nll_plain" in subject.results.metrics(run)]
+    if len(runs) < 2:
+        return None
+    try:
+        return ensemble([subject.results.predictions(run) for run in runs])
+    except AssayError:
+        return None
+
+
+def _bins(subject: Subject, variant: str) -> int:
+    measures = subject.plan[variant].recipe.evaluate
+    return next(measure.bins for measure in measures if isinstance(measure, UncertaintyMeasure))
+
+
+def _best(score: str, values: list[float | None]) -> float | None:
+    there = [v for v in values if v is not None and np.isfinite(v)]
+    return (min if lower_is_better(f"{score}_plain") else max)(there) if there else None

@@ -1,0 +1,122 @@
+"""The class of pictures by a finished run, with how far to believe it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from assay.errors import AssayError
+from assay.prediction import Prediction, load_run, read_picture
+from assay.recipe import Recipe, UncertaintyMeasure
+from assay.runs import read_object
+
+if TYPE_CHECKING:
+    import torch
+
+    from assay.uncertainty.injection import Calibration
+
+
+@dataclass(frozen=True)
+class UncertainPrediction:
+    """A prediction with calibrated probabilities."""
+
+    prediction: Prediction
+    low: float
+    """The interval that holds the class's probability, and what it is in nine of ten passes with injected dropout."""
+    high: float
+    unsure: bool
+    """Whether the probability is below ``unsure_below``."""
+
+
+@dataclass(frozen=True)
+class UncertainPredictions:
+    """The predictions, and what the validation images say of the network."""
+
+    each: tuple[UncertainPrediction, ...]
+    calibration: "Calibration"
+    unsure_below: float
+    """The confidence that the least sure tenth of the validation images stay below."""
+    absent: tuple[str, ...]
+    """Classes without a validation image."""
+
+
+def predict_uncertain(
+    run: str | Path, pictures: Sequence[str | Path], root: str | Path | None = None
+) -> UncertainPredictions:
+    """Classify picture files with a finished run and say where it is unsure.
+
+    The calibration is the run's own where its recipe has the measure ``uncertainty``; otherwise it is found now on the
+    run's validation images, which must still be under the data root ``root``. What is said of a picture does not depend
+    on the others. Raises AssayError as ``predict`` does, and for a run without validation images.
+    """
+    import torch
+
+    from assay.uncertainty.injection import Injection, predictive
+
+    run = Path(run)
+    recipe, about, model = load_run(run)
+    if not about.get("counts", {}).get("validation"):
+        raise AssayError(f"{run}: its uncertainty is not known, since the run had no validation images to calibrate on")
+    images = [read_picture(Path(picture), about) for picture in pictures]
+    measures = (measure for measure in recipe.evaluate if isinstance(measure, UncertaintyMeasure))
+    options = next(measures, UncertaintyMeasure())
+    injection = Injection(options.layers, options.passes, recipe.seed)
+    calibration = calibration_of(run, recipe, model, injection, root)
+    method, classes, each = calibration.method, about["classes"], []
+    nothing = torch.zeros(1, dtype=torch.int64)
+    for picture, image in zip(pictures, images, strict=True):
+        said = predictive(model, [(image[None], nothing)], calibration, injection)
+        row = said.probabilities[method][0]
+        best = int(row.argmax())
+        chances = dict(zip(classes, row.tolist(), strict=True))
+        low, high = min(said.low[0, best], row[best]), max(said.high[0, best], row[best])
+        prediction = Prediction(Path(picture), classes[best], float(row[best]), chances)
+        unsure = bool(row[best] < calibration.unsure_below[method])
+        each.append(UncertainPrediction(prediction, float(low), float(high), unsure))
+    absent = tuple(classes[c] for c in calibration.absent)
+    return UncertainPredictions(tuple(each), calibration, calibration.unsure_below[method], absent)
+
+
+def calibration_of(
+    run: Path, recipe: Recipe, model: "torch.nn.Module", injection: Any, root: str | Path | None
+) -> "Calibration":
+    """What the run keeps, else what its validation images say now."""
+    from assay.data import data_root, load
+    from assay.evaluate.separation import Batches
+    from assay.evaluate.uncertainty import calibration_from
+    from assay.machine import resolve_device
+    from assay.uncertainty.injection import calibrate
+
+    kept = read_object(run / "metrics.json")
+    if "dropout_rate" in kept:
+        return calibration_from(kept)
+    device = resolve_device(recipe.train.device)
+    data = load(recipe.data, recipe.seed, data_root(root))
+    try:
+        return calibrate(model.to(device), Batches(data, "validation", device), injection, device)
+    finally:
+        model.cpu()
+
+
+def uncertain_table(found: UncertainPredictions) -> RenderableType:
+    """The predictions for the terminal, and how to read them."""
+    table = Table("picture", "class", "probability", "interval", "", box=None, pad_edge=False)
+    for one in found.each:
+        p = one.prediction
+        interval = f"{one.low:.3f} to {one.high:.3f}"
+        table.add_row(Text(str(p.picture)), Text(p.label), f"{p.probability:.3f}", interval, "unsure" * one.unsure)
+    by = {
+        "temperature": f"the temperature {found.calibration.temperature:.3g}",
+        "injected": f"injected dropout of {found.calibration.rate:g}",
+    }[found.calibration.method]
+    lines = [
+        f"Probabilities are calibrated by {by}; the interval holds nine of ten passes with dropout.",
+        f"Unsure: below {found.unsure_below:.3f}, where the least sure tenth of the validation images lie.",
+    ]
+    if found.absent:
+        lines.append(f"No validation image was of {', '.join(found.absent)}: for them nothing was calibrated.")
+    return Group(table, *map(Text, lines))

@@ -1,0 +1,223 @@
+"""Dropout injected into a network that is already trained: what it answers, and how far to believe it.
+
+Ledda, Fumera, Roli, "Dropout Injection at Test Time for Post Hoc Uncertainty Quantification in Neural Networks",
+arXiv:2302.02924: T passes with dropout that training never saw; its rate, and a scale on the variance of the passes,
+are those with the least negative log-likelihood on validation images. The paper treats regression (see ``gaussian``).
+For classes we scale the variance of the logits: pass t gives softmax(m + √scale · (z_t − m)), where m is the mean of
+the passes' logits z_t, and the prediction is the mean of these probabilities; scale 1 is the usual mean
+(Gal & Ghahramani, arXiv:1506.02142).
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from assay.errors import AssayError
+from assay.uncertainty.measures import SMALLEST, negative_log_likelihood
+from assay.uncertainty.replay import Layers, own_dropout, replaying
+from assay.uncertainty.temperature import find_temperature, scaled
+
+Batches = Iterable[tuple[Tensor, Tensor]]
+"""Pairs of inputs and labels (or, for regression, targets)."""
+
+RATES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7)
+SCALES = tuple(2.0**power for power in range(-4, 5))
+LEAST_SURE = 0.1
+"""The share of the validation images below whose confidence an answer counts as unsure."""
+INTERVAL = (0.05, 0.95)
+"""The quantiles between which nine of ten passes lie."""
+
+
+@dataclass(frozen=True)
+class Injection:
+    """Where dropout is injected, how many passes are made, and what seeds their masks."""
+
+    layers: Layers = "head"
+    passes: int = 50
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse passes that have no variance."""
+        if self.passes < 2:
+            raise AssayError(f"uncertainty: found {self.passes} passes, expected at least 2, which have a variance")
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What validation images say of a network's probabilities."""
+
+    temperature: float
+    rate: float
+    """Of the injected dropout."""
+    scale: float
+    """On the variance of the logits over the passes."""
+    nll: dict[str, float]
+    """Negative log-likelihood of the validation images by method: plain, temperature, injected."""
+    unsure_below: dict[str, float]
+    """Method → the confidence that the least sure tenth of the validation images stay below."""
+    absent: tuple[int, ...] = ()
+    """Classes without a validation image: nothing is known of their probabilities."""
+
+    @property
+    def method(self) -> str:
+        """Temperature or injected: the one with the lower negative log-likelihood."""
+        return min(("temperature", "injected"), key=self.nll.__getitem__)
+
+
+@dataclass(frozen=True)
+class Predictive:
+    """What a network says of images, by several methods: plain, temperature, injected; trained, where it has dropout.
+
+    "trained" is the mean of the passes with the network's own dropout layers switched on, at their own rates.
+    """
+
+    labels: Int64[np.ndarray, " n"]
+    probabilities: dict[str, Float[np.ndarray, "n classes"]]
+    variance: Float[np.ndarray, "n classes"]
+    """Of the probabilities over the passes with injected dropout."""
+    low: Float[np.ndarray, "n classes"]
+    """The interval that holds nine of ten of these passes, softened by the temperature where that is the method."""
+    high: Float[np.ndarray, "n classes"]
+
+
+def calibrate(
+    model: nn.Module, batches: Batches, injection: Injection | None = None, device: torch.device | str = "cpu"
+) -> Calibration:
+    """Temperature, dropout rate and variance scale with the least negative log-likelihood on validation ``batches``.
+
+    The rate is one of ``RATES`` and the scale one of ``SCALES``; every pair is tried, with the same masks. Raises
+    AssayError for no images, fewer than 2 passes, layers that are not there, and outputs that are not finite.
+    """
+    injection = injection or Injection()
+    totals = np.zeros((len(RATES), len(SCALES)))
+    all_logits, all_labels, all_confidence = [], [], []
+    with replaying(model, injection.layers) as replay:
+        for number, (inputs, labels) in enumerate(batches):
+            logits = class_logits(replay.first(inputs.to(device)))
+            confidence = np.empty((len(RATES), len(SCALES), len(labels)))
+            for i, rate in enumerate(RATES):
+                passes = class_logits(replay.draw(rate, injection.passes, injection.seed, number))
+                for j, scale in enumerate(SCALES):
+                    mean = spread(passes, scale).softmax(dim=2).mean(dim=0)
+                    of_label = mean.gather(1, labels.to(mean.device)[:, None]).double().clamp_min(SMALLEST)
+                    totals[i, j] -= float(of_label.log().sum())
+                    confidence[i, j] = mean.max(dim=1).values.cpu().numpy()
+            all_logits.append(logits.cpu().numpy())
+            all_labels.append(labels.cpu().numpy())
+            all_confidence.append(confidence)
+    if not all_labels:
+        raise AssayError("uncertainty: there are no validation images to calibrate on")
+    z, y = _finite(np.concatenate(all_logits)), np.concatenate(all_labels)
+    temperature = find_temperature(z, y)
+    i, j = divmod(int(_finite(totals).argmin()), len(SCALES))
+    softened, injected = scaled(z, temperature), np.concatenate(all_confidence, axis=2)[i, j]
+    return Calibration(
+        temperature,
+        RATES[i],
+        SCALES[j],
+        {
+            "plain": negative_log_likelihood(scaled(z, 1.0), y),
+            "temperature": negative_log_likelihood(softened, y),
+            "injected": float(totals[i, j]) / len(y),
+        },
+        {
+            "temperature": float(np.quantile(softened.max(axis=1), LEAST_SURE)),
+            "injected": float(np.quantile(injected, LEAST_SURE)),
+        },
+        tuple(c for c in range(z.shape[1]) if c not in y),
+    )
+
+
+def predictive(
+    model: nn.Module,
+    batches: Batches,
+    calibration: Calibration,
+    injection: Injection | None = None,
+    device: torch.device | str = "cpu",
+) -> Predictive:
+    """Probabilities of the images of ``batches`` by every method, and the interval of the passes.
+
+    The network is left as it was. Raises AssayError as ``calibrate`` does.
+    """
+    injection = injection or Injection()
+    softening = calibration.temperature if calibration.method == "temperature" else 1.0
+    found: list[tuple[Tensor, ...]] = []
+    with replaying(model, injection.layers) as replay:
+        for number, (inputs, labels) in enumerate(batches):
+            logits = class_logits(replay.first(inputs.to(device)))
+            passes = class_logits(replay.draw(calibration.rate, injection.passes, injection.seed, number))
+            passes = spread(passes, calibration.scale)
+            chances = passes.softmax(dim=2)
+            ends = interval(chances if softening == 1.0 else (passes / softening).softmax(dim=2))
+            parts = (labels, logits, chances.mean(dim=0), chances.var(dim=0), *ends)
+            found.append(tuple(part.cpu() for part in parts))
+    if not found:
+        raise AssayError("uncertainty: there are no images to predict")
+    y, z, mean, variance, low, high = (torch.cat(parts).numpy() for parts in zip(*found, strict=True))
+    by_method = {
+        "plain": scaled(_finite(z), 1.0),
+        "temperature": scaled(z, calibration.temperature),
+        "injected": normalized(_finite(mean)),
+    }
+    if own_dropout(model):
+        by_method["trained"] = mean_of_passes(
+            model, batches, Injection("own", injection.passes, injection.seed), device
+        )
+    return Predictive(y, by_method, variance, low, high)
+
+
+def mean_of_passes(
+    model: nn.Module,
+    batches: Batches,
+    injection: Injection,
+    device: torch.device | str = "cpu",
+    rate: float | None = None,
+) -> Float[np.ndarray, "n classes"]:
+    """Mean of the probabilities of the passes, unscaled; of layers ``"own"`` this is Monte Carlo dropout.
+
+    ``rate`` is that of injected dropout; ``"own"`` layers keep theirs.
+    """
+    found = []
+    with replaying(model, injection.layers) as replay:
+        for number, (inputs, _) in enumerate(batches):
+            replay.first(inputs.to(device))
+            passes = class_logits(replay.draw(rate, injection.passes, injection.seed, number))
+            found.append(passes.softmax(dim=2).mean(dim=0).cpu())
+    return normalized(_finite(torch.cat(found).numpy()))
+
+
+def class_logits(outputs: Float[Tensor, "*more outputs"]) -> Float[Tensor, "*more classes"]:
+    """A logit for each class, in float32: a single one, of the second of two classes, gets a 0 in front."""
+    z = outputs.float()
+    return torch.cat([torch.zeros_like(z), z], dim=-1) if z.shape[-1] == 1 else z
+
+
+def spread(passes: Float[Tensor, "passes batch classes"], scale: float) -> Float[Tensor, "passes batch classes"]:
+    """The logits of the passes with ``scale`` times their variance about the same mean."""
+    mean = passes.mean(dim=0)
+    return mean + math.sqrt(scale) * (passes - mean)
+
+
+def interval(
+    chances: Float[Tensor, "passes batch classes"],
+) -> tuple[Float[Tensor, "batch classes"], Float[Tensor, "batch classes"]]:
+    """The central nine tenths of the passes: order statistics, rounded outwards."""
+    ordered, last = chances.sort(dim=0).values, len(chances) - 1
+    return ordered[math.floor(INTERVAL[0] * last)], ordered[math.ceil(INTERVAL[1] * last)]
+
+
+def normalized(probabilities: Float[np.ndarray, "n classes"]) -> Float[np.ndarray, "n classes"]:
+    """Rows that add up to 1 in float64."""
+    p = probabilities.astype(np.float64)
+    return p / p.sum(axis=1, keepdims=True)  # type: ignore[no-any-return]
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    if not np.isfinite(values).all():
+        raise AssayError("uncertainty: the network's outputs are not finite")
+    return values

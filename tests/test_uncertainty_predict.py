@@ -1,0 +1,100 @@
+"""``assay predict --uncertainty``: calibrated by the run's own validation images, before or now."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from assay import AssayError, predict
+from assay.study import Study
+from assay.uncertain_prediction import predict_uncertain
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A run that measured its uncertainty, the same one without, and one that has no validation images."""
+    out = tmp_path_factory.mktemp("runs")
+    plain: dict[str, Any] = {
+        "data": {"source": "digits", "train": 0.4, "validation": 0.3},
+        "model": {"name": "mlp", "hidden": [16]},
+        "train": {"epochs": 5, "batch_size": 32, "keep": "last"},
+    }
+    bases = {
+        "measured": {**plain, "evaluate": ["classification", "uncertainty"]},
+        "bare": {**plain, "evaluate": ["classification"]},
+    }
+    for name, base in bases.items():
+        Study(title=name, name=name, base=base, seeds=1).run(out, quiet=True)
+    found = {name: out / name / "base" / "seed-0" for name in bases}
+    found["unheld"] = out / "unheld"
+    shutil.copytree(found["bare"], found["unheld"])
+    about = json.loads((found["bare"] / "data.json").read_text())
+    (found["unheld"] / "data.json").write_text(json.dumps(about | {"counts": about["counts"] | {"validation": 0}}))
+    return found
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Three digits and their mean, which is none."""
+    folder = tmp_path_factory.mktemp("pictures")
+    images = [*load_digits().images[:3], load_digits().images.mean(axis=0)]
+    for n, image in enumerate(images):
+        Image.fromarray(np.rint(image * (255 / 16)).astype(np.uint8)).save(folder / f"{n}.png")
+    return [folder / f"{n}.png" for n in range(4)]
+
+
+def test_calibrated_answers_with_intervals(runs: dict[str, Path], pictures: list[Path]) -> None:
+    found = predict_uncertain(runs["measured"], pictures)
+    kept = json.loads((runs["measured"] / "metrics.json").read_text())
+    assert found.calibration.temperature == kept["temperature"]
+    for one, plain in zip(found.each, predict(runs["measured"], pictures), strict=True):
+        assert one.prediction.label == plain.label
+        assert sum(one.prediction.probabilities.values()) == pytest.approx(1)
+        assert one.prediction.probability == max(one.prediction.probabilities.values())
+        assert 0 <= one.low <= one.prediction.probability <= one.high <= 1
+        assert one.unsure == (one.prediction.probability < found.unsure_below)
+    assert found.each[3].unsure
+    assert not found.each[0].unsure
+
+
+def test_a_run_that_measured_nothing_is_calibrated_now(runs: dict[str, Path], pictures: list[Path]) -> None:
+    measured, bare = (predict_uncertain(runs[name], pictures) for name in ("measured", "bare"))
+    assert bare.calibration.temperature == pytest.approx(measured.calibration.temperature, rel=1e-4)
+    assert bare.calibration.rate == measured.calibration.rate
+    assert [one.prediction.probability for one in bare.each] == pytest.approx(
+        [one.prediction.probability for one in measured.each], abs=1e-4
+    )
+
+
+def test_what_is_said_of_a_picture_does_not_depend_on_the_others(runs: dict[str, Path], pictures: list[Path]) -> None:
+    assert (
+        predict_uncertain(runs["measured"], pictures).each[2]
+        == predict_uncertain(runs["measured"], pictures[2:3]).each[0]
+    )
+
+
+def test_without_validation_images_it_is_refused(runs: dict[str, Path], pictures: list[Path]) -> None:
+    with pytest.raises(AssayError, match="no validation images to calibrate on"):
+        predict_uncertain(runs["unheld"], pictures)
+
+
+def test_the_command(runs: dict[str, Path], pictures: list[Path]) -> None:
+    command = [sys.executable, "-m", "assay", "predict", str(runs["measured"]), *map(str, pictures), "--uncertainty"]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ["picture", "class", "probability", "interval"]
+    assert lines[4].endswith("unsure")
+    assert "calibrated by" in done.stdout
+    command[4] = str(runs["unheld"])
+    refused = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=False)
+    assert refused.returncode == 2
+    assert len(refused.stderr.splitlines()) == 1

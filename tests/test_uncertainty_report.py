@@ -1,0 +1,94 @@
+"""Uncertainty on the page and on the terminal, on one tiny study."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from assay.report.subject import Subject
+from assay.report.uncertainty import figures, score_table, sentences
+from assay.results import Results
+from assay.study import Study
+from assay.uncertainty import ensemble, negative_log_likelihood
+from synthetic import fabricate, make_study
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    base = {
+        "data": {"source": "digits", "train": 0.4, "validation": 0.3},
+        "model": {"name": "mlp", "hidden": [32]},
+        "train": {"epochs": 8, "batch_size": 32, "keep": "last"},
+        "evaluate": ["classification", {"name": "uncertainty", "passes": 5}],
+    }
+    study = Study(title="t", name="s", base=base, vary={"model.dropout": [0.0, 0.4]}, seeds=2)
+    return study.run(tmp_path_factory.mktemp("runs"), quiet=True)
+
+
+def test_the_table_has_every_method_and_the_ensemble(results: Results) -> None:
+    table = score_table(Subject(results))
+    assert table is not None
+    methods = table.data.group_by("variant", maintain_order=True).agg(pl.col("method").unique(maintain_order=True))
+    found = dict(methods.rows())
+    assert found["dropout=0.0"] == ["plain", "temperature", "injected", "ensemble"]
+    assert found["dropout=0.4"] == ["plain", "temperature", "injected", "trained", "ensemble"]
+    nll = table.data.filter((pl.col("score") == "nll") & (pl.col("variant") == "dropout=0.0"))
+    plain = nll.filter(pl.col("method") == "plain")
+    assert plain["mean"].item() == pytest.approx(np.mean(list(results.values("nll_plain")["dropout=0.0"].values())))
+    runs = [run for run in results.finished if run.variant == "dropout=0.0"]
+    together = nll.filter(pl.col("method") == "ensemble").row(0, named=True)
+    expected = negative_log_likelihood(*ensemble([results.predictions(run) for run in runs]))
+    assert together["mean"] == pytest.approx(expected)
+    assert together["low"] is None
+
+
+def test_the_figures_show_every_variant_and_method(results: Results) -> None:
+    drawn = {figure.name: figure.frame for figure in figures(Subject(results))}
+    assert set(drawn) == {"reliability", "risk-coverage"}
+    for frame in drawn.values():
+        assert set(frame["variant"]) == {"0.0", "0.4"}
+        assert "ensemble of the seeds" in set(frame["method"])
+    images = drawn["reliability"].group_by("variant", "method").agg(pl.col("images").sum())
+    test = results.data(results.finished[0])["counts"]["test"]
+    assert set(images.filter(pl.col("method") == "plain")["images"]) == {2 * test}
+    ends = drawn["risk-coverage"].filter((pl.col("coverage") == 100) & (pl.col("method") == "plain"))
+    accuracy = results.table(["accuracy"])["accuracy"].to_list()
+    assert sorted(ends["risk"].to_list()) == pytest.approx(sorted(100 * (1 - a) for a in accuracy))
+
+
+def test_the_sentences_say_where_tuning_helped(results: Results) -> None:
+    said = sentences(Subject(results))
+    assert said[0].startswith("Temperature scaling, tuned on validation images, ")
+    assert said[1].startswith("Injected dropout, tuned on validation images, ")
+    for text, method in zip(said, ("temperature", "injected"), strict=True):
+        plain, tuned = (results.table([f"nll_{m}"])[f"nll_{m}"] for m in ("plain", method))
+        assert text.count("Not of dropout") == int((tuned >= plain).sum())
+
+
+def test_a_class_without_validation_images_is_named(results: Results, tmp_path: Path) -> None:
+    shutil.copytree(results.folder, tmp_path / "s")
+    copied = Results.read(tmp_path / "s")
+    path = copied.finished[1].folder / "metrics.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"absent_from_validation": [3, 8]}))
+    assert "no validation image of 3, 8: there nothing was tuned for them" in sentences(Subject(copied))[-1]
+
+
+def test_the_page_has_the_section_and_its_files(results: Results) -> None:
+    page = results.report()
+    text = page.read_text(encoding="utf-8")
+    assert '<section id="uncertainty">' in text
+    for name in (
+        "tables/uncertainty.csv",
+        "tables/uncertainty.tex",
+        "figures/reliability.svg",
+        "figures/risk-coverage.csv",
+    ):
+        assert (page.parent / name).exists()
+
+
+def test_a_study_without_the_measure_has_no_section(tmp_path: Path) -> None:
+    page = Results.read(fabricate(tmp_path, make_study())).report()
+    assert 'id="uncertainty"' not in page.read_text(encoding="utf-8")
