@@ -133,7 +133,8 @@ def test_list_without_a_kind_has_all_kinds(capfd: pytest.CaptureFixture[str]) ->
 
 
 def test_list_shows_the_options(capfd: pytest.CaptureFixture[str]) -> None:
-    assert "(lr=0.01, momentum=0.0, nesterov=false, weight_decay=0.0)" in assay(capfd, "list", "optimizers").out
+    sgd = "(layer_decay=1.0, lr=0.01, momentum=0.0, nesterov=false, weight_decay=0.0)"
+    assert sgd in assay(capfd, "list", "optimizers").out
     assert "(hidden=[256, 128], activation=relu, dropout=0.0, norm=none)" in assay(capfd, "list", "models").out
 
 

@@ -164,6 +164,37 @@ def probe(
 
 
 @app.command()
+def rank(
+    source: Annotated[str, typer.Argument(metavar="DATA", help="A named source, a folder or a zip.")],
+    models: Annotated[str, typer.Option(help="Backbones with commas between: timm/resnet18,torchvision/vgg16.")],
+    images: Annotated[
+        float, typer.Option(min=0, help="Up to 1 a share of the training and the test split, above 1 a number of each.")
+    ] = 1000,
+    size: Annotated[
+        str | None, typer.Option(metavar="N|HxW", help="Height and width, else each network's own.")
+    ] = None,
+    pretrained: Annotated[
+        bool, typer.Option(help="With the weights of the network's library, else random ones.")
+    ] = True,
+    data: DataRoot = None,
+) -> None:
+    """Which backbone suits a data set, without training: separation of its features, LogME, and cost."""
+    from assay.display import Display
+    from assay.inspection.command import parse_size
+    from assay.ranking import rank
+    from assay.ranking.in_words import ranking_table
+
+    names = [name.strip() for name in models.split(",") if name.strip()]
+    with (
+        Display() as display,
+        display.counting("ranking", "backbones") as measuring,
+        display.decoding(source) as decoding,
+    ):
+        found = rank(source, names, images, parse_size(size), pretrained, data, decoding, measuring)
+    show(ranking_table(found))
+
+
+@app.command()
 def predict(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")],
     pictures: Annotated[list[Path], typer.Argument(help="Image files.")],

@@ -69,7 +69,7 @@ class Display:
         if self.ended:
             self.console.print(f"{len(self.ended)} of {len(jobs)} runs are done already")
         left = [job for job in jobs if job.folder not in self.ended]
-        total = sum(job.recipe.train.epochs for job in left)
+        total = sum(job.recipe.train.total_epochs for job in left)
         done = sum((read_json(job.folder / "status.json") or {"epoch": 0})["epoch"] for job in left)
         self.bar = self.progress.add_task("training", total=total, completed=done, unit="epochs")
         self.refresh()
@@ -90,7 +90,7 @@ class Display:
                 self.ended.add(job.folder)
                 self.announce(job, status)
                 total = self.progress.tasks[self.progress.task_ids.index(self.bar)].total or 0
-                self.progress.update(self.bar, total=total - job.recipe.train.epochs)
+                self.progress.update(self.bar, total=total - job.recipe.train.total_epochs)
         shown = escape("; ".join(running[:2])) or "training"
         self.progress.update(self.bar, completed=epochs, description=shown)
 

@@ -191,7 +191,8 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
                 opened[source] = open_images(recipe.data, root, progress)
         images = opened[source]
         split(recipe.data, images, job.seed)
-        key = repr((recipe.model, recipe.train.loss, recipe.train.batch_size, recipe.data, recipe.evaluate))
+        train = recipe.train
+        key = repr((recipe.model, train.loss, train.phases, train.batch_size, recipe.data, recipe.evaluate))
         if key in seen:
             continue
         seen.add(key)
@@ -199,7 +200,8 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
         shape = images.pixels.shape[1:]
         augmenter(recipe.data.augment, *shape[1:])
         with of_variant(job):
-            network = try_out(recipe.model, shape, outputs)
+            for stage in recipe.stages:
+                network = try_out(stage.model, shape, outputs)
             if recipe.model.pretrained:
                 fitting(network, recipe.model, shape, images.classes)
             check_layers(network, recipe, shape)

@@ -63,7 +63,7 @@ def seconds_left(results: Results) -> float | None:
         seconds = results.history(run)["seconds"].to_list() if path.exists() else []
         own[run.variant] += seconds
         if run.state in ("waiting", "running", "interrupted"):
-            left[run.variant] += max(0, results.study.plan[run.variant].recipe.train.epochs - len(seconds))
+            left[run.variant] += max(0, results.study.plan[run.variant].recipe.train.total_epochs - len(seconds))
     every = [s for seconds in own.values() for s in seconds]
     if not left.total():
         return 0.0

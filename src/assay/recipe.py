@@ -184,6 +184,8 @@ class Data(Section):
     balance: Balance = Field(default="none", exclude_if=lambda balance: balance == "none")
     """Every epoch has as many training images of each class: of the largest, or of the smallest."""
     augment: tuple[Augmentation, ...] = ()
+    augment_views: PositiveInt | None = Field(default=None, exclude_if=lambda views: views is None)
+    """Under a frozen backbone, how many augmented views of a training image there are: their features are kept."""
     normalize: Literal["unit", "symmetric", "standard", "model"] | Normalization = "standard"
     """Pixels to 0…1, to −1…1, to mean 0 and deviation 1 per channel over the training images, as the network off the
     shelf expects them (its default), or by numbers."""
@@ -278,7 +280,14 @@ class Model(BaseModel):
 # ------------------------------------------------------------------------------------------- optimizer
 
 
-class SGD(Section):
+class Descent(Section):
+    """Every optimizer may learn more slowly the farther a layer is from the output."""
+
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(default=1.0, exclude_if=lambda decay: decay == 1)
+    """The rate of each block is that of the block after it times this."""
+
+
+class SGD(Descent):
     """Stochastic gradient descent."""
 
     name: Literal["sgd"] = "sgd"
@@ -294,7 +303,7 @@ class SGD(Section):
         return self
 
 
-class Adam(Section):
+class Adam(Descent):
     """Kingma & Ba, arXiv:1412.6980."""
 
     name: Literal["adam"] = "adam"
@@ -303,7 +312,7 @@ class Adam(Section):
     weight_decay: NonNegative = 0.0
 
 
-class AdamW(Section):
+class AdamW(Descent):
     """Adam with decoupled weight decay, arXiv:1711.05101."""
 
     name: Literal["adamw"] = "adamw"
@@ -312,7 +321,7 @@ class AdamW(Section):
     weight_decay: NonNegative = 0.01
 
 
-class RMSprop(Section):
+class RMSprop(Descent):
     """Gradients divided by a running root mean square."""
 
     name: Literal["rmsprop"] = "rmsprop"
@@ -513,6 +522,20 @@ class EarlyStopping(Section):
     min_delta: NonNegative = 0.0
 
 
+def _left_out(value: Any) -> bool:
+    return value is None
+
+
+class Phase(Section):
+    """A part of the training: what it leaves out it takes from ``train``, and ``freeze`` from the model."""
+
+    epochs: PositiveInt | None = Field(default=None, exclude_if=_left_out)
+    optimizer: Optimizer | None = Field(default=None, exclude_if=_left_out)
+    schedule: AnySchedule | None = Field(default=None, exclude_if=_left_out)
+    freeze: str | tuple[str, ...] | None = Field(default=None, exclude_if=_left_out)
+    early_stopping: EarlyStopping | None = Field(default=None, exclude_if=_left_out)
+
+
 class Train(Section):
     """How the weights are found."""
 
@@ -535,6 +558,13 @@ class Train(Section):
         str,
         Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, mps, cuda or a number such as cuda:1"),
     ] = "auto"
+    phases: tuple[Phase, ...] = Field(default=(), exclude_if=lambda phases: not phases)
+    """One after the other, in place of one training; each begins with the weights that the one before kept."""
+
+    @property
+    def total_epochs(self) -> int:
+        """Epochs of all phases together."""
+        return sum(phase.epochs or self.epochs for phase in self.phases) or self.epochs
 
 
 class Recipe(Section):
@@ -565,17 +595,36 @@ class Recipe(Section):
         return self
 
     @model_validator(mode="after")
+    def _views_are_of_something_frozen(self) -> "Recipe":
+        if self.data.augment_views and not self.data.augment:
+            raise ValueError("data.augment_views needs data.augment: without it every view is the same")
+        if self.data.augment_views and all(stage.model.freeze != "backbone" for stage in self.stages):
+            raise ValueError("data.augment_views needs model.freeze: backbone; otherwise no features are kept")
+        return self
+
+    @model_validator(mode="after")
     def _validation_is_there_where_needed(self) -> "Recipe":
         watchers = {
             "train.keep: best": self.train.keep == "best",
-            "train.early_stopping": self.train.early_stopping is not None,
-            "train.schedule: plateau": self.train.schedule.name == "plateau",
+            "train.early_stopping": any(stage.train.early_stopping is not None for stage in self.stages),
+            "train.schedule: plateau": any(stage.train.schedule.name == "plateau" for stage in self.stages),
             "evaluate: uncertainty": any(measure.name == "uncertainty" for measure in self.evaluate),
         }
         for key, needs_validation in watchers.items():
             if needs_validation and self.data.validation == 0:
                 raise ValueError(f"{key} needs validation images, and data.validation is 0")
         return self
+
+    @property
+    def stages(self) -> "tuple[Recipe, ...]":
+        """A recipe for each phase of the training, without phases of its own; else the recipe itself."""
+        return tuple(self._stage(phase) for phase in self.train.phases) or (self,)
+
+    def _stage(self, phase: Phase) -> "Recipe":
+        given = {name: value for name, value in phase if value is not None and name != "freeze"}
+        train = self.train.model_copy(update={"phases": (), **given})
+        model = self.model.model_copy(update={} if phase.freeze is None else {"freeze": phase.freeze})
+        return self.model_copy(update={"train": train, "model": model})
 
     def dump(self) -> dict[str, Any]:
         """The recipe as plain values, every default written out."""

@@ -31,7 +31,7 @@ from assay.recipe import Data, Recipe
 from assay.runs import LAYERS_BY_EPOCH
 from assay.tasks import classification
 from assay.train.checkpoint import State, pack, unpack
-from assay.train.loop import fit
+from assay.train.phases import train
 from assay.train.tensorboard import event_writer
 
 
@@ -83,7 +83,7 @@ def execute(recipe: Recipe, folder: Folder, settings: Settings, on_epoch: Callab
     """
 
     def status(state: str, epoch: int, reason: str | None = None) -> None:
-        values = {"state": state, "epoch": epoch, "epochs": recipe.train.epochs, "reason": reason}
+        values = {"state": state, "epoch": epoch, "epochs": recipe.train.total_epochs, "reason": reason}
         folder.write_json("status.json", values | {"recipe_hash": recipe.hash, "updated": time.time()})
 
     try:
@@ -131,7 +131,7 @@ def _train_and_measure(
             add_events(state.history[-1])
             on_epoch()
 
-        state = fit(model, data, recipe, device, state, after_epoch)
+        state = train(model, data, recipe, device, state, after_epoch, folder.log)
 
     predictions = {
         split: classification.predict(model, data, split, recipe.train.loss, device)
@@ -197,6 +197,8 @@ def history_table(state: State) -> pl.DataFrame:
         "validation_accuracy": pl.Float64,
         "seconds": pl.Float64,
     }
+    if any("phase" in row for row in state.history):
+        kinds["phase"] = pl.Int64
     return pl.DataFrame([{name: row[name] for name in kinds} for row in state.history], schema=kinds)
 
 

@@ -113,7 +113,8 @@ def record_death(jobs: list[Job], worker: Worker) -> bool:
             if job.is_done:
                 continue
             reason = f"its process ended without a word ({manner(worker)})"
-            before = files.read_json(job.folder / "status.json") or {"epoch": 0, "epochs": job.recipe.train.epochs}
+            unbegun = {"epoch": 0, "epochs": job.recipe.train.total_epochs}
+            before = files.read_json(job.folder / "status.json") or unbegun
             status = {"state": "failed", "reason": reason, "recipe_hash": job.recipe.hash, "updated": time.time()}
             files.write_json(job.folder / "status.json", before | status, taken.check)
     return bool(held)

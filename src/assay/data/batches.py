@@ -65,15 +65,30 @@ class ImageData:
         Images are float32 (b, c, h, w), normalised; labels int64 (b,). Order and augmentation are functions of
         (seed, epoch) alone, and torch's global generators are left as they were found.
         """
-        drawn = balanced(self.indices["train"], self.images.labels, self.balance, seed, epoch)
-        train = torch.from_numpy(drawn)
-        order = train[torch.randperm(len(train), generator=torch_generator(seed, "order", epoch))]
         change = augmenter(self.augment, *self.shape[1:]) if self.augment else None
-        return self._batches(order, batch_size, torch.device(device), change, seed, epoch)
+        return self._batches(self.order(seed, epoch), batch_size, torch.device(device), change, seed, epoch)
+
+    def order(self, seed: int, epoch: int) -> Int64[Tensor, " n"]:
+        """Which images an epoch of training shows, in its order."""
+        train = torch.from_numpy(balanced(self.indices["train"], self.images.labels, self.balance, seed, epoch))
+        return train[torch.randperm(len(train), generator=torch_generator(seed, "order", epoch))]
 
     def batches(self, split: str, batch_size: int, device: torch.device | str) -> Iterator[Batch]:
         """The images of a split in the order of their indices, not augmented."""
         return self._batches(torch.from_numpy(self.indices[split]), batch_size, torch.device(device))
+
+    def augmented(
+        self, split: str, batch_size: int, seed: int, view: int, device: torch.device | str
+    ) -> Iterator[Batch]:
+        """One augmented view of the images of a split, in the order of their indices; a function of (seed, view)."""
+        change = augmenter(self.augment, *self.shape[1:])
+        rows = torch.from_numpy(self.indices[split])
+        return self._batches(rows, batch_size, torch.device(device), change, seed, view)
+
+    @property
+    def pass_size(self) -> int:
+        """Images in one forward pass that keeps no gradients."""
+        return pass_size(*self.shape[1:])
 
     def _batches(
         self,

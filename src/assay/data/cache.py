@@ -1,13 +1,8 @@
 """Decode once: a folder per source, size and colour, which appears whole or not at all and which all processes map."""
 
-import errno
 import hashlib
 import json
 import math
-import os
-import secrets
-import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,17 +13,12 @@ from assay import files
 from assay.data.catalogue import find
 from assay.data.decode import Bad, Color, Size, decode_all
 from assay.data.images import Contents, ImageSet, Source
+from assay.data.publish import cache_folder, check_space, make
 from assay.errors import AssayError
-from assay.process import Process, this_process
 from assay.recipe import Data
 
 Progress = Callable[[int, int], None]
 _VERSION = 1
-
-
-def cache_folder() -> Path:
-    """Where decoded sources are kept: ``$ASSAY_CACHE``, else ``~/.cache/assay``."""
-    return Path(os.environ.get("ASSAY_CACHE") or Path.home() / ".cache" / "assay").expanduser() / "images"
 
 
 def open_images(data: Data, root: Path, progress: Progress | None = None) -> ImageSet:
@@ -40,10 +30,13 @@ def open_images(data: Data, root: Path, progress: Progress | None = None) -> Ima
     source = find(data.source, root)
     size = (data.size, data.size) if isinstance(data.size, int) else data.size
     identity = json.dumps([_VERSION, source.identity, size, data.color], sort_keys=True)
-    folder = cache_folder() / hashlib.sha256(identity.encode()).hexdigest()[:24]
+    folder = cache_folder("images") / hashlib.sha256(identity.encode()).hexdigest()[:24]
     images = _open(folder)
     if images is None:
-        images = _decode(source, size, data.color, data.on_bad_image, folder, progress)
+        contents = source.contents()
+        images = make(
+            folder, lambda place: _fill(place, source, contents, size, data.color, data.on_bad_image, progress), _open
+        )
     if images.skipped and data.on_bad_image == "fail":
         raise _bad_images(source, images.skipped)
     return images
@@ -58,44 +51,7 @@ def _open(folder: Path) -> ImageSet | None:
     except (OSError, ValueError, EOFError):
         return None
     skipped = [(name, reason) for name, reason in index["skipped"]]
-    return ImageSet(pixels, labels, index["names"], is_test, index["classes"], skipped)
-
-
-def _decode(
-    source: Source, size: Size | None, color: Color | None, on_bad: str, folder: Path, progress: Progress | None
-) -> ImageSet:
-    contents = source.contents()
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        _clean(folder.parent)
-        temporary = folder.with_name(f".{folder.name}.{this_process()}.{secrets.token_hex(4)}.tmp")
-        temporary.mkdir()
-        try:
-            _fill(temporary, source, contents, size, color, on_bad, progress)
-            return _publish(temporary, folder)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        reason = "the disk is full" if full else error.strerror or error
-        raise AssayError(f"cannot write the cache {str(folder.parent)!r} ({reason}); set ASSAY_CACHE") from error
-
-
-def _publish(temporary: Path, folder: Path) -> ImageSet:
-    """Rename into place; of two processes that decoded the same source, the first one's result stays."""
-    for _ in range(2):
-        try:
-            temporary.rename(folder)
-        except OSError:
-            if _open(folder) is None:
-                shutil.rmtree(folder, ignore_errors=True)
-                continue
-        files.sync_folder(folder.parent)
-        break
-    images = _open(folder)
-    if images is None:
-        raise AssayError(f"the cache {str(folder)!r} cannot be read back")
-    return images
+    return ImageSet(pixels, labels, index["names"], is_test, index["classes"], skipped, folder.name)
 
 
 def _fill(
@@ -123,10 +79,6 @@ def _fill(
     names = [contents.names[i] for i in kept]
     index = {"source": source.where, "classes": contents.classes, "names": names, "skipped": skipped}
     files.write(folder / "index.json", json.dumps(index, ensure_ascii=False))
-    for path in folder.iterdir():
-        with open(path, "rb+") as file:
-            os.fsync(file.fileno())
-    files.sync_folder(folder)
 
 
 class _Colored(Exception):
@@ -139,7 +91,7 @@ def _write_pixels(
     """Append row after row to an npy file whose header is written last: how many are readable shows at the end."""
     total, done = len(contents.names), 0
     if size is not None:
-        _check_space(path, source, total * math.prod(size))
+        check_space(path.parent, f"decoding {source.where}", total * math.prod(size))
     kept: list[int] = []
     bad: list[Bad] = []
     shape: tuple[int, ...] | None = None
@@ -152,7 +104,7 @@ def _write_pixels(
                     continue
                 if shape is None:
                     shape, first = row.shape, contents.names[i]
-                    _check_space(path, source, total * math.prod(shape))
+                    check_space(path.parent, f"decoding {source.where}", total * math.prod(shape))
                     _write_header(file, (total, *shape))
                 if row.shape[1:] != shape[1:]:
                     raise _sizes_differ(source, {first: shape, contents.names[i]: row.shape})
@@ -175,16 +127,6 @@ def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
     np.lib.format.write_array_header_1_0(file, header)
 
 
-def _check_space(path: Path, source: Source, needed: int) -> None:
-    """Raise AssayError where the disk has no room for ``needed`` bytes of pixels."""
-    free = shutil.disk_usage(path.parent).free
-    if needed > free:
-        raise AssayError(
-            f"decoding {source.where} needs {needed / 2**20:,.0f} MiB and {str(path.parent.parent)!r} has "
-            f"{free / 2**20:,.0f} MiB free; set ASSAY_CACHE to another disk"
-        )
-
-
 def _sizes_differ(source: Source, found: dict[str, tuple[int, ...]]) -> AssayError:
     sizes = ", ".join(f"{name} {shape[1]}×{shape[2]}" for name, shape in found.items())
     return AssayError(f"the images of {source.where} differ in height×width ({sizes}); set data.size")
@@ -194,14 +136,3 @@ def _bad_images(source: Source, bad: list[tuple[str, str]]) -> AssayError:
     shown = ", ".join(f"{name} ({reason})" for name, reason in bad[:3])
     more = f" and {len(bad) - 3:,} more" if len(bad) > 3 else ""
     return AssayError(f"{source.where} has unreadable images: {shown}{more}; mend them or set data.on_bad_image: skip")
-
-
-def _clean(folder: Path) -> None:
-    """Remove what killed processes left: at once if the process can be looked up from here, else after a day."""
-    for path in folder.glob(".*.tmp"):
-        try:
-            gone = Process.parse(path.name.split(".")[2]).is_gone()
-            if gone or (gone is None and time.time() - path.stat().st_mtime > files.ABANDONED):
-                shutil.rmtree(path, ignore_errors=True)
-        except (IndexError, ValueError, FileNotFoundError):
-            continue

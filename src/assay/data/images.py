@@ -50,6 +50,8 @@ class ImageSet:
     classes: list[str]
     skipped: list[tuple[str, str]]
     """(name, reason) of the pictures left out under ``on_bad_image: skip``."""
+    identity: str = ""
+    """Changes whenever the pixels would; empty for images that come from no cache."""
 
     def __len__(self) -> int:
         """Number of images."""

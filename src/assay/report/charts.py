@@ -110,10 +110,16 @@ def levels(frame: pl.DataFrame, factor: str, measure: str, colors: Colors, key: 
     )
 
 
-def curves(frame: pl.DataFrame, measure: str, colors: Colors, domain: tuple[float, float] | None = None) -> Chart:
+def curves(
+    frame: pl.DataFrame,
+    measure: str,
+    colors: Colors,
+    domain: tuple[float, float] | None = None,
+    phases: Sequence[tuple[int, str]] = (),
+) -> Chart:
     """A metric over the epochs, a line for each variant and a band over its seeds.
 
-    Columns: variant, epoch, mean, low, high, seeds.
+    Columns: variant, epoch, mean, low, high, seeds. ``phases`` are first epochs with the word that a rule there gets.
     """
     base = alt.Chart()
     scale = (
@@ -153,7 +159,20 @@ def curves(frame: pl.DataFrame, measure: str, colors: Colors, domain: tuple[floa
                 opacity=alt.condition(shown, alt.value(0.16), alt.value(0.03)),
             ),
         )
-    return layered(frame, *marks, height=250).add_params(FOCUS)
+    return layered(frame, *marks, *phase_marks(phases), height=250).add_params(FOCUS)
+
+
+def phase_marks(phases: Sequence[tuple[int, str]]) -> list[alt.Chart]:
+    """A rule before the first epoch of each phase, with its word at the top."""
+    if not phases:
+        return []
+    begins = pl.DataFrame([{"begins": epoch - 0.5, "phase": word} for epoch, word in phases])
+    base = alt.Chart(begins).encode(x=alt.X("begins:Q", title="epoch"))
+    word = base.mark_text(align="left", baseline="top", dx=4, fontSize=11, color=LIGHT["muted"])
+    return [
+        base.mark_rule(color=LIGHT["muted"], strokeDash=[3, 3]),
+        word.encode(y=alt.value(2), text="phase:N"),
+    ]
 
 
 def classes(frame: pl.DataFrame, order: Sequence[str], variants: Sequence[str], first: str, key: str) -> Chart:

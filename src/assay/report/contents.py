@@ -288,5 +288,7 @@ def _data(subject: Subject) -> Iterator[tuple[str, str]]:
     yield "classes", str(len(data["classes"]))
     channels, height, width = data["shape"]
     yield "images", f"{width} × {height} pixels, {channels} channel{'s' * (channels != 1)}"
+    if views := subject.plan[run.variant].recipe.data.augment_views:
+        yield "augmentation", f"{views} views of each training image, epoch e sees view e mod {views}"
     for split, count in data["counts"].items():
         yield split, value(count, "parameters") + " images"

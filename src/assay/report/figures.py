@@ -147,6 +147,7 @@ def learning(subject: Subject) -> Iterator[Figure]:
         settled = together.filter(pl.col("epoch") > opening(together))
         domain = (float(settled["low"].min()), float(settled["high"].max()))  # type: ignore[arg-type]
         epochs = together["epoch"].n_unique()
+        phases = phase_begins(history)
         for split, frame in frames.items():
             measure = heading(quantity if quantity == "accuracy" else f"{split}_loss").replace("test ", "")
             yield Figure(
@@ -154,10 +155,19 @@ def learning(subject: Subject) -> Iterator[Figure]:
                 f"{split.capitalize()} {quantity}",
                 "",
                 f"{split} {quantity} over {epochs} epochs for {frame['variant'].n_unique()} variants.",
-                charts.curves(frame, measure, subject.colors, domain),
+                charts.curves(frame, measure, subject.colors, domain, phases),
                 frame,
                 wide=len(frames) == 1,
             )
+
+
+def phase_begins(history: pl.DataFrame) -> list[tuple[int, str]]:
+    """(first epoch, word) of every phase after the first; runs that begin it elsewhere get a mark of their own."""
+    if "phase" not in history.columns:
+        return []
+    first = history.filter(pl.col("phase") > 1).group_by("variant", "seed", "phase").agg(pl.col("epoch").min())
+    marks = first.group_by("epoch").agg(pl.col("phase").unique().sort()).sort("epoch")
+    return [(epoch, f"phase {' or '.join(map(str, numbers))}") for epoch, numbers in marks.iter_rows()]
 
 
 def opening(curve: pl.DataFrame) -> int:

@@ -22,6 +22,12 @@ class State:
     """The weights after the best epoch so far; empty when the last ones are kept."""
     optimizer: Weights = field(default_factory=dict)
     scaler: dict[str, Any] = field(default_factory=dict)
+    phase: int = 0
+    """Which phase of the training it is in, counted from 0."""
+    start: int = 0
+    """Epochs that were finished before this phase."""
+    begin: Weights = field(default_factory=dict)
+    """The whole network as a later phase found it, where that phase trains, and ``model`` holds, the head alone."""
 
     def watched(self, watch: str) -> list[float]:
         """Per epoch the watched validation value, larger is better."""
@@ -33,12 +39,14 @@ def pack(state: State) -> bytes:
     """The state as the bytes of a safetensors file."""
     last_is_best = state.best is state.model
     groups = {"model": state.model, "best": {} if last_is_best else state.best, "optimizer": state.optimizer}
+    groups["begin"] = state.begin
     tensors = {
         f"{group}/{name}": value.detach().cpu().contiguous()
         for group, values in groups.items()
         for name, value in values.items()
     }
     values = {"epoch": state.epoch, "history": state.history, "scaler": state.scaler, "last_is_best": last_is_best}
+    values |= {"phase": state.phase, "start": state.start}
     tensors["state"] = torch.tensor(list(json.dumps(values).encode()), dtype=torch.uint8)
     return save(tensors)
 
@@ -47,9 +55,19 @@ def unpack(data: bytes) -> State:
     """The inverse of ``pack``."""
     tensors = load(data)
     values = json.loads(bytes(tensors.pop("state").tolist()))
-    groups: dict[str, Weights] = {"model": {}, "best": {}, "optimizer": {}}
+    groups: dict[str, Weights] = {"model": {}, "best": {}, "optimizer": {}, "begin": {}}
     for key, tensor in tensors.items():
         group, name = key.split("/", 1)
         groups[group][name] = tensor
     best = groups["model"] if values["last_is_best"] else groups["best"]
-    return State(values["epoch"], values["history"], groups["model"], best, groups["optimizer"], values["scaler"])
+    return State(
+        values["epoch"],
+        values["history"],
+        groups["model"],
+        best,
+        groups["optimizer"],
+        values["scaler"],
+        values["phase"],
+        values["start"],
+        groups["begin"],
+    )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from assay import seeds
-from assay.data.batches import ImageData, batch_sizes, pass_size
+from assay.data.batches import ImageData, batch_sizes
 from assay.errors import RunFailed
 from assay.models.freezing import training
 from assay.recipe import Recipe, Train
@@ -27,7 +27,8 @@ def fit(
 ) -> State:
     """Train ``model`` in place from ``state`` to the end of the recipe; ``save`` gets the state after every epoch.
 
-    ``state`` is ``State()`` for a new training. The model ends with the weights that the recipe keeps.
+    ``state`` is ``State()`` for a new training; the recipe's epochs count from ``state.start``. The model ends with the
+    weights that the recipe keeps.
     Raises RunFailed when a loss is not finite.
     """
     config = recipe.train
@@ -36,7 +37,7 @@ def fit(
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = build_optimizer(config.optimizer, model)
     scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "float16")
-    if state.epoch:
+    if state.epoch > state.start:
         model.load_state_dict(state.model)
         restore_optimizer(optimizer, state.optimizer)
         scaler.load_state_dict(state.scaler)
@@ -45,17 +46,17 @@ def fit(
     weights = [p for p in model.parameters() if p.ndim > 1 and p.requires_grad]
     steps = len(batch_sizes(data.epoch_size, config.batch_size))
 
-    while state.epoch < config.epochs and not stopped_early(state, config):
+    while state.epoch - state.start < config.epochs and not stopped_early(state, config):
         epoch, began = state.epoch + 1, time.perf_counter()
         total, right = torch.zeros((), device=device), torch.zeros((), device=device)
-        rate, validation_losses = 0.0, [row["validation_loss"] for row in state.history]
+        rate, validation_losses = 0.0, [row["validation_loss"] for row in state.history[state.start :]]
         training(model)
         with seeds.scoped(recipe.seed, "noise", epoch):
             batches = data.train_batches(config.batch_size, recipe.seed, epoch, device)
-            for step, (images, labels) in enumerate(batches, start=state.epoch * steps):
+            for step, (images, labels) in enumerate(batches, start=(state.epoch - state.start) * steps):
                 rate = config.optimizer.lr * rate_factor(config.schedule, step, steps, config.epochs, validation_losses)
                 for group in optimizer.param_groups:
-                    group["lr"] = rate
+                    group["lr"] = rate * group["share"]
                 with torch.autocast(device.type, PRECISIONS[config.precision], enabled=config.precision != "float32"):
                     logits = model(laid_out(images, config))
                     losses = loss_of(logits.float(), labels)
@@ -104,7 +105,7 @@ def validate(
         return {"validation_loss": None, "validation_accuracy": None}
     model.eval()
     total, right = torch.zeros((), device=device), torch.zeros((), device=device)
-    for images, labels in data.batches("validation", pass_size(*data.shape[1:]), device):
+    for images, labels in data.batches("validation", data.pass_size, device):
         logits = model(laid_out(images, config))
         total += loss_of(logits, labels).sum()
         right += classification.correct(logits, labels).sum()
@@ -112,8 +113,9 @@ def validate(
 
 
 def laid_out(images: Tensor, config: Train) -> Tensor:
-    """The batch in the memory layout of the recipe."""
-    return images.contiguous(memory_format=torch.channels_last) if config.channels_last else images
+    """The batch in the memory layout of the recipe; features that are no maps have only one."""
+    maps = config.channels_last and images.ndim == 4
+    return images.contiguous(memory_format=torch.channels_last) if maps else images
 
 
 def snapshot(model: nn.Module) -> Weights:
@@ -127,11 +129,11 @@ def is_best(values: list[float]) -> bool:
 
 
 def stopped_early(state: State, config: Train) -> bool:
-    """Whether the watched value has not risen by ``min_delta`` over its best for ``patience`` epochs."""
+    """Whether the watched value has not risen by ``min_delta`` over the phase's best for ``patience`` epochs."""
     if config.early_stopping is None:
         return False
     best, waited = -math.inf, 0
-    for value in state.watched(config.watch):
+    for value in state.watched(config.watch)[state.start :]:
         if value > best + config.early_stopping.min_delta:
             best, waited = value, 0
         else:

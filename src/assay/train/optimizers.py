@@ -1,6 +1,7 @@
 """Recipe → torch optimizer, and its state as plain tensors."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor, empty_like, nn, optim
 
@@ -8,9 +9,9 @@ from assay import recipe as r
 
 
 def build_optimizer(config: r.SGD | r.Adam | r.AdamW | r.RMSprop, model: nn.Module) -> optim.Optimizer:
-    """The optimizer over the parameters that take gradients."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    fused = all(p.device.type in ("cpu", "cuda") for p in parameters)
+    """The optimizer over the parameters that take gradients; each group has its ``share`` of the rate."""
+    parameters = groups(model, config.layer_decay)
+    fused = all(p.device.type in ("cpu", "cuda") for p in model.parameters())
     match config:
         case r.SGD(lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=decay):
             return optim.SGD(parameters, lr, momentum, weight_decay=decay, nesterov=nesterov, fused=fused)
@@ -20,6 +21,36 @@ def build_optimizer(config: r.SGD | r.Adam | r.AdamW | r.RMSprop, model: nn.Modu
             return optim.AdamW(parameters, lr, betas, weight_decay=decay, fused=fused)
         case r.RMSprop(lr=lr, alpha=alpha, momentum=momentum, weight_decay=decay):
             return optim.RMSprop(parameters, lr, alpha, weight_decay=decay, momentum=momentum)
+
+
+def groups(model: nn.Module, layer_decay: float) -> list[dict[str, Any]]:
+    """The parameters that take gradients, by the share of the rate that they learn with: 1 in the last block.
+
+    Each block's share is that of the block after it times ``layer_decay``. Blocks are the children of the network in
+    their order, and in place of a child that is a sequence of several its members; those without parameters do not
+    count. Parameters of the network itself belong to the first block.
+    """
+    if layer_decay == 1:
+        return [{"params": [p for p in model.parameters() if p.requires_grad], "share": 1.0}]
+    names = blocks(model)
+    found: dict[int, list[Tensor]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            depth = next((d for d, block in enumerate(names) if name.startswith(f"{block}.")), 0)
+            found.setdefault(depth, []).append(parameter)
+    return [{"params": found[d], "share": layer_decay ** (len(names) - 1 - d)} for d in sorted(found)]
+
+
+def blocks(model: nn.Module) -> list[str]:
+    """The names of the blocks, from the stem to the head."""
+    names = []
+    for name, child in model.named_children():
+        members = [f"{name}.{n}" for n, m in child.named_children() if any(True for _ in m.parameters())]
+        if isinstance(child, nn.Sequential | nn.ModuleList) and len(members) > 1:
+            names += members
+        elif any(True for _ in child.parameters()):
+            names.append(name)
+    return names
 
 
 def optimizer_tensors(optimizer: optim.Optimizer) -> dict[str, Tensor]:

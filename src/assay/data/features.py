@@ -1,0 +1,125 @@
+"""What a frozen backbone makes of images: computed once, kept like decoded images, and batched in their place."""
+
+import hashlib
+import json
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int64
+from torch import Tensor
+
+from assay import files
+from assay.data.batches import ImageData, batch_sizes
+from assay.data.publish import cache_folder, check_space, make
+
+Features = Float32[np.ndarray, "n ..."]
+FEATURES, ABOUT = "features.npy", "index.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """The features of some images, as a memory map that all runs and processes share."""
+
+    rows: Int64[np.ndarray, " n"]
+    """Which images of the source, ascending."""
+    values: Features
+
+    def of(self, images: Int64[Tensor, " b"]) -> Float32[Tensor, "b ..."]:
+        """A copy of the features of these images. Raises KeyError for an image whose features are not kept."""
+        places = np.searchsorted(self.rows, images.numpy())
+        if not np.array_equal(self.rows.take(places, mode="clip"), images.numpy()):
+            raise KeyError("images whose features are not kept")
+        return self._tensor.index_select(0, torch.from_numpy(places))
+
+    @cached_property
+    def _tensor(self) -> Tensor:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+            return torch.from_numpy(self.values)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FeatureData(ImageData):
+    """The same splits in the same order as the images', with features in their place."""
+
+    plain: Kept
+    """Of the validation images, and of the training images where they are not augmented."""
+    views: tuple[Kept, ...] = ()
+    """Of the training images, augmented; epoch e sees view e mod their number."""
+
+    def train_batches(
+        self, batch_size: int, seed: int, epoch: int, device: torch.device | str
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Features float32 (b, …) and labels int64 (b,) of one epoch, in the order of the images' own batches."""
+        kept = self.views[epoch % len(self.views)] if self.views else self.plain
+        return self._gathered(kept, self.order(seed, epoch), batch_size, device)
+
+    def batches(self, split: str, batch_size: int, device: torch.device | str) -> Iterator[tuple[Tensor, Tensor]]:
+        """The features of a split in the order of its indices, not augmented."""
+        return self._gathered(self.plain, torch.from_numpy(self.indices[split]), batch_size, device)
+
+    @property
+    def pass_size(self) -> int:
+        """Rows of features in one forward pass that keeps no gradients."""
+        return 512
+
+    def _gathered(
+        self, kept: Kept, order: Int64[Tensor, " n"], batch_size: int, device: torch.device | str
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        labels = torch.from_numpy(self.images.labels)
+        for here in torch.split(order, batch_sizes(len(order), batch_size)):
+            yield kept.of(here).to(device), labels[here].to(device)
+
+
+def keep(
+    identity: dict[str, Any],
+    rows: Int64[np.ndarray, " n"],
+    batches: Callable[[], Iterable[Tensor]],
+    announce: Callable[[str], None],
+) -> Kept:
+    """The features of ``rows`` from the cache; from ``batches``, in the order of the rows, where they are not there.
+
+    ``identity`` is all that decides their bits; ``announce`` hears whether they were found or made. Raises AssayError
+    where the disk has no room for them.
+    """
+    key = json.dumps([identity, hashlib.sha256(rows.tobytes()).hexdigest()], sort_keys=True)
+    folder = cache_folder("features") / hashlib.sha256(key.encode()).hexdigest()[:24]
+    values = _read(folder)
+    if values is not None:
+        announce(f"features of {len(rows):,} images found in the cache, {values[0].size:,} numbers each")
+        return Kept(rows, values)
+    began = time.perf_counter()
+    values = make(folder, lambda place: _fill(place, len(rows), batches(), identity), _read)
+    seconds = time.perf_counter() - began
+    announce(f"features of {len(rows):,} images computed in {seconds:.1f} s, {values[0].size:,} numbers each")
+    return Kept(rows, values)
+
+
+def _fill(folder: Path, count: int, batches: Iterable[Tensor], identity: dict[str, Any]) -> None:
+    done, out = 0, None
+    for batch in batches:
+        part = batch.float().cpu().numpy()
+        if out is None:
+            what = f"keeping the features of {count:,} images ({part[0].size:,} numbers each)"
+            check_space(folder, what, count * part[0].nbytes)
+            out = np.lib.format.open_memmap(folder / FEATURES, "w+", np.float32, (count, *part.shape[1:]))
+        out[done : done + len(part)] = part
+        done += len(part)
+    if out is not None:
+        out.flush()
+    files.write(folder / ABOUT, json.dumps(identity, indent=1, ensure_ascii=False))
+
+
+def _read(folder: Path) -> Features | None:
+    try:
+        values: Features = np.load(folder / FEATURES, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    return values if (folder / ABOUT).is_file() else None

@@ -1,0 +1,145 @@
+"""Frozen work is done once: the head is trained on kept features wherever that gives what the whole network would."""
+
+import copy
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import fields, replace
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from assay.data.batches import ImageData
+from assay.data.features import FeatureData, Kept, keep
+from assay.errors import AssayError
+from assay.machine import processor
+from assay.models.freezing import training
+from assay.models.head import head_names, split
+from assay.models.modes import evaluating
+from assay.models.weights import digest
+from assay.recipe import Recipe
+from assay.seeds import scoped
+from assay.train.loop import laid_out
+
+VERSION = 1
+TRIAL = 8
+"""Images that show whether a frozen backbone always says the same."""
+
+
+def trained_part(
+    network: nn.Module, data: ImageData, recipe: Recipe, device: torch.device, log: Callable[[str], None]
+) -> tuple[nn.Module, ImageData]:
+    """What the loop trains, and on what.
+
+    The head of ``network`` (the same parameters, not a copy) on the features of its frozen backbone, computed once and
+    kept in the cache; all of the network on the images where the backbone learns too, or where its features would not
+    be the same in every epoch: then ``log`` hears why. Raises AssayError where ``data.augment_views`` asks for
+    features that cannot be kept, or the disk has no room for them.
+    """
+    heads = tuple(f"{name}." for name in head_names(network)) if recipe.model.is_off_the_shelf else ()
+    if not heads or not all(name.startswith(heads) for name, p in network.named_parameters() if p.requires_grad):
+        return network, data
+    views = recipe.data.augment_views
+    if len(heads) > 1:
+        reason: str | None = f"the network has {len(heads)} heads"
+    else:
+        reason = why_not_once(network, next(data.batches("train", TRIAL, device))[0])
+    if reason and views:
+        raise AssayError(f"data.augment_views: features cannot be kept, since {reason}; leave the key out")
+    if reason is None and data.augment and not views:
+        reason = "augmentation is drawn anew in each (data.augment_views: 4 would keep the features of 4 views)"
+    if reason:
+        log(f"the frozen backbone runs in every epoch: {reason}")
+        return network, data
+    if recipe.train.channels_last:
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    head = network.get_submodule(split(network).name)
+    return nn.Sequential(head, nn.Flatten(1)), features_of(network, data, recipe, device, log)
+
+
+def why_not_once(network: nn.Module, images: Float[Tensor, "batch channels height width"]) -> str | None:
+    """Why training the head on features would not be training the network, by a trial on a few images; None if it is.
+
+    The trial is made on a copy, since statistics may move in it.
+    """
+    trial = copy.deepcopy(network)
+    parts = split(trial)
+    with torch.no_grad(), scoped(0, "trial"):
+        trial.eval()
+        features = parts.features(images)
+        if not _alike(parts.head(features.clone()), trial(images)):
+            return "the network does more with its features than its head does"
+        training(trial)
+        if not _alike(parts.features(images), features):
+            return "outside the head something is random in training, such as a dropout right before it"
+    return None
+
+
+def features_of(
+    network: nn.Module, data: ImageData, recipe: Recipe, device: torch.device, log: Callable[[str], None]
+) -> FeatureData:
+    """The training and validation images as features of the backbone: in evaluation mode, in float32.
+
+    Of all images in one go, so that seeds whose splits divide the same images differently share them.
+    """
+    views = recipe.data.augment_views or 0
+    splits = ("validation",) if views else ("train", "validation")
+    identity = identity_of(network, data, recipe, device)
+
+    def announce(line: str) -> None:
+        log(f"the backbone is frozen: {line}")
+
+    def kept(rows: np.ndarray, view: int | None) -> Kept:
+        if not len(rows):
+            return Kept(rows, np.zeros((0, 1), np.float32))
+        part = replace(data, indices={"rows": rows})
+        drawn = {} if view is None else {"augment": recipe.dump()["data"]["augment"], "seed": recipe.seed, "view": view}
+
+        def batches() -> Iterator[Tensor]:
+            size = data.pass_size
+            shown = (
+                part.batches("rows", size, device)
+                if view is None
+                else part.augmented("rows", size, recipe.seed, view, device)
+            )
+            features = split(network).features
+            with evaluating(network):
+                for images, _ in shown:
+                    yield features(laid_out(images, recipe.train))
+
+        return keep(identity | drawn, rows, batches, announce)
+
+    plain = kept(np.sort(np.concatenate([data.indices[name] for name in splits])), None)
+    augmented = tuple(kept(np.sort(data.indices["train"]), view) for view in range(views))
+    if views:
+        log(f"augmentation: {views} views of each training image; epoch e sees view e mod {views}")
+    return FeatureData(
+        **{field.name: getattr(data, field.name) for field in fields(data)}, plain=plain, views=augmented
+    )
+
+
+def identity_of(network: nn.Module, data: ImageData, recipe: Recipe, device: torch.device) -> dict[str, Any]:
+    """All that decides the bits of the features of an image: weights, network, pixels, and what computes them."""
+    head = split(network).name
+    backbone = {name: value for name, value in network.state_dict().items() if not name.startswith(f"{head}.")}
+    pixels = data.images.identity or hashlib.sha256(data.images.pixels.tobytes()).hexdigest()
+    return {
+        "version": VERSION,
+        "weights": digest(backbone),
+        "model": {"name": recipe.model.name} | recipe.model.arguments,
+        "images": [pixels, *data.shape],
+        "normalization": [data.mean.tolist(), data.std.tolist()],
+        "computed_by": [
+            *(f"{package} {version(package)}" for package in ("torch", "torchvision", "timm")),
+            f"{device.type}, {processor()}, {torch.get_num_threads()} threads",
+            "channels last" if recipe.train.channels_last else "channels first",
+        ],
+    }
+
+
+def _alike(one: Tensor, other: Tensor) -> bool:
+    """Up to rounding, on their own scale: features of an untrained network can be tiny."""
+    return one.shape == other.shape and bool((one - other).abs().max() <= 1e-4 * other.abs().max())

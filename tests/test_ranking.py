@@ -1,0 +1,125 @@
+"""Backbones ranked without training: numbers, order, honesty, and what cannot be had."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+
+from assay.errors import AssayError
+from assay.ranking import rank
+from assay.ranking.in_words import recommendation
+from assay.ranking.ranking import SCHEMA, placed
+from command import assay
+
+TWO = ["timm/resnet18", "torchvision/squeezenet1_0"]
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three classes of twelve noisy pictures, each around a colour."""
+    root = tmp_path_factory.mktemp("ranking") / "set"
+    noise = np.random.default_rng(0)
+    for label, color in {"red": (150, 60, 60), "green": (60, 150, 60), "blue": (60, 60, 150)}.items():
+        (root / label).mkdir(parents=True)
+        for n in range(12):
+            pixels = np.clip(np.array(color) + noise.normal(0, 40, (40, 40, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(root / label / f"{n}.png")
+    return root
+
+
+def test_a_row_for_each_backbone_best_first(pictures: Path) -> None:
+    found = rank(pictures, TWO, size=40, pretrained=False)
+    assert found.table.schema == pl.Schema(SCHEMA)
+    assert sorted(found.table["model"]) == sorted(TWO)
+    assert found.table["place"].to_list() == [1, 2]
+    for row in found.table.iter_rows(named=True):
+        for name in ("cross_si", "cross_csi"):
+            assert 0 <= row[f"{name}_low"] <= row[name] <= row[f"{name}_high"] <= 1
+        assert row["size"] == "40×40"
+        assert min(row[name] for name in ("width", "parameters", "macs", "features_seconds")) > 0
+    assert found.recommendation.endswith("The weights are random, so this says nothing of trained backbones.")
+    again = rank(pictures, TWO, size=40, pretrained=False)
+    assert again.table.drop("features_seconds").equals(found.table.drop("features_seconds"))
+
+
+def test_weights_that_cannot_be_had_are_listed_with_the_reason(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def offline(name: str, shape: object) -> object:
+        raise AssayError(f"model.pretrained: the weights of '{name}' are in no cache")
+
+    monkeypatch.setattr("assay.models.catalogue.shipped", offline)
+    found = rank(pictures, TWO, size=40)
+    assert found.table["reason"].to_list() == [f"model.pretrained: the weights of '{n}' are in no cache" for n in TWO]
+    assert found.table["place"].null_count() == 2
+    assert found.recommendation == "None of these backbones could be ranked."
+
+
+def test_a_network_that_the_images_do_not_fit_is_listed_too(pictures: Path) -> None:
+    found = rank(pictures, ["timm/resnet18", "torchvision/alexnet"], size=40, pretrained=False)
+    assert found.table["place"].to_list() == [1, None]
+    assert str(found.table["reason"][1]).startswith("the network does not fit images of (3, 40, 40)")
+    assert found.recommendation.startswith("timm/resnet18 is the only backbone that could be ranked")
+
+
+@pytest.mark.parametrize(
+    ("models", "said"),
+    [
+        (["timm/resnet81"], "unknown timm model 'resnet81'; did you mean 'resnet18'"),
+        (["timm/resnet18", "timm/resnet18"], "'timm/resnet18' is listed twice"),
+        (["cnn"], "'cnn' has no backbone"),
+        ([], "expected at least one backbone"),
+    ],
+)
+def test_a_mistake_is_told_before_anything_is_measured(pictures: Path, models: list[str], said: str) -> None:
+    with pytest.raises(AssayError, match=said):
+        rank(pictures, models, pretrained=False)
+
+
+# --------------------------------------------------------------------------------------- order and words
+
+
+def table(**columns: list[float]) -> pl.DataFrame:
+    """Backbones a, b, … with these qualities, intervals of ±0.05, and rising cost."""
+    count = len(next(iter(columns.values())))
+    rows = []
+    for i in range(count):
+        row = {"model": "abc"[i], "macs": 100 * (i + 1)} | {name: values[i] for name, values in columns.items()}
+        ends = {
+            f"{n}_{end}": row[n] + by for n in ("cross_si", "cross_csi") for end, by in (("low", -0.05), ("high", 0.05))
+        }
+        rows.append(row | ends)
+    return placed(pl.DataFrame(rows, schema=SCHEMA))
+
+
+def test_places_are_the_mean_of_three() -> None:
+    found = table(cross_si=[0.5, 0.6, 0.7], cross_csi=[0.5, 0.9, 0.8], logme=[0.1, 0.2, 0.3])
+    assert found["model"].to_list() == ["c", "b", "a"]
+    assert found["place"].to_list() == [1, 2, 3]
+
+
+def test_a_clear_case_is_called_clear() -> None:
+    said = recommendation(table(cross_si=[0.9, 0.5], cross_csi=[0.9, 0.6], logme=[0.3, 0.1]), True)
+    assert said == "Take a: its cross-SI and cross-CSI lie above those of all others, intervals and all."
+
+
+def test_overlapping_intervals_are_not() -> None:
+    said = recommendation(table(cross_si=[0.7, 0.9, 0.88], cross_csi=[0.7, 0.9, 0.89], logme=[0.1, 0.2, 0.3]), True)
+    assert said.startswith("Take b, without certainty: c does not stand clearly behind it")
+    assert said.endswith("The measures disagree: LogME puts c first.")
+    assert "cheapest" not in said
+    said = recommendation(table(cross_si=[0.88, 0.9], cross_csi=[0.88, 0.9], logme=[0.1, 0.3]), True)
+    assert "a is the cheapest: 50% of the multiply-accumulates" in said
+
+
+# --------------------------------------------------------------------------------------------- command
+
+
+def test_the_command(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    done = assay(capsys, "rank", pictures, "--models", ",".join(TWO), "--size", "40", "--no-pretrained")
+    assert done.status == 0, done.err
+    for word in ("cross-SI", "LogME", "timm/resnet18", "MACs", "random"):
+        assert word in done.out
+    failed = assay(capsys, "rank", pictures, "--models", "timm/resnet81")
+    assert failed.status == 2
+    assert "did you mean 'resnet18'" in failed.err
