@@ -1,0 +1,54 @@
+"""What training minimises."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Discriminator, Field
+
+from assay.recipe.section import NonNegative, Positive, Rate, Section, named
+
+
+def _class_weights(value: Any) -> Any:
+    numbers = value if isinstance(value, list | tuple) else ()
+    positive = [isinstance(v, int | float) and not isinstance(v, bool) and v > 0 for v in numbers]
+    if value is not None and value != "inverse" and not (positive and all(positive)):
+        raise ValueError("expected inverse, or a list of numbers above 0, one for each class")
+    return value
+
+
+ClassWeights = Annotated[Literal["inverse"] | tuple[Positive, ...] | None, BeforeValidator(_class_weights)]
+"""``inverse`` is n / (classes · n_c), where n_c of the n training images are of the class."""
+
+
+class CrossEntropy(Section):
+    """Softmax cross-entropy."""
+
+    name: Literal["cross_entropy"] = "cross_entropy"
+    label_smoothing: Rate = 0.0
+    class_weights: ClassWeights = Field(default=None, exclude_if=lambda weights: weights is None)
+
+
+class Focal(Section):
+    """Cross-entropy times (1 − p of the label) to the power gamma, arXiv:1708.02002."""
+
+    name: Literal["focal"] = "focal"
+    gamma: NonNegative = 2.0
+    class_weights: ClassWeights = Field(default=None, exclude_if=lambda weights: weights is None)
+    """The paper's alpha."""
+
+
+class MeanSquaredError(Section):
+    """Squared distance between the softmax and the one-hot target, averaged over classes (Brier score / classes)."""
+
+    name: Literal["mse"] = "mse"
+
+
+class BinaryCrossEntropy(Section):
+    """Sigmoid cross-entropy on one logit, for two classes."""
+
+    name: Literal["binary_cross_entropy"] = "binary_cross_entropy"
+    class_weights: ClassWeights = Field(default=None, exclude_if=lambda weights: weights is None)
+
+
+Loss = Annotated[
+    CrossEntropy | Focal | MeanSquaredError | BinaryCrossEntropy, named("cross_entropy"), Discriminator("name")
+]

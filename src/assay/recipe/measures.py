@@ -1,0 +1,72 @@
+"""What is measured of a trained network."""
+
+from typing import Annotated, Literal
+
+from pydantic import Discriminator, Field, PositiveInt
+
+from assay.recipe.section import Section, Some, named
+
+
+class ClassificationMeasure(Section):
+    """Accuracy, precision, recall, F1, top-k, confusion matrix and losses."""
+
+    name: Literal["classification"] = "classification"
+    top_k: tuple[PositiveInt, ...] = (5,)
+
+
+class CurvesMeasure(Section):
+    """ROC and precision-recall curves of each class against the rest, and the areas under them."""
+
+    name: Literal["curves"] = "curves"
+
+
+class CostMeasure(Section):
+    """Parameters, multiply-accumulates, bytes, and the time of training and inference."""
+
+    name: Literal["cost"] = "cost"
+
+
+class Tracking(Section):
+    """Separation while the network learns."""
+
+    every: PositiveInt = 1
+    """Epochs; the untrained network is measured too."""
+    images: Some = 2000
+    """How much of each split, the same share of every class."""
+
+
+class SeparationMeasure(Section):
+    """How well each layer's activations keep the classes apart (arXiv:1906.05156)."""
+
+    name: Literal["separation"] = "separation"
+    layers: Literal["blocks", "leaves"] | tuple[str, ...] = "blocks"
+    """The network's direct children, its innermost modules, or patterns such as ``conv*`` on dotted names."""
+    splits: tuple[Literal["train", "validation", "test"], ...] = ("train", "test")
+    images: Some = 1.0
+    """How much of each split is measured, the same share of every class."""
+    indices: tuple[
+        Literal["separation", "high_order", "soft_order", "anti", "center", "cross_separation", "cross_center"], ...
+    ] = ("separation", "center")
+    orders: tuple[PositiveInt, ...] = (5,)
+    """k of the high-order, soft-order and anti index."""
+    track: Tracking | None = Field(default=None, exclude_if=lambda track: track is None)
+    """Measure the same layers, splits and indices during training as well."""
+
+
+class UncertaintyMeasure(Section):
+    """How far the probabilities may be believed: as they are, by temperature, and with dropout injected."""
+
+    name: Literal["uncertainty"] = "uncertainty"
+    passes: Annotated[int, Field(ge=2)] = 50
+    """With dropout; fewer than two have no variance."""
+    layers: Literal["head"] | tuple[str, ...] = "head"
+    """Before the last dense layer, or after the layers that patterns such as ``dense*`` on dotted names ask for."""
+    bins: PositiveInt = 15
+    """Of the calibration errors and the reliability diagram."""
+
+
+Measure = Annotated[
+    ClassificationMeasure | CurvesMeasure | CostMeasure | SeparationMeasure | UncertaintyMeasure,
+    named(),
+    Discriminator("name"),
+]

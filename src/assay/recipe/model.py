@@ -1,0 +1,88 @@
+"""The network and what is done to it before training."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from assay.recipe.section import Section, pair
+
+HEAD_LAYERS = {
+    "average_pool": "the mean over height and width, where the backbone has not pooled already; only as the first",
+    "dense": "this many neurons with ReLU: {dense: 256}",
+    "batch_norm": "batch normalisation",
+    "dropout": "this share is dropped: {dropout: 0.5}",
+}
+"""Name → what it is."""
+
+
+class HeadLayer(Section):
+    """One layer of a head: ``batch_norm`` or ``{dense: 256}``."""
+
+    name: str
+    amount: int | float | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        value = pair(value, "a name such as batch_norm, or a pair such as {dense: 256}")
+        if value["name"] not in HEAD_LAYERS:
+            from assay.errors import unknown
+
+            raise ValueError(str(unknown("layer of a head", value["name"], HEAD_LAYERS)))
+        return value
+
+    @model_validator(mode="after")
+    def _amount_fits(self) -> "HeadLayer":
+        amount = self.amount
+        if self.name == "dense" and not (isinstance(amount, int) and amount >= 1):
+            raise ValueError(f"dense: found {amount!r}, expected a whole number of neurons: {{dense: 256}}")
+        if self.name == "dropout" and not (amount is not None and 0 <= amount < 1):
+            raise ValueError(f"dropout: found {amount!r}, expected at least 0 and less than 1: {{dropout: 0.5}}")
+        if self.name in ("average_pool", "batch_norm") and amount is not None:
+            raise ValueError(f"{self.name} takes no amount, found {amount!r}")
+        return self
+
+
+class Model(BaseModel):
+    """A name from the catalogue, what is done to the network, and the builder's own arguments.
+
+    These are checked against its signature. What is not asked for is not written out: the keys came later, and the
+    recipes without them are still the same.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
+
+    name: str
+    pretrained: bool | str = Field(
+        default=False,
+        exclude_if=lambda pretrained: pretrained is False,
+        description="true, false, the path of a file of weights, or run: and the folder of a finished run",
+    )
+    """True: the weights of the network's library; else the path of a file, or ``run:`` and a finished run."""
+    strict: bool = Field(default=True, exclude_if=lambda strict: strict)
+    """Whether pretrained weights must fit, all but the head."""
+    freeze: str | tuple[str, ...] = Field(
+        default="none",
+        exclude_if=lambda freeze: freeze == "none",
+        description="none, backbone, a pattern on names of modules, or a list of patterns",
+    )
+    """``backbone`` (all but the head), or patterns such as ``layer1*`` on names of modules and parameters."""
+    head: tuple[HeadLayer, ...] | None = Field(default=None, exclude_if=lambda head: head is None)
+    """In place of the classifier of a network off the shelf; a dense layer with the outputs follows."""
+
+    @field_validator("head")
+    @classmethod
+    def _pooled_first(cls, head: tuple[HeadLayer, ...] | None) -> tuple[HeadLayer, ...] | None:
+        if any(layer.name == "average_pool" for layer in (head or ())[1:]):
+            raise ValueError("average_pool can only come first")
+        return head
+
+    @property
+    def is_off_the_shelf(self) -> bool:
+        """Whether a library makes the network: ``timm/resnet18``."""
+        return "/" in self.name
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What the builder gets besides the input shape and the number of outputs."""
+        return dict(self.model_extra or {})

@@ -1,0 +1,118 @@
+"""Optimizers and the schedules of their learning rate."""
+
+from typing import Annotated, Literal
+
+from pydantic import Discriminator, Field, PositiveInt, model_validator
+
+from assay.recipe.section import NonNegative, Positive, Rate, Section, named
+
+
+class Descent(Section):
+    """Every optimizer may learn more slowly the farther a layer is from the output."""
+
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(default=1.0, exclude_if=lambda decay: decay == 1)
+    """The rate of each block is that of the block after it times this."""
+
+
+class SGD(Descent):
+    """Stochastic gradient descent."""
+
+    name: Literal["sgd"] = "sgd"
+    lr: Positive = 0.01
+    momentum: Rate = 0.0
+    nesterov: bool = False
+    weight_decay: NonNegative = 0.0
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> "SGD":
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs a momentum above 0")
+        return self
+
+
+class Adam(Descent):
+    """Kingma & Ba, arXiv:1412.6980."""
+
+    name: Literal["adam"] = "adam"
+    lr: Positive = 0.001
+    betas: tuple[Rate, Rate] = (0.9, 0.999)
+    weight_decay: NonNegative = 0.0
+
+
+class AdamW(Descent):
+    """Adam with decoupled weight decay, arXiv:1711.05101."""
+
+    name: Literal["adamw"] = "adamw"
+    lr: Positive = 0.001
+    betas: tuple[Rate, Rate] = (0.9, 0.999)
+    weight_decay: NonNegative = 0.01
+
+
+class RMSprop(Descent):
+    """Gradients divided by a running root mean square."""
+
+    name: Literal["rmsprop"] = "rmsprop"
+    lr: Positive = 0.001
+    alpha: Rate = 0.99
+    momentum: Rate = 0.0
+    weight_decay: NonNegative = 0.0
+
+
+Optimizer = Annotated[SGD | Adam | AdamW | RMSprop, named("adam"), Discriminator("name")]
+
+
+class Schedule(Section):
+    """Every schedule may begin with a linear warm-up, counted in epochs."""
+
+    warmup: NonNegative = 0.0
+
+
+class Constant(Schedule):
+    """The optimizer's rate throughout."""
+
+    name: Literal["constant"] = "constant"
+
+
+class Step(Schedule):
+    """Times ``factor`` after every ``every`` epochs."""
+
+    name: Literal["step"] = "step"
+    every: PositiveInt = 10
+    factor: Positive = 0.1
+
+
+class MultiStep(Schedule):
+    """Times ``factor`` at each of the epochs ``at``."""
+
+    name: Literal["multi_step"] = "multi_step"
+    at: tuple[PositiveInt, ...]
+    factor: Positive = 0.1
+
+
+class Cosine(Schedule):
+    """Half a cosine from the rate to ``final`` times the rate, arXiv:1608.03983 without restarts."""
+
+    name: Literal["cosine"] = "cosine"
+    final: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+
+class OneCycle(Schedule):
+    """Up to the rate and down again, by cosines, arXiv:1708.07120; ``warmup`` adds to it."""
+
+    name: Literal["one_cycle"] = "one_cycle"
+    rise: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    start: Positive = 0.04
+    final: NonNegative = 0.0001
+
+
+class Plateau(Schedule):
+    """Times ``factor`` when the validation loss has not improved for ``patience`` epochs."""
+
+    name: Literal["plateau"] = "plateau"
+    patience: PositiveInt = 5
+    factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
+
+
+AnySchedule = Annotated[
+    Constant | Step | MultiStep | Cosine | OneCycle | Plateau, named("constant"), Discriminator("name")
+]

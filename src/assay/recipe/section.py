@@ -1,0 +1,77 @@
+"""What the sections of a recipe are made of: immutable parts, shorthand, amounts, ranges of numbers."""
+
+import math
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+
+class Section(BaseModel):
+    """A part of the recipe: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def named(default: str | None = None) -> BeforeValidator:
+    """Let ``adam`` stand for ``{name: adam}``, and ``{lr: 0.1}`` for the default with another rate."""
+
+    def expand(value: Any) -> Any:
+        if isinstance(value, str):
+            return {"name": value}
+        return {"name": default, **value} if default and isinstance(value, dict) else value
+
+    return BeforeValidator(expand)
+
+
+def _amount(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("expected a share between 0 and 1 or a whole number of images")
+    if not 0 <= value < math.inf or (value > 1 and value != int(value)):
+        raise ValueError("expected a share between 0 and 1 or a whole number of images")
+    return int(value) if value > 1 else float(value)
+
+
+Amount = Annotated[int | float, BeforeValidator(_amount)]
+"""A share (0 to 1; 1 is everything) or, above 1, a number of images."""
+
+
+def _some(value: int | float) -> int | float:
+    if value == 0:
+        raise ValueError("expected more than 0")
+    return value
+
+
+Some = Annotated[Amount, AfterValidator(_some)]
+"""An amount that is not nothing."""
+
+
+def _pattern(value: Any) -> Any:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"expected a regular expression ({error})") from None
+    except TypeError:
+        raise ValueError("expected a regular expression, as text") from None
+    return value
+
+
+Pattern = Annotated[str, BeforeValidator(_pattern)]
+"""A regular expression, kept as text."""
+
+
+NonNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+
+
+def pair(value: Any, expected: str) -> dict[str, Any]:
+    """``{rotation: 15}`` or ``rotation`` as a name and an amount."""
+    if isinstance(value, str):
+        value = {value: None}
+    if isinstance(value, dict) and len(value) == 1 and "name" not in value:
+        name, amount = next(iter(value.items()))
+        value = {"name": name, "amount": amount}
+    if not isinstance(value, dict) or "name" not in value:
+        raise ValueError(f"expected {expected}")
+    return value
