@@ -123,3 +123,10 @@ def test_the_command(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None
     failed = assay(capsys, "rank", pictures, "--models", "timm/resnet81")
     assert failed.status == 2
     assert "did you mean 'resnet18'" in failed.err
+
+
+def test_copies_of_an_original_stay_on_one_side(pictures: Path) -> None:
+    with pytest.raises(AssayError, match="group: found '\\(', expected a regular expression"):
+        rank(pictures, TWO[:1], size=40, pretrained=False, group="(")
+    with pytest.raises(AssayError, match="whole groups"):
+        rank(pictures, TWO[:1], size=40, pretrained=False, group="red|green|blue")

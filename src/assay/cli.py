@@ -176,6 +176,9 @@ def rank(
     pretrained: Annotated[
         bool, typer.Option(help="With the weights of the network's library, else random ones.")
     ] = True,
+    group: Annotated[
+        str | None, typer.Option(metavar="PATTERN", help="Regular expression on the file name that names the original.")
+    ] = None,
     data: DataRoot = None,
 ) -> None:
     """Which backbone suits a data set, without training: separation of its features, LogME, and cost."""
@@ -190,7 +193,7 @@ def rank(
         display.counting("ranking", "backbones") as measuring,
         display.decoding(source) as decoding,
     ):
-        found = rank(source, names, images, parse_size(size), pretrained, data, decoding, measuring)
+        found = rank(source, names, images, parse_size(size), pretrained, group, data, decoding, measuring)
     show(ranking_table(found))
 
 

@@ -71,6 +71,7 @@ def rank(
     images: int | float = IMAGES,
     size: int | Sequence[int] | None = None,
     pretrained: bool = True,
+    group: str | None = None,
     root: str | Path | None = None,
     decoding: Progress | None = None,
     measuring: Progress | None = None,
@@ -83,6 +84,8 @@ def rank(
     whose nearest training image, or nearest class mean, has their label; LogME is of the training images. A backbone's
     place is by the mean of its places in the three, of equal means by cross-CSI.
 
+    ``group`` keeps copies of an original on one side of the split, as in a recipe.
+
     A backbone that cannot be had (no weights, images it does not fit) is listed with the reason. ``decoding`` is called
     with (images done, images to do), ``measuring`` with (backbones done, backbones to do). Raises AssayError for an
     unknown name (with the nearest), one that is listed twice, or a source that is not there.
@@ -91,7 +94,7 @@ def rank(
         raise AssayError("rank: expected at least one backbone, such as timm/resnet18")
     if repeated := [name for name in models if models.count(name) > 1]:
         raise AssayError(f"rank: '{repeated[0]}' is listed twice")
-    values = {"source": str(source), "size": size, "validation": 0}
+    values = {"source": str(source), "size": size, "validation": 0, "group": group}
     recipes = [
         complete(
             validate(
