@@ -69,6 +69,7 @@ def write_look(look: Look, folder: Path, command: str = "") -> Path:
         "looking/page.html.j2",
         [],
         look=look,
+        small=is_small(look.seen),
         picture=data_address(png(enlarged(look.seen))),
         heat=None if look.cam is None else data_address(png(overlay(look.seen, look.cam))),
         silent=look.cam is not None and not look.cam.any(),
@@ -84,7 +85,12 @@ def write_look(look: Look, folder: Path, command: str = "") -> Path:
 
 def shot(channel: Channel) -> Shot:
     """A channel as a picture of its own size, or smaller where it is large."""
-    return Shot(data_address(thumbnail(channel.pixels[None])), channel, max(channel.pixels.shape) <= 64)
+    return Shot(data_address(thumbnail(channel.pixels[None])), channel, is_small(channel.pixels[None]))
+
+
+def is_small(pixels: Pixels) -> bool:
+    """Whether enlarging should keep the pixels apart."""
+    return bool(max(pixels.shape[1:]) <= 64)
 
 
 def enlarged(pixels: Pixels) -> UInt8[np.ndarray, "channels rows columns"]:
