@@ -9,7 +9,7 @@ setup: .venv/installed
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet torch torchvision
-	$(BIN)/pip install --quiet --editable '.[dev,tensorboard,weights]'
+	$(BIN)/pip install --quiet --editable '.[dev,tensorboard,weights,maps]'
 	touch $@
 
 demo: setup

@@ -216,6 +216,26 @@ def predict(
     show(prediction_table(predict(folder, pictures)))
 
 
+@app.command()
+def maps(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")],
+    picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="An image file.")],
+    layers: Annotated[
+        str, typer.Option(help="blocks, leaves, or patterns on layer names with commas between: 'conv*,block1.*'.")
+    ] = "blocks",
+    cam: Annotated[
+        str | None,
+        typer.Option(metavar="LAYER", help="The layer for Grad-CAM; else the last convolution.", show_default=False),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The page's folder; else maps/<picture>.")] = None,
+) -> None:
+    """What a finished run sees in a picture: the channels of its layers by activity, and Grad-CAM of its answer."""
+    from assay.engine import own_command
+    from assay.looking.command import write_maps
+
+    print(f"page: {write_maps(folder, picture, layers, cam, out, own_command())}")
+
+
 @app.callback(invoke_without_command=True)
 def version(show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     """One file asks a question about image networks; one command answers it."""

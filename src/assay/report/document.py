@@ -33,7 +33,7 @@ def document(template: str, figures: Sequence[Figure], /, **values: Any) -> tupl
     svgs = {figure.name: svg(specs[figure.name], figure.wide) for figure in figures}
     config = style.with_css_colors(style.config(style.PAGE_FONT))
     charts = {"specs": {name: for_page(spec) for name, spec in specs.items()}, "config": config}
-    scripts = [javascript_bundle(), _asset("page.js")]
+    scripts = [*([javascript_bundle()] if figures else []), _asset("page.js")]
     palette = f":root {{ --sans: {style.PAGE_FONT}; {style.css_variables(style.LIGHT)} }}\n"
     page = (
         _templates()

@@ -1,0 +1,1 @@
+"""What a trained network sees in one picture: the channels of its layers, and where its answer comes from."""

@@ -1,0 +1,42 @@
+"""``assay maps``: from the words on the command line to the page."""
+
+from pathlib import Path
+
+import torch
+
+from assay.errors import AssayError
+from assay.looking.maps import available, cam_layer, grad_cam, layer_maps
+from assay.looking.page import Answer, Look, write_look
+from assay.prediction import load_run, read_picture
+from assay.separation.capture import choose
+from assay.tasks import classification
+
+
+def look(run: Path, picture: Path, layers: str = "blocks", cam: str | None = None) -> Look:
+    """What the network of a finished run makes of a picture, which is prepared as the run's test images were.
+
+    ``layers`` is ``blocks``, ``leaves`` or patterns with commas between. Raises AssayError for a folder without a
+    finished run, a picture that cannot be read, a pattern that matches no layer, or a layer without maps for ``cam``.
+    """
+    _, about, model = load_run(run)
+    image = read_picture(picture, about)
+    names = choose(model, [part.strip() for part in layers.split(",")] if "," in layers else layers)
+    layer = cam_layer(model, image, cam)
+    with torch.inference_mode():
+        probabilities = classification.probabilities(model(image[None].clone()))[0]
+    if not probabilities.isfinite().all():
+        raise AssayError(f"{picture}: the network's outputs for this picture are not finite")
+    target = int(probabilities.argmax())
+    maps, unshown = layer_maps(model, names, image)
+    heat = grad_cam(model, layer, image, target) if layer and available() else None
+    answer = Answer(about["classes"][target], dict(zip(about["classes"], probabilities.tolist(), strict=True)))
+    mean, std = (torch.tensor(about[name]).view(-1, 1, 1) for name in ("mean", "std"))
+    seen = ((image * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
+    return Look(run, picture, seen.numpy(), answer, maps, unshown, layer, None if heat is None else heat.numpy())
+
+
+def write_maps(
+    run: Path, picture: Path, layers: str, cam: str | None = None, out: Path | None = None, command: str = ""
+) -> Path:
+    """Look, and write the page into ``out``, else ``maps/<picture>``; returns its path. Errors as in ``look``."""
+    return write_look(look(run, picture, layers, cam), out or Path("maps") / picture.stem, command)
