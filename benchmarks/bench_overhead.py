@@ -59,16 +59,17 @@ def main() -> None:
     from assay import engine, load_study, run
     from assay.results import Results
     from assay.tasks import classification
+    from assay.train import phases
 
     study = load_study(STUDY, ["train.batch_size=256", "train.epochs=13"], seeds=2)
-    train = run.fit
+    train = phases.fit
 
     def fit(*arguments: Any) -> Any:
         *others, save = arguments
         return train(*others, clock.charge("checkpoint, history, status", save))
 
     for module, name, part in [
-        (run, "load", "data of a run"),
+        (run, "shared_data", "data of a run"),
         (run, "build", "building networks"),
         (run, "measure", "measuring"),
         (classification, "predict", "measuring"),
@@ -78,7 +79,7 @@ def main() -> None:
         (Results, "report", "report"),
     ]:
         setattr(module, name, clock.charge(part, getattr(module, name)))
-    run.fit = clock.charge("training", fit)
+    phases.fit = clock.charge("training", fit)
 
     with tempfile.TemporaryDirectory() as out:
         clock.charge("the rest", lambda: engine.run_study(study, Path(out), data=root, jobs=1).report())()

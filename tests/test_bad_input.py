@@ -71,7 +71,10 @@ def base(**sections: dict[str, Any]) -> dict[str, Any]:
         ("train.optimizer.lr=-1", "base: train.optimizer.lr: found -1, expected more than 0"),
         ("train.optimizer.lr=.inf", "base: train.optimizer.lr: found inf, expected a finite number"),
         ("train.optimizer=adm", "base: train.optimizer: unknown name 'adm'; did you mean 'adam'"),
-        ("train.optimizer.betas=[0.9, 0.99]", "base: unknown key 'train.optimizer.betas'; expected one of: lr,"),
+        (
+            "train.optimizer.betas=[0.9, 0.99]",
+            "base: unknown key 'train.optimizer.betas'; expected one of: layer_decay,",
+        ),
         ("train.schedule=cosin", "base: train.schedule: unknown name 'cosin'; did you mean 'cosine'?"),
         ("train.schedule=multi_step", "base: the key 'train.schedule.at' is missing"),
         ("train.loss=[mse]", "base: train.loss: found ['mse'], expected a name, or keys and values with a name"),

@@ -152,16 +152,18 @@ def test_the_reason_is_one_sentence(error, expected):
     assert "\n" not in reason(error)
 
 
-@pytest.mark.parametrize("place", ["build", "fit", "measure"])
+@pytest.mark.parametrize("place", ["build", "train", "measure"])
 def test_a_run_without_memory_fails_and_the_study_goes_on(tmp_path, monkeypatch, place):
     study = write_study(tmp_path / "memory.yaml", vary={"model.hidden": [[4], [5]]})
     whole = getattr(assay.run, place)
 
-    def starved(first, *rest):
-        recipe = {"build": lambda: first, "fit": lambda: rest[1].model, "measure": lambda: first.recipe.model}[place]()
+    def starved(first, *rest, **named):
+        recipe = {"build": lambda: first, "train": lambda: rest[1].model, "measure": lambda: first.recipe.model}[
+            place
+        ]()
         if recipe.arguments["hidden"] == [4]:
             raise MemoryError
-        return whole(first, *rest)
+        return whole(first, *rest, **named)
 
     monkeypatch.setattr(assay.run, place, starved)
     results = run_here(study, tmp_path)
