@@ -225,8 +225,8 @@ def short_keys(keys: list[str]) -> dict[str, str]:
 def label(level: Any) -> str:
     """A level as a person would say it: ``tanh``, ``16-32``, ``sgd(lr=0.1)``."""
     if isinstance(level, dict):
-        rest = ",".join(f"{k}={label(v)}" for k, v in level.items() if k != "name")
-        return str(level.get("name", "")) + (f"({rest})" if rest else "")
+        rest = ",".join(f"{k}={label(v)}" for k, v in level.items() if k != "name" and v is not None)
+        return str(level["name"]) + (f"({rest})" if rest else "") if "name" in level else rest
     if isinstance(level, list | tuple):
         return "-".join(label(v) for v in level) or "none"
     if level is None:
