@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
+from PIL import Image
 
 import assay
 import assay.run
@@ -108,6 +109,21 @@ def test_a_damaged_checkpoint_is_begun_anew(tmp_path):
     results = run_here(study, tmp_path / "runs")
     assert [run.state for run in results.runs] == ["finished"]
     assert "the checkpoint cannot be read" in (folder / "log.txt").read_text()
+
+
+def test_pictures_that_changed_are_read_again_by_the_same_process(tmp_path):
+    for label, level in {"dark": 0, "light": 200}.items():
+        (tmp_path / "set" / label).mkdir(parents=True)
+        for n in range(20):
+            Image.new("L", (8, 8), level + n).save(tmp_path / "set" / label / f"{n}.png")
+    base = {"data": {"source": str(tmp_path / "set"), "validation": 0.2}, "model": {"name": "mlp", "hidden": [4]}}
+    results = run_here(write_study(tmp_path / "first.yaml", base=base), tmp_path)
+    assert sum(results.data(results.runs[0])["counts"].values()) == 40
+    for n in range(20, 40):
+        for label in ("dark", "light"):
+            Image.new("L", (8, 8), n).save(tmp_path / "set" / label / f"{n}.png")
+    results = run_here(write_study(tmp_path / "second.yaml", base=base), tmp_path)
+    assert sum(results.data(results.runs[0])["counts"].values()) == 80
 
 
 # -------------------------------------------------------------------------------------------- failed runs

@@ -30,9 +30,14 @@ class Job:
     folder: Path
 
     @property
+    def status(self) -> dict[str, Any]:
+        """What its status.json says now; empty before the run was ever begun."""
+        return read_object(self.folder / "status.json", missing={})
+
+    @property
     def state(self) -> str | None:
         """``running``, ``finished``, ``failed``, or None before the run was ever begun."""
-        state: str | None = read_object(self.folder / "status.json", missing={}).get("state")
+        state: str | None = self.status.get("state")
         return state
 
     @property
@@ -101,8 +106,9 @@ def work(
     """
     import time
 
-    from assay.run import Folder, execute
+    from assay.run import Folder, execute, shared_data
 
+    shared_data.cache_clear()  # the pictures may have changed since this process last ran a study
     watch, pending = claim.Watch(), list(jobs)
     while pending := [job for job in pending if not job.is_done]:
         for job in pending:
@@ -255,8 +261,7 @@ def tidy(job: Job, retry: bool) -> None:
     """
     leftovers = ("claim-*.json", "checkpoint.safetensors", ".*.tmp")
     forget = retry and job.state == "failed"
-    status = read_object(job.folder / "status.json", missing={})
-    reworded = status.get("recipe_hash") != job.recipe.hash
+    reworded = job.status.get("recipe_hash") != job.recipe.hash
     litter = any(any(job.folder.glob(pattern)) for pattern in leftovers)
     if not job.is_done or not (forget or reworded or litter):
         return
@@ -266,8 +271,8 @@ def tidy(job: Job, retry: bool) -> None:
     with claimed:
         if job.state == "finished":
             (job.folder / "checkpoint.safetensors").unlink(missing_ok=True)
-        if reworded:
-            files.write_json(job.folder / "status.json", status | {"recipe_hash": job.recipe.hash})
+        if reworded and job.is_done:
+            files.write_json(job.folder / "status.json", job.status | {"recipe_hash": job.recipe.hash})
         if job.state == "failed" and retry:
             (job.folder / "status.json").unlink(missing_ok=True)
 

@@ -1,7 +1,5 @@
 """Separation while the network learns: of the untrained network, and after every few epochs."""
 
-from collections.abc import Callable
-
 import polars as pl
 import torch
 from torch import nn
@@ -13,13 +11,6 @@ from assay.separation.by_layer import SCHEMA
 
 BY_EPOCH = {"epoch": pl.Int64, **SCHEMA}
 
-Follow = Callable[[pl.DataFrame, int], pl.DataFrame]
-
-
-def tracked(recipe: Recipe) -> SeparationMeasure | None:
-    """The measure that asks to be followed through training, if there is one."""
-    return next((m for m in recipe.evaluate if isinstance(m, SeparationMeasure) and m.track), None)
-
 
 def follow(
     earlier: pl.DataFrame, epoch: int, model: nn.Module, data: ImageData, recipe: Recipe, device: torch.device
@@ -29,7 +20,7 @@ def follow(
     A row per epoch (0: untrained), layer, split and index. Rows of later epochs, from a training that was interrupted
     before it could keep them, are dropped.
     """
-    options = tracked(recipe)
+    options = next((m for m in recipe.evaluate if isinstance(m, SeparationMeasure)), None)
     if options is None or options.track is None or epoch % options.track.every:
         return None
     chosen = options.model_copy(update={"images": options.track.images})
