@@ -156,3 +156,16 @@ def test_images_in_any_shape_are_flattened() -> None:
     table = layers(model, Pairs(0, 120)).table
     assert table["width"].unique().sort().to_list() == [64, 108]
     assert table["value"].is_finite().all()
+
+
+class Forbidden(nn.Module):
+    """Fails where anybody calls it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        raise AssertionError("what comes after the last layer wanted was computed")
+
+
+def test_the_forward_pass_ends_with_the_last_layer_wanted() -> None:
+    found = layers(nn.Sequential(network(), Forbidden()), Pairs(0, 200), choose_layers=["0.0", "0.3"])
+    assert found.table["layer"].unique(maintain_order=True).to_list() == ["0.0", "0.3"]
+    assert not found.skipped

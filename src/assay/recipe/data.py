@@ -29,11 +29,8 @@ class Augmentation(Section):
     @model_validator(mode="before")
     @classmethod
     def _short(cls, value: Any) -> Any:
-        value = pair(value, "a name such as horizontal_flip, or a pair such as {rotation: 15}")
-        if value["name"] not in AUGMENTATIONS:
-            from assay.errors import unknown
-
-            raise ValueError(str(unknown("augmentation", value["name"], AUGMENTATIONS)))
+        expected = "a name such as horizontal_flip, or a pair such as {rotation: 15}"
+        value = pair(value, "augmentation", AUGMENTATIONS, expected)
         if value.get("amount") is None:
             value = {**value, "amount": AUGMENTATIONS[value["name"]][0]}
         return value

@@ -24,12 +24,7 @@ class HeadLayer(Section):
     @model_validator(mode="before")
     @classmethod
     def _short(cls, value: Any) -> Any:
-        value = pair(value, "a name such as batch_norm, or a pair such as {dense: 256}")
-        if value["name"] not in HEAD_LAYERS:
-            from assay.errors import unknown
-
-            raise ValueError(str(unknown("layer of a head", value["name"], HEAD_LAYERS)))
-        return value
+        return pair(value, "layer of a head", HEAD_LAYERS, "a name such as batch_norm, or a pair such as {dense: 256}")
 
     @model_validator(mode="after")
     def _amount_fits(self) -> "HeadLayer":

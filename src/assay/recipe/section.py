@@ -2,9 +2,12 @@
 
 import math
 import re
+from collections.abc import Collection
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from assay.errors import unknown
 
 
 class Section(BaseModel):
@@ -65,8 +68,8 @@ Positive = Annotated[float, Field(gt=0)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 
 
-def pair(value: Any, expected: str) -> dict[str, Any]:
-    """``{rotation: 15}`` or ``rotation`` as a name and an amount."""
+def pair(value: Any, kind: str, known: Collection[str], expected: str) -> dict[str, Any]:
+    """``{rotation: 15}`` or ``rotation`` as one of the ``known`` names and an amount; ValueError for anything else."""
     if isinstance(value, str):
         value = {value: None}
     if isinstance(value, dict) and len(value) == 1 and "name" not in value:
@@ -74,4 +77,6 @@ def pair(value: Any, expected: str) -> dict[str, Any]:
         value = {"name": name, "amount": amount}
     if not isinstance(value, dict) or "name" not in value:
         raise ValueError(f"expected {expected}")
+    if value["name"] not in known:
+        raise ValueError(str(unknown(kind, value["name"], known)))
     return value
