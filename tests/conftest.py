@@ -2,9 +2,13 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from driving import Driver
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -26,3 +30,27 @@ def data_root() -> Path:
     if not root or not Path(root).is_dir():
         pytest.skip("no real data here: ASSAY_DATA names no folder")
     return Path(root)
+
+
+@pytest.fixture(scope="session")
+def driver() -> "Driver":
+    """A process that forks command lines, for studies that are killed, stopped or compete."""
+    import driving  # not above: types are checked in what is imported after this file
+
+    return driving.driver()
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a study of some seconds."""
+    import driving
+
+    return driving.long_study(tmp_path_factory)[0]
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of that study after it has run undisturbed."""
+    import driving
+
+    return driving.long_study(tmp_path_factory)[1]

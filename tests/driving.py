@@ -16,6 +16,10 @@ import psutil
 import pytest
 import yaml
 
+from assay.engine import run_study
+from assay.results import Results
+from assay.study import load_study
+
 PROMISED = ("metrics.json", "predictions.parquet", "pictures.parquet", "model.safetensors", "data.json", "recipe.yaml")
 """Equal byte for byte, whatever happened on the way."""
 VOLATILE = (".tmp", "claim-", "checkpoint.safetensors")
@@ -195,3 +199,16 @@ def descendants(pid: int) -> list[psutil.Process]:
         return psutil.Process(pid).children(recursive=True)
     except psutil.NoSuchProcess:
         return []
+
+
+def said(out: Path) -> str:
+    """All that was printed."""
+    return (out / "output").read_text()
+
+
+def run_here(path: Path, out: Path, **options: Any) -> Results:
+    """The study in this process, on one thread, silently."""
+    loaded = load_study(path)
+    (out / loaded.name).mkdir(parents=True, exist_ok=True)
+    (out / loaded.name / "machine.json").write_text('{"threads": 1}')
+    return run_study(loaded, out, quiet=True, **options)

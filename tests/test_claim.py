@@ -301,21 +301,6 @@ def test_of_many_processes_one_takes_over(tmp_path, dead, links):
 # ------------------------------------------------------------------------------------------- whole studies
 
 
-@pytest.fixture(scope="module")
-def driver() -> Driver:
-    return driving.driver()
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return driving.long_study(tmp_path_factory)[0]
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return driving.long_study(tmp_path_factory)[1]
-
-
 def host(name: str, **changes) -> dict:
     """A command line that believes to be on another host, with a fast heart and little patience."""
     return {"set": {"process.this_host": name, "claim.BEAT": 0.1, "claim.PATIENCE": 1.5}} | changes

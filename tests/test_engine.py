@@ -1,6 +1,5 @@
-"""What the engine does when a run fails, a worker dies, the disk is full, or somebody presses Ctrl-C."""
+"""What the engine does with other studies' folders, failed runs, mistakes, extensions and dead workers."""
 
-import errno
 import io
 import json
 import os
@@ -18,13 +17,12 @@ from PIL import Image
 import assay
 import assay.run
 import assay.workers
-import driving
 from assay import claim
+from assay.display import Display
 from assay.engine import Job, run_study, stored_threads, tidy
 from assay.errors import AssayError, StudyStopped
 from assay.run import reason
 from driving import (
-    Driver,
     count,
     descendants,
     differences,
@@ -34,41 +32,13 @@ from driving import (
     leftovers,
     log,
     run_folders,
+    run_here,
+    said,
     state,
     tree,
     wait_for,
     write_study,
 )
-
-STOPPED = "stopped; the same command goes on from the last finished epoch"
-
-
-@pytest.fixture(scope="module")
-def driver() -> Driver:
-    return driving.driver()
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return driving.long_study(tmp_path_factory)[0]
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return driving.long_study(tmp_path_factory)[1]
-
-
-def said(out: Path) -> str:
-    """All that was printed."""
-    return (out / "output").read_text()
-
-
-def run_here(path: Path, out: Path, **options) -> assay.results.Results:
-    """The study in this process, on one thread, silently."""
-    loaded = assay.load_study(path)
-    (out / loaded.name).mkdir(parents=True, exist_ok=True)
-    (out / loaded.name / "machine.json").write_text('{"threads": 1}')
-    return run_study(loaded, out, quiet=True, **options)
 
 
 def reasons(results) -> dict[str, str | None]:
@@ -82,8 +52,8 @@ def test_a_default_spelled_out_is_the_same_run(tmp_path):
     study = write_study(tmp_path / "words.yaml", vary={"model.hidden": [[4]]})
     first = run_here(study, tmp_path / "runs")
     base = dict(assay.load_study(study).base)
-    for said in ({"dropout": 0}, {"dropout": 0.0}, {}):
-        reworded = base | {"model": base["model"] | said}
+    for spelled in ({"dropout": 0}, {"dropout": 0.0}, {}):
+        reworded = base | {"model": base["model"] | spelled}
         write_study(study, vary={"model.hidden": [[4]]}, base=reworded)
         again = run_here(study, tmp_path / "runs")
         assert [run.state for run in again.runs] == ["finished"]
@@ -124,6 +94,23 @@ def test_pictures_that_changed_are_read_again_by_the_same_process(tmp_path):
             Image.new("L", (8, 8), n).save(tmp_path / "set" / label / f"{n}.png")
     results = run_here(write_study(tmp_path / "second.yaml", base=base), tmp_path)
     assert sum(results.data(results.runs[0])["counts"].values()) == 80
+
+
+def test_a_study_that_measures_no_accuracy_ends_with_its_report(tmp_path):
+    base = dict(assay.load_study(write_study(tmp_path / "cost.yaml")).base) | {"evaluate": ["cost"]}
+    results = run_here(write_study(tmp_path / "cost.yaml", vary={"model.hidden": [[4], [5]]}, base=base), tmp_path)
+    assert "parameters" in results.verdict()
+    assert results.report().exists()
+    assert "parameters" in results._repr_html_()
+
+
+def test_that_others_hold_the_runs_is_said_once(tmp_path, capsys):
+    (variant,) = assay.load_study(write_study(tmp_path / "held.yaml")).plan.values()
+    jobs = [Job(variant.name, seed, variant.with_seed(seed), tmp_path) for seed in (0, 1)]
+    display = Display()
+    for _ in range(3):
+        display.waiting(jobs)
+    assert capsys.readouterr().err.count("waiting for base, seed 0 and 1 more: another process has them") == 1
 
 
 # -------------------------------------------------------------------------------------------- failed runs
@@ -353,123 +340,3 @@ def test_a_worker_whose_parent_ended_before_it_told_its_plan_ends_quietly(monkey
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr(sys, "stdin", io.StringIO('{"settings": {"ro'))
     assay.workers.main()
-
-
-# ---------------------------------------------------------------------------------------- interruptions
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("jobs", ["1", "2"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_study_releases_its_claims_and_goes_on(driver, study, undisturbed, tmp_path, number, jobs):
-    folder = tmp_path / study.stem
-    pid = driver.start(study, tmp_path, "--jobs", jobs, cores=int(jobs))
-    wait_for(lambda: any(epochs(run) for run in run_folders(folder)))
-    children = descendants(pid)
-    os.kill(pid, number)
-    assert driver.wait(pid) == 130
-    assert not any(child.is_running() for child in children)
-    assert [name for name in leftovers(folder) if "checkpoint" not in name] == []
-    assert STOPPED in said(tmp_path)
-    assert "Traceback" not in said(tmp_path)
-    before = finished(folder)
-    driver.finish(study, tmp_path, cores=2)
-    assert kept(before, folder)
-    assert differences(undisturbed, folder) == []
-    assert {json.loads((run / "environment.json").read_text())["threads"] for run in run_folders(folder)} == {1}
-    for run in run_folders(folder):
-        assert len(epochs(run)) == len(set(epochs(run)))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("moment", ["while the workers start", "while they train"])
-def test_ctrl_c_in_a_terminal_reaches_all_processes_and_all_end_quietly(study, tmp_path, moment):
-    """The command as a user starts it; a terminal sends the signal to the whole group."""
-    (tmp_path / study.stem).mkdir()
-    (tmp_path / study.stem / "machine.json").write_text('{"threads": 1}')
-    process = subprocess.Popen(
-        [sys.executable, "-m", "assay", "run", str(study), "--jobs", "2", "--out", str(tmp_path)],
-        start_new_session=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    wait_for(lambda: len(descendants(process.pid)) == 2)
-    if moment == "while they train":
-        wait_for(lambda: driving.running(tmp_path))
-    children = descendants(process.pid)
-    os.killpg(process.pid, signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
-    assert process.returncode == 130, output
-    assert STOPPED in output
-    assert "Traceback" not in output
-    assert not any(child.is_running() for child in children)
-    assert [name for name in leftovers(tmp_path) if "checkpoint" not in name] == []
-
-
-# ---------------------------------------------------------------------------------------------- full disk
-
-
-@pytest.mark.parametrize("nth", [1, 3, 20, 45])
-def test_a_full_disk_stops_the_study_with_one_sentence_and_nothing_finished_is_lost(driver, tmp_path, nth):
-    values = {"train.optimizer.lr": [0.001, 0.002], "train.epochs": [4]}
-    study = write_study(tmp_path / "full.yaml", vary=values)
-    undisturbed = driver.finish(study, tmp_path / "undisturbed")
-    out = tmp_path / "runs"
-    trap = {"name": ".*", "phase": "half", "nth": nth, "errno": errno.ENOSPC}
-    assert driver.run(study, out, kill=trap) == 1
-    assert said(out).splitlines()[-1].startswith("assay: cannot write ")
-    assert said(out).splitlines()[-1].endswith(": No space left on device")
-    assert "Traceback" not in said(out)
-    before = finished(out)
-    assert len({Path(name).parent for name in before}) == (1 if nth == 45 else 0)
-    folder = driver.finish(study, out)
-    assert kept(before, out)
-    assert differences(undisturbed, folder) == []
-
-
-@pytest.fixture
-def tiny_disk(tmp_path: Path):
-    """A file system of 1 MB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if os.getuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], check=False).returncode:
-        pytest.skip("only root may mount a file system")
-    yield disk
-    subprocess.run(["umount", "--lazy", disk], check=True)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("jobs", ["1", "2"])
-def test_a_disk_that_is_really_full(driver, tmp_path, tiny_disk, jobs):
-    values = {"model.hidden": [[64], [72], [80], [88], [96]]}
-    study = write_study(tmp_path / "wide.yaml", vary=values)
-    undisturbed = driver.finish(study, tmp_path)
-    (tiny_disk / "other people's data").write_bytes(b"0" * 700_000)
-    assert driver.run(study, tiny_disk, "--jobs", jobs, cores=int(jobs), log=str(tmp_path / "output")) == 1
-    assert "No space left on device" in said(tmp_path).splitlines()[-1]
-    before = finished(tiny_disk)
-    assert before
-    assert len(before) < len(finished(undisturbed))
-    (tiny_disk / "other people's data").unlink()
-    folder = driver.finish(study, tiny_disk)
-    assert kept(before, tiny_disk)
-    assert differences(undisturbed, folder) == []
-
-
-def test_a_report_that_finds_no_space_is_one_sentence(driver, tmp_path):
-    study = write_study(tmp_path / "small.yaml")
-    trap = {"name": "index.html", "phase": "half", "errno": errno.ENOSPC}
-    assert driver.run(study, tmp_path, kill=trap, report=True) == 1
-    last = said(tmp_path).splitlines()[-1]
-    assert last.startswith("assay: cannot write ")
-    assert last.endswith("index.html: No space left on device")
-
-
-def test_a_place_that_cannot_be_written_is_one_sentence(driver, tmp_path):
-    study = write_study(tmp_path / "small.yaml")
-    (tmp_path / "runs" / "small").parent.mkdir()
-    (tmp_path / "runs" / "small").write_text("a file")
-    assert driver.run(study, tmp_path / "runs") == 1
-    assert "cannot write" in said(tmp_path / "runs")
-    assert "Traceback" not in said(tmp_path / "runs")

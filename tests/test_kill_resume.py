@@ -69,11 +69,6 @@ EVERYTHING = {
 
 
 @pytest.fixture(scope="module")
-def driver() -> Driver:
-    return driving.driver()
-
-
-@pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_study(tmp_path_factory.mktemp("study") / "killed.yaml", **EVERYTHING)
 
