@@ -54,7 +54,7 @@ def main() -> None:
     import torch
 
     from assay.data import load
-    from assay.evaluate.separation import Batches
+    from assay.data.batches import Split
     from assay.models import build
     from assay.prediction import load_run
     from assay.recipe import Data, Model
@@ -68,7 +68,7 @@ def main() -> None:
     data = load(Data(source="cifar10", validation=0, normalize="symmetric"), 0, root)
     train = data.indices["train"]
     chosen = np.sort(np.random.default_rng(0).choice(train, min(given.images, len(train)), replace=False))
-    batches = Batches(replace(data, indices={"train": chosen}), "train", torch.device("cpu"))
+    batches = Split(replace(data, indices={"train": chosen}), "train", torch.device("cpu"))
 
     peak, began, since = Peak(), time.perf_counter(), [time.perf_counter()]
     largest: list[float] = []

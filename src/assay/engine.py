@@ -176,8 +176,12 @@ def flatten(tree: Any, path: str = "") -> dict[str, Any]:
 
 def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> None:
     """Decode the data, cut the splits and build and try every network, so that mistakes show before training."""
+    import torch
+    from torch.nn.modules.batchnorm import _BatchNorm
+
     from assay.data import open_images, split
     from assay.data.augment import augmenter
+    from assay.evaluate.measuring import check as check_measures
     from assay.machine import resolve_device
     from assay.models.catalogue import complete, try_out
     from assay.models.weights import fitting
@@ -210,25 +214,9 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
                 network = try_out(stage.model, shape, outputs)
             if recipe.model.pretrained:
                 fitting(network, recipe.model, shape, images.classes)
-            check_layers(network, recipe, shape)
-
-
-def check_layers(network: Any, recipe: Recipe, shape: tuple[int, int, int]) -> None:
-    """Raise AssayError where the recipe asks something of the layers that they do not give."""
-    import torch
-    from torch.nn.modules.batchnorm import _BatchNorm
-
-    from assay.separation.capture import choose
-
-    for measure in recipe.evaluate:
-        if measure.name == "separation":
-            choose(network, measure.layers)
-        elif measure.name == "uncertainty":
-            from assay.evaluate.uncertainty import check
-
-            check(network, measure, torch.zeros(2, *shape))
-    if recipe.train.batch_size == 1 and any(isinstance(module, _BatchNorm) for module in network.modules()):
-        raise AssayError("train.batch_size: 1 is too small for a network with batch norm; expected at least 2")
+            check_measures(recipe, network, torch.zeros(2, *shape))
+            if recipe.train.batch_size == 1 and any(isinstance(m, _BatchNorm) for m in network.modules()):
+                raise AssayError("train.batch_size: 1 is too small for a network with batch norm; expected at least 2")
 
 
 @contextmanager

@@ -86,7 +86,7 @@ def calibration_of(
 ) -> "Calibration":
     """What the run keeps, else what its validation images say now."""
     from assay.data import data_root, load
-    from assay.evaluate.separation import Batches
+    from assay.data.batches import Split
     from assay.evaluate.uncertainty import calibration_from
     from assay.machine import resolve_device
     from assay.uncertainty.injection import calibrate
@@ -97,7 +97,7 @@ def calibration_of(
     device = resolve_device(recipe.train.device)
     data = load(recipe.data, recipe.seed, data_root(root))
     try:
-        return calibrate(model.to(device), Batches(data, "validation", device), injection, device)
+        return calibrate(model.to(device), Split(data, "validation", device), injection, device)
     finally:
         model.cpu()
 

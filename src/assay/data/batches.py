@@ -19,6 +19,8 @@ from assay.seeds import scoped, torch_generator
 
 Batch = tuple[Float32[Tensor, "b c h w"], Int64[Tensor, " b"]]
 _RESIDENT_BYTES = 1 << 30
+_MEASURED = 256
+"""Images at a time where more is kept of each than its logits."""
 _CHUNK_BYTES = 1 << 20
 PASS_PIXELS = 1 << 22
 _BLOCK_BYTES = 2 << 20
@@ -149,6 +151,18 @@ class ImageData:
 def pass_size(height: int, width: int) -> int:
     """Images in one forward pass that keeps no gradients: at most 512, and at most 4 million pixels."""
     return max(1, min(512, PASS_PIXELS // (height * width)))
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split in batches, without augmentation, as often as it is asked for."""
+
+    data: ImageData
+    name: str
+    device: torch.device
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self.data.batches(self.name, min(_MEASURED, pass_size(*self.data.shape[1:])), self.device)
 
 
 def batch_sizes(images: int, batch_size: int) -> list[int]:

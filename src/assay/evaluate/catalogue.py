@@ -23,3 +23,9 @@ MEASURES: dict[str, tuple[str, str]] = {
     ),
 }
 """Name → (where the function is, what it measures)."""
+
+CHECKS = {
+    "separation": "assay.evaluate.separation:check",
+    "uncertainty": "assay.evaluate.uncertainty:check",
+}
+"""Name → where the function is that finds, before training, what a network cannot be measured by."""

@@ -7,11 +7,11 @@ from typing import Any
 
 import polars as pl
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from assay.data.batches import ImageData
 from assay.errors import AssayError, RunFailed
-from assay.evaluate.catalogue import MEASURES
+from assay.evaluate.catalogue import CHECKS, MEASURES
 from assay.recipe import Recipe
 from assay.tasks.classification import Predictions
 
@@ -48,6 +48,17 @@ def measure(trained: Trained) -> dict[str, Value]:
                 raise RunFailed(f"measure '{options.name}' gives '{name}' a value that is not finite")
             values[name] = value
     return values
+
+
+def check(recipe: Recipe, network: nn.Module, images: Tensor) -> None:
+    """Raise AssayError where ``network``, not yet trained, cannot be measured as the recipe asks.
+
+    ``images`` (n, c, h, w) are such as it takes.
+    """
+    for options in recipe.evaluate:
+        if options.name in CHECKS:
+            module, function = CHECKS[options.name].split(":")
+            getattr(import_module(module), function)(network, options, images)
 
 
 def _finite(value: Any) -> bool:

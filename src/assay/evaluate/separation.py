@@ -1,7 +1,7 @@
 """How well each layer keeps the classes apart; the mathematics is in ``assay.separation``."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -9,28 +9,16 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor, nn
 
-from assay.data.batches import ImageData, pass_size
+from assay.data.batches import ImageData, Split
 from assay.data.splits import proportional_allotment
 from assay.evaluate.measuring import Trained, Value
 from assay.recipe import SeparationMeasure
 from assay.seeds import numpy_generator
 from assay.separation.by_layer import Layers, layers
+from assay.separation.capture import Batches, choose
 
-BATCH = 256
 SHORT = {"separation": "si", "center": "csi", "cross_separation": "cross_si", "cross_center": "cross_csi"}
 """Index → the name its value at the last layer has among the metrics, before ``_train`` or ``_test``."""
-
-
-@dataclass(frozen=True)
-class Batches:
-    """One split in batches, without augmentation, as often as it is asked for."""
-
-    data: ImageData
-    split: str
-    device: torch.device
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        return self.data.batches(self.split, min(BATCH, pass_size(*self.data.shape[1:])), self.device)
 
 
 def measure(trained: Trained, options: SeparationMeasure) -> dict[str, Value]:
@@ -49,6 +37,11 @@ def measure(trained: Trained, options: SeparationMeasure) -> dict[str, Value]:
     return values
 
 
+def check(network: nn.Module, options: SeparationMeasure, images: Tensor) -> None:
+    """Raise AssayError where a pattern of ``options`` matches no layer of ``network``."""
+    choose(network, options.layers)
+
+
 def measured_layers(
     model: nn.Module,
     data: ImageData,
@@ -60,7 +53,7 @@ def measured_layers(
     """The layers of a network on the splits of its data, as ``options`` ask; ``progress`` as in ``layers``."""
     data = chosen(data, seed, options)
     there = [split for split in options.splits if len(data.indices[split])]
-    splits: dict[str, Batches] = {split: Batches(data, split, device) for split in there}
+    splits: dict[str, Batches] = {split: Split(data, split, device) for split in there}
     return layers(
         model,
         splits,

@@ -4,9 +4,9 @@ import polars as pl
 import torch
 from torch import nn
 
+from assay.data.batches import Split
 from assay.errors import AssayError
 from assay.evaluate.measuring import Trained, Value
-from assay.evaluate.separation import Batches
 from assay.recipe import UncertaintyMeasure
 from assay.uncertainty.injection import Calibration, Injection, calibrate, predictive
 from assay.uncertainty.measures import curves, scores
@@ -20,7 +20,7 @@ def measure(trained: Trained, options: UncertaintyMeasure) -> dict[str, Value]:
     ``risk_coverage``, by method. ``absent_from_validation`` names the classes without a validation image, if any.
     """
     injection = Injection(options.layers, options.passes, trained.recipe.seed)
-    validation, test = (Batches(trained.data, split, trained.device) for split in ("validation", "test"))
+    validation, test = (Split(trained.data, split, trained.device) for split in ("validation", "test"))
     calibration = calibrate(trained.model, validation, injection, trained.device)
     said = predictive(trained.model, test, calibration, injection, trained.device)
     values = calibration_values(calibration)
