@@ -134,7 +134,7 @@ def test_a_recipe_that_does_not_thin_keeps_its_dump() -> None:
 def test_a_share_can_be_a_factor_whole_or_for_one_class() -> None:
     base = {"data": {"source": "digits"}, "model": {"name": "mlp"}}
     whole = Study(title="t", name="s", base=base, vary={"data.imbalance": [None, {3: 0.1}, {3: 0.1, 5: 0.2}]})
-    assert list(whole.plan) == ["imbalance=none", "imbalance=(3=0.1)", "imbalance=(3=0.1,5=0.2)"]
+    assert list(whole.plan) == ["imbalance=none", "imbalance=3=0.1", "imbalance=3=0.1,5=0.2"]
     single = Study(title="t", name="s", base=base, vary={"data.imbalance.3": [1.0, 0.1]})
     assert [v.recipe.data.imbalance for v in single.plan.values()] == [(("3", 1.0),), (("3", 0.1),)]
 
