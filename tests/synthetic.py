@@ -230,9 +230,10 @@ def _metrics(test: pl.DataFrame, classes: int) -> dict[str, Any]:
 
 
 def _pictures(test: pl.DataFrame, random: np.random.Generator) -> pl.DataFrame:
-    """16 samples and up to 16 mistakes, the most confident first."""
-    mistakes = test.filter(pl.col("predicted") != pl.col("label")).sort("confidence", descending=True).head(16)
-    rows = pl.concat([test.head(16).with_columns(kind=pl.lit("sample")), mistakes.with_columns(kind=pl.lit("mistake"))])
+    """25 samples, up to 25 mistakes, the most confident first, and the 25 least confident."""
+    mistakes = test.filter(pl.col("predicted") != pl.col("label")).sort("confidence", descending=True)
+    kinds = {"sample": test, "mistake": mistakes, "unsure": test.sort("confidence")}
+    rows = pl.concat([those.head(25).with_columns(kind=pl.lit(kind)) for kind, those in kinds.items()])
     pngs = [_png(random.integers(0, 256, (8, 8), np.uint8)) for _ in range(rows.height)]
     kept = rows.select("kind", "name", "label", "predicted", "confidence")
     return kept.with_columns(png=pl.Series(pngs, dtype=pl.Binary))

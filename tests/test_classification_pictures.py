@@ -7,8 +7,10 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from assay.evaluate.pictures import mistakes, pictures_table, sample, thumbnail
+from assay.evaluate.pictures import mistakes, pictures_table, sample, thumbnail, unsure
 from assay.evaluate.predictions import predictions_table
+from assay.models import build
+from assay.recipe import Model
 from trained import image_data, predictions, trained
 
 
@@ -52,8 +54,11 @@ def test_pictures_are_the_raw_pixels_with_their_predictions() -> None:
         "confidence": pl.Float32,
         "png": pl.Binary,
     }
-    assert len(table.filter(kind="sample")) == 16
-    assert 0 < len(table.filter(kind="mistake")) <= 16
+    assert table["kind"].unique(maintain_order=True).to_list() == ["sample", "mistake", "unsure"]
+    assert len(table.filter(kind="sample")) == len(table.filter(kind="unsure")) == 25
+    assert 0 < len(table.filter(kind="mistake")) <= 25
+    assert (table.filter(kind="mistake")["label"] != table.filter(kind="mistake")["predicted"]).all()
+    assert table.filter(kind="unsure")["confidence"].is_sorted()
     by_name = {row["name"]: row for row in predictions_table(run).iter_rows(named=True)}
     for row in table.iter_rows(named=True):
         known = by_name[row["name"]]
@@ -67,20 +72,37 @@ def test_pictures_are_the_raw_pixels_with_their_predictions() -> None:
 def test_the_sample_follows_the_seed_alone() -> None:
     assert sample(1000, 3).tolist() == sample(1000, 3).tolist()
     assert sample(1000, 3).tolist() != sample(1000, 4).tolist()
-    assert len(set(sample(1000, 3).tolist())) == 16
+    assert len(set(sample(1000, 3).tolist())) == 25
     assert sample(5, 0).tolist() == [0, 1, 2, 3, 4]
 
 
 def test_the_worst_mistakes_come_first() -> None:
     chances = [[0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.6, 0.4], [0.2, 0.8]]
     assert mistakes(predictions([0, 0, 0, 1, 0], chances)).tolist() == [1, 4, 2, 3]
-    assert len(mistakes(predictions([0] * 50, [[0.1, 0.9]] * 50))) == 16
+    assert mistakes(predictions([0] * 50, [[0.1, 0.9]] * 50)).tolist() == list(range(25))
+
+
+def test_the_least_sure_come_first_right_or_wrong() -> None:
+    chances = [[0.9, 0.1], [0.4, 0.6], [0.5, 0.5], [0.6, 0.4], [0.3, 0.7]]
+    assert unsure(predictions([0, 0, 1, 0, 1], chances)).tolist() == [2, 1, 3, 4, 0]
+    assert unsure(predictions([0] * 50, [[0.9, 0.1]] * 50)).tolist() == list(range(25))
+    later = [[0.9, 0.1]] * 40 + [[0.45, 0.55]] + [[0.9, 0.1]]
+    assert unsure(predictions([0] * 42, later)).tolist() == [40, *range(24)]
+
+
+def test_a_single_logit_is_unsure_around_one_half() -> None:
+    run = trained(
+        image_data(classes=2, test=40), build(Model(name="mlp"), (1, 6, 6), 1), train={"loss": "binary_cross_entropy"}
+    )
+    kept = pictures_table(run).filter(kind="unsure")["confidence"]
+    assert kept.to_list() == np.sort(run.predictions["test"].confidence)[:25].tolist()
+    assert kept.min() >= 0.5
 
 
 def test_a_network_without_mistakes_has_no_pictures_of_them() -> None:
     run = trained(image_data(classes=2))
     run.predictions["test"] = predictions([0, 1], [[0.9, 0.1], [0.1, 0.9]])
-    assert pictures_table(run)["kind"].to_list() == ["sample", "sample"]
+    assert pictures_table(run)["kind"].to_list() == ["sample", "sample", "unsure", "unsure"]
 
 
 @pytest.mark.parametrize(

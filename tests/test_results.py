@@ -82,7 +82,7 @@ def test_files_of_a_run(results):
     assert results.metrics(run)["confusion_matrix"]
     assert results.metrics(run)["training_seconds"] > 0
     assert set(results.predictions(run)["split"]) == {"test", "validation"}
-    assert set(results.pictures(run)["kind"]) == {"sample", "mistake"}
+    assert set(results.pictures(run)["kind"]) == {"sample", "mistake", "unsure"}
     assert results.data(run)["shape"] == [1, 8, 8]
     assert results.environment(run)["threads"] == 2
     with pytest.raises(AssayError, match="unknown seed '7'"):

@@ -1,4 +1,4 @@
-"""The pictures of a report: a sample of the test images, and the mistakes the network is surest of."""
+"""The pictures of a report: a sample of the test images, the surest mistakes, and the least sure answers."""
 
 from io import BytesIO
 
@@ -11,7 +11,8 @@ from assay import seeds
 from assay.evaluate.measuring import Trained
 from assay.tasks.classification import Predictions
 
-COUNT = 16
+COUNT = 25
+"""Of each kind, a square of 5 × 5."""
 SIDE = 96
 """Pixels of the longer side, at most."""
 SCHEMA = {
@@ -25,11 +26,11 @@ SCHEMA = {
 
 
 def pictures_table(trained: Trained) -> pl.DataFrame:
-    """Up to 16 test images drawn by the seed (kind "sample") and up to 16 worst mistakes (kind "mistake"), as PNG."""
+    """Up to 25 test images of each kind, as PNG: "sample" is drawn by the seed, "mistake" has the surest wrong answers,
+    "unsure" the least sure answers, right or wrong. An image may be of several kinds."""
     test, images = trained.predictions["test"], trained.data.images
     predicted, confidence = test.predicted, test.confidence
-    rows = [("sample", row) for row in sample(len(test.labels), trained.recipe.seed)]
-    rows += [("mistake", row) for row in mistakes(test)]
+    kinds = {"sample": sample(len(test.labels), trained.recipe.seed), "mistake": mistakes(test), "unsure": unsure(test)}
     return pl.DataFrame(
         [
             {
@@ -40,22 +41,28 @@ def pictures_table(trained: Trained) -> pl.DataFrame:
                 "confidence": confidence[row],
                 "png": thumbnail(images.pixels[test.indices[row]]),
             }
-            for kind, row in rows
+            for kind, rows in kinds.items()
+            for row in rows
         ],
         schema=SCHEMA,
     )
 
 
 def sample(n: int, seed: int) -> Int64[np.ndarray, " k"]:
-    """Up to 16 of ``n`` rows, in order: the same for every variant that is tested on the same images."""
+    """Up to 25 of ``n`` rows, in order: the same for every variant that is tested on the same images."""
     chosen = seeds.numpy_generator(seed, "pictures").choice(n, min(COUNT, n), replace=False)
     return np.sort(chosen).astype(np.int64)
 
 
 def mistakes(test: Predictions) -> Int64[np.ndarray, " k"]:
-    """Up to 16 rows with a wrong prediction, the most confident first, of equals the first image."""
+    """Up to 25 rows with a wrong prediction, the most confident first, of equals the first image."""
     wrong = np.flatnonzero(test.predicted != test.labels)
     return wrong[np.argsort(-test.confidence[wrong], kind="stable")][:COUNT]
+
+
+def unsure(test: Predictions) -> Int64[np.ndarray, " k"]:
+    """Up to 25 rows with the smallest probability of the predicted class, that first, of equals the first image."""
+    return np.argsort(test.confidence, kind="stable")[:COUNT]
 
 
 def thumbnail(pixels: UInt8[np.ndarray, "channels height width"]) -> bytes:

@@ -1,6 +1,5 @@
-"""Results → everything on the page that is not a chart: tables, pictures, what it takes to reproduce the study."""
+"""Results → everything on the page that is not a chart: tables, what it takes to reproduce the study."""
 
-import base64
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -185,52 +184,6 @@ def skipped(subject: Subject) -> Table | None:
 def full_names(subject: Subject, frame: pl.DataFrame) -> pl.DataFrame:
     """The frame with the variants' full names for those on the page, for a file that is read without the page."""
     return frame.with_columns(pl.col("variant").replace({v: k for k, v in subject.shown.items()}))
-
-
-# ---------------------------------------------------------------------------------------------- pictures
-
-
-@dataclass(frozen=True)
-class Picture:
-    """An image with what it is and what it was taken for."""
-
-    name: str
-    truth: str
-    predicted: str
-    confidence: float
-    source: str
-    """A ``data:`` address."""
-    width: int
-    height: int
-
-    @property
-    def right(self) -> bool:
-        """Whether the prediction is correct."""
-        return self.truth == self.predicted
-
-    @property
-    def small(self) -> bool:
-        """Whether enlarging should keep its pixels apart."""
-        return max(self.width, self.height) <= 64
-
-
-def pictures(subject: Subject, variant: str) -> dict[str, list[Picture]]:
-    """The sample and the worst mistakes of the first finished seed of ``variant``; empty where none were kept."""
-    runs = subject.runs(variant)
-    if not runs or not (runs[0].folder / "pictures.parquet").exists():
-        return {}
-    classes = subject.results.data(runs[0])["classes"]
-    found: dict[str, list[Picture]] = {"sample": [], "mistake": []}
-    for row in subject.results.pictures(runs[0]).iter_rows(named=True):
-        width, height = _png_size(row["png"])
-        source = "data:image/png;base64," + base64.b64encode(row["png"]).decode()
-        truth, predicted = classes[row["label"]], classes[row["predicted"]]
-        found[row["kind"]].append(Picture(row["name"], truth, predicted, row["confidence"], source, width, height))
-    return {kind: those[:16] for kind, those in found.items() if those}
-
-
-def _png_size(png: bytes) -> tuple[int, int]:
-    return int.from_bytes(png[16:20]), int.from_bytes(png[20:24])
 
 
 # --------------------------------------------------------------------------------------------- reproduce

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from assay.metrics import duration
-from assay.report import class_report, classes, contents, curves, figures, layers, style, uncertainty
+from assay.report import class_report, classes, contents, curves, figures, layers, pictures, style, uncertainty
 from assay.report.document import document, figure_files, table_files, write_page
 from assay.report.figures import Figure
 from assay.report.subject import Subject
@@ -72,7 +72,7 @@ def render(
         readings=layers.readings(subject),
         tuned=uncertainty.sentences(subject),
         figures=drawn,
-        pictures=contents.pictures(subject, subject.best) if subject.best else {},
+        galleries=pictures.galleries(subject, subject.best),
         reproduction=contents.reproduction(subject),
         training=duration(float(seconds)) if seconds else None,
         hidden_epochs=figures.opening(drawn["learning"][0].frame) if drawn["learning"] else 0,
