@@ -280,7 +280,9 @@ def test_the_verdict_in_words(found: Refit) -> None:
         "Training on the 214 mistakes made the test accuracy worse by 10.0 points (95 % interval −1"
     )
     assert ": 0 test images gained, 20 forgotten; more training on as many random images changed it by 0.0 (" in worse
-    assert worse.endswith("The mistakes did worse than the random images by 10.0 points (−14.5 to −6.0).")
+    assert worse.endswith(
+        "The mistakes did worse than the random images by 10.0 points (−14.5 to −6.0, corrected p < 0.001)."
+    )
     better = worded(found, -20, -19)
     assert "made the test accuracy better by 10.0 points" in better
     assert "The two cannot be told apart (+0.5 points," in better
@@ -288,6 +290,7 @@ def test_the_verdict_in_words(found: Refit) -> None:
     assert unsure.startswith(
         "Whether training on the 214 mistakes helped or harmed the test accuracy cannot be told: −1.0"
     )
+    assert "corrected p 1), 0 test images gained, 2 forgotten; more" in unsure
     assert "changed no test image" in worded(found, 0, 3)
 
 
