@@ -142,7 +142,7 @@ def test_light_commands_import_nothing_heavy() -> None:
     script = """
 import sys
 from assay.cli import app
-for arguments in (["--help"], ["--version"], ["run", "--help"], ["list"]):
+for arguments in (["--help"], ["--version"], ["run", "--help"], ["refit", "--help"], ["list"]):
     app(arguments, standalone_mode=False)
 heavy = {"torch", "torchvision", "polars", "sklearn", "scipy", "kornia", "altair", "PIL"} & set(sys.modules)
 assert not heavy, heavy
@@ -237,7 +237,7 @@ def test_help_and_version(capfd: pytest.CaptureFixture[str]) -> None:
         ended = assay(capfd, *arguments)
         assert ended.status == 0
         assert ended.err == ""
-        for command in ("run", "report", "status", "list", "predict"):
+        for command in ("run", "report", "status", "list", "predict", "refit"):
             assert f"\n  {command} " in ended.out
     process = outcome(start("run", "--help"))
     assert process.status == 0

@@ -9,7 +9,8 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from assay import __version__
-from assay.errors import AssayError, RunFailed, StudyStopped
+from assay.errors import AssayError, NothingToDo, RunFailed, StudyStopped
+from assay.refit import EPOCHS
 
 app = typer.Typer(
     help="One file asks a question about image networks; one command answers it.",
@@ -236,6 +237,33 @@ def maps(
     print(f"page: {write_maps(folder, picture, layers, cam, out, own_command())}")
 
 
+@app.command()
+def refit(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")],
+    on: Annotated[str, typer.Option(metavar="mistakes", help="The training images that the run gets wrong.")] = (
+        "mistakes"
+    ),
+    epochs: Annotated[int, typer.Option(help="Passes over these images.")] = EPOCHS,
+    lr: Annotated[
+        float | None, typer.Option(help="Learning rate; else a tenth of the recipe's.", show_default=False)
+    ] = None,
+    data: DataRoot = None,
+) -> None:
+    """What training a finished run on its mistakes gains on the test images, and what it forgets."""
+    from assay.display import Display
+    from assay.engine import own_command
+    from assay.refit import refit
+    from assay.refit.in_words import refit_table
+
+    with (
+        Display() as display,
+        display.counting("training", "epochs") as fitting,
+        display.decoding("the images") as decoding,
+    ):
+        found = refit(folder, on, epochs, lr, data, own_command(), decoding, fitting)
+    show(refit_table(found))
+
+
 @app.callback(invoke_without_command=True)
 def version(show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     """One file asks a question about image networks; one command answers it."""
@@ -284,6 +312,8 @@ def main() -> None:
         status = app(sys.argv[1:] or ["--help"], prog_name="assay", standalone_mode=False)
         if status == 130:  # what typer makes of Ctrl-C
             raise KeyboardInterrupt
+    except NothingToDo as reason:
+        print(reason)
     except (StudyStopped, RunFailed) as error:
         stop(str(error), 1)
     except AssayError as error:

@@ -16,6 +16,10 @@ class StudyStopped(AssayError):
     """Trouble that ends the whole study (a full disk); what was finished stays finished."""
 
 
+class NothingToDo(AssayError):
+    """What was asked for is there already, or has no object: nobody's mistake, told in one sentence."""
+
+
 def nearest(name: object, known: Iterable[str]) -> str:
     """Say which known name is meant: ``"did you mean 'relu'?"``, or list what there is."""
     names = sorted(str(k) for k in known)

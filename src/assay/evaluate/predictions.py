@@ -17,10 +17,11 @@ def predictions_table(trained: Trained) -> pl.DataFrame:
     """
     names = trained.data.images.names
     splits = [split for split in SPLITS if split in trained.predictions]
-    return pl.concat([_rows(split, trained.predictions[split], names) for split in splits])
+    return pl.concat([rows(split, trained.predictions[split], names) for split in splits])
 
 
-def _rows(split: str, of: Predictions, names: Sequence[str]) -> pl.DataFrame:
+def rows(split: str, of: Predictions, names: Sequence[str]) -> pl.DataFrame:
+    """The images of one split; ``names`` are those of all images of the source."""
     return pl.DataFrame(
         {
             "split": [split] * len(of.indices),
