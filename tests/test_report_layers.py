@@ -59,8 +59,22 @@ def test_the_page_shows_the_layers(results: Results) -> None:
     text = page.read_text(encoding="utf-8")
     assert 'id="layers"' in text
     assert "On the test images separation is highest after" in text
+    assert text.count("(Seed 0.)") == len(results.study.plan)
+    assert "Not measured" not in text
+    assert [text.count(f">{name}<") for name in ("SI-train", "SI-test", "CSI-train", "CSI-test")] == [1, 1, 1, 1]
     drawn = {path.name for path in (page.parent / "figures").glob("layers-*.svg")}
     assert {"layers-separation-test.svg", "layers-center-train.svg", "layers-soft_order-5-test.svg"} <= drawn
+
+
+def test_the_page_names_what_was_not_measured(results: Results) -> None:
+    path = results.finished[0].folder / "separation.parquet"
+    kept = path.read_bytes()
+    failed = pl.DataFrame({"layer": ["flatten", "odd"], "reason": ["it is strange"] * 2})
+    pl.concat([pl.read_parquet(path), failed], how="diagonal").write_parquet(path)
+    try:
+        assert "flatten, odd: it is strange" in Results.read(results.folder).report().read_text(encoding="utf-8")
+    finally:
+        path.write_bytes(kept)
 
 
 def test_probe_measures_a_finished_run(results: Results) -> None:

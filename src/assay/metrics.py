@@ -20,6 +20,10 @@ _COUNTS = ("parameters", "macs", "_bytes")
 _LABELS = {
     "loss": "test loss",
     "roc_auc_macro": "ROC AUC (macro)",
+    "si_train": "SI-train",
+    "si_test": "SI-test",
+    "csi_train": "CSI-train",
+    "csi_test": "CSI-test",
     "macs": "multiply-accumulates",
     "weight_bytes": "bytes of weights",
     "activation_bytes": "bytes of activations",

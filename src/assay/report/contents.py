@@ -16,7 +16,7 @@ from assay.report.tables import Cell, Column, Mark, Table, skipped_table
 from assay.study import label as level_label
 
 QUALITY = (
-    "balanced_accuracy", "roc_auc_macro", "average_precision_macro", "f1_macro", "loss", "train_accuracy",
+    "si_train", "si_test", "csi_train", "csi_test", "balanced_accuracy", "roc_auc_macro", "average_precision_macro", "f1_macro", "loss", "train_accuracy",
 )  # fmt: skip
 WIDEST = 4
 """So many of these, the first there are, fit beside the page's metric."""
@@ -34,6 +34,8 @@ def quality(subject: Subject) -> Table:
     )
     if len(subject.finished) > 1:
         caption += f" ● the {'lowest' if subject.lower_is_better else 'highest'} {label(subject.metric)}."
+    if "si_test" in others:
+        caption += " SI and CSI are of the last layer."
     if subject.losses_differ:
         caption += " The variants train with different losses, whose values cannot be compared."
     return _variants_by_metrics(subject, "results", caption, [subject.metric, *others] if names else [])

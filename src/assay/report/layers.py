@@ -123,7 +123,7 @@ def aligned(sequences: Sequence[Sequence[str]]) -> list[str]:
 
 
 def readings(subject: Subject) -> list[tuple[str, str]]:
-    """For each variant, by its name on the page, where separation peaks and which layers lower it (its first seed)."""
+    """For each variant, by its name on the page, where separation peaks and which layers lower it in its first seed."""
     table = measured(subject)
     if table.is_empty():
         return []
@@ -131,6 +131,17 @@ def readings(subject: Subject) -> list[tuple[str, str]]:
     index = "separation" if "separation" in table["index"] else table["index"][0]
     found = []
     for name, own in each_variant(table):
-        first_seed = own.filter(pl.col("seed") == own["seed"].min())
-        found.append((subject.shown[name], reading(first_seed, index, split)))
+        seed = own["seed"].min()
+        text = reading(own.filter(pl.col("seed") == seed), index, split)
+        found.append((subject.shown[name], f"{text} (Seed {seed}.)" if own["seed"].n_unique() > 1 else text))
     return found
+
+
+def unmeasured(subject: Subject) -> list[str]:
+    """What of the layers could not be measured, and why: ``attn_drop, norm: the forward pass never calls it``."""
+    table = subject.results.layers()
+    if table.width <= 2:
+        return []
+    failed = table.filter(pl.col("reason").is_not_null())
+    reasons = failed.group_by("reason", maintain_order=True).agg(pl.col("layer").unique(maintain_order=True))
+    return [f"{', '.join(row['layer'])}: {row['reason']}" for row in reasons.iter_rows(named=True)]
