@@ -49,8 +49,8 @@ class Kept:
 class FeatureData(ImageData):
     """The same splits in the same order as the images', with features in their place."""
 
-    plain: Kept
-    """Of the validation images, and of the training images where they are not augmented."""
+    plain: dict[str, Kept]
+    """Of the images of each split, not augmented."""
     views: tuple[Kept, ...] = ()
     """Of the training images, augmented; epoch e sees view e mod their number."""
 
@@ -58,12 +58,12 @@ class FeatureData(ImageData):
         self, batch_size: int, seed: int, epoch: int, device: torch.device | str
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Features float32 (b, …) and labels int64 (b,) of one epoch, in the order of the images' own batches."""
-        kept = self.views[epoch % len(self.views)] if self.views else self.plain
+        kept = self.views[epoch % len(self.views)] if self.views else self.plain["train"]
         return self._gathered(kept, self.order(seed, epoch), batch_size, device)
 
     def batches(self, split: str, batch_size: int, device: torch.device | str) -> Iterator[tuple[Tensor, Tensor]]:
         """The features of a split in the order of its indices, not augmented."""
-        return self._gathered(self.plain, torch.from_numpy(self.indices[split]), batch_size, device)
+        return self._gathered(self.plain[split], torch.from_numpy(self.indices[split]), batch_size, device)
 
     @property
     def pass_size(self) -> int:
