@@ -1,6 +1,7 @@
 """A frozen backbone runs once: its features are kept, and the head trained on them is that of the slow way."""
 
 import json
+import os
 import re
 import shutil
 from collections import namedtuple
@@ -220,6 +221,17 @@ def test_a_disk_too_full_is_told_with_sizes(monkeypatch: pytest.MonkeyPatch, own
     ):
         trained(recipe(), True)
     assert list((own_cache / "features").iterdir()) == []
+
+
+def test_features_without_a_reader_for_30_days_make_room(own_cache: Path) -> None:
+    network, data = network_of(recipe()), data_of(recipe())
+    trained_part(network, data, recipe(), CPU, lambda _: None)
+    images = {len(np.load(entry / "features.npy")): entry for entry in (own_cache / "features").iterdir()}
+    for entry in images.values():
+        os.utime(entry, (0, 0))
+    fewer = replace(data, indices=data.indices | {"test": data.indices["test"][1:]})
+    trained_part(network, fewer, recipe(), CPU, lambda _: None)
+    assert {images: entry.exists() for images, entry in images.items()} == {32: True, 8: False}
 
 
 # ------------------------------------------------------------------------------- where it must be the slow way

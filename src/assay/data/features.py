@@ -17,7 +17,7 @@ from torch import Tensor
 
 from assay import files
 from assay.data.batches import ImageData, batch_sizes
-from assay.data.publish import cache_folder, check_space, make
+from assay.data.publish import check_space, entry_folder, make, touch
 
 Features = Float32[np.ndarray, "n ..."]
 FEATURES, ABOUT = "features.npy", "index.json"
@@ -90,7 +90,7 @@ def keep(
     where the disk has no room for them.
     """
     key = json.dumps([identity, hashlib.sha256(rows.tobytes()).hexdigest()], sort_keys=True)
-    folder = cache_folder("features") / hashlib.sha256(key.encode()).hexdigest()[:24]
+    folder = entry_folder("features", key)
     values = _read(folder)
     if values is not None:
         announce(f"features of {len(rows):,} images found in the cache, {values[0].size:,} numbers each")
@@ -118,6 +118,7 @@ def _fill(folder: Path, count: int, batches: Iterable[Tensor], identity: dict[st
 
 
 def _read(folder: Path) -> Features | None:
+    touch(folder)
     try:
         values: Features = np.load(folder / FEATURES, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError):
