@@ -206,3 +206,53 @@ def test_large_pictures_in_threads_come_in_order(tmp_path: Path) -> None:
     images = open_images(Data(source="set", size=6), tmp_path)
     assert images.pixels[:, 0, 3, 3].tolist() == [int(Path(name).stem) for name in images.names]
     assert images.names == sorted(images.names)
+
+
+def aged(entry: Path, days: float) -> None:
+    then = time.time() - days * 24 * 3600
+    os.utime(entry, (then, then))
+
+
+def test_an_entry_without_a_reader_for_30_days_is_removed_when_another_is_made(root: Path, folder: Path) -> None:
+    mapped = open_images(Data(source="set"), root).pixels
+    (old,) = folder.iterdir()
+    other, own = folder / "0123456789abcdef01234567.d", folder / "pictures"
+    for path in (other, own):  # not ours
+        path.mkdir()
+        aged(path, 400)
+    aged(old, 29)
+    open_images(Data(source="set", size=4), root)
+    assert old.exists()
+    aged(old, 31)
+    open_images(Data(source="set", size=6), root)
+    assert not old.exists()
+    assert {other, own} < set(folder.iterdir())
+    assert not list(folder.glob(".*"))
+    assert sorted(set(mapped.ravel().tolist())) == [1, 2, 3, 4]  # who has it mapped keeps it
+    open_images(Data(source="set"), root)
+    assert old.exists()
+
+
+def test_reading_an_entry_keeps_it(root: Path, folder: Path) -> None:
+    open_images(Data(source="set"), root)
+    (entry,) = folder.iterdir()
+    aged(entry, 31)
+    open_images(Data(source="set"), root)
+    open_images(Data(source="set", size=4), root)
+    assert entry.exists()
+
+
+def test_an_entry_that_cannot_be_removed_stays(root: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_images(Data(source="set"), root)
+    (entry,) = folder.iterdir()
+    aged(entry, 31)
+    rename = Path.rename
+
+    def refuse(path: Path, target: Path) -> Path:
+        if path == entry:
+            raise PermissionError("in use by another process")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    open_images(Data(source="set", size=4), root)
+    assert entry.exists()

@@ -1,8 +1,12 @@
 """A frozen backbone runs once: its features are kept, and the head trained on them is that of the slow way."""
 
 import json
+import os
+import re
 import shutil
 from collections import namedtuple
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +14,24 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from polars.testing import assert_frame_equal
 
 from assay import seeds
 from assay.data.batches import ImageData
 from assay.data.features import FeatureData
 from assay.errors import AssayError
+from assay.evaluate import Trained, uncertainty
 from assay.models import build
 from assay.models.modes import evaluating
 from assay.prediction import load_run
 from assay.probe import probe
-from assay.recipe import Data, Recipe
+from assay.recipe import Data, Recipe, UncertaintyMeasure
 from assay.results import Results
+from assay.run import Folder, Settings, execute
 from assay.study import Study
 from assay.tasks.classification import predict
 from assay.train.checkpoint import State, pack, unpack
-from assay.train.frozen import trained_part
+from assay.train.frozen import TRIAL, trained_part
 from assay.train.loop import fit
 from assay.validation import mistakes
 from trained import CPU, image_data
@@ -91,6 +98,13 @@ def test_both_ways_give_the_same_history_and_the_same_predictions(model: dict[st
     data = data_of(chosen)
     both = [predict(network, data, "test", chosen.train.loss, CPU).probabilities for network in (slow, quick)]
     np.testing.assert_allclose(*both, rtol=1e-3, atol=1e-4)
+    part, seen = trained_part(quick, data, chosen, CPU, lambda _: None)
+    for split in data.indices:
+        whole, head = (predict(*pair, split, chosen.train.loss, CPU) for pair in ((quick, data), (part, seen)))
+        np.testing.assert_array_equal(whole.labels, head.labels)
+        np.testing.assert_array_equal(whole.indices, head.indices)
+        np.testing.assert_allclose(whole.probabilities, head.probabilities, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(whole.losses, head.losses, rtol=1e-4, atol=1e-5)
 
 
 def test_the_backbone_is_left_alone() -> None:
@@ -118,17 +132,30 @@ def test_a_training_continued_on_features_ends_bit_for_bit_the_same() -> None:
 def test_features_are_computed_once_and_shared(own_cache: Path) -> None:
     said: list[str] = []
     trained(recipe(), True, said)
-    (entry,) = (own_cache / "features").iterdir()
-    stamp = (entry / "features.npy").stat().st_mtime_ns
+    kept = {path: path.stat().st_mtime_ns for path in (own_cache / "features").glob("*/features.npy")}
     trained(recipe({"head": LONG_HEAD}, optimizer="sgd"), True, said)
-    assert [line.split(",")[0] for line in said] == [
-        f"the backbone is frozen: features of 32 images {how}"
-        for how in (said[0].split("images ")[1].split(",")[0], "found in the cache")
+    assert [re.sub(r"in .* s,", "in … s,", line) for line in said] == [
+        f"the backbone is frozen: features of {images} images {how}, 512 numbers each"
+        for how in ("computed in … s", "found in the cache")
+        for images in (32, 8)
     ]
-    assert "computed in" in said[0]
-    assert [entry] == list((own_cache / "features").iterdir())
-    assert (entry / "features.npy").stat().st_mtime_ns == stamp
-    assert np.load(entry / "features.npy").dtype == np.float32
+    assert {path: path.stat().st_mtime_ns for path in (own_cache / "features").glob("*/features.npy")} == kept
+    assert {np.load(path).dtype for path in kept} == {np.dtype(np.float32)}
+
+
+def test_test_images_are_shared_by_seeds_that_train_on_others(own_cache: Path) -> None:
+    chosen, said = recipe(), []
+    data, network = data_of(chosen), network_of(chosen)
+    fewer = replace(data, indices=data.indices | {"train": data.indices["train"][1:]})
+    for each in (data, fewer):
+        trained_part(network, each, chosen, CPU, said.append)
+    how = [re.search(r"of (\d+) images (computed|found)", line) for line in said]
+    assert [found and found.groups() for found in how] == [
+        ("32", "computed"),
+        ("8", "computed"),
+        ("31", "computed"),
+        ("8", "found"),
+    ]
 
 
 @pytest.mark.parametrize("balance", ["none", "oversample"])
@@ -149,9 +176,11 @@ def test_they_are_those_of_the_backbone(balance: Any) -> None:
 
 def test_images_without_features_are_refused() -> None:
     chosen = recipe()
-    _, seen = trained_part(network_of(chosen), data_of(chosen), chosen, CPU, lambda _: None)
+    data = data_of(chosen)
+    _, seen = trained_part(network_of(chosen), data, chosen, CPU, lambda _: None)
+    others = replace(seen, indices=data.indices | {"test": data.indices["train"]})
     with pytest.raises(KeyError, match="images whose features are not kept"):
-        next(seen.batches("test", 8, CPU))
+        next(others.batches("test", 8, CPU))
 
 
 def test_other_weights_pixels_or_normalisation_are_other_features(own_cache: Path) -> None:
@@ -162,23 +191,23 @@ def test_other_weights_pixels_or_normalisation_are_other_features(own_cache: Pat
         trained_part(network, data, chosen, CPU, lambda _: None)
         return len(list((own_cache / "features").iterdir()))
 
-    assert [entries(), entries()] == [1, 1]
+    assert [entries(), entries()] == [2, 2]
     with torch.no_grad():
         network.get_parameter("fc.weight").add_(1)
-    assert entries() == 1
+    assert entries() == 2
     with torch.no_grad():
         network.get_parameter("conv1.weight").add_(0.01)
-    assert entries() == 2
-    assert entries(ImageData(data.images, data.indices, data.mean + 0.1, data.std)) == 3
-    data.images.pixels[0] += 1
     assert entries() == 4
+    assert entries(ImageData(data.images, data.indices, data.mean + 0.1, data.std)) == 6
+    data.images.pixels[0] += 1
+    assert entries() == 8
 
 
 @pytest.mark.parametrize("damage", ["features.npy", "index.json"])
 def test_a_damaged_entry_is_made_again(own_cache: Path, damage: str) -> None:
     first = timeless(trained(recipe(), True)[1])
-    (entry,) = (own_cache / "features").iterdir()
-    (entry / damage).unlink()
+    for entry in (own_cache / "features").iterdir():
+        (entry / damage).unlink()
     assert timeless(trained(recipe(), True)[1]) == first
 
 
@@ -192,6 +221,17 @@ def test_a_disk_too_full_is_told_with_sizes(monkeypatch: pytest.MonkeyPatch, own
     ):
         trained(recipe(), True)
     assert list((own_cache / "features").iterdir()) == []
+
+
+def test_features_without_a_reader_for_30_days_make_room(own_cache: Path) -> None:
+    network, data = network_of(recipe()), data_of(recipe())
+    trained_part(network, data, recipe(), CPU, lambda _: None)
+    images = {len(np.load(entry / "features.npy")): entry for entry in (own_cache / "features").iterdir()}
+    for entry in images.values():
+        os.utime(entry, (0, 0))
+    fewer = replace(data, indices=data.indices | {"test": data.indices["test"][1:]})
+    trained_part(network, fewer, recipe(), CPU, lambda _: None)
+    assert {images: entry.exists() for images, entry in images.items()} == {32: True, 8: False}
 
 
 # ------------------------------------------------------------------------------- where it must be the slow way
@@ -255,7 +295,7 @@ def test_views_follow_the_seed_and_are_shared(own_cache: Path) -> None:
         trained_part(network_of(chosen), data_of(chosen), chosen, CPU, lambda _: None)
         return len(list((own_cache / "features").iterdir()))
 
-    assert [entries(2), entries(3), entries(2, seed=1)] == [1 + 2, 1 + 3, 1 + 3 + 2]
+    assert [entries(2), entries(3), entries(2, seed=1)] == [2 + 2, 2 + 3, 2 + 3 + 2]
 
 
 def test_views_work_without_validation_images() -> None:
@@ -311,7 +351,8 @@ def test_a_run_on_features_is_saved_whole_and_says_so(tmp_path: Path) -> None:
     (run,) = results.runs
     assert run.state == "finished", run.reason
     log = (run.folder / "log.txt").read_text()
-    assert "the backbone is frozen: features of 44 images computed in" in log
+    for images in (64, 44):  # of training and validation, or test; of one view
+        assert f"the backbone is frozen: features of {images} images computed in" in log
     assert "epoch e sees view e mod 2" in log
     assert load_run(run.folder)[2].state_dict().keys() == network_of(recipe()).state_dict().keys()
     assert set(probe(run.folder, images=20).table["split"]) == {"train", "test"}
@@ -320,3 +361,94 @@ def test_a_run_on_features_is_saved_whole_and_says_so(tmp_path: Path) -> None:
     assert metrics["accuracy"] == pytest.approx((test["label"] == test["predicted"]).mean())
     page = Results.read(tmp_path / "frozen").report().read_text()
     assert "2 views of each training image, epoch e sees view e mod 2" in page
+
+
+def digits_recipe(**model: Any) -> Recipe:
+    return Recipe.model_validate(
+        {
+            "data": {"source": "digits", "size": 32, "train": 64, "test": 64, "validation": 20},
+            "model": {"name": "timm/resnet18", "freeze": "backbone", **model},
+            "train": {"epochs": 2, "batch_size": 16},
+            "evaluate": ["classification", {"name": "uncertainty", "passes": 3}],
+        }
+    )
+
+
+def executed(chosen: Recipe, folder: Path, on_epoch: Callable[[], None] = lambda: None) -> dict[str, Any]:
+    """The metrics of a run, with its predictions under their own name."""
+    folder.mkdir(exist_ok=True)
+    execute(chosen, Folder(folder), Settings(folder, threads=1), on_epoch)
+    predictions = pl.read_parquet(folder / "predictions.parquet")
+    return json.loads((folder / "metrics.json").read_text()) | {"predictions": predictions}
+
+
+@pytest.mark.parametrize(
+    "model",
+    [{}, {"head": LONG_HEAD}, {"name": "torchvision/mobilenet_v3_small"}, {"name": "timm/vit_tiny_patch16_224"}],
+    ids=lambda model: str(model.get("name", list(model))),
+)
+def test_a_run_that_predicts_with_features_gives_what_the_whole_network_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: dict[str, Any]
+) -> None:
+    chosen = digits_recipe(**model)
+    quick = executed(chosen, tmp_path / "quick")
+    monkeypatch.setattr("assay.train.phases.trained_part", lambda network, data, *_: (network, data))
+    slow = executed(chosen, tmp_path / "slow")
+    assert list(quick) == list(slow)
+    assert quick["predictions"].schema == slow["predictions"].schema
+    assert_frame_equal(quick.pop("predictions"), slow.pop("predictions"), rel_tol=1e-3, abs_tol=1e-4)
+    for name, value in slow.items():
+        np.testing.assert_allclose(quick[name], value, rtol=1e-3, atol=1e-4, err_msg=name)
+    files = [sorted(path.name for path in (tmp_path / way).iterdir()) for way in ("quick", "slow")]
+    assert files[0] == files[1]
+
+
+def test_an_interrupted_run_predicts_the_same_whether_features_are_left_or_not(tmp_path: Path, own_cache: Path) -> None:
+    chosen = digits_recipe()
+    whole = executed(chosen, tmp_path / "whole")
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    for way in ("left", "gone"):
+        with pytest.raises(KeyboardInterrupt):
+            executed(chosen, tmp_path / way, stop)
+        if way == "gone":
+            shutil.rmtree(own_cache / "features")
+        resumed = executed(chosen, tmp_path / way)
+        assert resumed.pop("predictions").equals(whole["predictions"])
+        assert resumed == {name: value for name, value in whole.items() if name != "predictions"}
+
+
+def test_the_backbone_does_not_run_after_its_features_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen, passes = digits_recipe(), []
+    executed(chosen, tmp_path / "first")
+    forward = torch.nn.Conv2d.forward
+    monkeypatch.setattr(torch.nn.Conv2d, "forward", lambda self, x: (passes.append(len(x)), forward(self, x))[1])
+    executed(chosen, tmp_path / "second")
+    assert max(passes, default=0) <= TRIAL
+
+
+@pytest.mark.parametrize(
+    ("model", "layers", "whole"),
+    [
+        ({"head": [{"dropout": 0.5}]}, "head", False),
+        ({}, ["layer4"], True),
+        ({"name": "timm/vit_tiny_patch16_224", "proj_drop_rate": 0.1}, "head", True),
+    ],
+)
+def test_passes_run_the_whole_network_where_dropout_acts_outside_the_head(
+    model: dict[str, Any], layers: Any, whole: bool
+) -> None:
+    chosen = recipe(model)
+    network, data = network_of(chosen), data_of(chosen)
+    part, seen = trained_part(network, data, chosen, CPU, lambda _: None)
+    assert isinstance(seen, FeatureData)
+    trained = Trained(network, data, chosen, CPU, {}, pl.DataFrame(), part, seen)
+    found = [
+        uncertainty.measure(each, UncertaintyMeasure(layers=layers, passes=3))
+        for each in (trained, replace(trained, part=network, seen=data))
+    ]
+    for name, value in found[1].items():
+        if not isinstance(value, pl.DataFrame):
+            assert found[0][name] == (value if whole else pytest.approx(value, rel=1e-3, abs=1e-4)), name

@@ -53,7 +53,7 @@ def trained(
     states: list[bytes] = []
     log: list[str] = []
     state = unpack(packed) if packed else State()
-    state = train(network, data, chosen, CPU, state, lambda state: states.append(pack(state)), log.append)
+    state, _, _ = train(network, data, chosen, CPU, state, lambda state: states.append(pack(state)), log.append)
     return network, state, states, log
 
 

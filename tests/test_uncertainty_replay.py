@@ -188,6 +188,20 @@ def test_own_dropout_is_switched_on_at_its_own_rate() -> None:
         assert torch.equal(found, torch.stack([model(X) for _ in range(6)]))
 
 
+def test_dropout_that_works_in_place_leaves_each_pass_what_the_others_get() -> None:
+    def said(inplace: bool) -> Tensor:
+        torch.manual_seed(0)
+        layers = [nn.Linear(4, 16), nn.Dropout(0.5, inplace), nn.Linear(16, 3)]
+        model = nn.Sequential(*layers).eval()
+        with replaying(model, "own") as replay:
+            replay.first(X[:, 0, 0, :4])
+            passes = replay.draw(None, 4, seed=0, batch=0)
+        assert layers[1].inplace == inplace
+        return passes
+
+    assert torch.equal(said(True), said(False))
+
+
 def test_seeds_decide_the_masks() -> None:
     with replaying(nested()) as replay:
         replay.first(X)

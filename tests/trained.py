@@ -58,4 +58,4 @@ def trained(data: ImageData | None = None, model: nn.Module | None = None, **sec
     model = model or build(Model(name="mlp", hidden=[4]), data.shape, len(data.classes))
     by_split = {s: predict(model, data, s, recipe.train.loss, CPU) for s, rows in data.indices.items() if len(rows)}
     history = pl.DataFrame({"epoch": [1, 2], "seconds": [1.5, 2.0]})
-    return Trained(model, data, recipe, CPU, by_split, history)
+    return Trained(model, data, recipe, CPU, by_split, history, model, data)

@@ -131,14 +131,14 @@ def _train_and_measure(
             add_events(state.history[-1])
             on_epoch()
 
-        state = train(model, data, recipe, device, state, after_epoch, folder.log)
+        state, part, seen = train(model, data, recipe, device, state, after_epoch, folder.log)
 
     predictions = {
-        split: classification.predict(model, data, split, recipe.train.loss, device)
+        split: classification.predict(part, seen, split, recipe.train.loss, device)
         for split, indices in data.indices.items()
         if len(indices)
     }
-    trained = Trained(model, data, recipe, device, predictions, history_table(state))
+    trained = Trained(model, data, recipe, device, predictions, history_table(state), part, seen)
     values = measure(trained)
     tables = {name: value for name, value in values.items() if isinstance(value, pl.DataFrame)}
     timed = {name for name in values if name.endswith(("_seconds", "_per_second"))}

@@ -1,6 +1,5 @@
 """Decode once: a folder per source, size and colour, which appears whole or not at all and which all processes map."""
 
-import hashlib
 import json
 import math
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from assay import files
 from assay.data.catalogue import find
 from assay.data.decode import Bad, Color, Size, decode_all
 from assay.data.images import Contents, ImageSet, Source
-from assay.data.publish import cache_folder, check_space, make
+from assay.data.publish import check_space, entry_folder, make, touch
 from assay.errors import AssayError
 from assay.recipe import Data
 
@@ -30,7 +29,7 @@ def open_images(data: Data, root: Path, progress: Progress | None = None) -> Ima
     source = find(data.source, root)
     size = (data.size, data.size) if isinstance(data.size, int) else data.size
     identity = json.dumps([_VERSION, source.identity, size, data.color], sort_keys=True)
-    folder = cache_folder("images") / hashlib.sha256(identity.encode()).hexdigest()[:24]
+    folder = entry_folder("images", identity)
     images = _open(folder)
     if images is None:
         contents = source.contents()
@@ -43,6 +42,7 @@ def open_images(data: Data, root: Path, progress: Progress | None = None) -> Ima
 
 
 def _open(folder: Path) -> ImageSet | None:
+    touch(folder)
     try:
         index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
         pixels = np.load(folder / "pixels.npy", mmap_mode="r", allow_pickle=False)

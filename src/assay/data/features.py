@@ -17,7 +17,7 @@ from torch import Tensor
 
 from assay import files
 from assay.data.batches import ImageData, batch_sizes
-from assay.data.publish import cache_folder, check_space, make
+from assay.data.publish import check_space, entry_folder, make, touch
 
 Features = Float32[np.ndarray, "n ..."]
 FEATURES, ABOUT = "features.npy", "index.json"
@@ -49,8 +49,8 @@ class Kept:
 class FeatureData(ImageData):
     """The same splits in the same order as the images', with features in their place."""
 
-    plain: Kept
-    """Of the validation images, and of the training images where they are not augmented."""
+    plain: dict[str, Kept]
+    """Of the images of each split, not augmented."""
     views: tuple[Kept, ...] = ()
     """Of the training images, augmented; epoch e sees view e mod their number."""
 
@@ -58,12 +58,12 @@ class FeatureData(ImageData):
         self, batch_size: int, seed: int, epoch: int, device: torch.device | str
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Features float32 (b, …) and labels int64 (b,) of one epoch, in the order of the images' own batches."""
-        kept = self.views[epoch % len(self.views)] if self.views else self.plain
+        kept = self.views[epoch % len(self.views)] if self.views else self.plain["train"]
         return self._gathered(kept, self.order(seed, epoch), batch_size, device)
 
     def batches(self, split: str, batch_size: int, device: torch.device | str) -> Iterator[tuple[Tensor, Tensor]]:
         """The features of a split in the order of its indices, not augmented."""
-        return self._gathered(self.plain, torch.from_numpy(self.indices[split]), batch_size, device)
+        return self._gathered(self.plain[split], torch.from_numpy(self.indices[split]), batch_size, device)
 
     @property
     def pass_size(self) -> int:
@@ -90,7 +90,7 @@ def keep(
     where the disk has no room for them.
     """
     key = json.dumps([identity, hashlib.sha256(rows.tobytes()).hexdigest()], sort_keys=True)
-    folder = cache_folder("features") / hashlib.sha256(key.encode()).hexdigest()[:24]
+    folder = entry_folder("features", key)
     values = _read(folder)
     if values is not None:
         announce(f"features of {len(rows):,} images found in the cache, {values[0].size:,} numbers each")
@@ -118,6 +118,7 @@ def _fill(folder: Path, count: int, batches: Iterable[Tensor], identity: dict[st
 
 
 def _read(folder: Path) -> Features | None:
+    touch(folder)
     try:
         values: Features = np.load(folder / FEATURES, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError):

@@ -1,11 +1,14 @@
 """Folders that appear whole or not at all and that all processes share: what was expensive to make."""
 
 import errno
+import hashlib
 import os
+import re
 import secrets
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +17,9 @@ from assay.errors import AssayError
 from assay.process import Process, this_process
 
 T = TypeVar("T")
+UNUSED = 30 * 24 * 3600
+"""Seconds without a reader after which an entry is removed."""
+_ENTRY = re.compile(r"[0-9a-f]{24}")
 
 
 def cache_folder(kind: str) -> Path:
@@ -22,16 +28,29 @@ def cache_folder(kind: str) -> Path:
     return Path(os.environ.get("ASSAY_CACHE") or Path.home() / ".cache" / "assay").expanduser() / kind
 
 
+def entry_folder(kind: str, identity: str) -> Path:
+    """Where the entry of a kind that ``identity`` decides is kept."""
+    return cache_folder(kind) / hashlib.sha256(identity.encode()).hexdigest()[:24]
+
+
+def touch(folder: Path) -> None:
+    """Note that the entry ``folder``, if it is there, has a reader: it is kept for 30 days more."""
+    with suppress(OSError):
+        os.utime(folder)
+
+
 def make(folder: Path, fill: Callable[[Path], None], read: Callable[[Path], T | None]) -> T:
     """What ``read`` finds in ``folder`` after ``fill`` has written it under a temporary name.
 
     ``read`` gives None for a folder that is not there or damaged. Of two processes that make the same folder, the first
-    one's result stays. Raises AssayError where the disk is full or cannot be written.
+    one's result stays. Entries beside it that had no reader for 30 days are removed. Raises AssayError where the disk
+    is full or cannot be written.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _clean(folder.parent)
-        temporary = folder.with_name(f".{folder.name}.{this_process()}.{secrets.token_hex(4)}.tmp")
+        _remove_unused(folder.parent)
+        temporary = _temporary(folder)
         temporary.mkdir()
         try:
             fill(temporary)
@@ -53,6 +72,10 @@ def check_space(folder: Path, what: str, needed: int) -> None:
             f"{what} needs {needed / 2**20:,.0f} MiB and {str(folder.parent)!r} has "
             f"{free / 2**20:,.0f} MiB free; set ASSAY_CACHE to another disk"
         )
+
+
+def _temporary(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.{this_process()}.{secrets.token_hex(4)}.tmp")
 
 
 def _flush(folder: Path) -> None:
@@ -77,6 +100,14 @@ def _publish(temporary: Path, folder: Path, read: Callable[[Path], T | None]) ->
     if found is None:
         raise AssayError(f"the cache {str(folder)!r} cannot be read back")
     return found
+
+
+def _remove_unused(folder: Path) -> None:
+    """Remove what nobody has read for long, whole at once; who has it mapped keeps it, or (on Windows) it stays."""
+    for path in folder.iterdir():
+        with suppress(OSError):
+            if _ENTRY.fullmatch(path.name) and time.time() - path.stat().st_mtime > UNUSED:
+                shutil.rmtree(path.rename(_temporary(path)), ignore_errors=True)
 
 
 def _clean(folder: Path) -> None:

@@ -31,6 +31,11 @@ class Trained:
     """By split: "train", "test", and "validation" where there are such images."""
     history: pl.DataFrame
     """One row for each epoch: epoch, lr, train_loss, train_accuracy, validation_loss, validation_accuracy, seconds."""
+    part: nn.Module
+    """What gives the outputs of ``model`` for ``seen``: its head for kept features where its backbone is frozen, else
+    ``model`` itself."""
+    seen: ImageData
+    """``data``, or kept features in the place of its images."""
 
 
 def measure(trained: Trained) -> dict[str, Value]:

@@ -4,13 +4,13 @@ import polars as pl
 import torch
 from torch import nn
 
-from assay.data.batches import Split
+from assay.data.batches import ImageData, Split
 from assay.errors import AssayError
 from assay.evaluate.measuring import Trained, Value
 from assay.recipe import UncertaintyMeasure
 from assay.uncertainty.injection import Calibration, Injection, calibrate, predictive
 from assay.uncertainty.measures import curves, scores
-from assay.uncertainty.replay import find_places
+from assay.uncertainty.replay import find_places, own_dropout
 
 
 def measure(trained: Trained, options: UncertaintyMeasure) -> dict[str, Value]:
@@ -20,9 +20,10 @@ def measure(trained: Trained, options: UncertaintyMeasure) -> dict[str, Value]:
     ``risk_coverage``, by method. ``absent_from_validation`` names the classes without a validation image, if any.
     """
     injection = Injection(options.layers, options.passes, trained.recipe.seed)
-    validation, test = (Split(trained.data, split, trained.device) for split in ("validation", "test"))
-    calibration = calibrate(trained.model, validation, injection, trained.device)
-    said = predictive(trained.model, test, calibration, injection, trained.device)
+    model, data = _run_by_the_passes(trained, options)
+    validation, test = (Split(data, split, trained.device) for split in ("validation", "test"))
+    calibration = calibrate(model, validation, injection, trained.device)
+    said = predictive(model, test, calibration, injection, trained.device)
     values = calibration_values(calibration)
     tables = []
     for method, probabilities in said.probabilities.items():
@@ -31,6 +32,12 @@ def measure(trained: Trained, options: UncertaintyMeasure) -> dict[str, Value]:
         tables.append(curves(probabilities, said.labels, options.bins, method))
     reliable, risky = (pl.concat(parts) for parts in zip(*tables, strict=True))
     return values | {"reliability": reliable, "risk_coverage": risky}
+
+
+def _run_by_the_passes(trained: Trained, options: UncertaintyMeasure) -> tuple[nn.Module, ImageData]:
+    """The trained part on what it saw, where it holds all dropout that acts; else the whole network on the images."""
+    inside = options.layers == "head" and set(own_dropout(trained.model)) <= set(trained.part.modules())
+    return (trained.part, trained.seen) if inside else (trained.model, trained.data)
 
 
 def calibration_values(calibration: Calibration) -> dict[str, Value]:

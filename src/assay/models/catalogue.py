@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ValidationError, create_model
 
 from assay.errors import AssayError, nearest, unknown
 from assay.recipe import Data, Model, Normalization, Recipe
+from assay.recipe.section import Strict
 
 if TYPE_CHECKING:
     import torch
@@ -165,7 +166,9 @@ def _arguments(builder: Callable[..., Any]) -> type[BaseModel]:
         if p.kind is not p.VAR_KEYWORD
     }
     extra: Literal["allow", "forbid"] = "forbid" if len(fields) == len(parameters) else "allow"
-    return create_model("Arguments", __config__=ConfigDict(extra=extra, protected_namespaces=()), **fields)
+    return create_model(
+        "Arguments", __base__=Strict, __cls_kwargs__={"extra": extra, "protected_namespaces": ()}, **fields
+    )
 
 
 def _sentence(model: Model, kind: type[BaseModel], error: ValidationError) -> str:

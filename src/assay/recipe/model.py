@@ -19,7 +19,7 @@ class HeadLayer(Section):
     """One layer of a head: ``batch_norm`` or ``{dense: 256}``."""
 
     name: str
-    amount: int | float | None = None
+    amount: float | int | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -5,12 +5,31 @@ import re
 from collections.abc import Collection
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema
 
 from assay.errors import unknown
 
 
-class Section(BaseModel):
+def _strict(schema: Any) -> Any:
+    """A pydantic schema with strict numbers at any depth; pydantic's own ``strict`` would refuse lists for tuples."""
+    if isinstance(schema, dict):
+        strict = {"strict": True} if schema.get("type") in ("int", "float") else {}
+        return {key: _strict(value) for key, value in schema.items()} | strict
+    return type(schema)(map(_strict, schema)) if type(schema) in (list, tuple) else schema
+
+
+class Strict(BaseModel):
+    """A model that takes numbers for numbers: neither ``true`` nor ``"3"`` is one, nor is ``3.0`` a whole one."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """The usual schema, but for its numbers."""
+        schema: CoreSchema = _strict(handler(source))
+        return schema
+
+
+class Section(Strict):
     """A part of the recipe: immutable, unknown keys refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Float32, Int, Int64
 from torch import Tensor, nn
 
-from assay.data.batches import ImageData, pass_size
+from assay.data.batches import ImageData
 from assay.errors import AssayError, RunFailed
 from assay.models.modes import evaluating
 from assay.recipe import BinaryCrossEntropy, Loss, MeanSquaredError
@@ -71,14 +71,14 @@ class Predictions:
 
 
 def predict(model: nn.Module, data: ImageData, split: str, loss: Loss, device: torch.device) -> Predictions:
-    """Run the images of ``split`` through the network, in evaluation mode, in float32, without augmentation.
+    """Run the images of ``split``, or their features, through ``model``: in evaluation mode, in float32, not augmented.
 
     Raises RunFailed where the network gives a value that is not finite.
     """
     loss_of = per_sample_loss(loss)
     found: list[tuple[Tensor, Tensor, Tensor]] = []
     with evaluating(model):
-        for images, labels in data.batches(split, pass_size(*data.shape[1:]), device):
+        for images, labels in data.batches(split, data.pass_size, device):
             logits = model(images)
             found.append((labels.cpu(), probabilities(logits).cpu(), loss_of(logits, labels).cpu()))
     all_labels, chances, losses = (torch.cat(parts).numpy() for parts in zip(*found, strict=True))

@@ -1,4 +1,4 @@
-"""Frozen work is done once: the head is trained on kept features wherever that gives what the whole network would."""
+"""Frozen work is done once: the head learns and predicts on kept features wherever that gives what the whole would."""
 
 import copy
 import hashlib
@@ -32,7 +32,7 @@ TRIAL = 8
 def trained_part(
     network: nn.Module, data: ImageData, recipe: Recipe, device: torch.device, log: Callable[[str], None]
 ) -> tuple[nn.Module, ImageData]:
-    """What the loop trains, and on what.
+    """What the loop trains, and on what; on the same, it predicts.
 
     The head of ``network`` (the same parameters, not a copy) on the features of its frozen backbone, computed once and
     kept in the cache; all of the network on the images where the backbone learns too, or where its features would not
@@ -81,12 +81,12 @@ def why_not_once(network: nn.Module, images: Float[Tensor, "batch channels heigh
 def features_of(
     network: nn.Module, data: ImageData, recipe: Recipe, device: torch.device, log: Callable[[str], None]
 ) -> FeatureData:
-    """The training and validation images as features of the backbone: in evaluation mode, in float32.
+    """The images of every split as features of the backbone: in evaluation mode, in float32.
 
-    Of all images in one go, so that seeds whose splits divide the same images differently share them.
+    Of the training and validation images in one go, and of the test images in another, so that seeds whose splits
+    divide the same images differently share them.
     """
     views = recipe.data.augment_views or 0
-    splits = ("validation",) if views else ("train", "validation")
     identity = identity_of(network, data, recipe, device)
 
     def announce(line: str) -> None:
@@ -112,7 +112,8 @@ def features_of(
 
         return keep(identity | drawn, rows, batches, announce)
 
-    plain = kept(np.sort(np.concatenate([data.indices[name] for name in splits])), None)
+    learning = kept(np.sort(np.concatenate([data.indices["train"], data.indices["validation"]])), None)
+    plain = {"train": learning, "validation": learning, "test": kept(np.sort(data.indices["test"]), None)}
     augmented = tuple(kept(np.sort(data.indices["train"]), view) for view in range(views))
     if views:
         log(f"augmentation: {views} views of each training image; epoch e sees view e mod {views}")

@@ -23,8 +23,11 @@ def train(
     state: State,
     save: Callable[[State], None],
     log: Callable[[str], None],
-) -> State:
+) -> tuple[State, nn.Module, ImageData]:
     """Train ``network`` in place through the phases of the recipe, or in one go where it has none.
+
+    Returns the state at the end, and what the last phase trained, on what (``trained_part``): the network on the
+    images, or something that gives the same outputs sooner.
 
     Each phase has its own optimizer, schedule and early stopping, and begins with the weights that the recipe keeps of
     the phases before: the best of all epochs so far, or the last. ``save`` gets the state after every epoch; continued
@@ -45,7 +48,7 @@ def train(
         if begins:
             begin_phase(state, number, network, part, keep_best=recipe.train.keep == "best")
         state = fit(part, seen, stage, device, state, marked(number, save) if recipe.train.phases else save)
-    return state
+    return state, part, seen
 
 
 def begin_phase(state: State, number: int, network: nn.Module, part: nn.Module, keep_best: bool) -> None:

@@ -31,6 +31,7 @@ Places = dict[nn.Module, Literal["before", "after", "own"]]
 """Module → whether dropout is on its input or on its output, or is the module itself."""
 
 WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+DROPOUT = nn.modules.dropout._DropoutNd
 
 
 @dataclass
@@ -75,7 +76,7 @@ class Replay:
 
         A function of (weights, inputs, rate, passes, seed, batch) alone: equal seeds draw equal masks at every rate.
         """
-        own = [module for module, place in self.places.items() if place == "own"]
+        own = [m for m, place in self.places.items() if place == "own" and isinstance(m, DROPOUT)]
         with scoped(seed, "dropout", batch), _training(own):
             self.rate = rate
             try:
@@ -119,7 +120,7 @@ def find_places(model: nn.Module, layers: Layers, inputs: Tensor) -> Places:
 
 def own_dropout(model: nn.Module) -> list[nn.Module]:
     """The network's own dropout layers with a rate above 0."""
-    return [m for m in model.modules() if isinstance(m, nn.modules.dropout._DropoutNd) and m.p > 0]
+    return [m for m in model.modules() if isinstance(m, DROPOUT) and m.p > 0]
 
 
 def _add_dropout(replay: Replay) -> None:
@@ -196,12 +197,16 @@ def _restored(module: nn.Module) -> Callable[[], None]:
 
 
 @contextmanager
-def _training(modules: Sequence[nn.Module]) -> Iterator[None]:
-    """The modules in training mode inside the block, in evaluation mode after it."""
-    for module in modules:
-        module.training = True
+def _training(dropouts: Sequence[DROPOUT]) -> Iterator[None]:
+    """Dropout layers in training mode inside the block, in evaluation mode after it.
+
+    Inside, none works in place: the pass after would get what it left of the kept outputs.
+    """
+    in_place = [module for module in dropouts if module.inplace]
+    for module in dropouts:
+        module.training, module.inplace = True, False
     try:
         yield
     finally:
-        for module in modules:
-            module.training = False
+        for module in dropouts:
+            module.training, module.inplace = False, module in in_place
