@@ -16,7 +16,8 @@ from assay.report.tables import Cell, Column, Mark, Table, skipped_table
 from assay.study import label as level_label
 
 QUALITY = (
-    "si_train", "si_test", "csi_train", "csi_test", "balanced_accuracy", "roc_auc_macro", "average_precision_macro", "f1_macro", "loss", "train_accuracy",
+    "si_train", "si_test", "csi_train", "csi_test",
+    "balanced_accuracy", "roc_auc_macro", "average_precision_macro", "f1_macro", "loss", "train_accuracy",
 )  # fmt: skip
 WIDEST = 4
 """So many of these, the first there are, fit beside the page's metric."""

@@ -131,9 +131,9 @@ def readings(subject: Subject) -> list[tuple[str, str]]:
     index = "separation" if "separation" in table["index"] else table["index"][0]
     found = []
     for name, own in each_variant(table):
-        seed = own["seed"].min()
-        text = reading(own.filter(pl.col("seed") == seed), index, split)
-        found.append((subject.shown[name], f"{text} (Seed {seed}.)" if own["seed"].n_unique() > 1 else text))
+        seeds = own["seed"].unique().sort().to_list()
+        text = reading(own.filter(pl.col("seed") == seeds[0]), index, split)
+        found.append((subject.shown[name], f"{text} (Seed {seeds[0]}.)" if len(seeds) > 1 else text))
     return found
 
 
