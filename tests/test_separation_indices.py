@@ -201,7 +201,7 @@ def test_mistakes_in_orders_and_splits_are_told():
         separation.high_order_index(x, y, 4)
     with pytest.raises(AssayError, match="y_test: expected one label for each of the 4 rows of x_test"):
         separation.cross_index(x, y, x, y[:2])
-    with pytest.raises(AssayError, match="queries: expected rows of 2 numbers"):
+    with pytest.raises(AssayError, match="x_test: expected rows of 2 numbers like x_train, found 3"):
         separation.cross_center_index(x, y, np.zeros((4, 3)), y)
     with pytest.raises(AssayError, match="x_test: expected at least 1 samples, found 0"):
         separation.cross_index(x, y, x[:0], y[:0])

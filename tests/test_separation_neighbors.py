@@ -224,7 +224,7 @@ def test_moving_all_rows_by_whole_numbers_changes_nothing(seed, k):
     [
         (np.zeros((1, 3)), 1, None, "at least 2 samples, found 1"),
         (np.zeros((0, 3)), 1, None, "at least 2 samples, found 0"),
-        (np.zeros((4, 3)), 4, None, "k: expected 1 to 3 neighbours among 4 rows, found 4"),
+        (np.zeros((4, 3)), 4, None, "k: expected 1 to 3 neighbours among the 4 rows of x, found 4"),
         (np.zeros((4, 3)), 0, None, "k: expected 1 to 3"),
         (np.zeros((4, 3, 2)), 1, None, r"one sample a row, found shape \(4, 3, 2\); flatten"),
         (np.zeros((4, 0)), 1, None, r"found shape \(4, 0\)"),
