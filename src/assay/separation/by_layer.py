@@ -46,9 +46,11 @@ class Layers:
     table: pl.DataFrame
     """A row per layer, split, index and order: layer, depth, width, split, index, order (null where it has none),
     value, low and high (95 %), chance."""
-    skipped: list[tuple[str, str]]
+    skipped: Sequence[tuple[str, str]]
     """(layer, reason): a layer of which nothing could be measured, or a split, an index or an order of it, which the
     reason names."""
+    left_out: Sequence[tuple[str, str]] = ()
+    """(image, reason): an image that could not be read, where ``probe_model`` has read them."""
 
 
 def layers(
