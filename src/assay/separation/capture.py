@@ -230,8 +230,7 @@ def labels_of(batches: Batches, split: str) -> Int64[np.ndarray, " n"]:
             f"{split} images: expected a list of batches or a DataLoader, since layers goes through them repeatedly, "
             "found an iterator, which ends"
         )
-    rows = "a batch"
-    found = [labels(theirs, len(images), f"labels of the {split} images", rows) for images, theirs in batches]
+    found = [labels(theirs, len(images), f"labels of {split} images", "a batch") for images, theirs in batches]
     if not sum(map(len, found)):
         raise AssayError(f"separation: there are no images in the split {split!r}")
     return np.concatenate(found)
