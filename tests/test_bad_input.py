@@ -61,6 +61,11 @@ def base(**sections: dict[str, Any]) -> dict[str, Any]:
         ("data.train=.inf", "base: data.train: found inf, expected a share between 0 and 1"),
         ("evaluate=[]", "base: evaluate: found [], expected at least one measure"),
         ("evaluate=[{name: separation, images: 0}]", "base: evaluate.0.images: found 0, expected more than 0"),
+        (
+            "evaluate=[{name: separation, splits: [test], indices: [cross_separation]}]",
+            "base: evaluate.0: cross_separation compares with the training images, so 'train' is expected among splits",
+        ),
+        ("evaluate=[{name: separation, splits: []}]", "base: evaluate.0: splits: expected at least one, found none"),
         ("trian.epochs=3", "base: unknown key 'trian'; did you mean 'train'?"),
         ("train=3", "base: train: found 3, expected keys and values"),
         ("train.batch_size=0", "base: train.batch_size: found 0, expected more than 0"),

@@ -1,6 +1,7 @@
 """Networks of timm and torchvision: each builds, trains, predicts, is saved and probed."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -298,6 +299,31 @@ def test_the_command_probes_a_network(
     assert "timm/resnet18: random weights, a head fitted to the classes; at most 4 images of each split" in ended.out
     assert "separation test" in ended.out
     assert "layer1" in ended.out
+
+
+def test_an_image_that_cannot_be_read_is_left_out_and_named(
+    pictures: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    damaged = tmp_path / "damaged"
+    shutil.copytree(pictures, damaged)
+    (damaged / "dark" / "torn.png").write_bytes((damaged / "dark" / "0.png").read_bytes()[:100])
+    command = (
+        "probe",
+        "--model",
+        "mlp",
+        "--data",
+        str(damaged),
+        "--layers",
+        "flatten, output",
+        "--split",
+        "train, test",
+    )
+    ended = assay(capfd, *command)
+    assert ended.status == 0, ended.err
+    assert "dark/torn.png was left out: " in ended.out
+    assert {"flatten", "output"} <= {line.split(" ")[0] for line in ended.out.splitlines()}
+    found = probe_model("mlp", damaged)
+    assert [name for name, _ in found.left_out] == ["dark/torn.png"]
 
 
 @pytest.mark.parametrize(

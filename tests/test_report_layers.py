@@ -10,9 +10,14 @@ import pytest
 
 from assay import run
 from assay.engine import run_study
+from assay.errors import AssayError
+from assay.evaluate import measure
+from assay.recipe import Recipe
 from assay.report.layers import aligned
 from assay.results import Results
 from assay.study import Study
+from assay.validation import validate
+from trained import trained
 
 MEASURE = {"name": "separation", "layers": "leaves", "images": 0.3, "indices": ["separation", "center", "soft_order"]}
 
@@ -94,6 +99,37 @@ def test_probe_names_the_nearest_layer(results: Results) -> None:
     assert done.returncode == 2
     assert "no layer is called 'dnese1'; did you mean 'dense1'?" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_a_split_is_too_small_for_has_a_reason_and_the_rest_a_value() -> None:
+    options = {"name": "separation", "indices": ["separation", "high_order"], "orders": [5, 10]}
+    values = measure(trained(evaluate=[options]))
+    table = values["separation"]
+    assert isinstance(table, pl.DataFrame)
+    measured, missing = table.filter(pl.col("reason").is_null()), table.filter(pl.col("reason").is_not_null())
+    assert measured.group_by("split", "order").len().sort("split", "order").rows() == [
+        *[("test", order, 4) for order in (None, 5)],
+        *[("train", order, 4) for order in (None, 5, 10)],
+    ]
+    assert missing["reason"].unique().to_list() == [
+        "k: expected 1 to 8 neighbours among the 9 rows of test images, found 10"
+    ]
+    assert {"si_train", "si_test"} <= set(values)
+
+
+def test_a_share_of_some_images_is_at_least_one() -> None:
+    options = {"name": "separation", "images": 0.01, "indices": ["separation", "cross_separation"]}
+    table = measure(trained(evaluate=[options]))["separation"]
+    assert isinstance(table, pl.DataFrame)
+    assert set(table["index"].drop_nulls()) == {"cross_separation"}
+    assert "train images: expected at least 2 samples, found 1" in table["reason"].to_list()
+
+
+def test_a_validation_split_alone_must_be_there() -> None:
+    data, options = {"source": "digits", "validation": 0}, {"name": "separation", "splits": ["validation"]}
+    values = {"data": data, "model": "mlp", "train": {"keep": "last"}, "evaluate": [options]}
+    with pytest.raises(AssayError, match=r"separation of the validation split alone needs validation images"):
+        validate(Recipe, values, "base")
 
 
 def test_layers_of_different_networks_are_aligned_by_name() -> None:

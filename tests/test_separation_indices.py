@@ -199,14 +199,25 @@ def test_mistakes_in_orders_and_splits_are_told():
     x, y = np.zeros((4, 2)), np.zeros(4, int)
     with pytest.raises(AssayError, match="k: expected 1 to 3"):
         separation.high_order_index(x, y, 4)
+    with pytest.raises(AssayError, match="x_test: expected rows of 2 numbers like x_train, found 3"):
+        separation.cross_index(x, y, np.zeros((4, 3)), y)
     with pytest.raises(AssayError, match="y_test: expected one label for each of the 4 rows of x_test"):
         separation.cross_index(x, y, x, y[:2])
-    with pytest.raises(AssayError, match="queries: expected rows of 2 numbers"):
+    with pytest.raises(AssayError, match="x_test: expected rows of 2 numbers like x_train, found 3"):
         separation.cross_center_index(x, y, np.zeros((4, 3)), y)
     with pytest.raises(AssayError, match="x_test: expected at least 1 samples, found 0"):
         separation.cross_index(x, y, x[:0], y[:0])
     with pytest.raises(AssayError, match="did you mean 'soft_order'"):
         neighbor_index("soft_ordr", np.zeros((4, 1), int), y)
+
+
+@pytest.mark.parametrize("k", [1.5, "3", True, None])
+def test_an_order_that_is_no_whole_number_is_told(k, unchecked):
+    with pytest.raises(AssayError, match=f"k: expected 1 to 3 neighbours among the 4 rows of x, found {k!r}"):
+        separation.soft_order_index(np.zeros((4, 2)), np.zeros(4, int), k)
+    if k is not None:
+        with pytest.raises(AssayError, match=f"k: expected 1 to 3, the neighbours found, got {k!r}"):
+            neighbor_index("anti", np.zeros((4, 3), int), np.zeros(4, int), k=k)
 
 
 def test_importing_the_room_imports_no_torch():

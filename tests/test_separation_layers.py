@@ -1,6 +1,10 @@
 """Separation layer by layer: against the indices computed by hand, for awkward networks, and what is said of them."""
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import polars as pl
 import pytest
@@ -169,3 +173,96 @@ def test_the_forward_pass_ends_with_the_last_layer_wanted() -> None:
     found = layers(nn.Sequential(network(), Forbidden()), Pairs(0, 200), choose_layers=["0.0", "0.3"])
     assert found.table["layer"].unique(maintain_order=True).to_list() == ["0.0", "0.3"]
     assert not found.skipped
+
+
+# ---------------------------------------------------------------------------- what cannot be measured is left out alone
+
+
+def identity() -> nn.Sequential:
+    return nn.Sequential(nn.Identity())
+
+
+def test_an_order_above_the_number_of_images_leaves_the_other_orders_and_indices() -> None:
+    splits = {"train": Pairs(0, 200), "test": Pairs(200, 300)}
+    found = layers(identity(), splits, indices=("separation", "soft_order", "anti", "center"), orders=(5, 150))
+    reason = "k: expected 1 to 99 neighbours among the 100 rows of test images, found 150"
+    assert found.skipped == [("0", reason)]
+    assert found.table.group_by("split", maintain_order=True).len().rows() == [("train", 6), ("test", 4)]
+    assert value(found.table, "0", "separation", "test") == float(separation_index(splits["test"].x, splits["test"].y))
+
+
+def test_a_split_of_one_image_can_still_be_compared_with_the_training_images() -> None:
+    splits = {"train": Pairs(0, 200), "validation": Pairs(200, 201)}
+    found = layers(identity(), splits, indices=("separation", "center", "cross_separation", "cross_center"))
+    assert found.skipped == [("0", "validation images: expected at least 2 samples, found 1")]
+    measured = found.table.group_by("split", maintain_order=True).agg("index").rows()
+    assert measured == [
+        ("train", ["separation", "center"]),
+        ("validation", ["cross_separation", "cross_center"]),
+    ]
+
+
+@pytest.mark.parametrize(("torn", "left"), [("test", {"train"}), ("train", {"test"})])
+def test_a_value_that_is_not_finite_costs_its_split_alone(torn: str, left: set[str]) -> None:
+    splits = {"train": Pairs(0, 200), "test": Pairs(200, 300)}
+    splits[torn].x[17, 3] = torch.inf
+    found = layers(identity(), splits, indices=("separation", "center", "cross_separation", "cross_center"))
+    [(layer, reason)] = found.skipped
+    assert (layer, reason.split(";")[0]) == ("0", f"{torn} images: row 17 of {len(splits[torn].x)} is not finite")
+    assert set(found.table["split"]) == left
+
+
+def test_a_layer_too_large_for_the_disk_is_skipped_and_the_rest_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    wide = nn.Sequential(nn.Linear(64, 20), nn.Linear(20, 3000), nn.Linear(3000, 10))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=500_000))
+    for storage in (None, 1 << 40):
+        found = layers(wide, Pairs(0, 100), storage=storage)
+        [(layer, reason)] = found.skipped
+        assert layer == "1"
+        assert reason.startswith("1.2 MB of temporary files are needed and ")
+        assert reason.endswith(" has 0.5 MB; measure fewer images or set TMPDIR to another disk")
+        assert set(found.table["layer"]) == {"0", "2"}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_disk_that_fills_up_costs_the_layers_being_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    places = iter([Path("/dev/full")])
+    monkeypatch.setattr("assay.separation.capture.open", lambda p, mode: next(places, p).open(mode), raising=False)
+    found = layers(network(), Pairs(0, 100), storage=1)
+    assert [layer for layer, _ in found.skipped] == ["0"]
+    assert "of temporary files are needed" in found.skipped[0][1]
+    assert set(found.table["layer"]) == {"1", "2", "3"}
+
+
+# ----------------------------------------------------------------------------------------- what is refused at the top
+
+ROWS, LABELS = torch.randn(4, 3), torch.tensor([0, 0, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("batches", "sentence"),
+    [
+        ({}, "there are no images to measure the layers on"),
+        ({"train": [(ROWS, LABELS)], "test": []}, "there are no images in the split 'test'"),
+        ([(ROWS, torch.eye(4, 2).long())], r"labels of all images: .* found shape \(4, 2\)"),
+        ([(ROWS, LABELS[:3])], r"labels of all images: expected one label for each of the 4 rows of a batch"),
+        ([(ROWS, LABELS / 2)], "labels of all images: expected whole numbers as labels, found float32"),
+        (iter([(ROWS, LABELS)]), "all images: expected a list of batches or a DataLoader, .* an iterator, which ends"),
+    ],
+)
+def test_batches_that_cannot_be_measured_are_refused(batches: Any, sentence: str) -> None:
+    with pytest.raises(AssayError, match=sentence):
+        layers(identity(), batches)
+
+
+@pytest.mark.parametrize("orders", [(1.5,), ("3",), (True,), (0,), 5, "35"])
+def test_orders_that_are_no_whole_numbers_are_refused(orders: Any, unchecked: None) -> None:
+    with pytest.raises(AssayError, match="orders: expected whole numbers from 1, such as"):
+        layers(identity(), [(ROWS, LABELS)], orders=orders)
+
+
+def test_a_network_without_layers_and_no_layers_asked_for_are_refused() -> None:
+    with pytest.raises(AssayError, match="layers: the network, a Linear, has no layers inside"):
+        layers(nn.Linear(3, 3), [(ROWS, LABELS)])
+    with pytest.raises(AssayError, match="layers: expected 'blocks', 'leaves' or patterns on layer names, found none"):
+        layers(identity(), [(ROWS, LABELS)], choose_layers=[])

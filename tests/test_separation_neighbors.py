@@ -224,7 +224,7 @@ def test_moving_all_rows_by_whole_numbers_changes_nothing(seed, k):
     [
         (np.zeros((1, 3)), 1, None, "at least 2 samples, found 1"),
         (np.zeros((0, 3)), 1, None, "at least 2 samples, found 0"),
-        (np.zeros((4, 3)), 4, None, "k: expected 1 to 3 neighbours among 4 rows, found 4"),
+        (np.zeros((4, 3)), 4, None, "k: expected 1 to 3 neighbours among the 4 rows of x, found 4"),
         (np.zeros((4, 3)), 0, None, "k: expected 1 to 3"),
         (np.zeros((4, 3, 2)), 1, None, r"one sample a row, found shape \(4, 3, 2\); flatten"),
         (np.zeros((4, 0)), 1, None, r"found shape \(4, 0\)"),
@@ -242,6 +242,28 @@ def test_moving_all_rows_by_whole_numbers_changes_nothing(seed, k):
 def test_mistakes_are_told(x, k, queries, sentence):
     with pytest.raises(AssayError, match=sentence):
         nearest_neighbors(x, k, queries)
+
+
+@pytest.mark.parametrize("k", [1.5, "3", True])
+def test_a_number_of_neighbours_that_is_none_is_told(k, unchecked):
+    with pytest.raises(AssayError, match=f"k: expected 1 to 3 neighbours among the 4 rows of x, found {k!r}"):
+        nearest_neighbors(np.zeros((4, 3)), k)
+
+
+@pytest.mark.parametrize("kind", ["uint16", "uint32", "uint64"])
+@pytest.mark.parametrize("of", [np.asarray, torch.from_numpy])
+def test_whole_numbers_without_a_sign_are_rows(kind, of):
+    x = np.random.default_rng(0).integers(0, 60_000, (30, 4))
+    expected = nearest_neighbors(x, 3)
+    for found, wanted in zip(nearest_neighbors(of(x.astype(kind)), 3), expected, strict=True):
+        np.testing.assert_array_equal(np.asarray(found), wanted)
+
+
+def test_sparse_and_meta_tensors_are_told():
+    with pytest.raises(AssayError, match=r"x: expected a dense tensor, found the layout torch\.sparse_coo"):
+        nearest_neighbors(torch.eye(3).to_sparse())
+    with pytest.raises(AssayError, match="queries: expected numbers, found a tensor on the device 'meta'"):
+        nearest_neighbors(torch.eye(3), 1, torch.eye(3, device="meta"))
 
 
 def test_memory_too_small_is_told():

@@ -146,7 +146,7 @@ def probe(
         raise AssayError(f"probe --model {model}: --data is missing; it names the images, such as cifar10 or a folder")
     if folder and (size or pretrained):
         raise AssayError("probe: --size and --pretrained go with --model; a run has its own size and weights")
-    patterns, splits = layers.split(",") if "," in layers else layers, split.split(",")
+    patterns, splits = listed(layers) if "," in layers else layers.strip(), listed(split)
     amount = (1.0 if folder else IMAGES) if images is None else images
     with Display() as display, display.counting("measuring", "layers") as measuring:
         if folder:
@@ -188,7 +188,7 @@ def rank(
     from assay.ranking import rank
     from assay.ranking.in_words import ranking_table
 
-    names = [name.strip() for name in models.split(",") if name.strip()]
+    names = listed(models)
     with (
         Display() as display,
         display.counting("ranking", "backbones") as measuring,
@@ -270,6 +270,11 @@ def version(show: Annotated[bool, typer.Option("--version", help="Print the vers
     if show:
         print(f"assay {__version__}")
         raise typer.Exit
+
+
+def listed(names: str) -> list[str]:
+    """The names between commas."""
+    return [name.strip() for name in names.split(",") if name.strip()]
 
 
 def read_results(folder: Path) -> Any:

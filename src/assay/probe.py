@@ -1,6 +1,7 @@
 """The layers of a finished run, or of a network off the shelf, measured without training."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,9 +60,10 @@ def probe_model(
     """SI and CSI of the layers of a network that no run trained, on the images of ``source``.
 
     ``model`` is what a recipe says of it: a name such as ``timm/resnet18``, or ``{"name": …, "pretrained": True}``.
-    ``source`` and ``size`` are those of a recipe's data; the images are prepared and split as a run with seed 0 would.
-    ``decoding`` is called with (images done, images to do). Raises AssayError for an unknown name, weights that do not
-    fit, a source that is not there, images that do not fit, or a pattern that matches no layer.
+    ``source`` and ``size`` are those of a recipe's data; the images are prepared and split as a run with seed 0 would,
+    and those that cannot be read are in ``left_out``. ``decoding`` is called with (images done, images to do). Raises
+    AssayError for an unknown name, weights that do not fit, a source that is not there, images that do not fit, or a
+    pattern that matches no layer.
     """
     from assay import seeds
     from assay.data import data_root, load
@@ -72,7 +74,12 @@ def probe_model(
 
     options = chosen_options(layers, splits, images)
     values = {
-        "data": {"source": str(source), "size": size, "validation": 0.1 if "validation" in splits else 0},
+        "data": {
+            "source": str(source),
+            "size": size,
+            "validation": 0.1 if "validation" in splits else 0,
+            "on_bad_image": "skip",
+        },
         "model": {"name": model} if isinstance(model, str) else dict(model),
         "train": {"keep": "last"},
     }
@@ -83,7 +90,8 @@ def probe_model(
         network = build(recipe.model, data.shape, len(data.classes))
     load_pretrained(network, recipe.model, data.shape, data.classes)
     device = resolve_device(recipe.train.device)
-    return measured_layers(network.to(device), data, recipe.seed, options, device, measuring)
+    found = measured_layers(network.to(device), data, recipe.seed, options, device, measuring)
+    return replace(found, left_out=data.images.skipped)
 
 
 def chosen_options(layers: str | Sequence[str], splits: Sequence[str], images: int | float) -> SeparationMeasure:
@@ -102,6 +110,15 @@ def probe_table(found: "Layers") -> RenderableType:
         values = {(row["split"], row["index"]): row for row in rows.iter_rows(named=True)}
         cells = [f"{values[c]['value']:.4f}" if c in values else "" for c in columns]
         table.add_row(Text(str(layer)), f"{width:,}", *cells)
-    skipped = [Text(f"{layer} was not measured: {reason}") for layer, reason in found.skipped]
+    skipped = [Text(f"{layer}, not measured: {reason}") for layer, reason in found.skipped]
     splits = found.table["split"].unique(maintain_order=True)
-    return Group(table, *skipped, *(Text(reading(found.table, split=split)) for split in splits))
+    return Group(
+        table, *skipped, *unread(found.left_out), *(Text(reading(found.table, split=split)) for split in splits)
+    )
+
+
+def unread(left_out: Sequence[tuple[str, str]]) -> list[Text]:
+    """Which images could not be read, and why; ten of them by name."""
+    lines = [f"{image} was left out: {reason}" for image, reason in left_out[:10]]
+    more = [f"{len(left_out) - 10:,} more images were left out"] if len(left_out) > 10 else []
+    return [Text(line) for line in lines + more]

@@ -79,8 +79,9 @@ def chosen(data: ImageData, seed: int, options: SeparationMeasure) -> ImageData:
 def subset(
     indices: Int64[np.ndarray, " n"], labels: Int64[np.ndarray, " n"], amount: int | float, seed: int
 ) -> Int64[np.ndarray, " m"]:
-    """``amount`` of the images (a share, or above 1 a number, at most all), the same share of every class, in order."""
-    total = round(amount * len(indices)) if amount <= 1 else min(int(amount), len(indices))
+    """``amount`` of the images (a share, or above 1 a number, at most all), the same share of every class, in order;
+    at least one, where there are any."""
+    total = min(max(1, round(amount * len(indices) if amount <= 1 else amount)), len(indices))
     generator = numpy_generator(seed, "separation")
     classes, counts = np.unique(labels, return_counts=True)
     kept = [

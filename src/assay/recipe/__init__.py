@@ -124,6 +124,10 @@ class Recipe(Section):
             "train.early_stopping": any(stage.train.early_stopping is not None for stage in self.stages),
             "train.schedule: plateau": any(stage.train.schedule.name == "plateau" for stage in self.stages),
             "evaluate: uncertainty": any(measure.name == "uncertainty" for measure in self.evaluate),
+            "evaluate: separation of the validation split alone": any(
+                isinstance(measure, SeparationMeasure) and set(measure.splits) == {"validation"}
+                for measure in self.evaluate
+            ),
         }
         for key, needs_validation in watchers.items():
             if needs_validation and self.data.validation == 0:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, PositiveInt
+from pydantic import Discriminator, Field, PositiveInt, model_validator
 
 from assay.recipe.section import Section, Some, named
 
@@ -51,6 +51,16 @@ class SeparationMeasure(Section):
     """k of the high-order, soft-order and anti index."""
     track: Tracking | None = Field(default=None, exclude_if=lambda track: track is None)
     """Measure the same layers, splits and indices during training as well."""
+
+    @model_validator(mode="after")
+    def _something_to_measure_and_compare_with(self) -> "SeparationMeasure":
+        for key in ("layers", "splits", "indices"):
+            if not getattr(self, key):
+                raise ValueError(f"{key}: expected at least one, found none")
+        for name in self.indices:
+            if name.startswith("cross") and "train" not in self.splits:
+                raise ValueError(f"{name} compares with the training images, so 'train' is expected among splits")
+        return self
 
 
 class UncertaintyMeasure(Section):

@@ -1,9 +1,9 @@
 """Separation layer by layer, for any network: where the classes come apart, and which layers push them together."""
 
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,15 +14,17 @@ from torch import nn
 
 from assay.errors import AssayError, unknown
 from assay.separation.capture import Activations, Batches, Layer, capture, choose, labels_of
-from assay.separation.centers import center_index, cross_center_index
+from assay.separation.centers import mean_index
 from assay.separation.index import Index
 from assay.separation.indices import neighbor_index
-from assay.separation.neighbors import MEMORY, search
-from assay.separation.samples import samples
+from assay.separation.neighbors import MEMORY, check_order, search
+from assay.separation.samples import Samples, is_order, samples
 
 INDICES = ("separation", "high_order", "soft_order", "anti", "center", "cross_separation", "cross_center")
 OF_ORDER = ("high_order", "soft_order", "anti")
+CROSS = ("cross_separation", "cross_center")
 TRAIN = "train"
+Labelled = tuple[Samples, Int64[np.ndarray, "..."]]
 SCHEMA = {
     "layer": pl.String,
     "depth": pl.Int64,
@@ -44,8 +46,11 @@ class Layers:
     table: pl.DataFrame
     """A row per layer, split, index and order: layer, depth, width, split, index, order (null where it has none),
     value, low and high (95 %), chance."""
-    skipped: list[tuple[str, str]]
-    """(layer, reason)."""
+    skipped: Sequence[tuple[str, str]]
+    """(layer, reason): a layer of which nothing could be measured, or a split, an index or an order of it, which the
+    reason names."""
+    left_out: Sequence[tuple[str, str]] = ()
+    """(image, reason): an image that could not be read, where ``probe_model`` has read them."""
 
 
 def layers(
@@ -74,27 +79,30 @@ def layers(
         progress: called with (layers done, layers to do).
 
     Raises:
-        AssayError: an unknown index, a pattern that matches no layer, no images, or no room for the largest layer.
+        AssayError: an unknown index, orders that are not whole numbers, a pattern that matches no layer, a split
+            without images, batches that can be gone through only once, or labels that are not one whole number an
+            image.
     """
     splits = batches if isinstance(batches, Mapping) else {"all": batches}
     for name in indices:
         if name not in INDICES:
             raise unknown("index", name, INDICES)
-    if any(name.startswith("cross") for name in indices) and TRAIN not in splits:
+    if isinstance(orders, str) or not isinstance(orders, Iterable) or not all(map(is_order, orders)):
+        raise AssayError(f"orders: expected whole numbers from 1, such as (1, 5), found {orders!r}")
+    if not splits:
+        raise AssayError("separation: there are no images to measure the layers on")
+    if any(name in CROSS for name in indices) and TRAIN not in splits:
         raise AssayError("the cross indices compare with a split called 'train', and there is none")
     names = choose(model, choose_layers)
     where = torch.device(device) if device else next((p.device for p in model.parameters()), torch.device("cpu"))
-    known = {split: labels_of(part) for split, part in splits.items()}
+    known = {split: labels_of(part, split) for split, part in splits.items()}
     rows: list[dict[str, Any]] = []
     skipped: list[tuple[str, str]] = []
-    room = shutil.disk_usage(tempfile.gettempdir()).free // 2 if storage is None else storage
-    for done, found in enumerate(capture(model, splits, names, where, room), start=1):
-        try:
-            if found.trouble:
-                raise AssayError(found.trouble)
-            rows += list(measured(found, known, indices, orders, memory))
-        except AssayError as error:
-            skipped.append((found.layer.name, str(error)))
+    images = sum(map(len, known.values()))
+    for done, found in enumerate(capture(model, splits, images, names, where, storage), start=1):
+        values, reasons = measured(found, known, indices, orders, memory)
+        rows += values
+        skipped += [(found.layer.name, reason) for reason in reasons]
         if progress:
             progress(done, len(names))
     return Layers(pl.DataFrame(rows, schema=SCHEMA).sort("depth", maintain_order=True), skipped)
@@ -106,31 +114,54 @@ def measured(
     indices: Sequence[str],
     orders: Sequence[int],
     memory: int,
-) -> Iterator[dict[str, Any]]:
-    """The rows of one layer; the neighbours of a split are searched once for all indices."""
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """The rows of one layer, and why others are missing."""
+    rows: list[dict[str, Any]] = []
+    reasons = [found.trouble] if found.trouble else []
+    asked = [(n, k) for n in INDICES if n in indices for k in (orders if n in OF_ORDER else (None,))]
+    checked: dict[str, Labelled] = {}
     for split, x in found.splits.items():
-        y = known[split]
-        ordered = [name for name in indices if name in OF_ORDER]
-        deepest = max([1, *(orders if ordered else ())])
-        if "separation" in indices or ordered:
-            neighbors = search(samples(x), deepest, memory=memory).rows
-            if "separation" in indices:
-                yield row(found.layer, split, "separation", None, neighbor_index("separation", neighbors, y, k=1))
-            for name in ordered:
-                for k in orders:
-                    yield row(found.layer, split, name, k, neighbor_index(name, neighbors, y, k=k))
-        if "center" in indices:
-            yield row(found.layer, split, "center", None, center_index(x, y, memory=memory))
-        if split == TRAIN or not any(name.startswith("cross") for name in indices):
-            continue
-        train, train_labels = found.splits[TRAIN], known[TRAIN]
-        if "cross_separation" in indices:
-            nearest = search(samples(train), 1, samples(x), memory).rows
-            index = neighbor_index("cross_separation", nearest, y, train_labels)
-            yield row(found.layer, split, "cross_separation", None, index)
-        if "cross_center" in indices:
-            index = cross_center_index(train, train_labels, x, y, memory=memory)
-            yield row(found.layer, split, "cross_center", None, index)
+        with noting(reasons):
+            checked[split] = samples(x, f"{split} images"), known[split]
+    for split, here in checked.items():
+        deepest = max([1, *(k for _, k in asked if k and k < len(here[0]))])
+        measure = measuring(here, checked.get(TRAIN, here), deepest, memory)
+        for name, order in asked:
+            if name in CROSS and (split == TRAIN or TRAIN not in checked):
+                continue
+            with noting(reasons):
+                rows.append(row(found.layer, split, name, order, measure(name, order)))
+    return rows, reasons
+
+
+def measuring(here: Labelled, train: Labelled, deepest: int, memory: int) -> Callable[[str, int | None], Index]:
+    """What measures an index of a split by name and order: its neighbours are searched once, when first needed.
+
+    It raises AssayError for an index that needs more samples than there are.
+    """
+    x, y = here
+    neighbors = cache(lambda: search(x, deepest, memory=memory).rows)
+
+    def measure(name: str, order: int | None) -> Index:
+        if name == "cross_separation":
+            return neighbor_index(name, search(train[0], 1, x, memory).rows, y, train[1])
+        if name == "cross_center":
+            return mean_index(name, *train, *here, memory)
+        k = order or 1
+        check_order(k, x)
+        return mean_index(name, *here, *here, memory) if name == "center" else neighbor_index(name, neighbors(), y, k=k)
+
+    return measure
+
+
+@contextmanager
+def noting(reasons: list[str]) -> Iterator[None]:
+    """Go on after a mistake, whose sentence is kept once."""
+    try:
+        yield
+    except AssayError as error:
+        if str(error) not in reasons:
+            reasons.append(str(error))
 
 
 def row(layer: Layer, split: str, name: str, order: int | None, index: Index) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """The activations of chosen layers, streamed to files: one forward pass for as many layers as the storage holds."""
 
+import errno
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from torch import Tensor, nn
 
 from assay.errors import AssayError, nearest
 from assay.models.modes import evaluating
+from assay.separation.samples import labels
 
 Batches = Iterable[tuple[Tensor, Tensor]]
 """Pairs of inputs and labels (b,), which can be gone through more than once, each time in the same order."""
@@ -46,14 +49,20 @@ def choose(model: nn.Module, layers: str | Sequence[str]) -> list[str]:
     """The names of the modules that ``layers`` asks for.
 
     ``"leaves"``: modules without modules inside; ``"blocks"``: the direct children of the network; otherwise patterns
-    such as ``"conv*"`` or ``"block1.*"`` on the dotted names. Raises AssayError for a pattern that matches nothing.
+    such as ``"conv*"`` or ``"block1.*"`` on the dotted names. Raises AssayError for a pattern that matches nothing, no
+    patterns, and a network without modules inside.
     """
     named = {name: module for name, module in model.named_modules() if name}
+    if not named:
+        kind = type(model).__name__
+        raise AssayError(f"layers: the network, a {kind}, has no layers inside; nn.Sequential(network) makes it one")
     if layers == "leaves":
         return [name for name, module in named.items() if not any(True for _ in module.children())]
     if layers == "blocks":
         return [name for name, _ in model.named_children()]
     patterns = [layers] if isinstance(layers, str) else list(layers)
+    if not patterns:
+        raise AssayError("layers: expected 'blocks', 'leaves' or patterns on layer names, found none")
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in named):
             raise AssayError(f"layers: no layer is called {pattern!r}; {nearest(pattern, named)}")
@@ -61,30 +70,39 @@ def choose(model: nn.Module, layers: str | Sequence[str]) -> list[str]:
 
 
 def capture(
-    model: nn.Module, splits: Mapping[str, Batches], names: Sequence[str], device: torch.device, storage: int
+    model: nn.Module,
+    splits: Mapping[str, Batches],
+    images: int,
+    names: Sequence[str],
+    device: torch.device,
+    storage: int | None,
 ) -> Iterator[Activations]:
     """The activations of the layers ``names`` in the order of execution, each released when the next is asked for.
 
-    ``storage`` bytes of temporary files are used at a time, or as many as the largest layer needs. A layer that does
-    not give one tensor with a row an image, or changes its width between batches, comes with its trouble instead.
-    Raises AssayError when the disk cannot hold the largest layer.
+    ``images`` is how many the splits have together, at least one each. ``storage`` bytes of temporary files are used at
+    a time, or as many as the largest layer needs; None is half of what is free. A layer that does not give one tensor
+    with a row an image, changes its width between batches, or does not fit on the disk comes with its trouble instead.
     """
-    images = sum(len(labels) for batches in splits.values() for _, labels in batches)
-    first = next(iter(next(iter(splits.values()))), None)
-    if first is None:
-        raise AssayError("separation: there are no images to measure the layers on")
-    found, refused = trial(model, names, first[0].to(device))
+    first, _ = next(iter(next(iter(splits.values()))))
+    left, refused = trial(model, names, first.to(device))
     yield from refused
-    room = shutil.disk_usage(tempfile.gettempdir()).free
-    for group in grouped(found, images, storage):
-        needed = sum(layer.width for layer in group) * images * 4
-        if needed > room:
-            raise AssayError(
-                f"separation: layer '{group[0].name}' needs {needed / 1e9:.1f} GB of temporary files and "
-                f"{tempfile.gettempdir()} has {room / 1e9:.1f} GB; measure fewer images"
-            )
+    most = free() // 2 if storage is None else storage
+    while left:
+        room = free()
+        group = fitting(left, images, min(most, room))
+        left = left[len(group) :]
+        if size(group, images) > room:
+            yield from without_room(group, images)
+            continue
         with tempfile.TemporaryDirectory(prefix="assay-layers-") as folder:
-            yield from streamed(model, splits, group, device, Path(folder))
+            try:
+                trouble = write(model, splits, group, device, Path(folder))
+            except OSError as error:
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+                yield from without_room(group, images)
+                continue
+            yield from read(group, splits, trouble, Path(folder))
 
 
 def trial(model: nn.Module, names: Sequence[str], images: Tensor) -> tuple[list[Layer], list[Activations]]:
@@ -92,7 +110,7 @@ def trial(model: nn.Module, names: Sequence[str], images: Tensor) -> tuple[list[
     met = first_outputs(model, names, images)
     found, refused = [], []
     for depth, (name, output) in enumerate(met.items(), start=1):
-        if isinstance(output, Tensor) and output.ndim >= 2 and len(output) == len(images):
+        if isinstance(output, Tensor) and output.ndim >= 2 and output.numel() and len(output) == len(images):
             found.append(Layer(name, depth, output[0].numel()))
         else:
             what = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else type(output).__name__
@@ -102,27 +120,45 @@ def trial(model: nn.Module, names: Sequence[str], images: Tensor) -> tuple[list[
     return found, refused
 
 
-def grouped(layers: Sequence[Layer], images: int, storage: int) -> Iterator[list[Layer]]:
-    """Neighbouring layers that fit in ``storage`` bytes together; a layer that does not fit stands alone."""
-    group: list[Layer] = []
-    for layer in layers:
-        if group and sum(each.width for each in [*group, layer]) * images * 4 > storage:
-            yield group
-            group = []
-        group.append(layer)
-    if group:
-        yield group
+def free() -> int:
+    """Bytes that temporary files may take."""
+    return shutil.disk_usage(tempfile.gettempdir()).free
 
 
-def streamed(
+def size(layers: Iterable[Layer], images: int) -> int:
+    """Bytes of the activations of ``layers``."""
+    return sum(layer.width for layer in layers) * images * 4
+
+
+def fitting(layers: Sequence[Layer], images: int, storage: int) -> list[Layer]:
+    """The first of ``layers`` that fit in ``storage`` bytes together; where not even one does, that one."""
+    together = sum(total <= storage for total in accumulate(size([layer], images) for layer in layers))
+    return list(layers[: max(1, together)])
+
+
+def without_room(group: Sequence[Layer], images: int) -> Iterator[Activations]:
+    """Layers that the disk cannot hold."""
+    needed, found = in_units(size(group, images)), in_units(free())
+    room = f"{needed} of temporary files are needed and {tempfile.gettempdir()} has {found}"
+    for layer in group:
+        yield Activations(layer, trouble=f"{room}; measure fewer images or set TMPDIR to another disk")
+
+
+def in_units(count: int) -> str:
+    """Bytes as people read them: ``1.3 GB``, ``0.5 MB``."""
+    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
+
+
+def write(
     model: nn.Module, splits: Mapping[str, Batches], group: Sequence[Layer], device: torch.device, folder: Path
-) -> Iterator[Activations]:
-    """One forward pass over every split; then the layers of the group, one after the other."""
+) -> dict[str, str]:
+    """One forward pass over every split, into a file for every layer and split; the trouble that layers had."""
     trouble: dict[str, str] = {}
-    paths = {(layer.name, split): folder / f"{n}-{split}.f32" for n, layer in enumerate(group) for split in splits}
     for split, batches in splits.items():
         with ExitStack() as files:
-            writers = {layer.name: files.enter_context(open(paths[layer.name, split], "wb")) for layer in group}
+            writers = {
+                layer.name: files.enter_context(open(file(folder, n, split), "wb")) for n, layer in enumerate(group)
+            }
             for images, _ in batches:
                 met = first_outputs(model, list(writers), images.to(device))
                 for layer in group:
@@ -131,17 +167,27 @@ def streamed(
                         writers[layer.name].write(output.float().cpu().contiguous().numpy().tobytes())
                     else:
                         trouble[layer.name] = "its output changes its shape between batches"
-    for layer in group:
-        yield Activations(layer, {} if layer.name in trouble else opened(layer, splits, paths), trouble.get(layer.name))
-        for split in splits:
-            paths[layer.name, split].unlink()
+    return trouble
 
 
-def opened(
-    layer: Layer, splits: Iterable[str], paths: Mapping[tuple[str, str], Path]
-) -> dict[str, Float32[np.ndarray, "n d"]]:
-    """The files of one layer as memory maps."""
-    return {s: np.memmap(paths[layer.name, s], np.float32, "r").reshape(-1, layer.width) for s in splits}
+def read(
+    group: Sequence[Layer], splits: Iterable[str], trouble: Mapping[str, str], folder: Path
+) -> Iterator[Activations]:
+    """The layers of the group, one after the other, as memory maps of their files, which are deleted after use."""
+    for n, layer in enumerate(group):
+        paths = {split: file(folder, n, split) for split in splits}
+        if layer.name in trouble:
+            yield Activations(layer, trouble=trouble[layer.name])
+        else:
+            maps = {s: np.memmap(path, np.float32, "r").reshape(-1, layer.width) for s, path in paths.items()}
+            yield Activations(layer, maps)
+        for path in paths.values():
+            path.unlink()
+
+
+def file(folder: Path, layer: int, split: str) -> Path:
+    """Where the activations of a layer of the group are written."""
+    return folder / f"{layer}-{split}.f32"
 
 
 @torch.no_grad()
@@ -173,6 +219,18 @@ class _AllMet(Exception):
     """Ends a forward pass that has nothing more to give."""
 
 
-def labels_of(batches: Batches) -> Int64[np.ndarray, " n"]:
-    """The labels of a split, in order."""
-    return np.concatenate([np.zeros(0, np.int64), *(np.asarray(labels, dtype=np.int64) for _, labels in batches)])
+def labels_of(batches: Batches, split: str) -> Int64[np.ndarray, " n"]:
+    """The labels of a split, in order.
+
+    Raises AssayError for batches that can be gone through only once, without images, or whose labels are not one whole
+    number an image.
+    """
+    if isinstance(batches, Iterator):
+        raise AssayError(
+            f"{split} images: expected a list of batches or a DataLoader, since layers goes through them repeatedly, "
+            "found an iterator, which ends"
+        )
+    found = [labels(theirs, len(images), f"labels of {split} images", "a batch") for images, theirs in batches]
+    if not sum(map(len, found)):
+        raise AssayError(f"separation: there are no images in the split {split!r}")
+    return np.concatenate(found)

@@ -41,7 +41,7 @@ def center_index(
         AssayError: fewer than two samples, labels that do not fit the rows, values that are not finite.
     """
     data, own = prepared(x, y, standardize)
-    return _center("center", data, own, data, own, memory, progress)
+    return mean_index("center", data, own, data, own, memory, progress)
 
 
 def cross_center_index(
@@ -65,18 +65,20 @@ def cross_center_index(
     enough(len(train), "x_train", 1)
     enough(len(test), "x_test", 1)
     train = standardized(train) if standardize else train
-    return _center("cross_center", train, known, alike(test, train), asked, memory, progress)
+    return mean_index("cross_center", train, known, test, asked, memory, progress)
 
 
-def _center(
+def mean_index(
     name: str,
     train: Samples,
     known: Int64[np.ndarray, " n"],
     test: Samples,
     asked: Int64[np.ndarray, " m"],
-    memory: int,
-    progress: Progress | None,
+    memory: int = MEMORY,
+    progress: Progress | None = None,
 ) -> Index:
+    """``center_index`` (``test`` is ``train``) or ``cross_center_index`` of samples that are already checked."""
+    test = test if test is train else alike(test, train)
     classes, place = np.unique(known, return_inverse=True)
     truth = np.where(np.isin(asked, classes), np.searchsorted(classes, asked), -1)
     room = memory // (32 * len(classes) * train.width)

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float64, Int64
 from assay.errors import AssayError, unknown
 from assay.separation.index import Index, index
 from assay.separation.neighbors import MEMORY, Progress, search
-from assay.separation.samples import Labels, Matrix, Samples, enough, labels, samples, standardized
+from assay.separation.samples import Labels, Matrix, Samples, enough, is_order, labels, samples, standardized
 
 
 def separation_index(
@@ -120,9 +120,9 @@ def neighbor_index(
         raise unknown("index", name, KINDS)
     own = labels(y, len(neighbors), rows="neighbors")
     theirs = own if among is None else labels(among, len(among), "among")
+    if k is not None and not (is_order(k) and k <= neighbors.shape[1]):
+        raise AssayError(f"k: expected 1 to {neighbors.shape[1]}, the neighbours found, got {k!r}")
     used = neighbors[:, :k]
-    if k is not None and used.shape[1] != k:
-        raise AssayError(f"k: expected 1 to {neighbors.shape[1]}, the neighbours found, got {k}")
     values = KINDS[name].value(theirs[used] == own[:, None])
     classes, counts = np.unique(own, return_counts=True)
     itself = among is None

@@ -22,7 +22,7 @@ from assay.separation.basis import choose
 from assay.separation.distances import rough_distances, squared_distances
 from assay.separation.duplicates import distinct, queried, with_duplicates
 from assay.separation.rows import Rows, centred
-from assay.separation.samples import Matrix, Samples, enough, samples
+from assay.separation.samples import Matrix, Samples, enough, is_order, samples
 from assay.separation.scan import Distances, Nearest, Pairs, scan
 from assay.separation.sketch import Advance, Sketch, projected, whole
 
@@ -147,16 +147,21 @@ def alike(queries: Samples, data: Samples) -> Samples:
     """The queries with the device and the factors of the data; AssayError if their width differs."""
     if queries.width != data.width:
         raise AssayError(
-            f"queries: expected rows of {data.width} numbers like the rows searched, found {queries.width}"
+            f"{queries.name}: expected rows of {data.width} numbers like {data.name}, found {queries.width}"
         )
     return replace(queries, tensor=queries.tensor.to(data.tensor.device), factors=data.factors)
 
 
+def check_order(k: int, data: Samples, among_themselves: bool = True) -> None:
+    """Raise AssayError where a row of ``data``, or another row, has no ``k`` neighbours in ``data``."""
+    enough(len(data), data.name, 1 + among_themselves)
+    most = len(data) - among_themselves
+    if not (is_order(k) and k <= most):
+        raise AssayError(f"k: expected 1 to {most} neighbours among the {len(data)} rows of {data.name}, found {k!r}")
+
+
 def _check(data: Samples, k: int, queries: Samples | None, memory: int) -> None:
-    enough(len(data), least=1 if queries is not None else 2)
-    most = len(data) - (queries is None)
-    if not 1 <= k <= most:
-        raise AssayError(f"k: expected 1 to {most} neighbours among {len(data)} rows, found {k}")
+    check_order(k, data, among_themselves=queries is None)
     if memory < _SMALLEST_MEMORY:
         raise AssayError(f"memory: expected at least {_SMALLEST_MEMORY} bytes (16 MiB), found {memory}")
 

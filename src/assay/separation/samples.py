@@ -5,6 +5,7 @@ import mmap
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -21,6 +22,13 @@ Labels = Shaped[Tensor, "..."] | Shaped[np.ndarray, "..."] | Sequence[int]
 LARGEST = 1e150
 """Beyond this, squared distances leave float64."""
 _BLOCK_BYTES = 2**26
+_WIDENED = {
+    torch.bool: torch.uint8,
+    torch.uint16: torch.int32,
+    torch.uint32: torch.int64,
+    torch.uint64: torch.float64,
+}
+"""What torch cannot compare → the next type that holds it (the largest of 64 bits rounded)."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,8 @@ class Samples:
     """What differences in each column are multiplied by before they count; None is 1."""
     mapping: mmap.mmap | None = None
     """The file behind the rows, whose pages can be given back."""
+    name: str = "x"
+    """What the user calls them."""
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -67,7 +77,8 @@ def samples(x: Matrix, name: str = "x") -> Samples:
     """``x`` as ``Samples``: a matrix of real, finite numbers.
 
     Raises:
-        AssayError: ``x`` is not two-dimensional, has no columns, is not numeric, or has a row that is not finite.
+        AssayError: ``x`` is not two-dimensional, has no columns, is not numeric, is sparse or without memory, or has a
+            row that is not finite.
     """
     tensor = _tensor(x, name)
     if tensor.ndim != 2 or tensor.shape[1] == 0:
@@ -75,8 +86,9 @@ def samples(x: Matrix, name: str = "x") -> Samples:
         raise AssayError(f"{name}: expected a matrix with one sample a row, found shape {shape}; flatten the rest")
     mapping = getattr(x, "_mmap", None)
     private = getattr(x, "mode", None) == "c"  # copy-on-write pages exist nowhere else
-    found = Samples(tensor, 0.0, 0.0, mapping=mapping if isinstance(mapping, mmap.mmap) and not private else None)
-    low, high = _extremes(found, name)
+    mapped = isinstance(mapping, mmap.mmap) and not private
+    found = Samples(tensor, 0.0, 0.0, mapping=mapping if mapped else None, name=name)
+    low, high = _extremes(found)
     return replace(found, low=low, high=high)
 
 
@@ -92,20 +104,22 @@ def _tensor(x: Matrix, name: str) -> Tensor:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # nobody writes to a read-only map here
             tensor = torch.from_numpy(array)
+    if tensor.layout != torch.strided:
+        raise AssayError(f"{name}: expected a dense tensor, found the layout {tensor.layout}; to_dense() makes it one")
+    if tensor.is_meta:
+        raise AssayError(f"{name}: expected numbers, found a tensor on the device 'meta', which holds none")
     if tensor.is_complex() or tensor.is_quantized:
         raise AssayError(f"{name}: expected real numbers, found {tensor.dtype}")
-    if not tensor.is_floating_point():  # whole numbers: every one of up to 53 bits is exact in float64
-        tensor = tensor.to(torch.uint8 if tensor.dtype == torch.bool else tensor.dtype)
-    return tensor
+    return tensor.to(_WIDENED.get(tensor.dtype, tensor.dtype))  # up to 53 bits are exact in float64
 
 
-def _extremes(x: Samples, name: str) -> tuple[float, float]:
+def _extremes(x: Samples) -> tuple[float, float]:
     """The smallest and the largest value; refuses what is not finite."""
     lowest, highest = math.inf, -math.inf
     for start, block in x.blocks():
         low, high = (float(value) for value in block.aminmax())
         if not -LARGEST < low <= high < LARGEST:
-            raise _unfit(block, name, start, len(x))
+            raise _unfit(block, x.name, start, len(x))
         lowest, highest = min(lowest, low), max(highest, high)
     return lowest, highest
 
@@ -138,6 +152,11 @@ def enough(n: int, name: str = "x", least: int = 2) -> None:
     """Raise AssayError where there are fewer than ``least`` samples."""
     if n < least:
         raise AssayError(f"{name}: expected at least {least} samples, found {n}")
+
+
+def is_order(k: object) -> bool:
+    """Whether ``k`` is a whole number from 1; True and 1.0 are not."""
+    return isinstance(k, Integral) and not isinstance(k, bool) and int(k) >= 1
 
 
 def standardized(x: Samples) -> Samples:
