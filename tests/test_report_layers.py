@@ -12,6 +12,7 @@ from assay import run
 from assay.engine import run_study
 from assay.errors import AssayError
 from assay.evaluate import measure
+from assay.probe import probe_model
 from assay.recipe import Recipe
 from assay.report.layers import aligned
 from assay.results import Results
@@ -65,7 +66,7 @@ def test_the_page_shows_the_layers(results: Results) -> None:
     assert 'id="layers"' in text
     assert "On the test images separation is highest after" in text
     assert text.count("(Seed 0.)") == len(results.study.plan)
-    assert "Not measured" not in text
+    assert "To note:" not in text
     assert [text.count(f">{name}<") for name in ("SI-train", "SI-test", "CSI-train", "CSI-test")] == [1, 1, 1, 1]
     drawn = {path.name for path in (page.parent / "figures").glob("layers-*.svg")}
     assert {"layers-separation-test.svg", "layers-center-train.svg", "layers-soft_order-5-test.svg"} <= drawn
@@ -74,10 +75,11 @@ def test_the_page_shows_the_layers(results: Results) -> None:
 def test_the_page_names_what_was_not_measured(results: Results) -> None:
     path = results.finished[0].folder / "separation.parquet"
     kept = path.read_bytes()
-    failed = pl.DataFrame({"layer": ["flatten", "odd"], "reason": ["it is strange"] * 2})
+    failed = pl.DataFrame({"layer": ["flatten", "odd", None], "reason": ["it is strange"] * 2 + ["class 'a' is alone"]})
     pl.concat([pl.read_parquet(path), failed], how="diagonal").write_parquet(path)
     try:
-        assert "flatten, odd: it is strange" in Results.read(results.folder).report().read_text(encoding="utf-8")
+        text = Results.read(results.folder).report().read_text(encoding="utf-8")
+        assert "<li>flatten, odd: it is strange</li><li>class &#39;a&#39; is alone</li>" in text
     finally:
         path.write_bytes(kept)
 
@@ -186,3 +188,10 @@ def test_the_page_shows_the_layers_while_they_learn(tracked: Results) -> None:
     page = tracked.report()
     assert (page.parent / "figures" / "layers-by-epoch.svg").exists()
     assert "while learning" in page.read_text(encoding="utf-8")
+
+
+def test_a_class_with_a_single_image_is_noted() -> None:
+    found = probe_model("mlp", "digits", images=15, splits=["test"])
+    counts = [note for note in found.notes if "has one of the test images" in note]
+    assert 0 < len(counts) < 10
+    assert probe_model("mlp", "digits", images=30, splits=["test"]).notes == []

@@ -111,6 +111,7 @@ def probe_table(found: "Layers") -> RenderableType:
         cells = [f"{values[c]['value']:.4f}" if c in values else "" for c in columns]
         table.add_row(Text(str(layer)), f"{width:,}", *cells)
     skipped = [Text(f"{layer}, not measured: {reason}") for layer, reason in found.skipped]
+    skipped += [Text(note) for note in found.notes]
     splits = found.table["split"].unique(maintain_order=True)
     return Group(
         table, *skipped, *unread(found.left_out), *(Text(reading(found.table, split=split)) for split in splits)

@@ -24,10 +24,12 @@ SHORT = {"separation": "si", "center": "csi", "cross_separation": "cross_si", "c
 def measure(trained: Trained, options: SeparationMeasure) -> dict[str, Value]:
     """The table ``separation`` (a row per layer, split and index), and the indices of the last layer as metrics.
 
-    Layers that cannot be measured stand in the table with the reason and without a value.
+    Layers that cannot be measured stand in the table with the reason and without a value, and what there is to note of
+    the images as a reason without a layer.
     """
     found = measured_layers(trained.model, trained.data, trained.recipe.seed, options, trained.device)
-    skipped = pl.DataFrame(found.skipped, schema={"layer": pl.String, "reason": pl.String}, orient="row")
+    without = [*found.skipped, *((None, note) for note in found.notes)]
+    skipped = pl.DataFrame(without, schema={"layer": pl.String, "reason": pl.String}, orient="row")
     table = pl.concat([found.table.with_columns(pl.lit(None, pl.String).alias("reason")), skipped], how="diagonal")
     last = found.table.filter(pl.col("depth") == pl.col("depth").max())
     values: dict[str, Value] = {"separation": table}
@@ -54,7 +56,7 @@ def measured_layers(
     data = chosen(data, seed, options)
     there = [split for split in options.splits if len(data.indices[split])]
     splits: dict[str, Batches] = {split: Split(data, split, device) for split in there}
-    return layers(
+    found = layers(
         model,
         splits,
         choose_layers=options.layers,
@@ -63,6 +65,16 @@ def measured_layers(
         device=device,
         progress=progress,
     )
+    return replace(found, notes=[note for split in there for note in alone(data, split)])
+
+
+def alone(data: ImageData, split: str) -> list[str]:
+    """The classes with a single image among those of a split, which has no neighbour of its class, in sentences."""
+    counts = np.bincount(data.images.labels[data.indices[split]], minlength=len(data.classes))
+    return [
+        f"class '{data.classes[label]}' has one of the {split} images: its SI is 0 and its CSI 1, whatever the layer"
+        for label in np.flatnonzero(counts == 1)
+    ]
 
 
 def chosen(data: ImageData, seed: int, options: SeparationMeasure) -> ImageData:

@@ -137,11 +137,13 @@ def readings(subject: Subject) -> list[tuple[str, str]]:
     return found
 
 
-def unmeasured(subject: Subject) -> list[str]:
-    """What of the layers could not be measured, and why: ``attn_drop, norm: the forward pass never calls it``."""
+def remarks(subject: Subject) -> list[str]:
+    """What could not be measured, and why (``attn_drop, norm: the forward pass never calls it``), and other notes."""
     table = subject.results.layers()
     if table.width <= 2:
         return []
-    failed = table.filter(pl.col("reason").is_not_null())
-    reasons = failed.group_by("reason", maintain_order=True).agg(pl.col("layer").unique(maintain_order=True))
-    return [f"{', '.join(row['layer'])}: {row['reason']}" for row in reasons.iter_rows(named=True)]
+    without = table.filter(pl.col("reason").is_not_null())
+    reasons = without.group_by("reason", maintain_order=True).agg(
+        pl.col("layer").drop_nulls().unique(maintain_order=True)
+    )
+    return [": ".join(filter(None, [", ".join(row["layer"]), row["reason"]])) for row in reasons.iter_rows(named=True)]

@@ -70,7 +70,7 @@ def render(
         reports=reports,
         curveless=curves.missing(subject),
         readings=layers.readings(subject),
-        unmeasured=layers.unmeasured(subject),
+        remarks=layers.remarks(subject),
         tuned=uncertainty.sentences(subject),
         figures=drawn,
         galleries=pictures.galleries(subject, subject.best),

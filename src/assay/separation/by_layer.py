@@ -51,6 +51,8 @@ class Layers:
     reason names."""
     left_out: Sequence[tuple[str, str]] = ()
     """(image, reason): an image that could not be read, where ``probe_model`` has read them."""
+    notes: Sequence[str] = ()
+    """What to know of the images, where they are those of a recipe: a class with a single one."""
 
 
 def layers(
