@@ -155,6 +155,7 @@ def test_what_a_metric_name_says(metric, lower, share, unit):
         ("accuracy", 0.912, 0.909, 0.915, "91.2 ± 0.3 %"),
         ("accuracy", 0.91234, 0.91194, 0.91274, "91.23 ± 0.04 %"),
         ("accuracy", 0.912, None, None, "91.2 %"),
+        ("accuracy", 0.95, 0.31, 1.0, "95.0 (31.0 to 100.0) %"),
         ("loss", 0.31234, None, None, "0.312"),
         ("loss", 0.062, 0.004, 0.120, "0.062 ± 0.058"),  # one more place where both would look alike
         ("parameters", 3709825, 3709825, 3709825, "3,709,825"),

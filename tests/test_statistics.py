@@ -32,6 +32,12 @@ def test_equal_values_have_no_interval():
     assert statistics.mean_interval([0.1 + 0.2, 0.3, 0.3])[1:] == (None, None)
 
 
+def test_an_interval_ends_where_the_mean_cannot_be():
+    mean, low, high = statistics.mean_interval([0.9, 1.0], within=(0.0, 1.0))
+    assert (mean, high) == (pytest.approx(0.95), 1)
+    assert low == statistics.mean_interval([0.9, 1.0]).low
+
+
 @given(numbers)
 def test_mean_interval_agrees_with_scipy(values):
     assume(len(set(values)) > 1)

@@ -53,6 +53,11 @@ def is_share(metric: str) -> bool:
     return any(metric == s or metric.endswith("_" + s) or metric.startswith(s + "_") for s in _SHARES)
 
 
+def bounds(metric: str) -> tuple[float, float]:
+    """The least and the largest value it can have."""
+    return (0.0, 1.0) if is_share(metric) else (-math.inf, math.inf)
+
+
 def is_exact(metric: str) -> bool:
     """Whether the metric follows from the recipe and does not depend on the seed: counts and sizes."""
     return metric.endswith(_COUNTS)
@@ -104,8 +109,13 @@ def _degrees(metric: str) -> tuple[str, str, str, str]:
 
 
 def value_text(metric: str, value: Number, low: Number | None = None, high: Number | None = None) -> str:
-    """A value with its unit and half the width of its interval: ``91.2 ± 0.3 %``, ``0.312``, ``12.3 s``, ``1,500``."""
+    """A value with its unit and half the width of its interval: ``91.2 ± 0.3 %``, ``0.312``, ``12.3 s``, ``1,500``.
+
+    The ends, ``95.0 (72.1 to 100.0) %``, where 0 or 100 % cuts the interval of a share.
+    """
     percent = is_share(metric)
+    if percent and low is not None and high is not None and (low <= 0 or high >= 1) and low < high:
+        return f"{100 * value:.1f} ({100 * low:.1f} to {100 * high:.1f}) %"
     return f"{_plus_minus(metric, value, low, high)} {'%' if percent else unit(metric)}".rstrip()
 
 

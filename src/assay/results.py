@@ -11,7 +11,7 @@ import polars as pl
 
 from assay.compare import Comparisons, compare
 from assay.errors import AssayError, unknown
-from assay.metrics import in_order, lower_is_better
+from assay.metrics import bounds, in_order, lower_is_better
 from assay.notebook import results_html
 from assay.notes import notes
 from assay.runs import (
@@ -103,14 +103,16 @@ class Results:
     def table(self, metrics: Sequence[str] | None = None) -> pl.DataFrame:
         """A row per variant: variant, factors, seeds (finished), and per metric ``<m>``, ``<m>_low``, ``<m>_high``.
 
-        The mean over seeds and its 95 % t interval, which is null with one seed. ``metrics`` defaults to all.
+        The mean over seeds and its 95 % t interval, null with one seed and cut at 0 and 1 for a share. ``metrics``
+        defaults to all.
         """
         columns: dict[str, list[Any]] = {"variant": list(self.study.plan)}
         for key in self.study.factors:
             columns[key] = [label(variant.levels[key]) for variant in self.study.plan.values()]
         columns["seeds"] = [sum(run.variant == name for run in self.finished) for name in self.study.plan]
         for metric in self.metric_names if metrics is None else metrics:
-            intervals = [mean_interval(list(values.values())) for values in self.values(metric).values()]
+            found = [list(values.values()) for values in self.values(metric).values()]
+            intervals = [mean_interval(values, within=bounds(metric)) for values in found]
             columns |= {metric: [i.mean for i in intervals]}
             columns |= {f"{metric}_low": [i.low for i in intervals], f"{metric}_high": [i.high for i in intervals]}
         text = ["variant", *self.study.factors]

@@ -40,8 +40,12 @@ class PairedT(NamedTuple):
     deviation: float | None
 
 
-def mean_interval(values: Values, level: float = LEVEL) -> Interval:
+def mean_interval(
+    values: Values, level: float = LEVEL, within: tuple[float, float] = (-math.inf, math.inf)
+) -> Interval:
     """Mean and Student's t interval over n values, mean ± t(n−1) · s/√n (Student, Biometrika 6, 1908).
+
+    The ends are cut at ``within``, the values that a mean can have, which costs no coverage.
 
     One value gives no interval and none gives nothing. Nor do n equal values: they have no spread to go by, and one of
     width zero would claim a certainty that n equal numbers do not warrant.
@@ -53,7 +57,7 @@ def mean_interval(values: Values, level: float = LEVEL) -> Interval:
         return Interval(float(x[0]), None, None)
     mean = float(x.mean())
     half = _t_quantile(level, x.size - 1) * float(x.std(ddof=1)) / math.sqrt(x.size)
-    return Interval(mean, mean - half, mean + half)
+    return Interval(mean, max(mean - half, within[0]), min(mean + half, within[1]))
 
 
 def paired_t(a: Values, b: Values, level: float = LEVEL) -> PairedT:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from assay import statistics
 from assay.compare import Comparison, Comparisons
-from assay.metrics import comparative, difference_text, superlative, value_text
+from assay.metrics import bounds, comparative, difference_text, superlative, value_text
 from assay.metrics import label as metric_label
 from assay.study import DEFAULT, Study, label
 
@@ -47,7 +47,7 @@ def verdict(
     name = short_names(study).__getitem__
     rivals = [c for c in comparisons if values[c.variant]]
     best = comparisons.reference
-    mean = statistics.mean_interval(list(values[best].values()))
+    mean = statistics.mean_interval(list(values[best].values()), within=bounds(metric))
     standing = "" if mean.mean is None else value_text(metric, mean.mean, mean.low, mean.high)
     if not rivals:
         alone = "; no other variant has a value" if len(values) > 1 else ""

@@ -39,7 +39,11 @@ def _table(subject: Subject, variant: str, areas: Areas) -> Table | None:
     counts = {key: heading for key, heading in COUNTS.items() if rows[0][key] is not None}
     lines = [[Cell(row["class"], is_name=True), *_numbers(row, shown, counts)] for row in rows]
     columns = [Column("class", "left"), *(Column(heading) for heading in [*shown.values(), *counts.values()])]
-    spread = "Mean over seeds ± half of its 95 % t interval." if len(runs) > 1 else "One seed: no intervals."
+    spread = (
+        "Mean over seeds ± half of its 95 % t interval, cut at 0 and 100 %."
+        if len(runs) > 1
+        else "One seed: no intervals."
+    )
     position = list(subject.plan).index(variant) + 1
     stem = f"report-{position}-{subject.plan[variant].folder[:40].rstrip('. ')}"
     frame = pl.DataFrame(rows, infer_schema_length=None)
@@ -70,7 +74,7 @@ def _mean(counts: list[list[int] | None], classes: int) -> list[float] | None:
 
 
 def _intervals(values: dict[str, list[float]]) -> dict[str, float | None]:
-    intervals = {name: mean_interval(numbers) for name, numbers in values.items()}
+    intervals = {name: mean_interval(numbers, within=(0.0, 1.0)) for name, numbers in values.items()}
     return {
         f"{name}{end}": value
         for name, interval in intervals.items()

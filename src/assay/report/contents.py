@@ -31,7 +31,9 @@ def quality(subject: Subject) -> Table:
     wanted = [m for m in QUALITY if m in names and not (m == "loss" and subject.losses_differ)]
     others = [m for m in wanted if m != subject.metric and not _repeats(subject, m)][:WIDEST]
     caption = (
-        "Mean over seeds ± half of its 95 % t interval." if subject.seeds > 1 else "One seed: no intervals over seeds."
+        "Mean over seeds ± half of its 95 % t interval, shares cut at 0 and 100 %."
+        if subject.seeds > 1
+        else "One seed: no intervals over seeds."
     )
     if len(subject.finished) > 1:
         caption += f" ● the {'lowest' if subject.lower_is_better else 'highest'} {label(subject.metric)}."

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from assay.metrics import is_exact, is_share, label, lower_is_better
+from assay.metrics import bounds, is_exact, is_share, label, lower_is_better
 from assay.report import charts, style
 from assay.report.formats import factor, heading
 from assay.report.subject import SEPARATOR, Subject
@@ -91,7 +91,7 @@ def levels(subject: Subject) -> Iterator[Figure]:
                 continue
             group = SEPARATOR.join(level_label(subject.plan[name].levels[k]) for k in others)
             values = subject.values(name, metric)
-            mean = mean_interval(list(values.values()))
+            mean = mean_interval(list(values.values()), within=bounds(metric))
             if mean.mean is None:
                 continue
             shared = {"group": group, "level": float(level)}
@@ -223,7 +223,7 @@ def tradeoff(subject: Subject) -> Iterator[Figure]:
         rows = []
         for name in subject.order:
             spent = list(subject.values(name, cost).values())
-            reached = mean_interval(list(subject.values(name, metric).values()))
+            reached = mean_interval(list(subject.values(name, metric).values()), within=bounds(metric))
             if spent and reached.mean is not None:
                 point = {"variant": subject.shown[name], "cost": sum(spent) / len(spent), "value": scale * reached.mean}
                 rows.append(point | {"low": _times(reached.low, scale), "high": _times(reached.high, scale)})
