@@ -10,6 +10,7 @@ import typer
 
 from assay import __version__
 from assay.errors import AssayError, NothingToDo, RunFailed, StudyStopped
+from assay.memory import keep_freed_memory
 from assay.refit import EPOCHS
 
 app = typer.Typer(
@@ -310,6 +311,7 @@ def stop(message: str, code: int) -> NoReturn:
 def main() -> None:
     """Exit status: 0, 1 for failed runs or a stopped study, 2 for a mistake of the user, 130 for Ctrl-C."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait starve other processes
+    keep_freed_memory()
     signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]

@@ -25,6 +25,7 @@ from assay.evaluate.pictures import pictures_table
 from assay.evaluate.predictions import predictions_table
 from assay.evaluate.tracking import BY_EPOCH, follow
 from assay.machine import environment, reproducible, resolve_device
+from assay.memory import keep_freed_memory
 from assay.models.catalogue import build, complete
 from assay.models.weights import in_words, load_pretrained
 from assay.recipe import Data, Recipe
@@ -86,6 +87,7 @@ def execute(recipe: Recipe, folder: Folder, settings: Settings, on_epoch: Callab
         values = {"state": state, "epoch": epoch, "epochs": recipe.train.total_epochs, "reason": reason}
         folder.write_json("status.json", values | {"recipe_hash": recipe.hash, "updated": time.time()})
 
+    keep_freed_memory()
     try:
         with reproducible(settings.threads):
             _train_and_measure(recipe, folder, settings, status, on_epoch)
