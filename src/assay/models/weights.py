@@ -1,6 +1,7 @@
 """Weights that somebody trained before: where they come from, whether they fit, and what was loaded."""
 
 import hashlib
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -105,6 +106,9 @@ def of_run(run: Path, classes: Sequence[str]) -> Weights:
     """The weights of a finished run; with its head if it knows the same classes."""
     from assay.runs import read_object
 
+    if not run.is_dir():
+        expected = "the folder of a finished run, or a file of weights without 'run:'"
+        raise AssayError(f"model.pretrained: {RUN}{run} is no folder; expected {expected}")
     if read_object(run / "status.json", missing={}).get("state") != "finished":
         raise AssayError(f"model.pretrained: {RUN}{run} is not the folder of a finished run")
     same = read_object(run / "data.json")["classes"] == list(classes)
@@ -121,18 +125,23 @@ def read_file(path: Path) -> dict[str, Tensor]:
 
     if not path.is_file():
         raise AssayError(f"model.pretrained: there is no file {path}; expected true, a file of weights, or run:FOLDER")
+    found: Any = None
     try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # damaged files make either library raise all kinds
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise AssayError(f"model.pretrained: {path} cannot be read as weights ({reason})") from None
+        with warnings.catch_warnings(action="ignore"):
+            is_safe = path.suffix == ".safetensors"
+            found = load_file(path) if is_safe else torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise AssayError(f"model.pretrained: {path} cannot be read ({error.strerror or error})") from None
+    except Exception:  # either library raises all kinds, and advises to run the code in the file
+        pass
     for key in ("state_dict", "model"):
         if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
             found = found[key]
     if not isinstance(found, Mapping) or not found or not all(isinstance(v, Tensor) for v in found.values()):
-        raise AssayError(f"model.pretrained: {path} holds something else than named tensors")
+        raise AssayError(
+            f"model.pretrained: {path} is damaged or holds something else than named tensors (such as a pickled network, "
+            "or no weights at all); expected what torch.save(network.state_dict(), PATH) writes, or safetensors"
+        )
     return {str(name): value for name, value in found.items()}
 
 
