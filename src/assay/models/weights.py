@@ -39,6 +39,8 @@ class Fit:
     fits: dict[str, Tensor]
     new_head: list[str]
     """The head's tensors that the weights have not, or for other classes: they stay random."""
+    backbone: list[str]
+    """Those of the fits that speak of images: not the head's, and no counters."""
     differ: list[str]
     """``name (shape, found shape)``."""
     missing: list[str]
@@ -65,6 +67,7 @@ def load_pretrained(
     return {
         "origin": weights.origin,
         "sha256": digest(fit.fits),
+        "is_whole": fit.is_whole,
         "loaded": len(fit.fits),
         "not_loaded": left,
         "not_used": fit.unknown,
@@ -77,13 +80,13 @@ def fitting(
     """The weights that ``model.pretrained`` names, and how they fit ``network`` (which may be on the meta device).
 
     Raises AssayError where there are none, where they cannot be read, and, with a table of what fits, where they do not
-    fit: all of them must, but for the head and under ``strict: false``.
+    fit: all of them must, but for the head; under ``strict: false`` some of the backbone.
     """
     weights = find(model, shape, classes)
     heads = head_names(network) if model.is_off_the_shelf else ["output"]
     fit = compare(network, weights, heads)
-    if not fit.fits or (model.strict and not fit.is_whole):
-        advice = "; 'strict: false' loads what fits" if fit.fits else ""
+    if not fit.fits or not (fit.is_whole or (fit.backbone and not model.strict)):
+        advice = "; 'strict: false' loads what fits" if fit.backbone else ""
         title = f"model.pretrained: {weights.origin} does not fit model '{model.name}'{advice}"
         raise AssayError("\n".join([title, *table(fit)]))
     return weights, fit
@@ -180,7 +183,8 @@ def compare(network: nn.Module, weights: Weights, heads: Sequence[str]) -> Fit:
         elif not name.endswith(COUNTER):
             missing.append(name)
     unknown = [name for name in given if name not in own and not name.startswith(of_head)]
-    return Fit(fits, new_head, differ, missing, unknown)
+    backbone = [name for name in fits if not name.startswith(of_head) and not name.endswith(COUNTER)]
+    return Fit(fits, new_head, backbone, differ, missing, unknown)
 
 
 def for_gray(given: Tensor, own: Tensor) -> Tensor:
