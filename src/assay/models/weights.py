@@ -142,8 +142,9 @@ def read_file(path: Path) -> dict[str, Tensor]:
             found = found[key]
     if not isinstance(found, Mapping) or not found or not all(isinstance(v, Tensor) for v in found.values()):
         raise AssayError(
-            f"model.pretrained: {path} is damaged or holds something else than named tensors (such as a pickled network, "
-            "or no weights at all); expected what torch.save(network.state_dict(), PATH) writes, or safetensors"
+            f"model.pretrained: {path} is damaged or holds something else than named tensors (such as a "
+            "pickled network, or no weights at all); expected what torch.save(network.state_dict(), PATH) writes, or "
+            "safetensors"
         )
     return {str(name): value for name, value in found.items()}
 
