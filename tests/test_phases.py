@@ -169,6 +169,19 @@ def test_parameters_of_the_network_itself_belong_to_the_stem() -> None:
     assert share[id(network.get_parameter("cls_token"))] == min(share.values())
 
 
+def test_a_head_of_several_layers_is_one_block() -> None:
+    values = recipe(None, optimizer={"name": "sgd", "layer_decay": 0.5}).dump()
+    values["model"]["head"] = [{"dense": 8}, "batch_norm"]
+    headed = Recipe.model_validate(values)
+    network = build(headed.model, (3, 32, 32), 3)
+    assert blocks(network) == blocks(build(recipe(None).model, (3, 32, 32), 3))
+    alone = nn.Sequential(network.get_submodule("fc"), nn.Flatten(1))  # as it is trained on kept features
+    for whole in (network, alone):
+        groups = build_optimizer(headed.train.optimizer, whole).param_groups
+        (full,) = (group["params"] for group in groups if group["share"] == 1)
+        assert {id(p) for p in full} == {id(p) for p in network.get_submodule("fc").parameters()}
+
+
 def test_decay_scales_the_steps_and_resumes(data: ImageData) -> None:
     plain = {"name": "sgd", "lr": 0.01, "momentum": 0.9}
     chosen = recipe(None, "cnn", epochs=2, keep="last", optimizer=plain | {"layer_decay": 0.1})
