@@ -87,6 +87,24 @@ def test_our_own_networks_freeze_by_pattern(data: ImageData) -> None:
     assert {name.split(".")[0] for name in changed(model, data)} == {"dense1", "output"}
 
 
+@pytest.mark.parametrize("keyword", ["none", "backbone"])
+def test_a_keyword_may_stand_alone_in_a_list(keyword: str) -> None:
+    values = {"data": {"source": "x"}, "model": {"name": "timm/resnet18", "freeze": [keyword]}}
+    assert Recipe.model_validate(values).model.freeze == keyword
+
+
+@pytest.mark.parametrize("section", ["model", "train"])
+def test_an_empty_list_is_no_pattern(section: str) -> None:
+    values = {"data": {"source": "x"}, "model": {"name": "cnn"}}
+    values |= (
+        {"model": {"name": "cnn", "freeze": []}} if section == "model" else {"train": {"phases": [{"freeze": []}]}}
+    )
+    key = {"model": "model.freeze", "train": "train.phases.0.freeze"}[section]
+    assert mistakes(Recipe, values) == [
+        f"{key}: found [], expected none, backbone, a pattern on names of modules, or a list of patterns"
+    ]
+
+
 @pytest.mark.parametrize("rule", ["layer1", "bn1"])
 def test_what_is_frozen_whole_is_alone_in_evaluation_mode(rule: str) -> None:
     network = make(name="timm/resnet18", freeze=rule)
@@ -118,6 +136,8 @@ def test_a_half_frozen_batch_norm_still_counts() -> None:
             "no module or parameter is called 'layr1'; did you mean 'layer1'",
         ),
         ({"name": "timm/resnet18", "freeze": "bakbone"}, "called 'bakbone'; did you mean 'backbone'"),
+        ({"name": "timm/resnet18", "freeze": ["bn1", "backbone"]}, "called 'backbone'; expected one of: bn1"),
+        ({"name": "cnn", "freeze": "bakbone"}, "called 'bakbone'; expected one of: conv1"),
         ({"name": "timm/resnet18", "freeze": "*"}, "model.freeze: '*' freezes every parameter"),
         ({"name": "cnn", "freeze": "backbone"}, "model.freeze: backbone needs a network off the shelf"),
         ({"name": "cnn", "head": [{"dense": 4}]}, "model.head needs a network off the shelf"),

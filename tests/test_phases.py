@@ -135,6 +135,18 @@ def test_early_stopping_and_plateaus_begin_anew(data: ImageData) -> None:
     assert [row["phase"] for row in state.history] == [1, 1, 1, 2, 2, 2, 2]
 
 
+def test_a_phase_can_do_without_early_stopping(data: ImageData) -> None:
+    still = {"name": "sgd", "lr": 1e-30}
+    phases = [{"epochs": 5}, {"epochs": 5, "early_stopping": None}]
+    chosen = recipe(phases, "cnn", optimizer=still, early_stopping={"patience": 2})
+    assert [row["phase"] for row in trained(chosen, data)[1].history] == [1, 1, 1, 2, 2, 2, 2, 2]
+    again = Recipe.model_validate(chosen.dump())
+    assert (again, again.hash) == (chosen, chosen.hash)
+    assert again.dump()["train"]["phases"] == phases
+    stopping = recipe([{"epochs": 5}] * 2, "cnn", optimizer=still, early_stopping={"patience": 2})
+    assert stopping.hash != chosen.hash
+
+
 # ------------------------------------------------------------------------------------------- layer decay
 
 
@@ -155,6 +167,19 @@ def test_parameters_of_the_network_itself_belong_to_the_stem() -> None:
     optimizer = build_optimizer(recipe(None, optimizer={"name": "adamw", "layer_decay": 0.8}).train.optimizer, network)
     share = {id(p): group["share"] for group in optimizer.param_groups for p in group["params"]}
     assert share[id(network.get_parameter("cls_token"))] == min(share.values())
+
+
+def test_a_head_of_several_layers_is_one_block() -> None:
+    values = recipe(None, optimizer={"name": "sgd", "layer_decay": 0.5}).dump()
+    values["model"]["head"] = [{"dense": 8}, "batch_norm"]
+    headed = Recipe.model_validate(values)
+    network = build(headed.model, (3, 32, 32), 3)
+    assert blocks(network) == blocks(build(recipe(None).model, (3, 32, 32), 3))
+    alone = nn.Sequential(network.get_submodule("fc"), nn.Flatten(1))  # as it is trained on kept features
+    for whole in (network, alone):
+        groups = build_optimizer(headed.train.optimizer, whole).param_groups
+        (full,) = (group["params"] for group in groups if group["share"] == 1)
+        assert {id(p) for p in full} == {id(p) for p in network.get_submodule("fc").parameters()}
 
 
 def test_decay_scales_the_steps_and_resumes(data: ImageData) -> None:
@@ -194,6 +219,8 @@ def test_keys_that_are_not_used_are_not_written() -> None:
     [
         ({"phases": [{"epoch": 2}]}, "did you mean 'epochs'"),
         ({"phases": [{"epochs": 0}]}, "epochs: found 0, expected more than 0"),
+        ({"phases": [{"epochs": None}]}, "train.phases.0.epochs: found None, expected a whole number"),
+        ({"phases": [{}, {"freeze": None}]}, "train.phases.1.freeze: found None, expected none, backbone"),
         ({"optimizer": {"layer_decay": 1.5}}, "layer_decay: found 1.5, expected at most 1"),
     ],
 )
@@ -217,7 +244,8 @@ def study(phases: list[dict[str, Any]]) -> Study:
 
 
 def test_a_freeze_that_matches_nothing_is_told_before_training(tmp_path: Path) -> None:
-    with pytest.raises(AssayError, match="no module or parameter is called 'layr1'; did you mean 'layer1'"):
+    said = "'base': train.phases.1.freeze: no module or parameter is called 'layr1'; did you mean 'layer1'"
+    with pytest.raises(AssayError, match=said):
         study([{"epochs": 1}, {"epochs": 1, "freeze": "layr1"}]).run(tmp_path, quiet=True)
 
 

@@ -147,6 +147,19 @@ def test_nothing_that_fits_is_refused_in_any_case(tmp_path: Path) -> None:
         loaded(name="timm/resnet18", pretrained=str(tmp_path / "other.safetensors"), strict=False)
 
 
+def test_a_head_alone_is_refused_too(resnet: nn.Module, tmp_path: Path) -> None:
+    alone = {"fc.bias": resnet.get_parameter("fc.bias"), "bn1.num_batches_tracked": torch.tensor(3)}
+    save_file(alone, tmp_path / "head.safetensors")
+    with pytest.raises(AssayError, match="does not fit model 'timm/resnet18'\n      2 fit"):
+        loaded(name="timm/resnet18", pretrained=str(tmp_path / "head.safetensors"), strict=False)
+
+
+NO_TENSORS = (
+    "{path} is damaged or holds something else than named tensors (such as a pickled network, or no weights at all); "
+    "expected what torch.save(network.state_dict(), PATH) writes, or safetensors"
+)
+
+
 class Evil:
     """Runs code where a pickle is read without care."""
 
@@ -158,12 +171,15 @@ class Evil:
     ("name", "content", "said"),
     [
         ("absent.pth", None, "there is no file {path}; expected true, a file of weights, or run:FOLDER"),
-        ("words.pth", b"these are words", "{path} cannot be read as weights"),
-        ("words.safetensors", b"these are words", "{path} cannot be read as weights"),
-        ("evil.pth", {"weight": Evil()}, "{path} cannot be read as weights"),
-        ("list.pth", [torch.zeros(2)], "{path} holds something else than named tensors"),
+        ("words.pth", b"these are words", NO_TENSORS),
+        ("empty.pth", b"", NO_TENSORS),
+        ("words.safetensors", b"these are words", NO_TENSORS),
+        ("evil.pth", {"weight": Evil()}, NO_TENSORS),
+        ("network.pth", nn.Linear(2, 2), NO_TENSORS),
+        ("list.pth", [torch.zeros(2)], NO_TENSORS),
     ],
 )
+@pytest.mark.filterwarnings("error")
 def test_a_bad_file_is_refused(
     name: str, content: Any, said: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -172,8 +188,9 @@ def test_a_bad_file_is_refused(
         path.write_bytes(content)
     elif content is not None:
         torch.save(content, path)
-    with pytest.raises(AssayError, match=re.escape(said.format(path=path))):
+    with pytest.raises(AssayError) as error:
         loaded(name="timm/resnet18", pretrained=str(path))
+    assert str(error.value) == "model.pretrained: " + said.format(path=path)
     assert "evil" not in capfd.readouterr().out
 
 
@@ -292,6 +309,10 @@ def test_a_run_gives_its_body_alone_to_other_classes(classes: list[str], run: Pa
 def test_a_folder_without_a_finished_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AssayError, match=re.escape(f"run:{tmp_path} is not the folder of a finished run")):
         digits_cnn(CLASSES, tmp_path)
+    for name in ("file", "absent"):
+        (tmp_path / "file").write_bytes(b"weights")
+        with pytest.raises(AssayError, match=re.escape(f"run:{tmp_path / name} is no folder; expected the folder of")):
+            digits_cnn(CLASSES, tmp_path / name)
 
 
 def test_what_a_run_loaded_is_on_record(run: Path, tmp_path: Path) -> None:
@@ -312,6 +333,31 @@ def test_what_a_run_loaded_is_on_record(run: Path, tmp_path: Path) -> None:
     assert len(record["sha256"]) == 64
     log = (folder / "log.txt").read_text(encoding="utf-8")
     assert f"loaded {record['loaded']} tensors from run:{run} (sha256 {record['sha256'][:12]})" in log
+
+
+def test_the_report_says_which_weights_fitted_in_part(tmp_path: Path) -> None:
+    state = make((1, 8, 8), 10, name="cnn", channels=[4]).state_dict()
+    state["stem.weight"] = state.pop("dense1.weight")
+    save_file(state, tmp_path / "some.safetensors")
+    study = Study(
+        title="?",
+        name="lenient",
+        base={
+            "data": {"source": "digits", "test": 400},
+            "model": {"name": "cnn", "channels": [4], "pretrained": str(tmp_path / "some.safetensors")},
+            "train": {"epochs": 1, "batch_size": 256},
+            "evaluate": ["classification"],
+        },
+        variants={"part": {"model.strict": False}, "none": {"model.strict": False, "model.pretrained": False}},
+        seeds=1,
+    )
+    results = study.run(tmp_path, quiet=True)
+    said = (
+        f"Of the weights that part began with, 5 tensors fitted ({tmp_path / 'some.safetensors'}), 1 of the network "
+        "stayed random (dense1.weight) and 1 of the file went unused (stem.weight)."
+    )
+    assert results.notes()[-1] == said
+    assert "1 of the network stayed random" in results.report().read_text(encoding="utf-8")
 
 
 def test_a_study_with_bad_weights_stops_before_it_trains(tmp_path: Path) -> None:

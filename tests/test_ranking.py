@@ -1,5 +1,6 @@
 """Backbones ranked without training: numbers, order, honesty, and what cannot be had."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +124,20 @@ def test_the_command(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None
     failed = assay(capsys, "rank", pictures, "--models", "timm/resnet81")
     assert failed.status == 2
     assert "did you mean 'resnet18'" in failed.err
+
+
+def test_an_image_that_cannot_be_read_is_left_out_and_named(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = tmp_path / "damaged"
+    shutil.copytree(pictures, damaged)
+    (damaged / "red" / "torn.png").write_bytes((damaged / "red" / "0.png").read_bytes()[:100])
+    done = assay(capsys, "rank", damaged, "--models", TWO[1], "--size", "40", "--no-pretrained")
+    assert done.status == 0, done.err
+    assert "red/torn.png was left out: " in done.out
+    found = rank(damaged, TWO[1:], size=40, pretrained=False)
+    assert [name for name, _ in found.left_out] == ["red/torn.png"]
+    assert found.table["place"].to_list() == [1]
 
 
 def test_copies_of_an_original_stay_on_one_side(pictures: Path) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import torch
+from torch import Tensor, nn
 
 from assay import run
 from assay.engine import run_study
@@ -117,6 +119,23 @@ def test_what_a_split_is_too_small_for_has_a_reason_and_the_rest_a_value() -> No
         "k: expected 1 to 8 neighbours among the 9 rows of test images, found 10"
     ]
     assert {"si_train", "si_test"} <= set(values)
+
+
+class Torn(nn.Module):
+    """A layer that no separation can be measured of."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.index_fill(0, torch.tensor([0]), torch.inf)
+
+
+def test_no_other_layer_stands_in_for_the_last() -> None:
+    torn = nn.Sequential(nn.Flatten(), nn.Linear(36, 3), Torn(), nn.Hardtanh())
+    values = measure(trained(model=torn, evaluate=[{"name": "separation", "layers": ["0", "1", "2"]}]))
+    table = values.pop("separation")
+    assert isinstance(table, pl.DataFrame)
+    assert table.filter(pl.col("value").is_not_null())["layer"].unique(maintain_order=True).to_list() == ["0", "1"]
+    assert not values
+    assert "si_test" in measure(trained(model=torn, evaluate=[{"name": "separation", "layers": ["0", "1"]}]))
 
 
 def test_a_share_of_some_images_is_at_least_one() -> None:

@@ -210,8 +210,9 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
         shape = images.pixels.shape[1:]
         augmenter(recipe.data.augment, *shape[1:])
         with of_variant(job):
-            for stage in recipe.stages:
-                network = try_out(stage.model, shape, outputs)
+            for number, stage in enumerate(recipe.stages):
+                with of_phase(recipe, number):
+                    network = try_out(stage.model, shape, outputs)
             if recipe.model.pretrained:
                 fitting(network, recipe.model, shape, images.classes)
             check_measures(recipe, network, torch.zeros(2, *shape))
@@ -226,6 +227,17 @@ def of_variant(job: Job) -> Iterator[None]:
         yield
     except AssayError as error:
         raise AssayError(f"variant '{job.variant}': {error}") from None
+
+
+@contextmanager
+def of_phase(recipe: Recipe, number: int) -> Iterator[None]:
+    """A mistake in what a phase of its own freezes is told under the phase's key."""
+    try:
+        yield
+    except AssayError as error:
+        if not recipe.train.phases or "freeze" not in recipe.train.phases[number].given:
+            raise
+        raise AssayError(str(error).replace("model.freeze", f"train.phases.{number}.freeze")) from None
 
 
 def stored_threads(folder: Path, jobs: int) -> int:

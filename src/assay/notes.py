@@ -1,6 +1,7 @@
 """The small print of a verdict: what the intervals assume, what the number of seeds allows, which runs are missing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from assay import statistics
 from assay.compare import ALPHA, Comparison, Comparisons
@@ -9,7 +10,7 @@ from assay.study import Study
 from assay.verdict import listed, short_names
 
 SHOWN = 6
-"""So many missing runs are named."""
+"""So many missing runs, and tensors, are named."""
 
 OVER_SEEDS = (
     "The interval of a variant is a 95 % t interval over its seeds. It assumes roughly normal values and covers what "
@@ -48,6 +49,25 @@ def notes(
     if "single runs" in methods:
         found.append(SINGLE)
     return found + _corrected(against_base, against_best) + _missing(study, runs, against_base or (), seeds)
+
+
+def half_loaded(study: Study, loaded: Iterable[tuple[str, Mapping[str, Any]]]) -> list[str]:
+    """Which variants began with weights of which a part fitted; ``loaded`` has what each run has on record."""
+    name = short_names(study)
+    found: dict[str, dict[str, None]] = {}
+    for variant, record in loaded:
+        if not record.get("is_whole", True):
+            found.setdefault(_in_part(record), {})[name[variant]] = None
+    return [f"Of the weights that {listed(list(variants))} began with, {what}." for what, variants in found.items()]
+
+
+def _in_part(record: Mapping[str, Any]) -> str:
+    parts = [f"{record['loaded']} tensors fitted ({record['origin']})"]
+    for key, what in (("not_loaded", "of the network stayed random"), ("not_used", "of the file went unused")):
+        if names := record[key]:
+            more = ", …" if len(names) > SHOWN else ""
+            parts.append(f"{len(names)} {what} ({', '.join(names[:SHOWN])}{more})")
+    return listed(parts)
 
 
 def _sign_flip(pairs: int) -> str:

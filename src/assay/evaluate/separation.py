@@ -25,13 +25,13 @@ def measure(trained: Trained, options: SeparationMeasure) -> dict[str, Value]:
     """The table ``separation`` (a row per layer, split and index), and the indices of the last layer as metrics.
 
     Layers that cannot be measured stand in the table with the reason and without a value, and what there is to note of
-    the images as a reason without a layer.
+    the images as a reason without a layer. Where the last layer cannot be measured, the metrics are missing.
     """
     found = measured_layers(trained.model, trained.data, trained.recipe.seed, options, trained.device)
     without = [*found.skipped, *((None, note) for note in found.notes)]
     skipped = pl.DataFrame(without, schema={"layer": pl.String, "reason": pl.String}, orient="row")
     table = pl.concat([found.table.with_columns(pl.lit(None, pl.String).alias("reason")), skipped], how="diagonal")
-    last = found.table.filter(pl.col("depth") == pl.col("depth").max())
+    last = found.table.filter(pl.col("depth") == found.deepest)
     values: dict[str, Value] = {"separation": table}
     for row in last.iter_rows(named=True):
         if row["index"] in SHORT:

@@ -23,20 +23,31 @@ def freeze(network: nn.Module, rule: str | Sequence[str]) -> None:
         heads = tuple(f"{name}." for name in head_names(network))
         frozen = {name for name in parameters if not name.startswith(heads)}
     else:
-        patterns = [rule] if isinstance(rule, str) else rule
-        frozen = {name for pattern in patterns for name in matched(pattern, parameters)}
+        patterns, known = ([rule], keywords(network)) if isinstance(rule, str) else (rule, ())
+        frozen = {name for pattern in patterns for name in matched(pattern, parameters, known)}
     if len(frozen) == len(parameters):
         raise AssayError(f"model.freeze: {rule!r} freezes every parameter; nothing would be left to train")
     for name in frozen:
         parameters[name].requires_grad = False
 
 
-def matched(pattern: str, parameters: Iterable[str]) -> list[str]:
-    """The parameters that a pattern names, by their own name or that of a module around them."""
+def keywords(network: nn.Module) -> list[str]:
+    """What can stand in place of patterns."""
+    try:
+        return ["none", "backbone"] if head_names(network) else ["none"]
+    except AssayError:
+        return ["none"]
+
+
+def matched(pattern: str, parameters: Iterable[str], keywords: Iterable[str]) -> list[str]:
+    """The parameters that a pattern names, by their own name or that of a module around them.
+
+    AssayError where there are none, with the nearest name or keyword.
+    """
     around = {name: [".".join(name.split(".")[:n]) for n in range(1, name.count(".") + 2)] for name in parameters}
     found = [name for name, names in around.items() if any(fnmatchcase(each, pattern) for each in names)]
     if not found:
-        known = {"none", "backbone", *(each for names in around.values() for each in names)}
+        known = {*keywords, *(each for names in around.values() for each in names)}
         raise AssayError(f"model.freeze: no module or parameter is called {pattern!r}; {nearest(pattern, known)}")
     return found
 

@@ -1,6 +1,7 @@
 """Weights that somebody trained before: where they come from, whether they fit, and what was loaded."""
 
 import hashlib
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ class Fit:
     fits: dict[str, Tensor]
     new_head: list[str]
     """The head's tensors that the weights have not, or for other classes: they stay random."""
+    backbone: list[str]
+    """Those of the fits that speak of images: not the head's, and no counters."""
     differ: list[str]
     """``name (shape, found shape)``."""
     missing: list[str]
@@ -64,6 +67,7 @@ def load_pretrained(
     return {
         "origin": weights.origin,
         "sha256": digest(fit.fits),
+        "is_whole": fit.is_whole,
         "loaded": len(fit.fits),
         "not_loaded": left,
         "not_used": fit.unknown,
@@ -76,13 +80,13 @@ def fitting(
     """The weights that ``model.pretrained`` names, and how they fit ``network`` (which may be on the meta device).
 
     Raises AssayError where there are none, where they cannot be read, and, with a table of what fits, where they do not
-    fit: all of them must, but for the head and under ``strict: false``.
+    fit: all of them must, but for the head; under ``strict: false`` some of the backbone.
     """
     weights = find(model, shape, classes)
     heads = head_names(network) if model.is_off_the_shelf else ["output"]
     fit = compare(network, weights, heads)
-    if not fit.fits or (model.strict and not fit.is_whole):
-        advice = "; 'strict: false' loads what fits" if fit.fits else ""
+    if not fit.fits or not (fit.is_whole or (fit.backbone and not model.strict)):
+        advice = "; 'strict: false' loads what fits" if fit.backbone else ""
         title = f"model.pretrained: {weights.origin} does not fit model '{model.name}'{advice}"
         raise AssayError("\n".join([title, *table(fit)]))
     return weights, fit
@@ -105,6 +109,9 @@ def of_run(run: Path, classes: Sequence[str]) -> Weights:
     """The weights of a finished run; with its head if it knows the same classes."""
     from assay.runs import read_object
 
+    if not run.is_dir():
+        expected = "the folder of a finished run, or a file of weights without 'run:'"
+        raise AssayError(f"model.pretrained: {RUN}{run} is no folder; expected {expected}")
     if read_object(run / "status.json", missing={}).get("state") != "finished":
         raise AssayError(f"model.pretrained: {RUN}{run} is not the folder of a finished run")
     same = read_object(run / "data.json")["classes"] == list(classes)
@@ -121,18 +128,24 @@ def read_file(path: Path) -> dict[str, Tensor]:
 
     if not path.is_file():
         raise AssayError(f"model.pretrained: there is no file {path}; expected true, a file of weights, or run:FOLDER")
+    found: Any = None
     try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # damaged files make either library raise all kinds
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise AssayError(f"model.pretrained: {path} cannot be read as weights ({reason})") from None
+        with warnings.catch_warnings(action="ignore"):
+            is_safe = path.suffix == ".safetensors"
+            found = load_file(path) if is_safe else torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise AssayError(f"model.pretrained: {path} cannot be read ({error.strerror or error})") from None
+    except Exception:  # either library raises all kinds, and advises to run the code in the file
+        pass
     for key in ("state_dict", "model"):
         if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
             found = found[key]
     if not isinstance(found, Mapping) or not found or not all(isinstance(v, Tensor) for v in found.values()):
-        raise AssayError(f"model.pretrained: {path} holds something else than named tensors")
+        raise AssayError(
+            f"model.pretrained: {path} is damaged or holds something else than named tensors (such as a "
+            "pickled network, or no weights at all); expected what torch.save(network.state_dict(), PATH) writes, or "
+            "safetensors"
+        )
     return {str(name): value for name, value in found.items()}
 
 
@@ -171,7 +184,8 @@ def compare(network: nn.Module, weights: Weights, heads: Sequence[str]) -> Fit:
         elif not name.endswith(COUNTER):
             missing.append(name)
     unknown = [name for name in given if name not in own and not name.startswith(of_head)]
-    return Fit(fits, new_head, differ, missing, unknown)
+    backbone = [name for name in fits if not name.startswith(of_head) and not name.endswith(COUNTER)]
+    return Fit(fits, new_head, backbone, differ, missing, unknown)
 
 
 def for_gray(given: Tensor, own: Tensor) -> Tensor:

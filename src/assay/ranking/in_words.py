@@ -7,6 +7,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from assay.probe import unread
+
 if TYPE_CHECKING:
     from assay.ranking.ranking import Ranking
 
@@ -74,4 +76,4 @@ def ranking_table(found: "Ranking") -> RenderableType:
         Text(f"{row['model']} was not ranked: {row['reason']}")
         for row in found.table.filter(pl.col("place").is_null()).iter_rows(named=True)
     ]
-    return Group(table, *missing, "", Text(found.recommendation))
+    return Group(table, *missing, *unread(found.left_out), "", Text(found.recommendation))

@@ -63,6 +63,8 @@ class Ranking:
     why it could not be ranked."""
     recommendation: str
     """What to take, and how sure that is, in a few sentences."""
+    left_out: Sequence[tuple[str, str]] = ()
+    """(image, reason): an image that could not be read."""
 
 
 def rank(
@@ -86,7 +88,8 @@ def rank(
 
     ``group`` keeps copies of an original on one side of the split, as in a recipe.
 
-    A backbone that cannot be had (no weights, images it does not fit) is listed with the reason. ``decoding`` is called
+    A backbone that cannot be had (no weights, images it does not fit) is listed with the reason; images that cannot be
+    read are in ``left_out``. ``decoding`` is called
     with (images done, images to do), ``measuring`` with (backbones done, backbones to do). Raises AssayError for an
     unknown name (with the nearest), one that is listed twice, or a source that is not there.
     """
@@ -94,7 +97,7 @@ def rank(
         raise AssayError("rank: expected at least one backbone, such as timm/resnet18")
     if repeated := [name for name in models if models.count(name) > 1]:
         raise AssayError(f"rank: '{repeated[0]}' is listed twice")
-    values = {"source": str(source), "size": size, "validation": 0, "group": group}
+    values = {"source": str(source), "size": size, "validation": 0, "group": group, "on_bad_image": "skip"}
     recipes = [
         complete(
             validate(
@@ -121,7 +124,7 @@ def rank(
         if measuring:
             measuring(done, len(recipes))
     table = placed(pl.DataFrame(rows, schema=SCHEMA))
-    return Ranking(table, recommendation(table, pretrained))
+    return Ranking(table, recommendation(table, pretrained), data.images.skipped)
 
 
 def measured(recipe: Recipe, data: ImageData) -> dict[str, Any]:

@@ -140,9 +140,9 @@ class Recipe(Section):
         return tuple(self._stage(phase) for phase in self.train.phases) or (self,)
 
     def _stage(self, phase: Phase) -> "Recipe":
-        given = {name: value for name, value in phase if value is not None and name != "freeze"}
+        given = phase.given
+        model = self.model.model_copy(update={"freeze": given.pop("freeze", self.model.freeze)})
         train = self.train.model_copy(update={"phases": (), **given})
-        model = self.model.model_copy(update={} if phase.freeze is None else {"freeze": phase.freeze})
         return self.model_copy(update={"train": train, "model": model})
 
     def dump(self) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """The network and what is done to it before training."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from assay.recipe.section import Section, pair
 
@@ -38,6 +38,19 @@ class HeadLayer(Section):
         return self
 
 
+def _keyword(value: Any) -> Any:
+    alone = isinstance(value, list | tuple) and len(value) == 1 and value[0] in ("none", "backbone")
+    return value[0] if alone else value
+
+
+Freeze = Annotated[
+    str | Annotated[tuple[str, ...], Field(min_length=1)],
+    BeforeValidator(_keyword),
+    Field(description="none, backbone, a pattern on names of modules, or a list of patterns"),
+]
+"""A keyword, alone in a list too, or patterns."""
+
+
 class Model(BaseModel):
     """A name from the catalogue, what is done to the network, and the builder's own arguments.
 
@@ -56,11 +69,7 @@ class Model(BaseModel):
     """True: the weights of the network's library; else the path of a file, or ``run:`` and a finished run."""
     strict: bool = Field(default=True, exclude_if=lambda strict: strict)
     """Whether pretrained weights must fit, all but the head."""
-    freeze: str | tuple[str, ...] = Field(
-        default="none",
-        exclude_if=lambda freeze: freeze == "none",
-        description="none, backbone, a pattern on names of modules, or a list of patterns",
-    )
+    freeze: Freeze = Field(default="none", exclude_if=lambda freeze: freeze == "none")
     """``backbone`` (all but the head), or patterns such as ``layer1*`` on names of modules and parameters."""
     head: tuple[HeadLayer, ...] | None = Field(default=None, exclude_if=lambda head: head is None)
     """In place of the classifier of a network off the shelf; a dense layer with the outputs follows."""

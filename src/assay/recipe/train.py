@@ -1,10 +1,12 @@
 """How the weights are found."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_serializer
 
 from assay.recipe.losses import CrossEntropy, Loss
+from assay.recipe.model import Freeze
 from assay.recipe.optimizers import Adam, AnySchedule, Constant, Optimizer
 from assay.recipe.section import NonNegative, Positive, Section
 
@@ -16,18 +18,26 @@ class EarlyStopping(Section):
     min_delta: NonNegative = 0.0
 
 
-def _left_out(value: Any) -> bool:
-    return value is None
-
-
 class Phase(Section):
-    """A part of the training: what it leaves out it takes from ``train``, and ``freeze`` from the model."""
+    """A part of the training: what it leaves out it takes from ``train``, and ``freeze`` from the model.
 
-    epochs: PositiveInt | None = Field(default=None, exclude_if=_left_out)
-    optimizer: Optimizer | None = Field(default=None, exclude_if=_left_out)
-    schedule: AnySchedule | None = Field(default=None, exclude_if=_left_out)
-    freeze: str | tuple[str, ...] | None = Field(default=None, exclude_if=_left_out)
-    early_stopping: EarlyStopping | None = Field(default=None, exclude_if=_left_out)
+    What ``given`` has not has no meaning here: no early stopping is ``early_stopping: null``, written out.
+    """
+
+    epochs: PositiveInt = 10
+    optimizer: Optimizer = Adam()
+    schedule: AnySchedule = Constant()
+    freeze: Freeze = "none"
+    early_stopping: EarlyStopping | None = None
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What it does not leave out."""
+        return {name: value for name, value in self if name in self.model_fields_set}
+
+    @model_serializer(mode="wrap")
+    def _as_given(self, dump: Callable[["Phase"], dict[str, Any]]) -> dict[str, Any]:
+        return {name: value for name, value in dump(self).items() if name in self.model_fields_set}
 
 
 class Train(Section):
@@ -58,4 +68,4 @@ class Train(Section):
     @property
     def total_epochs(self) -> int:
         """Epochs of all phases together."""
-        return sum(phase.epochs or self.epochs for phase in self.phases) or self.epochs
+        return sum(phase.given.get("epochs", self.epochs) for phase in self.phases) or self.epochs

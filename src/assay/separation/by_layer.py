@@ -53,6 +53,8 @@ class Layers:
     """(image, reason): an image that could not be read, where ``probe_model`` has read them."""
     notes: Sequence[str] = ()
     """What to know of the images, where they are those of a recipe: a class with a single one."""
+    deepest: int = 0
+    """The depth of the last of the layers asked for, whether it could be measured or not."""
 
 
 def layers(
@@ -100,14 +102,16 @@ def layers(
     known = {split: labels_of(part, split) for split, part in splits.items()}
     rows: list[dict[str, Any]] = []
     skipped: list[tuple[str, str]] = []
+    deepest = 0
     images = sum(map(len, known.values()))
     for done, found in enumerate(capture(model, splits, images, names, where, storage), start=1):
         values, reasons = measured(found, known, indices, orders, memory)
         rows += values
+        deepest = max(deepest, found.layer.depth)
         skipped += [(found.layer.name, reason) for reason in reasons]
         if progress:
             progress(done, len(names))
-    return Layers(pl.DataFrame(rows, schema=SCHEMA).sort("depth", maintain_order=True), skipped)
+    return Layers(pl.DataFrame(rows, schema=SCHEMA).sort("depth", maintain_order=True), skipped, deepest=deepest)
 
 
 def measured(

@@ -27,8 +27,8 @@ def groups(model: nn.Module, layer_decay: float) -> list[dict[str, Any]]:
     """The parameters that take gradients, by the share of the rate that they learn with: 1 in the last block.
 
     Each block's share is that of the block after it times ``layer_decay``. Blocks are the children of the network in
-    their order, and in place of a child that is a sequence of several its members; those without parameters do not
-    count. Parameters of the network itself belong to the first block.
+    their order, and in place of a child that is a sequence of several its members, but for the last, which is the head;
+    those without parameters do not count. Parameters of the network itself belong to the first block.
     """
     if layer_decay == 1:
         return [{"params": [p for p in model.parameters() if p.requires_grad], "share": 1.0}]
@@ -43,14 +43,18 @@ def groups(model: nn.Module, layer_decay: float) -> list[dict[str, Any]]:
 
 def blocks(model: nn.Module) -> list[str]:
     """The names of the blocks, from the stem to the head."""
+    *body, head = learning(model)
     names = []
-    for name, child in model.named_children():
-        members = [f"{name}.{n}" for n, m in child.named_children() if any(True for _ in m.parameters())]
-        if isinstance(child, nn.Sequential | nn.ModuleList) and len(members) > 1:
-            names += members
-        elif any(True for _ in child.parameters()):
-            names.append(name)
-    return names
+    for name in body:
+        child = model.get_submodule(name)
+        members = [f"{name}.{member}" for member in learning(child)]
+        names += members if isinstance(child, nn.Sequential | nn.ModuleList) and len(members) > 1 else [name]
+    return [*names, head]
+
+
+def learning(module: nn.Module) -> list[str]:
+    """The names of the children that have parameters."""
+    return [name for name, child in module.named_children() if any(True for _ in child.parameters())]
 
 
 def optimizer_tensors(optimizer: optim.Optimizer) -> dict[str, Tensor]:
