@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from assay import AssayError, predict
+from assay.probe import probe
 from assay.study import Study
 from assay.uncertain_prediction import predict_uncertain
 
@@ -84,6 +86,57 @@ def test_what_is_said_of_a_picture_does_not_depend_on_the_others(runs: dict[str,
 def test_without_validation_images_it_is_refused(runs: dict[str, Path], pictures: list[Path]) -> None:
     with pytest.raises(AssayError, match="no validation images to calibrate on"):
         predict_uncertain(runs["unheld"], pictures)
+
+
+def added(folder: Path) -> None:
+    shutil.copy(folder / "train" / "a" / "0.png", folder / "train" / "a" / "x.png")
+
+
+def removed(folder: Path) -> None:
+    (folder / "train" / "b" / "1.png").unlink()
+
+
+def a_third_class(folder: Path) -> None:
+    shutil.copytree(folder / "train" / "b", folder / "train" / "c")
+
+
+def renamed(folder: Path) -> None:
+    for path in (folder / "train" / "a").iterdir():
+        path.rename(path.with_name(f"z{path.name}"))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (added, "data.json has counts"),
+        (removed, "data.json has counts"),
+        (a_third_class, 'data.json has classes \\["a", "b"\\], and now it is \\["a", "b", "c"\\]'),
+        (renamed, "the validation images are not those of its predictions.parquet"),
+    ],
+)
+def test_data_that_are_no_longer_those_of_the_run_are_refused(
+    tmp_path: Path, change: Callable[[Path], None], sentence: str
+) -> None:
+    source, draw = tmp_path / "noise", np.random.default_rng(0)
+    for split, many in (("train", 20), ("test", 4)):
+        for name in ("a", "b"):
+            (source / split / name).mkdir(parents=True)
+            for i in range(many):
+                noise = draw.integers(0, 256, (4, 4), dtype=np.uint8)
+                Image.fromarray(noise).save(source / split / name / f"{i}.png")
+    base = {
+        "data": {"source": str(source), "validation": 0.5, "normalize": "unit"},
+        "model": {"name": "mlp", "hidden": [4]},
+        "train": {"epochs": 1, "keep": "last"},
+    }
+    Study(title="t", name="t", base=base, seeds=1).run(tmp_path, quiet=True)
+    run, picture = tmp_path / "t" / "base" / "seed-0", source / "test" / "a" / "0.png"
+    assert predict_uncertain(run, [picture])
+    change(source)
+    with pytest.raises(AssayError, match=f"its data have changed: {sentence}"):
+        predict_uncertain(run, [picture])
+    with pytest.raises(AssayError, match=f"its data have changed: {sentence}"):
+        probe(run)
 
 
 def test_the_command(runs: dict[str, Path], pictures: list[Path]) -> None:

@@ -17,7 +17,7 @@ from assay.runs import read_object
 if TYPE_CHECKING:
     import torch
 
-    from assay.uncertainty.injection import Calibration
+    from assay.uncertainty.injection import Calibration, Injection
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,8 @@ def predict_uncertain(
 
     The calibration is the run's own where its recipe has the measure ``uncertainty``; otherwise it is found now on the
     run's validation images, which must still be under the data root ``root``. What is said of a picture does not depend
-    on the others. Raises AssayError as ``predict`` does, and for a run without validation images.
+    on the others. Raises AssayError as ``predict`` does, for a run without validation images, and for data that are no
+    longer those of the run.
     """
     import torch
 
@@ -65,7 +66,7 @@ def predict_uncertain(
     measures = (measure for measure in recipe.evaluate if isinstance(measure, UncertaintyMeasure))
     options = next(measures, UncertaintyMeasure())
     injection = Injection(options.layers, options.passes, recipe.seed)
-    calibration = calibration_of(run, recipe, model, injection, root)
+    calibration = calibration_of(run, recipe, about, model, injection, root)
     method, classes, each = calibration.method, about["classes"], []
     nothing = torch.zeros(1, dtype=torch.int64)
     for picture, image in zip(pictures, images, strict=True):
@@ -82,20 +83,25 @@ def predict_uncertain(
 
 
 def calibration_of(
-    run: Path, recipe: Recipe, model: "torch.nn.Module", injection: Any, root: str | Path | None
+    run: Path,
+    recipe: Recipe,
+    about: dict[str, Any],
+    model: "torch.nn.Module",
+    injection: "Injection",
+    root: str | Path | None,
 ) -> "Calibration":
     """What the run keeps, else what its validation images say now."""
-    from assay.data import data_root, load
     from assay.data.batches import Split
     from assay.evaluate.uncertainty import calibration_from
     from assay.machine import resolve_device
+    from assay.run_data import load_data_of
     from assay.uncertainty.injection import calibrate
 
     kept = read_object(run / "metrics.json")
     if "dropout_rate" in kept:
         return calibration_from(kept)
     device = resolve_device(recipe.train.device)
-    data = load(recipe.data, recipe.seed, data_root(root))
+    data = load_data_of(run, recipe, about, root)
     try:
         return calibrate(model.to(device), Split(data, "validation", device), injection, device)
     finally:
