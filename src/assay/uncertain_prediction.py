@@ -29,7 +29,8 @@ class UncertainPrediction:
     """The interval that holds the class's probability, and what it is in nine of ten passes with injected dropout."""
     high: float
     unsure: bool
-    """Whether the probability is below ``unsure_below``."""
+    """Whether the probability is below ``unsure_below``, or the interval of another class reaches up to this one's, or
+    ``shows_nothing``."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class UncertainPredictions:
     """The confidence that the least sure tenth of the validation images stay below."""
     absent: tuple[str, ...]
     """Classes without a validation image."""
+    shows_nothing: bool
+    """Whether the validation images show no relation between confidence and being right."""
 
 
 def predict_uncertain(
@@ -54,9 +57,11 @@ def predict_uncertain(
     on the others. Raises AssayError as ``predict`` does, for a run without validation images, and for data that are no
     longer those of the run.
     """
+    import numpy as np
     import torch
 
     from assay.uncertainty.injection import Injection, predictive
+    from assay.uncertainty.temperature import shows_nothing
 
     run = Path(run)
     recipe, about, model = load_run(run)
@@ -68,18 +73,20 @@ def predict_uncertain(
     injection = Injection(options.layers, options.passes, recipe.seed)
     calibration = calibration_of(run, recipe, about, model, injection, root)
     method, classes, each = calibration.method, about["classes"], []
+    nothing_shown = shows_nothing(calibration.temperature, calibration.nll["temperature"], len(classes))
     nothing = torch.zeros(1, dtype=torch.int64)
     for picture, image in zip(pictures, images, strict=True):
         said = predictive(model, [(image[None], nothing)], calibration, injection)
         row = said.probabilities[method][0]
         best = int(row.argmax())
         chances = dict(zip(classes, row.tolist(), strict=True))
-        low, high = min(said.low[0, best], row[best]), max(said.high[0, best], row[best])
+        low, high = np.minimum(said.low[0], row), np.maximum(said.high[0], row)
+        rival = np.delete(high, best).max()
         prediction = Prediction(Path(picture), classes[best], float(row[best]), chances)
-        unsure = bool(row[best] < calibration.unsure_below[method])
-        each.append(UncertainPrediction(prediction, float(low), float(high), unsure))
+        unsure = nothing_shown or row[best] < calibration.unsure_below[method] or low[best] <= rival
+        each.append(UncertainPrediction(prediction, float(low[best]), float(high[best]), bool(unsure)))
     absent = tuple(classes[c] for c in calibration.absent)
-    return UncertainPredictions(tuple(each), calibration, calibration.unsure_below[method], absent)
+    return UncertainPredictions(tuple(each), calibration, calibration.unsure_below[method], absent, nothing_shown)
 
 
 def calibration_of(
@@ -121,8 +128,14 @@ def uncertain_table(found: UncertainPredictions) -> RenderableType:
     }[found.calibration.method]
     lines = [
         f"Probabilities are calibrated by {by}; the interval holds nine of ten passes with dropout.",
-        f"Unsure: below {found.unsure_below:.3f}, where the least sure tenth of the validation images lie.",
+        f"Unsure: below {found.unsure_below:.3f}, where the least sure tenth of the validation images lie, or where "
+        "another class's interval reaches up to this one's.",
     ]
+    if found.shows_nothing:
+        lines.append(
+            "The validation images show no relation between confidence and being right (the temperature is the largest "
+            "that was tried), so every answer is unsure."
+        )
     if found.absent:
         lines.append(f"No validation image was of {', '.join(found.absent)}: for them nothing was calibrated.")
     return Group(table, *map(Text, lines))
