@@ -76,7 +76,7 @@ def predict_uncertain(
     nothing_shown = shows_nothing(calibration.temperature, calibration.nll["temperature"], len(classes))
     nothing = torch.zeros(1, dtype=torch.int64)
     for picture, image in zip(pictures, images, strict=True):
-        said = predictive(model, [(image[None], nothing)], calibration, injection)
+        said = predictive(model, [(image[None], nothing)], calibration, injection, trained=False)
         row = said.probabilities[method][0]
         best = int(row.argmax())
         chances = dict(zip(classes, row.tolist(), strict=True))
