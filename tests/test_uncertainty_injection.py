@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from unittest.mock import Mock
 
 import numpy as np
 import polars as pl
@@ -110,6 +111,21 @@ def test_trained_dropout_is_the_mean_of_its_own_passes(network: nn.Module, digit
     assert np.abs(own - injected).max() < 1e-6  # the same masks in the same place
 
 
+def test_passes_with_trained_dropout_are_made_only_where_asked_for(
+    network: nn.Module, digits: dict[str, Pairs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    injection = Injection(passes=20)
+    found = calibrate(network, digits["validation"], injection)
+    calls = Mock(side_effect=network[2].forward)
+    monkeypatch.setattr(network[2], "forward", calls)
+    said = predictive(network, digits["test"], found, injection, trained=False)
+    few = calls.call_count
+    whole = predictive(network, digits["test"], found, injection)
+    assert few < injection.passes
+    assert calls.call_count >= 2 * few + injection.passes
+    assert {*whole.probabilities} - {*said.probabilities} == {"trained"}
+
+
 def test_a_class_without_validation_images_is_named(network: nn.Module, digits: dict[str, Pairs]) -> None:
     keep = (digits["validation"].y != 3) & (digits["validation"].y != 8)
     few = Pairs(digits["validation"].x[keep].numpy(), digits["validation"].y[keep].numpy())
@@ -154,6 +170,28 @@ def test_outputs_that_are_not_finite_and_no_images_are_told(digits: dict[str, Pa
         calibrate(broken, digits["validation"], Injection(passes=2))
     with pytest.raises(AssayError, match="no validation images"):
         calibrate(nn.Linear(64, 10), [], Injection(passes=2))
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (torch.tensor([0, 7, 1]), "found 7, expected 0 to 2"),
+        (torch.tensor([0, -1, 1]), "found -1, expected 0 to 2"),
+        (torch.eye(3), r"found torch.float32 of shape \(3, 3\), expected a whole number for each of 3 images"),
+        (torch.tensor([0.0, 1.0, 2.0]), "found torch.float32"),
+        (torch.eye(3).long(), r"of shape \(3, 3\)"),
+        (torch.tensor([0, 1]), "expected a whole number for each of 3 images"),
+    ],
+)
+def test_labels_that_are_not_one_class_each_are_told(labels: Tensor, words: str) -> None:
+    with pytest.raises(AssayError, match=words):
+        calibrate(nn.Linear(4, 3), [(torch.randn(3, 4), labels)], Injection(passes=2))
+
+
+def test_whole_numbers_of_any_size_are_labels() -> None:
+    model, x = nn.Linear(4, 3), torch.randn(3, 4)
+    batches = [[(x, torch.tensor([0, 2, 1], dtype=kind))] for kind in (torch.int64, torch.int32, torch.uint8)]
+    assert len({str(calibrate(model, each, Injection(passes=2))) for each in batches}) == 1
 
 
 # ------------------------------------------------------------------------------------------- regression

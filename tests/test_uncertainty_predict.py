@@ -1,21 +1,26 @@
 """``assay predict --uncertainty``: calibrated by the run's own validation images, before or now."""
 
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
+from safetensors.torch import load_file, save_file
 from sklearn.datasets import load_digits
 
 from assay import AssayError, predict
+from assay.probe import probe
 from assay.study import Study
-from assay.uncertain_prediction import predict_uncertain
+from assay.uncertain_prediction import predict_uncertain, uncertain_table
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +65,7 @@ def test_calibrated_answers_with_intervals(runs: dict[str, Path], pictures: list
         assert sum(one.prediction.probabilities.values()) == pytest.approx(1)
         assert one.prediction.probability == max(one.prediction.probabilities.values())
         assert 0 <= one.low <= one.prediction.probability <= one.high <= 1
-        assert one.unsure == (one.prediction.probability < found.unsure_below)
+        assert one.unsure or one.prediction.probability >= found.unsure_below
     assert found.each[3].unsure
     assert not found.each[0].unsure
 
@@ -81,9 +86,105 @@ def test_what_is_said_of_a_picture_does_not_depend_on_the_others(runs: dict[str,
     )
 
 
+def with_output(run: Path, place: Path, factor: float) -> Path:
+    """The run with the weights of its last layer times ``factor``."""
+    shutil.copytree(run, place)
+    weights = load_file(place / "model.safetensors")
+    last = {name: factor * value if name.startswith("output") else value for name, value in weights.items()}
+    assert last.keys() == weights.keys()
+    save_file(last, place / "model.safetensors")
+    return place
+
+
+def test_equal_probabilities_are_unsure(runs: dict[str, Path], pictures: list[Path], tmp_path: Path) -> None:
+    found = predict_uncertain(with_output(runs["bare"], tmp_path / "equal", 0.0), pictures)
+    assert not found.shows_nothing
+    for one in found.each:
+        assert (one.low, one.prediction.probability, one.high) == pytest.approx((0.1, 0.1, 0.1))
+        assert one.unsure
+
+
+def test_of_a_network_that_is_wrong_where_it_is_sure_everything_is_unsure(
+    runs: dict[str, Path], pictures: list[Path], tmp_path: Path
+) -> None:
+    found = predict_uncertain(with_output(runs["bare"], tmp_path / "turned", -1.0), pictures)
+    assert found.shows_nothing
+    assert all(one.unsure for one in found.each)
+    console = Console(width=300, file=io.StringIO())
+    console.print(uncertain_table(found))
+    assert "show no relation between confidence and being right" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_of_two_classes_an_interval_that_holds_a_half_is_unsure(tmp_path: Path) -> None:
+    source, run = noise(tmp_path, train=40)
+    found = predict_uncertain(run, sorted((source / "train").rglob("*.png")))
+    reaching = [one for one in found.each if one.low <= 0.5 and one.prediction.probability >= found.unsure_below]
+    assert reaching
+    for one in found.each:
+        below = one.prediction.probability < found.unsure_below
+        assert one.unsure == (below or one.low <= 0.5 or found.shows_nothing)
+
+
 def test_without_validation_images_it_is_refused(runs: dict[str, Path], pictures: list[Path]) -> None:
     with pytest.raises(AssayError, match="no validation images to calibrate on"):
         predict_uncertain(runs["unheld"], pictures)
+
+
+def noise(folder: Path, train: int = 20) -> tuple[Path, Path]:
+    """Noise in two classes, and a run that learned it."""
+    source, draw = folder / "noise", np.random.default_rng(0)
+    for split, many in (("train", train), ("test", 8)):
+        for name in ("a", "b"):
+            (source / split / name).mkdir(parents=True)
+            for i in range(many):
+                pixels = draw.integers(0, 256, (4, 4), dtype=np.uint8)
+                Image.fromarray(pixels).save(source / split / name / f"{i}.png")
+    base = {
+        "data": {"source": str(source), "validation": 0.5, "normalize": "unit"},
+        "model": {"name": "mlp", "hidden": [16]},
+        "train": {"epochs": 5, "batch_size": 8, "keep": "last"},
+    }
+    Study(title="t", name="t", base=base, seeds=1).run(folder, quiet=True)
+    return source, folder / "t" / "base" / "seed-0"
+
+
+def added(folder: Path) -> None:
+    shutil.copy(folder / "train" / "a" / "0.png", folder / "train" / "a" / "x.png")
+
+
+def removed(folder: Path) -> None:
+    (folder / "train" / "b" / "1.png").unlink()
+
+
+def a_third_class(folder: Path) -> None:
+    shutil.copytree(folder / "train" / "b", folder / "train" / "c")
+
+
+def renamed(folder: Path) -> None:
+    for path in (folder / "train" / "a").iterdir():
+        path.rename(path.with_name(f"z{path.name}"))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (added, "data.json has counts"),
+        (removed, "data.json has counts"),
+        (a_third_class, 'data.json has classes \\["a", "b"\\], and now it is \\["a", "b", "c"\\]'),
+        (renamed, "the validation images are not those of its predictions.parquet"),
+    ],
+)
+def test_data_that_are_no_longer_those_of_the_run_are_refused(
+    tmp_path: Path, change: Callable[[Path], None], sentence: str
+) -> None:
+    source, run = noise(tmp_path)
+    picture = source / "test" / "a" / "0.png"
+    assert predict_uncertain(run, [picture])
+    change(source)
+    with pytest.raises(AssayError, match=f"its data have changed: {sentence}"):
+        predict_uncertain(run, [picture])
+    with pytest.raises(AssayError, match=f"its data have changed: {sentence}"):
+        probe(run)
 
 
 def test_the_command(runs: dict[str, Path], pictures: list[Path]) -> None:

@@ -80,11 +80,11 @@ CASES: list[tuple[Any, list[str]]] = [
     (nested, ["0.1"]),
     (nested, ["0.3", "2.0"]),
     (nested, ["0"]),
-    (nested, ["2", "0.2"]),
+    (nested, ["2.1", "0.2"]),
     (Skipping, ["stem"]),
     (Skipping, ["relu"]),
     (Skipping, ["right", "left"]),
-    (Skipping, ["head"]),
+    (Skipping, ["norm"]),
     (lambda: build(Model(name="elu_resnet"), (1, 32, 32), 4), ["block2_1.branches.0.conv1"]),
     (lambda: build(Model(name="elu_resnet", norm="batch", paths=2), (1, 32, 32), 4), ["block2_1", "pool3"]),
     (lambda: build(Model(name="cnn"), (1, 32, 32), 4), ["dense1", "activation2"]),
@@ -219,6 +219,17 @@ def test_the_head_of_a_network_without_dense_layers_is_its_last_convolution() ->
         assert replay.places == {model[2]: "before"}
 
 
+def test_no_pattern_drops_logits() -> None:
+    model = nested()
+    with replaying(model, ["*"]) as replay:
+        replay.first(X)
+        assert set(replay.places) == {model[0], *model[0], model[1], model[2][0], model[2][1], model[0][1].inner}
+    conv = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Conv2d(4, 3, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Identity())
+    with replaying(conv, ["*"]) as replay:
+        replay.first(X)
+        assert set(replay.places) == {conv[0], conv[1]}
+
+
 class Idle(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -241,6 +252,8 @@ class Pair(nn.Module):
         (Idle(), ["idle"], "never calls 'idle'"),
         (Idle(), ["pair"], "'pair' gives tuple"),
         (Idle(), "own", "dropout layers, and this one has none"),
+        (Idle(), ["used"], "'used' gives the network's output itself; expected a layer before it"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(1024, 3)), ["1"], "'1' gives the network's output itself"),
         (nn.Sequential(nn.Flatten()), "head", "linear or a convolutional"),
         (nn.Sequential(nn.Conv2d(1, 2, 3)), "head", r"one tensor \(batch, outputs\)"),
     ],

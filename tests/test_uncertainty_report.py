@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from assay.metrics import label
 from assay.report.subject import Subject
 from assay.report.uncertainty import figures, score_table, sentences
 from assay.results import Results
@@ -66,6 +67,98 @@ def test_the_sentences_say_where_tuning_helped(results: Results) -> None:
     for text, method in zip(said, ("temperature", "injected"), strict=True):
         plain, tuned = (results.table([f"nll_{m}"])[f"nll_{m}"] for m in ("plain", method))
         assert text.count("Not of dropout") == int((tuned >= plain).sum())
+
+
+def edited(results: Results, place: Path, *seeds: dict[str, float | None]) -> Subject:
+    """The study with other metrics of the seeds of dropout 0; None takes a metric away."""
+    shutil.copytree(results.folder, place)
+    copied = Results.read(place)
+    for run, changes in zip((run for run in copied.finished if run.variant == "dropout=0.0"), seeds, strict=True):
+        path = run.folder / "metrics.json"
+        values = json.loads(path.read_text()) | changes
+        path.write_text(json.dumps({name: value for name, value in values.items() if value is not None}))
+    return Subject(copied)
+
+
+BEFORE = {"nll_plain": 0.5, "validation_nll_plain": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("seeds", "words"),
+    [
+        (
+            [
+                {"nll_injected": 0.54, "temperature": 0.5, "dropout_rate": 0.01},
+                {"nll_injected": 0.48, "temperature": 2.0, "dropout_rate": 0.1},
+            ],
+            "0.5000 → 0.5100 (lowered in 1 of 2 seeds), dropout rate 0.01 to 0.1: "
+            "it is not too sure in the other (temperature 0.5), and",
+        ),
+        (
+            [
+                {"nll_injected": 0.54, "temperature": 0.5, "validation_nll_injected": 0.4},
+                {"nll_injected": 0.52, "temperature": 1.2, "validation_nll_injected": 0.499},
+            ],
+            "0.5000 → 0.5300 (lowered in 0 of 2 seeds), dropout rate 0.1 (no one reason holds in every seed).",
+        ),
+        (
+            [
+                {"nll_injected": 0.54, "temperature": 0.5, "validation_nll_injected": 0.4},
+                {"nll_injected": 0.52, "temperature": 1.2, "validation_nll_injected": 0.3},
+            ],
+            "dropout rate 0.1 (on the validation images 0.5000 → 0.3500: they are not enough, or not like",
+        ),
+        (
+            [
+                {"nll_injected": 0.50, "temperature": 1.1, "validation_nll_injected": 0.499},
+                {"nll_injected": 0.51, "temperature": 0.9, "validation_nll_injected": 0.498},
+            ],
+            "dropout rate 0.1 (hardly anything to gain on the validation images either).",
+        ),
+    ],
+)
+def test_a_reason_holds_in_every_seed_it_is_given_for(
+    results: Results, tmp_path: Path, seeds: list[dict[str, float]], words: str
+) -> None:
+    said = sentences(edited(results, tmp_path / "s", *(BEFORE | {"dropout_rate": 0.1} | seed for seed in seeds)))
+    assert words in said[1].partition("Not of dropout 0.0: ")[2]
+
+
+def test_the_sentences_count_the_seeds(results: Results, tmp_path: Path) -> None:
+    lowered = BEFORE | {"nll_temperature": 0.4}
+    said = sentences(edited(results, tmp_path / "s", lowered, lowered))[0]
+    changes = [results.values(f"nll_{m}")["dropout=0.4"] for m in ("plain", "temperature")]
+    others = sum(changes[1][seed] < changes[0][seed] for seed in changes[0])
+    assert f" (lowered in {2 + others} of 4 runs)." in said
+
+
+def test_a_temperature_at_its_bound_is_told(results: Results, tmp_path: Path) -> None:
+    flat = {"temperature": 99.9999, "validation_nll_temperature": 2.3}
+    assert not any("no relation" in text for text in sentences(Subject(results)))
+    assert sentences(edited(results, tmp_path / "s", flat, {}))[2] == (
+        "The validation images of dropout 0.0 show no relation between confidence and being right in 1 of 2 seeds: "
+        "the temperature is the largest that was tried."
+    )
+
+
+def test_an_auroc_over_fewer_seeds_is_marked(results: Results, tmp_path: Path) -> None:
+    whole, fewer = (
+        score_table(s) for s in (Subject(results), edited(results, tmp_path / "s", {"auroc_plain": None}, {}))
+    )
+    assert whole is not None
+    assert fewer is not None
+    assert "AUROC" not in whole.caption
+    assert fewer.caption.endswith(" AUROC: over the seeds with right and wrong answers.")
+
+
+def test_the_headline_is_the_accuracy_of_the_network_as_it_is(results: Results, tmp_path: Path) -> None:
+    assert results.metric == "accuracy"
+    shutil.copytree(results.folder, tmp_path / "s")
+    for path in (tmp_path / "s").rglob("metrics.json"):
+        values = json.loads(path.read_text())
+        path.write_text(json.dumps({name: v for name, v in values.items() if name.endswith(("_plain", "_injected"))}))
+    assert Results.read(tmp_path / "s").metric == "accuracy_plain"
+    assert label("accuracy_plain") == "accuracy (plain)"
 
 
 def test_a_class_without_validation_images_is_named(results: Results, tmp_path: Path) -> None:

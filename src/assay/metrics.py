@@ -37,6 +37,7 @@ _SCORES = {
     "adaptive_ece": "adaptive ECE",
     "aurc": "area under risk–coverage",
     "auroc": "AUROC of the uncertainty",
+    "accuracy": "accuracy",
     "accuracy_at_90": "accuracy at 90 % coverage",
     "validation_nll": "validation negative log-likelihood",
 }

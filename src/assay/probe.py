@@ -32,17 +32,17 @@ def probe(
 
     Arguments are those of the measure ``separation``; ``root`` is the data root, and ``measuring`` is called with
     (layers done, layers to do). Raises AssayError for a folder without a finished run, a pattern that matches no layer,
-    or data that are no longer there.
+    or data that are no longer those of the run.
     """
-    from assay.data import data_root, load
     from assay.evaluate.separation import measured_layers
     from assay.machine import resolve_device
     from assay.prediction import load_run
+    from assay.run_data import load_data_of
 
     options = chosen_options(layers, splits, images)
-    recipe, _, model = load_run(Path(run))
+    recipe, about, model = load_run(Path(run))
     device = resolve_device(recipe.train.device)
-    data = load(recipe.data, recipe.seed, data_root(root))
+    data = load_data_of(Path(run), recipe, about, root)
     return measured_layers(model.to(device), data, recipe.seed, options, device, measuring)
 
 

@@ -82,8 +82,9 @@ class Results:
 
     @property
     def metric(self) -> str:
-        """What the study is about unless asked otherwise: accuracy, or the first metric there is."""
-        return "accuracy" if "accuracy" in self.metric_names else next(iter(self.metric_names), "accuracy")
+        """What the study is about unless asked otherwise: accuracy (of the network as it is), or the first there is."""
+        there = [name for name in ("accuracy", "accuracy_plain") if name in self.metric_names]
+        return next(iter([*there, *self.metric_names]), "accuracy")
 
     def values(self, metric: str | None = None) -> dict[str, dict[int, float]]:
         """Variant → seed → value, over the finished runs; an empty part for a variant without one.

@@ -17,7 +17,7 @@ from assay.runs import read_object
 if TYPE_CHECKING:
     import torch
 
-    from assay.uncertainty.injection import Calibration
+    from assay.uncertainty.injection import Calibration, Injection
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class UncertainPrediction:
     """The interval that holds the class's probability, and what it is in nine of ten passes with injected dropout."""
     high: float
     unsure: bool
-    """Whether the probability is below ``unsure_below``."""
+    """Whether the probability is below ``unsure_below``, or the interval of another class reaches up to this one's, or
+    ``shows_nothing``."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class UncertainPredictions:
     """The confidence that the least sure tenth of the validation images stay below."""
     absent: tuple[str, ...]
     """Classes without a validation image."""
+    shows_nothing: bool
+    """Whether the validation images show no relation between confidence and being right."""
 
 
 def predict_uncertain(
@@ -51,11 +54,14 @@ def predict_uncertain(
 
     The calibration is the run's own where its recipe has the measure ``uncertainty``; otherwise it is found now on the
     run's validation images, which must still be under the data root ``root``. What is said of a picture does not depend
-    on the others. Raises AssayError as ``predict`` does, and for a run without validation images.
+    on the others. Raises AssayError as ``predict`` does, for a run without validation images, and for data that are no
+    longer those of the run.
     """
+    import numpy as np
     import torch
 
     from assay.uncertainty.injection import Injection, predictive
+    from assay.uncertainty.temperature import shows_nothing
 
     run = Path(run)
     recipe, about, model = load_run(run)
@@ -65,37 +71,44 @@ def predict_uncertain(
     measures = (measure for measure in recipe.evaluate if isinstance(measure, UncertaintyMeasure))
     options = next(measures, UncertaintyMeasure())
     injection = Injection(options.layers, options.passes, recipe.seed)
-    calibration = calibration_of(run, recipe, model, injection, root)
+    calibration = calibration_of(run, recipe, about, model, injection, root)
     method, classes, each = calibration.method, about["classes"], []
+    nothing_shown = shows_nothing(calibration.temperature, calibration.nll["temperature"], len(classes))
     nothing = torch.zeros(1, dtype=torch.int64)
     for picture, image in zip(pictures, images, strict=True):
-        said = predictive(model, [(image[None], nothing)], calibration, injection)
+        said = predictive(model, [(image[None], nothing)], calibration, injection, trained=False)
         row = said.probabilities[method][0]
         best = int(row.argmax())
         chances = dict(zip(classes, row.tolist(), strict=True))
-        low, high = min(said.low[0, best], row[best]), max(said.high[0, best], row[best])
+        low, high = np.minimum(said.low[0], row), np.maximum(said.high[0], row)
+        rival = np.delete(high, best).max()
         prediction = Prediction(Path(picture), classes[best], float(row[best]), chances)
-        unsure = bool(row[best] < calibration.unsure_below[method])
-        each.append(UncertainPrediction(prediction, float(low), float(high), unsure))
+        unsure = nothing_shown or row[best] < calibration.unsure_below[method] or low[best] <= rival
+        each.append(UncertainPrediction(prediction, float(low[best]), float(high[best]), bool(unsure)))
     absent = tuple(classes[c] for c in calibration.absent)
-    return UncertainPredictions(tuple(each), calibration, calibration.unsure_below[method], absent)
+    return UncertainPredictions(tuple(each), calibration, calibration.unsure_below[method], absent, nothing_shown)
 
 
 def calibration_of(
-    run: Path, recipe: Recipe, model: "torch.nn.Module", injection: Any, root: str | Path | None
+    run: Path,
+    recipe: Recipe,
+    about: dict[str, Any],
+    model: "torch.nn.Module",
+    injection: "Injection",
+    root: str | Path | None,
 ) -> "Calibration":
     """What the run keeps, else what its validation images say now."""
-    from assay.data import data_root, load
     from assay.data.batches import Split
     from assay.evaluate.uncertainty import calibration_from
     from assay.machine import resolve_device
+    from assay.run_data import load_data_of
     from assay.uncertainty.injection import calibrate
 
     kept = read_object(run / "metrics.json")
     if "dropout_rate" in kept:
         return calibration_from(kept)
     device = resolve_device(recipe.train.device)
-    data = load(recipe.data, recipe.seed, data_root(root))
+    data = load_data_of(run, recipe, about, root)
     try:
         return calibrate(model.to(device), Split(data, "validation", device), injection, device)
     finally:
@@ -115,8 +128,14 @@ def uncertain_table(found: UncertainPredictions) -> RenderableType:
     }[found.calibration.method]
     lines = [
         f"Probabilities are calibrated by {by}; the interval holds nine of ten passes with dropout.",
-        f"Unsure: below {found.unsure_below:.3f}, where the least sure tenth of the validation images lie.",
+        f"Unsure: below {found.unsure_below:.3f}, where the least sure tenth of the validation images lie, or where "
+        "another class's interval reaches up to this one's.",
     ]
+    if found.shows_nothing:
+        lines.append(
+            "The validation images show no relation between confidence and being right (the temperature is the largest "
+            "that was tried), so every answer is unsure."
+        )
     if found.absent:
         lines.append(f"No validation image was of {', '.join(found.absent)}: for them nothing was calibrated.")
     return Group(table, *map(Text, lines))

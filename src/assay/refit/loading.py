@@ -1,9 +1,7 @@
-"""A finished run as it was: its recipe, network and data, refused where these are no longer those it was trained on."""
+"""A finished run as it was: its recipe, network and data, refused where the network does not say what it said."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -11,10 +9,9 @@ import torch
 from torch import nn
 
 from assay.data import ImageData
-from assay.errors import AssayError
-from assay.evaluate.predictions import SPLITS, rows
+from assay.evaluate.predictions import SPLITS
 from assay.recipe import Recipe
-from assay.run import describe
+from assay.run_data import other_images
 from assay.runs import read_table
 from assay.tasks.classification import Predictions, predict
 
@@ -43,26 +40,10 @@ class Finished:
         }
 
 
-def refuse_other_images(run: Path, about: dict[str, Any], data: ImageData) -> None:
-    """Raise AssayError where the data are not those that the run's data.json, ``about``, describes."""
-    for key, value in json.loads(json.dumps(describe(data))).items():
-        if about.get(key, value) != value:
-            was, now = (_short(each) for each in (about[key], value))
-            raise AssayError(f"{run}: its data have changed: data.json has {key} {was}, and now it is {now}")
-
-
-def refuse_other_answers(run: Path, said: BySplit, data: ImageData) -> None:
-    """Raise AssayError where the run kept predictions of other images, or its network now says something else."""
+def refuse_other_answers(run: Path, said: BySplit) -> None:
+    """Raise AssayError where the run's network now says something else of its validation and test images."""
     kept = read_table(run / "predictions.parquet")
     for split in (name for name in SPLITS if name in said):
-        then, now = kept.filter(pl.col("split") == split), rows(split, said[split], data.images.names)
-        if then.select("name", "label").equals(now.select("name", "label")):
-            apart = np.abs(np.stack(then["probabilities"].to_list()) - said[split].probabilities)
-            if apart.max() <= AGREE:
-                continue
-        raise AssayError(f"{run}: its data have changed: the {split} images are not those of its predictions.parquet")
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 80 else f"{text[:77]}…"
+        then = kept.filter(pl.col("split") == split)["probabilities"].to_list()
+        if np.abs(np.stack(then) - said[split].probabilities).max() > AGREE:
+            raise other_images(run, split)

@@ -13,7 +13,6 @@ from jaxtyping import Int64
 from torch import nn
 
 from assay import files, seeds
-from assay.data import data_root, load
 from assay.data.batches import batch_sizes
 from assay.errors import AssayError, NothingToDo, unknown
 from assay.evaluate.predictions import rows
@@ -24,8 +23,9 @@ from assay.refit import EPOCHS
 from assay.refit.change import Change, Standing, change, judged, standing
 from assay.refit.continuing import continued, needs_two, trained_on
 from assay.refit.in_words import verdict
-from assay.refit.loading import BySplit, Finished, refuse_other_answers, refuse_other_images
+from assay.refit.loading import BySplit, Finished, refuse_other_answers
 from assay.run import save_model
+from assay.run_data import load_data_of
 from assay.runs import read_object
 from assay.tasks import classification
 from assay.train.phases import learn_as
@@ -107,11 +107,10 @@ def refit(
     threads = read_object(run / "environment.json", missing={}).get("threads") or torch.get_num_threads()
     device = resolve_device(recipe.train.device)
     with reproducible(threads):
-        data = load(recipe.data, recipe.seed, data_root(root), decoding)
-        refuse_other_images(run, about, data)
+        data = load_data_of(run, recipe, about, root, decoding)
         finished = Finished(run, recipe, data, model.to(device), device)
         before = finished.predictions(model)
-        refuse_other_answers(run, before, data)
+        refuse_other_answers(run, before)
         stage = continued(recipe, data, epochs, lr)
         learn_as(model, stage.model, data.shape, classification.outputs(stage.train.loss, data.classes))
         mistakes = _mistakes(finished, before)

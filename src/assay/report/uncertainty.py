@@ -1,6 +1,6 @@
 """Uncertainty on the page: the scores of every method, how reliable its confidence is, and whether tuning helped."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -18,6 +18,7 @@ from assay.report.tables import Cell, Column, Table
 from assay.statistics import mean_interval
 from assay.uncertainty.ensembles import ensemble
 from assay.uncertainty.measures import Labels, Probabilities, curves, scores
+from assay.uncertainty.temperature import shows_nothing
 
 METHODS = {
     "plain": ("plain", LIGHT["c7"]),
@@ -41,6 +42,9 @@ COLUMNS = {
 FEWEST = 10
 """Images of a bin that the reliability diagram draws; the CSV has every bin."""
 
+LITTLE = 0.005
+"""Nats of validation likelihood that are hardly anything."""
+
 
 def score_table(subject: Subject) -> Table | None:
     """The scores of every variant by every method; an ensemble is one network, and has no interval."""
@@ -62,6 +66,8 @@ def score_table(subject: Subject) -> Table | None:
     columns = [Column(subject.key, "left"), Column("method", "left"), *map(Column, COLUMNS.values())]
     caption = "Test images. Bold: the best of the variant. "
     caption += "Mean over seeds ± half of its 95 % t interval." if subject.seeds > 1 else "One seed: no intervals."
+    if _fewer_with_auroc(frame):
+        caption += " AUROC: over the seeds with right and wrong answers."
     return Table("uncertainty", caption, columns, lines, frame)
 
 
@@ -109,17 +115,20 @@ def sentences(subject: Subject) -> list[str]:
         ("temperature", "Temperature scaling", "temperature"),
         ("injected", "Injected dropout", "dropout_rate"),
     ):
-        measured = [name for name in subject.order if _mean(subject, name, "nll_plain") is not None]
-        not_lower = [n for n in measured if _change(subject, n, method) >= 0]
-        said.append(f"{tuned}, tuned on validation images, {_lowered(len(measured), len(not_lower))}.")
+        changes = {name: _changes(subject, name, method) for name in subject.order}
+        measured = {name: by_seed for name, by_seed in changes.items() if by_seed}
+        not_lower = [name for name, by_seed in measured.items() if np.mean([*by_seed.values()]) >= 0]
+        said.append(f"{tuned}, tuned on validation images, {_lowered(len(measured), len(not_lower))}")
+        if len(measured) > 1 or not not_lower:
+            said[-1] += _how_often([c for by_seed in measured.values() for c in by_seed.values()], len(measured))
+        said[-1] += "."
         for name in not_lower:
             before, after = (_mean(subject, name, f"nll_{m}") or 0.0 for m in ("plain", method))
-            value = _mean(subject, name, by) or 0.0
-            why = f"{by.replace('_', ' ')} {value:.3g}"
-            said[-1] += (
-                f" Not of {_called(subject, name)}: {before:.4f} → {after:.4f}, {why}{_reason(subject, name, method)}."
-            )
-    return said + list(_absent(subject))
+            often = _how_often([*measured[name].values()], 1)
+            why = f"{by.replace('_', ' ')} {_range(subject.values(name, by).values())}"
+            why += _reason(subject, name, method, measured[name])
+            said[-1] += f" Not of {_called(subject, name)}: {before:.4f} → {after:.4f}{often}, {why}."
+    return [*said, *_nothing_shown(subject), *_absent(subject)]
 
 
 def _called(subject: Subject, name: str) -> str:
@@ -135,15 +144,52 @@ def _lowered(all_of: int, not_lower: int) -> str:
     return f"lowered {what} of {all_of - not_lower} of {all_of} variants"
 
 
-def _reason(subject: Subject, name: str, method: str) -> str:
-    """Not too sure in the first place, already calibrated, or the validation images misled."""
-    temperature = _mean(subject, name, "temperature") or 1.0
-    if method == "injected" and temperature <= 1:
-        return f": it is not too sure (temperature {temperature:.2f}), and dropout can only make it less so"
-    plain, tuned = (_mean(subject, name, f"validation_nll_{m}") or 0.0 for m in ("plain", method))
-    if plain - tuned < 0.005:
-        return " (hardly anything to gain on the validation images either)"
-    return f" (on the validation images {plain:.4f} → {tuned:.4f}: they are not enough, or not like the test images)"
+def _how_often(changes: list[float], variants: int) -> str:
+    """Of how many networks it was lowered, where there are several."""
+    if len(changes) == variants:
+        return ""
+    return f" (lowered in {sum(c < 0 for c in changes)} of {len(changes)} {'seeds' if variants == 1 else 'runs'})"
+
+
+def _range(values: Collection[float]) -> str:
+    least, most = (f"{end(values):.3g}" for end in (min, max))
+    return least if least == most else f"{least} to {most}"
+
+
+def _reason(subject: Subject, name: str, method: str, changes: dict[int, float]) -> str:
+    """Not too sure in the first place, already calibrated, or misled: whichever holds in every seed not lowered."""
+    seeds = [seed for seed, change in changes.items() if change >= 0]
+    where = "" if len(seeds) == len(changes) else " in the others" if len(seeds) > 1 else " in the other"
+    temperatures = [subject.values(name, "temperature")[seed] for seed in seeds]
+    if method == "injected" and max(temperatures) <= 1:
+        return f": it is not too sure{where} (temperature {_range(temperatures)}), and dropout can only make it less so"
+    plain, tuned = (
+        np.array([subject.values(name, f"validation_nll_{m}")[seed] for seed in seeds]) for m in ("plain", method)
+    )
+    if (plain - tuned).max() < LITTLE:
+        return f" (hardly anything to gain on the validation images{where} either)"
+    if (plain - tuned).min() < LITTLE:
+        return " (no one reason holds in every seed)"
+    gained = f"{plain.mean():.4f} → {tuned.mean():.4f}"
+    return f" (on the validation images{where} {gained}: they are not enough, or not like the test images)"
+
+
+def _nothing_shown(subject: Subject) -> Iterator[str]:
+    """The variants with a seed whose temperature is at the bound of its search."""
+    for name in subject.order:
+        found = [subject.results.metrics(run) for run in subject.runs(name)]
+        classes = [len(subject.results.data(run)["classes"]) for run in subject.runs(name)]
+        nothing = [
+            shows_nothing(values["temperature"], values["validation_nll_temperature"], many)
+            for values, many in zip(found, classes, strict=True)
+            if "temperature" in values
+        ]
+        if any(nothing):
+            seeds = f" in {sum(nothing)} of {len(nothing)} seeds" if len(nothing) > 1 else ""
+            yield (
+                f"The validation images of {_called(subject, name)} show no relation between confidence and being "
+                f"right{seeds}: the temperature is the largest that was tried."
+            )
 
 
 def _absent(subject: Subject) -> Iterator[str]:
@@ -160,9 +206,10 @@ def _mean(subject: Subject, name: str, metric: str) -> float | None:
     return mean_interval(list(subject.values(name, metric).values())).mean
 
 
-def _change(subject: Subject, name: str, method: str) -> float:
-    after, before = _mean(subject, name, f"nll_{method}"), _mean(subject, name, "nll_plain")
-    return 0.0 if after is None or before is None else after - before
+def _changes(subject: Subject, name: str, method: str) -> dict[int, float]:
+    """Seed → by how much the method moved the negative log-likelihood of the test images."""
+    before, after = (subject.values(name, f"nll_{m}") for m in ("plain", method))
+    return {seed: after[seed] - before[seed] for seed in before if seed in after}
 
 
 def _scored(subject: Subject) -> Iterator[dict[str, str | float | int | None]]:
@@ -182,6 +229,12 @@ def _scored(subject: Subject) -> Iterator[dict[str, str | float | int | None]]:
                 if score in found:
                     numbers = {"mean": found[score], "low": None, "high": None, "runs": runs}
                     yield {"variant": variant, "method": "ensemble", "score": score, **numbers}
+
+
+def _fewer_with_auroc(scored: pl.DataFrame) -> bool:
+    """Whether a mean AUROC is over fewer seeds than the variant has: without a wrong answer there is none."""
+    runs = [scored.filter(pl.col("score") == score).select("variant", "method", "runs") for score in ("nll", "auroc")]
+    return not runs[1].join(runs[0], on=["variant", "method", "runs"], how="anti").is_empty()
 
 
 def _of_variant(subject: Subject, variant: str) -> tuple[pl.DataFrame, pl.DataFrame] | None:

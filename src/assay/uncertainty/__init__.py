@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         scores,
     )
     from assay.uncertainty.replay import Replay, replaying
-    from assay.uncertainty.temperature import find_temperature, scaled
+    from assay.uncertainty.temperature import find_temperature, scaled, shows_nothing
 
 __all__ = [
     "Calibration",
@@ -59,6 +59,7 @@ __all__ = [
     "risk_coverage",
     "scaled",
     "scores",
+    "shows_nothing",
 ]
 
 _HOMES = {
@@ -88,6 +89,7 @@ _HOMES = {
     "risk_coverage": "measures",
     "scaled": "temperature",
     "scores": "measures",
+    "shows_nothing": "temperature",
 }
 
 

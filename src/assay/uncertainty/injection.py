@@ -91,7 +91,8 @@ def calibrate(
     """Temperature, dropout rate and variance scale with the least negative log-likelihood on validation ``batches``.
 
     The rate is one of ``RATES`` and the scale one of ``SCALES``; every pair is tried, with the same masks. Raises
-    AssayError for no images, fewer than 2 passes, layers that are not there, and outputs that are not finite.
+    AssayError for no images, labels that are not one class each, fewer than 2 passes, layers that are not there, and
+    outputs that are not finite.
     """
     injection = injection or Injection()
     totals = np.zeros((len(RATES), len(SCALES)))
@@ -99,12 +100,13 @@ def calibrate(
     with replaying(model, injection.layers) as replay:
         for number, (inputs, labels) in enumerate(batches):
             logits = class_logits(replay.first(inputs.to(device)))
+            labels = whole_labels(labels, logits)
             confidence = np.empty((len(RATES), len(SCALES), len(labels)))
             for i, rate in enumerate(RATES):
                 passes = class_logits(replay.draw(rate, injection.passes, injection.seed, number))
                 for j, scale in enumerate(SCALES):
                     mean = spread(passes, scale).softmax(dim=2).mean(dim=0)
-                    of_label = mean.gather(1, labels.to(mean.device)[:, None]).double().clamp_min(SMALLEST)
+                    of_label = mean.gather(1, labels[:, None]).double().clamp_min(SMALLEST)
                     totals[i, j] -= float(of_label.log().sum())
                     confidence[i, j] = mean.max(dim=1).values.cpu().numpy()
             all_logits.append(logits.cpu().numpy())
@@ -139,10 +141,12 @@ def predictive(
     calibration: Calibration,
     injection: Injection | None = None,
     device: torch.device | str = "cpu",
+    trained: bool = True,
 ) -> Predictive:
     """Probabilities of the images of ``batches`` by every method, and the interval of the passes.
 
-    The network is left as it was. Raises AssayError as ``calibrate`` does.
+    Of a network with dropout "trained" costs as many passes again, and is left out where ``trained`` is false. The
+    network is left as it was. Raises AssayError as ``calibrate`` does.
     """
     injection = injection or Injection()
     softening = calibration.temperature if calibration.method == "temperature" else 1.0
@@ -164,7 +168,7 @@ def predictive(
         "temperature": scaled(z, calibration.temperature),
         "injected": normalized(_finite(mean)),
     }
-    if own_dropout(model):
+    if trained and own_dropout(model):
         by_method["trained"] = mean_of_passes(
             model, batches, Injection("own", injection.passes, injection.seed), device
         )
@@ -195,6 +199,18 @@ def class_logits(outputs: Float[Tensor, "*more outputs"]) -> Float[Tensor, "*mor
     """A logit for each class, in float32: a single one, of the second of two classes, gets a 0 in front."""
     z = outputs.float()
     return torch.cat([torch.zeros_like(z), z], dim=-1) if z.shape[-1] == 1 else z
+
+
+def whole_labels(labels: Tensor, logits: Float[Tensor, "batch classes"]) -> Int64[Tensor, " batch"]:
+    """The labels beside their logits; AssayError where they are not the number of a class for each image."""
+    images, classes = logits.shape
+    if labels.is_floating_point() or labels.shape != (images,):
+        found = f"{labels.dtype} of shape {tuple(labels.shape)}"
+        raise AssayError(f"uncertainty: labels: found {found}, expected a whole number for each of {images} images")
+    whole = labels.to(logits.device).long()
+    if len(wrong := whole[(whole < 0) | (whole >= classes)]):
+        raise AssayError(f"uncertainty: labels: found {int(wrong[0])}, expected 0 to {classes - 1}")
+    return whole
 
 
 def spread(passes: Float[Tensor, "passes batch classes"], scale: float) -> Float[Tensor, "passes batch classes"]:

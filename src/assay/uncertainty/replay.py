@@ -25,7 +25,8 @@ from assay.separation.capture import choose, first_outputs
 
 Layers = str | Sequence[str]
 """``"head"``: before the last linear (or convolutional) layer. ``"own"``: the network's own dropout layers. Otherwise
-after the modules that patterns such as ``"dense*"`` on the dotted names ask for."""
+after the modules that patterns such as ``"dense*"`` on the dotted names ask for, but those that give the network's
+output itself: no logit is dropped."""
 
 Places = dict[nn.Module, Literal["before", "after", "own"]]
 """Module → whether dropout is on its input or on its output, or is the module itself."""
@@ -90,7 +91,7 @@ def replaying(model: nn.Module, layers: Layers = "head") -> Iterator[Replay]:
     """A ``Replay`` of the network in evaluation mode without gradients; after the block the network is as it was.
 
     ``first`` raises AssayError for a pattern that matches no layer, with the nearest names, for layers that the forward
-    pass never calls, and for ``"own"`` of a network without dropout.
+    pass never calls or that give the network's output itself, and for ``"own"`` of a network without dropout.
     """
     with ExitStack() as hooks, evaluating(model):
         yield Replay(model, layers, hooks)
@@ -109,9 +110,13 @@ def find_places(model: nn.Module, layers: Layers, inputs: Tensor) -> Places:
             raise AssayError("layers: 'own' needs a network with dropout layers, and this one has none")
         return dict.fromkeys(own, "own")
     chosen = choose(model, layers)
-    met = first_outputs(model, chosen, inputs)
-    if not met:
+    called = first_outputs(model, [*chosen, ""], inputs)
+    answer = called.pop("")
+    if not called:
         raise AssayError(f"layers: the forward pass never calls {chosen[0]!r}, so dropout after it changes nothing")
+    met = {name: output for name, output in called.items() if not _same(output, answer)}
+    if not met:
+        raise AssayError(f"layers: {chosen[0]!r} gives the network's output itself; expected a layer before it")
     for name, output in met.items():
         if not (isinstance(output, Tensor) and output.is_floating_point()):
             raise AssayError(f"layers: {name!r} gives {type(output).__name__}, and dropout needs one tensor of floats")
@@ -121,6 +126,12 @@ def find_places(model: nn.Module, layers: Layers, inputs: Tensor) -> Places:
 def own_dropout(model: nn.Module) -> list[nn.Module]:
     """The network's own dropout layers with a rate above 0."""
     return [m for m in model.modules() if isinstance(m, DROPOUT) and m.p > 0]
+
+
+def _same(output: Any, answer: Any) -> bool:
+    """Whether a module's output is the network's, if in another shape."""
+    both_tensors = isinstance(output, Tensor) and isinstance(answer, Tensor)
+    return both_tensors and torch.equal(output.flatten(), answer.flatten())
 
 
 def _add_dropout(replay: Replay) -> None:

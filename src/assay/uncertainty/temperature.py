@@ -13,12 +13,21 @@ from scipy.special import log_softmax
 from assay.errors import AssayError
 
 LARGEST = 100.0
-"""Temperatures from 1/100 to 100 are looked at."""
+"""Temperatures from 1/100 to 100 are looked at, or to the widest gap between an image's logits where that is more."""
 
 
 def scaled(logits: Float[np.ndarray, "n classes"], temperature: float) -> Float[np.ndarray, "n classes"]:
     """Probabilities softmax(logits / temperature), in float64. Log-probabilities serve as logits as well."""
     return np.exp(log_softmax(np.asarray(logits, np.float64) / temperature, axis=1))  # type: ignore[no-any-return]
+
+
+def shows_nothing(temperature: float, nll: float, classes: int) -> bool:
+    """Whether the images that ``temperature`` was found on show no relation between confidence and being right.
+
+    It is then at the upper end of its search, and the negative log-likelihood ``nll`` that it reaches, in nats, is not
+    one percent below that of equal probabilities.
+    """
+    return temperature > 0.99 * LARGEST and nll > 0.99 * math.log(classes)
 
 
 def find_temperature(logits: Float[np.ndarray, "n classes"], labels: Int64[np.ndarray, " n"]) -> float:
@@ -41,6 +50,6 @@ def find_temperature(logits: Float[np.ndarray, "n classes"], labels: Int64[np.nd
     def nll(log_temperature: float) -> float:
         return float(-log_softmax(z * math.exp(-log_temperature), axis=1)[np.arange(len(z)), labels].mean())
 
-    bound = math.log(LARGEST)
-    found = minimize_scalar(nll, bounds=(-bound, bound), method="bounded", options={"xatol": 1e-6})
+    bounds = -math.log(LARGEST), math.log(max(LARGEST, -z.min()))
+    found = minimize_scalar(nll, bounds=bounds, method="bounded", options={"xatol": 1e-6})
     return math.exp(found.x) if nll(found.x) < nll(0.0) else 1.0
