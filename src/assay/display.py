@@ -1,4 +1,4 @@
-"""What a person sees while a study runs: progress bars with the time left, and a line for every run that ends."""
+"""What a person sees on the terminal: progress with the time left, a line for each run that ends and image left out."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
 
 from assay.files import read_json
 
@@ -115,3 +116,10 @@ class Display:
         seconds = (read_json(job.folder / "timing.json") or {}).get("training_seconds")
         values = [f"accuracy {accuracy:.4f}" if accuracy is not None else "", f"{seconds:.0f} s" if seconds else ""]
         self.console.print(f"[green]finished[/]  {name}  {'  '.join(v for v in values if v)}", soft_wrap=True)
+
+
+def unread(left_out: Sequence[tuple[str, str]]) -> list[Text]:
+    """Which images could not be read, and why; ten of them by name."""
+    lines = [f"{image} was left out: {reason}" for image, reason in left_out[:10]]
+    more = [f"{len(left_out) - 10:,} more images were left out"] if len(left_out) > 10 else []
+    return [Text(line) for line in lines + more]

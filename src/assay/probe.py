@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from assay.display import unread
 from assay.recipe import Recipe, SeparationMeasure
 from assay.validation import validate
 
@@ -116,10 +117,3 @@ def probe_table(found: "Layers") -> RenderableType:
     return Group(
         table, *skipped, *unread(found.left_out), *(Text(reading(found.table, split=split)) for split in splits)
     )
-
-
-def unread(left_out: Sequence[tuple[str, str]]) -> list[Text]:
-    """Which images could not be read, and why; ten of them by name."""
-    lines = [f"{image} was left out: {reason}" for image, reason in left_out[:10]]
-    more = [f"{len(left_out) - 10:,} more images were left out"] if len(left_out) > 10 else []
-    return [Text(line) for line in lines + more]

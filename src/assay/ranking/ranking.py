@@ -89,9 +89,9 @@ def rank(
     ``group`` keeps copies of an original on one side of the split, as in a recipe.
 
     A backbone that cannot be had (no weights, images it does not fit) is listed with the reason; images that cannot be
-    read are in ``left_out``. ``decoding`` is called
-    with (images done, images to do), ``measuring`` with (backbones done, backbones to do). Raises AssayError for an
-    unknown name (with the nearest), one that is listed twice, or a source that is not there.
+    read are in ``left_out``. ``decoding`` is called with (images done, images to do), ``measuring`` with (backbones
+    done, backbones to do). Raises AssayError for an unknown name (with the nearest), one that is listed twice, or a
+    source that is not there.
     """
     if not models:
         raise AssayError("rank: expected at least one backbone, such as timm/resnet18")

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from assay.errors import AssayError
-from assay.metrics import lower_is_better
+from assay.metrics import bounds, lower_is_better
 from assay.recipe import UncertaintyMeasure
 from assay.report import uncertainty_charts
 from assay.report.figures import Figure
@@ -221,7 +221,7 @@ def _scored(subject: Subject) -> Iterator[dict[str, str | float | int | None]]:
                 metric = f"{score}_{method}"
                 values = list(subject.values(variant, metric).values()) if metric in names else []
                 if values:
-                    ends = mean_interval(values)._asdict()
+                    ends = mean_interval(values, within=bounds(metric))._asdict()
                     yield {"variant": variant, "method": method, "score": score, **ends, "runs": len(values)}
         if together := _ensemble(subject, variant):
             runs, found = len(subject.runs(variant)), scores(*together, _bins(subject, variant))
