@@ -201,6 +201,12 @@ def descendants(pid: int) -> list[psutil.Process]:
         return []
 
 
+def all_end(processes: list[psutil.Process]) -> bool:
+    """Whether all are gone within a moment: the system may take one to bury an orphan."""
+    _, alive = psutil.wait_procs(processes, timeout=20)
+    return all(process.status() == psutil.STATUS_ZOMBIE for process in alive)
+
+
 def said(out: Path) -> str:
     """All that was printed."""
     return (out / "output").read_text()

@@ -6,12 +6,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 import driving
+from assay.workers import interrupts_blocked
 from driving import (
+    all_end,
     descendants,
     differences,
     epochs,
@@ -38,7 +41,7 @@ def test_an_interrupted_study_releases_its_claims_and_goes_on(driver, study, und
     children = descendants(pid)
     os.kill(pid, number)
     assert driver.wait(pid) == 130
-    assert not any(child.is_running() for child in children)
+    assert all_end(children), "a worker outlived its parent"
     assert [name for name in leftovers(folder) if "checkpoint" not in name] == []
     assert STOPPED in said(tmp_path)
     assert "Traceback" not in said(tmp_path)
@@ -73,8 +76,42 @@ def test_ctrl_c_in_a_terminal_reaches_all_processes_and_all_end_quietly(study, t
     assert process.returncode == 130, output
     assert STOPPED in output
     assert "Traceback" not in output
-    assert not any(child.is_running() for child in children)
+    assert all_end(children), "a worker outlived its parent"
     assert [name for name in leftovers(tmp_path) if "checkpoint" not in name] == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_another_thread_gets_waits_until_the_worker_is_known(number):
+    """Numerical libraries have threads of their own, and the system hands a signal to any that does not block it."""
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    def start():
+        signal.pthread_kill(other.ident, number)
+        os.read(arrived, 1)
+        done.append("started")
+        done.append("known")
+
+    over, done = threading.Event(), []
+    other = threading.Thread(target=over.wait)
+    other.start()
+    arrived, told = os.pipe2(os.O_NONBLOCK)
+    os.set_blocking(arrived, True)
+    before, wakeup = signal.signal(number, interrupt), signal.set_wakeup_fd(told)
+    try:
+        with pytest.raises(KeyboardInterrupt), interrupts_blocked():
+            start()
+        assert done == ["started", "known"]
+        assert signal.getsignal(number) is interrupt
+        assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    finally:
+        signal.set_wakeup_fd(wakeup)
+        signal.signal(number, before)
+        over.set()
+        other.join()
+        os.close(arrived)
+        os.close(told)
 
 
 # ---------------------------------------------------------------------------------------------- full disk

@@ -91,15 +91,28 @@ def tell_plan(worker: Worker, jobs: list[Job], settings: Settings) -> None:
 
 @contextmanager
 def interrupts_blocked() -> Iterator[None]:
-    """What is started inside never sees a Ctrl-C, not even while it starts; ours comes through at the end."""
+    """What is started inside never sees a Ctrl-C, not even while it starts; ours comes through at the end.
+
+    The mask is for the child, which inherits it, and holds in this thread only: the system may hand the signal to
+    another one, and Python then runs the handler here. So the handlers wait too.
+    """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    came: list[int] = []
+    handlers = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            handlers[number] = signal.signal(number, lambda number, _: came.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
 
 
 def record_death(jobs: list[Job], worker: Worker) -> bool:
