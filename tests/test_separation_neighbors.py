@@ -1,4 +1,8 @@
+import re
 import sys
+import threading
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from assay.errors import AssayError
-from assay.separation import nearest_neighbors
+from assay.separation import nearest_neighbors, sample_scores
 
 small = st.integers(2, 40)
 
@@ -161,6 +165,50 @@ def test_a_mapped_file(tmp_path, mode):
     np.testing.assert_array_equal(rows, order)
     np.testing.assert_array_equal(distances, expected)
     np.testing.assert_array_equal(mapped, x)
+
+
+def resident_bytes(file):
+    """How much of a mapped file this process holds in memory."""
+    entries = re.split(r"(?m)^(?=[0-9a-f]+-[0-9a-f]+ )", Path("/proc/self/smaps").read_text())
+    return sum(1024 * int(re.search(r"Rss: +(\d+)", e)[1]) for e in entries if str(file) in e.split("\n")[0])
+
+
+@contextmanager
+def watched(file):
+    """The list of what was resident of the file meanwhile."""
+    seen, over = [], threading.Event()
+
+    def watch():
+        while not over.wait(0.002):
+            seen.append(resident_bytes(file))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        watcher.join()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+@pytest.mark.parametrize("copies", [False, True])
+def test_of_a_mapped_file_little_is_held_in_memory(tmp_path, copies):
+    """The system maps large pages of a cached file around every row that is read."""
+    n, d, memory = 3000, 8192, 2**25
+    x = np.memmap(tmp_path / "x.f32", np.float32, "w+", shape=(n, d))
+    x[:] = 0 if copies else wide(n, d)
+    x.flush()
+    mapped = np.memmap(tmp_path / "x.f32", np.float32, "r").reshape(n, d)
+    del x
+    with watched(tmp_path / "x.f32") as seen:
+        _, rows = nearest_neighbors(mapped, 2, memory=memory)
+        cross, _ = nearest_neighbors(mapped[: n // 2], 1, mapped[n // 2 :], memory=memory)
+        if copies:
+            sample_scores(mapped, np.arange(n) % 2, memory=memory)
+    assert rows.shape == (n, 2)
+    assert cross.shape == (n // 2, 1)
+    assert 0 < max(seen) <= 2 * memory < mapped.nbytes
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64, torch.uint8, torch.bool])

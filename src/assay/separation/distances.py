@@ -35,7 +35,7 @@ def squared_distances(
         np.square(difference, out=difference)
         result[part] = difference.sum(axis=1)
 
-    _in_threads(work, len(i), step)
+    _in_parts(work, len(i), step, a, b)
     return result
 
 
@@ -54,18 +54,27 @@ def rough_distances(
 
     def work(part: slice) -> None:
         difference = np.empty(a.width, np.float32)
-        for pair in range(part.start, min(part.stop, len(i))):
+        for pair in range(part.start, part.stop):
             np.subtract(first[i[pair]], second[j[pair]], out=difference)
             result[pair] = np.dot(difference, difference)
 
     with np.errstate(over="ignore", under="ignore"):
-        _in_threads(work, len(i), 64)
+        _in_parts(work, len(i), 64, a, b)
     result[~np.isfinite(result)] = 0.0
     return result * (1 - 1.1 * gamma(a.width + 4))
 
 
-def _in_threads(work: Callable[[slice], None], count: int, step: int) -> None:
-    parts = [slice(start, start + step) for start in range(0, count, step)]
+def _in_parts(work: Callable[[slice], None], pairs: int, step: int, a: Samples, b: Samples) -> None:
+    """Do the ``work`` on ``step`` pairs at a time, giving back the pages of mapped files on the way."""
+    together = max(1, min(a.together, b.together) // 2)
+    for start in range(0, pairs, together):
+        end = min(start + together, pairs)
+        _in_threads(work, [slice(part, min(part + step, end)) for part in range(start, end, step)])
+        a.release()
+        b.release()
+
+
+def _in_threads(work: Callable[[slice], None], parts: list[slice]) -> None:
     if len(parts) < 2 or torch.get_num_threads() == 1:
         for part in parts:
             work(part)

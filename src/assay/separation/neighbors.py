@@ -95,6 +95,8 @@ def search(
         return Nearest(np.empty((0, k)), np.empty((0, k), dtype=np.int64))
     if 2 * len(data) * data.row_bytes <= memory:
         data = replace(data, mapping=None)  # may stay resident
+    data = replace(data, resident=memory // 4)
+    queries = None if queries is None else replace(queries, resident=memory // 4)
     copies = distinct(data)
     rows = len(data) if copies is None else len(copies.first)
     few = min(k, rows - (queries is None))
@@ -131,12 +133,9 @@ def _search_distinct(
         return whole(of, memory, advance) if basis is None else projected(of, basis, memory, advance)
 
     def measured(by: Callable[..., Any]) -> Callable[[Pairs, Pairs], Any]:
-        def measure(i: Pairs, j: Pairs) -> Any:
-            found = by(data if queries is None else queries, (asked or rows).original(i), data, rows.original(j))
-            data.release()
-            return found
-
-        return measure
+        return lambda i, j: by(
+            data if asked is None else asked.samples, (asked or rows).original(i), data, rows.original(j)
+        )
 
     distances = Distances(measured(squared_distances), measured(rough_distances))
     known = sketch(rows)

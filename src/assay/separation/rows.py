@@ -71,7 +71,7 @@ class Rows:
         chosen: slice | Tensor = rows if isinstance(rows, slice) else torch.from_numpy(rows).to(self.device)
         if self._index is not None:
             chosen = self._index[chosen]
-        found = self.samples.tensor[chosen, columns] if isinstance(chosen, slice) else self._gather(chosen, columns)
+        found = self.samples.take(chosen, columns)
         if self.centre is not None:
             found = found.to(self.centre.dtype) - self.centre[columns]
         if self.samples.factors is not None:
@@ -79,9 +79,6 @@ class Rows:
         if self.scale != 1.0:
             found = found * self.scale
         return found.float()
-
-    def _gather(self, rows: Tensor, columns: slice) -> Tensor:
-        return self.samples.tensor[:, columns].index_select(0, rows)
 
     def original(self, places: Int64[np.ndarray, " m"]) -> Int64[np.ndarray, " m"]:
         """Row numbers of the matrix for places among the rows chosen."""
@@ -105,7 +102,7 @@ def centred(
 
 def _middle(x: Samples, sample: Int64[np.ndarray, " s"]) -> Float64[Tensor, " d"]:
     """The mean of a sample of rows without those far from the rest, which would spoil the precision of all others."""
-    rows = x.tensor.index_select(0, torch.from_numpy(sample).to(x.tensor.device)).double()
+    rows = x.take(torch.from_numpy(sample).to(x.tensor.device)).double()
     few = rows[:: 1 + len(rows) // 32].sort(dim=0).values
     distances = torch.linalg.vector_norm(rows - few[len(few) // 2], dim=1)
     mean: Tensor = rows[distances <= 4 * distances.median()].mean(dim=0)

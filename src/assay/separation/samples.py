@@ -2,6 +2,7 @@
 
 import math
 import mmap
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,8 @@ Labels = Shaped[Tensor, "..."] | Shaped[np.ndarray, "..."] | Sequence[int]
 LARGEST = 1e150
 """Beyond this, squared distances leave float64."""
 _BLOCK_BYTES = 2**26
+_LARGE_PAGE = 2**21
+"""What the system may map of a cached file where a single number of it is read."""
 _WIDENED = {
     torch.bool: torch.uint8,
     torch.uint16: torch.int32,
@@ -43,6 +46,8 @@ class Samples:
     """What differences in each column are multiplied by before they count; None is 1."""
     mapping: mmap.mmap | None = None
     """The file behind the rows, whose pages can be given back."""
+    resident: int = 2**29
+    """Bytes of that file to look at, about, before they are given back."""
     name: str = "x"
     """What the user calls them."""
 
@@ -66,6 +71,26 @@ class Samples:
         for start in range(0, len(self), step):
             yield start, self.tensor[start : start + step]
             self.release()
+
+    @property
+    def together(self) -> int:
+        """How many rows, wherever they lie, to look at before their pages are given back."""
+        return sys.maxsize if self.mapping is None else max(1, self.resident // (self.row_bytes + _LARGE_PAGE))
+
+    def take(self, rows: slice | Int64[Tensor, " m"], columns: slice = slice(None)) -> Real[Tensor, "m c"]:
+        """These rows and columns; of a mapped file about ``resident`` bytes are looked at together."""
+        if isinstance(rows, slice):
+            first, end, _ = rows.indices(len(self))
+            if self.mapping is None or (end - first) * self.row_bytes <= self.resident:
+                return self.tensor[rows, columns]
+            rows = torch.arange(first, end)
+        if len(rows) <= self.together:
+            return self.tensor[:, columns].index_select(0, rows)
+        found = []
+        for part in rows.split(self.together):
+            found.append(self.tensor[:, columns].index_select(0, part))
+            self.release()
+        return torch.cat(found)
 
     def release(self) -> None:
         """Give the pages of a mapped file back to the system, which keeps them cached as long as it likes."""

@@ -103,7 +103,7 @@ def _all_distances(
     squares = torch.zeros(len(x), dtype=torch.float64, device=x.tensor.device)
     step = max(1, memory // (32 * len(x)))
     for start in range(0, x.width, step):
-        part = x.tensor[:, start : start + step].double()
+        part = x.take(slice(None), slice(start, start + step)).double()
         part = part - part[0] if x.factors is None else (part - part[0]) * x.factors[start : start + step]
         products += part[chosen] @ part.T
         squares += part.square().sum(dim=1)
