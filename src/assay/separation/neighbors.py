@@ -88,15 +88,12 @@ def search(
     data: Samples, k: int, queries: Samples | None = None, memory: int = MEMORY, progress: Progress | None = None
 ) -> Nearest:
     """``nearest_neighbors`` of samples that are already checked: squared distances and row numbers."""
+    data = data.within(memory)
     if queries is not None:
-        queries = alike(queries, data)
+        queries = alike(queries, data).within(memory)
     _check(data, k, queries, memory)
     if queries is not None and not len(queries):
         return Nearest(np.empty((0, k)), np.empty((0, k), dtype=np.int64))
-    if 2 * len(data) * data.row_bytes <= memory:
-        data = replace(data, mapping=None)  # may stay resident
-    data = replace(data, resident=memory // 4)
-    queries = None if queries is None else replace(queries, resident=memory // 4)
     copies = distinct(data)
     rows = len(data) if copies is None else len(copies.first)
     few = min(k, rows - (queries is None))

@@ -72,6 +72,11 @@ class Samples:
             yield start, self.tensor[start : start + step]
             self.release()
 
+    def within(self, memory: int) -> "Samples":
+        """The same for a search in so many bytes: what of a mapped file may be resident meanwhile."""
+        small = 2 * len(self) * self.row_bytes <= memory
+        return replace(self, resident=memory // 4, mapping=None if small else self.mapping)
+
     @property
     def together(self) -> int:
         """How many rows, wherever they lie, to look at before their pages are given back."""

@@ -35,13 +35,14 @@ def sample_scores(
         x: (n, d), one sample a row.
         y: (n,) whole numbers.
         standardize: count differences in standard deviations of each column.
-        memory: bytes to work in, besides ``x``.
+        memory: bytes to work in, besides ``x``; of a mapped file no more than this stays resident.
         progress: called with (rows done, rows to do).
 
     Raises:
         AssayError: fewer than two samples, labels that do not fit the rows, values that are not finite.
     """
     data, own = prepared(x, y, standardize)
+    data = data.within(memory)
     few = min(_FIRST, len(data) - 1)
     agree = own[search(data, few, None, memory, progress).rows] == own[:, None]
     positive = agree[:, 0]
