@@ -127,7 +127,7 @@ def test_notes_say_what_the_seeds_allow():
     three = told_of(3)
     assert "95 % t interval over its seeds" in three
     assert "95 % paired t interval" in three
-    assert "cannot go below p = 2/2^3 = 0.25 with 3 pairs, so it never reaches 0.05; that takes 6 pairs" in three
+    assert "cannot go below p = 2/2³ = 0.25 with 3 pairs, so it never reaches 0.05; that takes 6 pairs" in three
     assert "2 against the base; all 3 pairs of variants against the best" in three
     assert "never reaches" not in told_of(8)
     assert "Seeds were not varied" not in three

@@ -9,6 +9,8 @@ from assay.runs import Run
 from assay.study import Study
 from assay.verdict import listed, short_names
 
+_SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
 SHOWN = 6
 """So many missing runs, and tensors, are named."""
 
@@ -72,7 +74,8 @@ def _in_part(record: Mapping[str, Any]) -> str:
 
 def _sign_flip(pairs: int) -> str:
     floor, needed = statistics.sign_flip_floor(pairs), statistics.pairs_for(ALPHA)
-    limit = f"A sign-flip test, which assumes less, cannot go below p = 2/2^{pairs} = {floor:.2g} with {pairs} pairs"
+    power = str(pairs).translate(_SUPERSCRIPT)
+    limit = f"A sign-flip test, which assumes less, cannot go below p = 2/2{power} = {floor:.2g} with {pairs} pairs"
     return f"{limit}, so it never reaches {ALPHA}; that takes {needed} pairs." if pairs < needed else f"{limit}."
 
 
