@@ -54,7 +54,7 @@ class Driver:
         arguments = ["run", str(study), "--out", str(out), *options]
         return int(self.ask(**{"do": "start", "arguments": arguments, "log": str(out / "output")} | request)["pid"])
 
-    def wait(self, pid: int, seconds: float = 120) -> int | None:
+    def wait(self, pid: int, seconds: float = 600) -> int | None:
         """The exit status, negative for a signal, None when it still runs after that time."""
         code: int | None = self.ask(do="wait", pid=pid, seconds=seconds)["code"]
         return code
@@ -156,7 +156,7 @@ def running(folder: Path) -> bool:
     return any(state(run) == "running" for run in run_folders(folder))
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 300) -> None:
     """Until something holds; an AssertionError when it never does."""
     end = time.monotonic() + seconds
     while not condition():
@@ -202,9 +202,17 @@ def descendants(pid: int) -> list[psutil.Process]:
 
 
 def all_end(processes: list[psutil.Process]) -> bool:
-    """Whether all are gone within a moment: the system may take one to bury an orphan."""
-    _, alive = psutil.wait_procs(processes, timeout=20)
-    return all(process.status() == psutil.STATUS_ZOMBIE for process in alive)
+    """Whether all end soon: a worker that still imports torch sees only afterwards that its parent is gone."""
+    _, alive = psutil.wait_procs(processes, timeout=180)
+    return all(is_buried(process) for process in alive)
+
+
+def is_buried(process: psutil.Process) -> bool:
+    """Whether a process has ended, even if the system has not cleared it away."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def said(out: Path) -> str:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -70,6 +71,18 @@ def names(run: Path) -> list[str]:
 
 
 # --------------------------------------------------------------------------------------------- one process
+
+
+def test_a_ctrl_c_before_the_heart_beats_frees_the_run(run, monkeypatch):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    claimed = acquire(run, Watch())
+    monkeypatch.setattr(threading.Thread, "start", interrupt)
+    with pytest.raises(KeyboardInterrupt), claimed:
+        pass
+    assert names(run) == []
+    assert holder(run) is None
 
 
 def test_a_run_is_claimed_once_and_free_again_when_released(run):
@@ -301,14 +314,14 @@ def test_of_many_processes_one_takes_over(tmp_path, dead, links):
 # ------------------------------------------------------------------------------------------- whole studies
 
 
-def host(name: str, **changes) -> dict:
+def host(name: str, patience: float = 1.5, **changes) -> dict:
     """A command line that believes to be on another host, with a fast heart and little patience."""
-    return {"set": {"process.this_host": name, "claim.BEAT": 0.1, "claim.PATIENCE": 1.5}} | changes
+    return {"set": {"process.this_host": name, "claim.BEAT": 0.1, "claim.PATIENCE": patience}} | changes
 
 
 @pytest.mark.parametrize("hosts", [("one", "one"), ("one", "another")], ids=["one host", "two hosts"])
 def test_two_that_start_at_once_share_the_runs(driver, study, undisturbed, tmp_path, hosts):
-    pids = [driver.start(study, tmp_path, report=hosts[0] == hosts[1], **host(name)) for name in hosts]
+    pids = [driver.start(study, tmp_path, report=hosts[0] == hosts[1], **host(name, 60)) for name in hosts]
     assert [driver.wait(pid) for pid in pids] == [0, 0], (tmp_path / "output").read_text()
     folder = tmp_path / study.stem
     assert count(folder, "started") == count(folder, "finished") == len(run_folders(folder)) == 4
@@ -320,8 +333,16 @@ def test_two_that_start_at_once_share_the_runs(driver, study, undisturbed, tmp_p
 
 def test_a_stopped_process_is_waited_for_on_its_own_host(driver, study, undisturbed, tmp_path):
     folder, first = tmp_path / study.stem, driver.start(study, tmp_path, **host("one"))
-    wait_for(lambda: driving.running(folder) and epochs(run_folders(folder)[0]))
-    os.kill(first, signal.SIGSTOP)
+
+    def stopped_amid_a_run():
+        os.kill(first, signal.SIGSTOP)
+        wait_for(lambda: psutil.Process(first).status() == psutil.STATUS_STOPPED)
+        if driving.running(folder):
+            return True
+        os.kill(first, signal.SIGCONT)
+        return False
+
+    wait_for(lambda: any(map(epochs, run_folders(folder))) and stopped_amid_a_run())
     second = driver.start(study, tmp_path, **host("one"))
     wait_for(lambda: [state(run) for run in run_folders(folder)].count("finished") >= 3)
     assert driver.wait(second, 3) is None, "it did not wait"

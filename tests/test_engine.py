@@ -321,8 +321,9 @@ def test_a_killed_worker_costs_its_run_and_retry_mends_it(driver, study, undistu
 @pytest.mark.slow
 def test_a_worker_that_dies_before_it_has_a_run_costs_nothing(driver, study, undisturbed, tmp_path):
     parent = driver.start(study, tmp_path, "--jobs", "2", cores=2)
-    wait_for(lambda: descendants(parent))
-    descendants(parent)[0].kill()
+    found: list[psutil.Process] = []
+    wait_for(lambda: found.extend(descendants(parent)) or found)
+    found[0].kill()
     assert driver.wait(parent) == 0, said(tmp_path)
     assert differences(undisturbed, tmp_path / study.stem) == []
 

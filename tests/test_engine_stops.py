@@ -72,7 +72,7 @@ def test_ctrl_c_in_a_terminal_reaches_all_processes_and_all_end_quietly(study, t
         wait_for(lambda: driving.running(tmp_path))
     children = descendants(process.pid)
     os.killpg(process.pid, signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=300)
     assert process.returncode == 130, output
     assert STOPPED in output
     assert "Traceback" not in output

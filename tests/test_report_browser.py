@@ -13,8 +13,8 @@ from synthetic import fabricate, make_study
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--virtual-time-budget=20000", "--window-size=1280,1000",
-    "--enable-logging=stderr", "--dump-dom",
+    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--virtual-time-budget=20000",
+    "--window-size=1280,1000", "--enable-logging=stderr", "--dump-dom",
 ]  # fmt: skip
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium; apt-get install chromium")
@@ -40,7 +40,7 @@ drawn();
 def browse(path, tmp_path):
     """The document after its scripts have run, and what the console said."""
     command = [CHROMIUM, *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", path.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, encoding="utf-8")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, encoding="utf-8")
     console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
     return re.sub(r"<script.*?</script>", "", done.stdout, flags=re.S), console
 

@@ -138,7 +138,12 @@ class Claim:
                 os.utime(self.path)
 
     def __enter__(self) -> "Claim":
-        self._thread.start()
+        try:
+            self._thread.start()
+        except BaseException:  # a Ctrl-C too: nobody will call __exit__
+            self._stop.set()
+            self.release()
+            raise
         return self
 
     def __exit__(

@@ -1,5 +1,6 @@
 """The run folders of a study as data: which runs are planned, how far each is, what its files hold."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,6 @@ import polars as pl
 
 from assay.claim import holder_alive
 from assay.errors import AssayError
-from assay.files import read_json
 from assay.study import Study
 
 State = Literal["waiting", "running", "interrupted", "failed", "finished"]
@@ -45,13 +45,15 @@ def planned_runs(folder: Path, study: Study) -> Iterator[Run]:
 def read_object(path: Path, missing: dict[str, Any] | None = None) -> dict[str, Any]:
     """The JSON object in ``path``; AssayError where it is not one, or is absent and ``missing`` is not given."""
     try:
-        value = read_json(path)
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if missing is None:
+            raise AssayError(f"{path} is missing; {MEND}") from None
+        return missing
     except (OSError, ValueError) as error:
         raise AssayError(f"{path} cannot be read ({error}); {MEND}") from None
-    if value is None and missing is not None and not path.exists():
-        return missing
     if not isinstance(value, dict):
-        raise AssayError(f"{path} {'is not a JSON object' if path.exists() else 'is missing'}; {MEND}")
+        raise AssayError(f"{path} is not a JSON object; {MEND}")
     return value
 
 
