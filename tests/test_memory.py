@@ -26,6 +26,32 @@ print(first, faults())
 """
 
 
+GIVEN_BACK = """
+import psutil
+import torch
+from assay.memory import give_back_freed_memory, keep_freed_memory
+
+def resident():
+    return psutil.Process().memory_info().rss
+
+torch.ones(1)
+keep_freed_memory()
+before = resident()
+torch.ones(2**26)
+kept = resident()
+give_back_freed_memory()
+print(kept - before, resident() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc alone is told")
+def test_what_is_kept_can_be_given_back() -> None:
+    found = subprocess.run([sys.executable, "-c", GIVEN_BACK], capture_output=True, text=True, check=True)
+    kept, left = map(int, found.stdout.split())
+    assert kept > 2**27
+    assert left < kept / 2
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc alone is told")
 def test_large_tensors_are_made_from_memory_that_others_left() -> None:
     found = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)

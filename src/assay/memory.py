@@ -22,3 +22,10 @@ def keep_freed_memory() -> None:
             set_option = ctypes.CDLL(None).mallopt
             set_option(_MMAP_MAX, 0)
             set_option(_TRIM_THRESHOLD, KEPT)
+
+
+def give_back_freed_memory() -> None:
+    """Let the system have all that is kept and unused: what one run leaves need not suit the next one's tensors."""
+    if sys.platform == "linux":
+        with suppress(AttributeError, OSError):
+            ctypes.CDLL(None).malloc_trim(0)

@@ -25,7 +25,7 @@ from assay.evaluate.pictures import pictures_table
 from assay.evaluate.predictions import predictions_table
 from assay.evaluate.tracking import BY_EPOCH, follow
 from assay.machine import environment, reproducible, resolve_device
-from assay.memory import keep_freed_memory
+from assay.memory import give_back_freed_memory, keep_freed_memory
 from assay.models.catalogue import build, complete
 from assay.models.weights import in_words, load_pretrained
 from assay.recipe import Data, Recipe
@@ -97,6 +97,8 @@ def execute(recipe: Recipe, folder: Folder, settings: Settings, on_epoch: Callab
         folder.log(f"failed: {''.join(traceback.format_exception(error)).rstrip()}")
         epoch = (files.read_json(folder.path / "status.json") or {}).get("epoch", 0)
         status("failed", epoch, reason(error))
+    finally:
+        give_back_freed_memory()
 
 
 def _train_and_measure(
