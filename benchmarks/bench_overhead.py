@@ -69,7 +69,7 @@ def main() -> None:
         return train(*others, clock.charge("checkpoint, history, status", save))
 
     for module, name, part in [
-        (run, "shared_data", "data of a run"),
+        (run, "load", "data of a run"),
         (run, "build", "building networks"),
         (run, "measure", "measuring"),
         (classification, "predict", "measuring"),

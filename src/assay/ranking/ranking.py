@@ -17,6 +17,7 @@ from assay.data import ImageData, data_root, load
 from assay.errors import AssayError
 from assay.evaluate.separation import chosen
 from assay.machine import resolve_device
+from assay.memory import give_back_freed_memory
 from assay.models.catalogue import build, complete, try_out
 from assay.models.head import split
 from assay.models.layer_table import summary
@@ -121,6 +122,7 @@ def rank(
             rows.append(measured(recipe, data))
         except AssayError as error:
             rows.append({"model": recipe.model.name, "reason": str(error).splitlines()[0]})
+        give_back_freed_memory()
         if measuring:
             measuring(done, len(recipes))
     table = placed(pl.DataFrame(rows, schema=SCHEMA))

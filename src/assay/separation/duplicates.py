@@ -40,7 +40,7 @@ def distinct(x: Samples) -> Distinct | None:
     group = np.empty(len(x), dtype=np.int64)
     for row, (key, is_shared) in enumerate(zip(keys, shared, strict=True)):
         name = _hash(x, row) if is_shared else int(key)
-        if is_shared and row % x.together == 0:
+        if row % x.together == 0:
             x.release()
         group[row] = names.setdefault(name, len(names))
     if len(names) == len(x):
