@@ -261,6 +261,17 @@ def test_a_study_that_is_not_there(
     refused(assay(capfd, "run", "folder.yaml"), "there is no file folder.yaml/study.yaml")
 
 
+def test_a_study_is_neither_data_nor_a_run(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_study(Path("s.yaml"))
+    for command in (("check", "s.yaml"), ("rank", "s.yaml", "--models", "timm/resnet18")):
+        refused(assay(capfd, *command), "data source 's.yaml' is a study or a recipe; expected a folder or zip")
+    for command in (("probe", "s.yaml"), ("predict", "s.yaml", "s.yaml"), ("refit", "s.yaml")):
+        refused(assay(capfd, *command), "s.yaml: there is no run; expected the folder of a finished run")
+
+
 # --------------------------------------------------------------------------------------------- the data
 
 

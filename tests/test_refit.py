@@ -290,7 +290,7 @@ def test_the_verdict_in_words(found: Refit) -> None:
     assert unsure.startswith(
         "Whether training on the 214 mistakes helped or harmed the test accuracy cannot be told: −1.0"
     )
-    assert "corrected p 1), 0 test images gained, 2 forgotten; more" in unsure
+    assert "corrected p 1.00), 0 test images gained, 2 forgotten; more" in unsure
     assert "changed no test image" in worded(found, 0, 3)
 
 

@@ -1,13 +1,15 @@
-"""Measures of uncertainty: by hand, against scikit-learn, and what holds for any predictions."""
+"""Measures of uncertainty: by hand, against scikit-learn and torchmetrics, and what holds for any predictions."""
 
 import math
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
+from torchmetrics.functional.classification import multiclass_calibration_error
 
 from assay.errors import AssayError
 from assay.uncertainty import (
@@ -60,6 +62,13 @@ def test_as_scikit_learn() -> None:
     assert table["confidence"].to_list() == pytest.approx(mean.tolist())
     two, label = some(300, 2)
     assert brier_score(two, label) == pytest.approx(2 * metrics.brier_score_loss(label, two[:, 1]))
+
+
+@pytest.mark.parametrize("bins", [1, 10, 15])
+def test_the_calibration_error_as_torchmetrics(bins: int) -> None:
+    p, y = some(500)
+    theirs = multiclass_calibration_error(torch.from_numpy(p), torch.from_numpy(y), num_classes=4, n_bins=bins)
+    assert calibration_error(p, y, bins) == pytest.approx(theirs.item(), rel=1e-5)
 
 
 def test_adaptive_bins_hold_equally_many() -> None:

@@ -46,7 +46,7 @@ def read_object(path: Path, missing: dict[str, Any] | None = None) -> dict[str, 
     """The JSON object in ``path``; AssayError where it is not one, or is absent and ``missing`` is not given."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         if missing is None:
             raise AssayError(f"{path} is missing; {MEND}") from None
         return missing

@@ -16,7 +16,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         folder = path.parent
         there = [p.name for p in folder.glob("*.yaml")] if folder.is_dir() else []
-        raise AssayError(f"there is no file {path}" + (f"; {nearest(path.name, there)}" if there else "")) from None
+        hint = nearest(path.name, there) if there else "expected a YAML file"
+        raise AssayError(f"there is no file {path}; {hint}") from None
     except UnicodeDecodeError:
         raise AssayError(f"{path} is not text in UTF-8, as YAML must be") from None
     except OSError as error:

@@ -44,7 +44,11 @@ def find(name: str, root: Path) -> "Source":
         raise _not_found(name, root)
     from assay.data.folder import folder_source, zip_source
 
-    return folder_source(path) if path.is_dir() else zip_source(path)
+    if path.is_dir():
+        return folder_source(path)
+    if path.suffix.lower() in (".yaml", ".yml"):
+        raise AssayError(f"data source {name!r} is a study or a recipe; expected a folder or zip of pictures")
+    return zip_source(path)
 
 
 def _find_path(name: str, root: Path) -> Path | None:

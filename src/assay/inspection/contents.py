@@ -4,11 +4,11 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int64
 
+from assay.formats import fixed, grouped
 from assay.inspection import charts
 from assay.inspection.inspecting import Inspection
 from assay.inspection.leaks import Leak
 from assay.report.figures import Figure
-from assay.report.formats import fixed, grouped
 from assay.report.tables import Cell, Column, Table
 
 Indices = Int64[np.ndarray, " _"]

@@ -6,6 +6,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from assay.formats import p_value
+
 if TYPE_CHECKING:
     from assay.refit.change import Change
     from assay.refit.refitting import Refit
@@ -22,7 +24,7 @@ def verdict(found: "Refit") -> str:
     tested, control, between = found.mistakes.changes["test"], found.random.changes["test"], found.against_random
     mistakes = "the 1 mistake" if found.images == 1 else f"the {found.images:,} mistakes"
     many = "1 random image" if found.images == 1 else "as many random images"
-    size = f"95 % interval {interval(tested)}, corrected p {p_value(tested)}"
+    size = f"95 % interval {interval(tested)}, corrected p {p_value(tested.p_holm)}"
     counts = f"{tested.gained:,} test images gained, {tested.forgotten:,} forgotten"
     if not tested.gained and not tested.forgotten:
         text = f"Training on {mistakes} changed no test image from wrong to right or back"
@@ -35,7 +37,7 @@ def verdict(found: "Refit") -> str:
         by = points(tested).lstrip("+−")
         text = f"Training on {mistakes} made the test accuracy {tested.decided} by {by} points ({size}): {counts}"
     text += f"; more training on {many} changed it by {points(control)} ({interval(control)})."
-    size = f"{interval(between)}, corrected p {p_value(between)}"
+    size = f"{interval(between)}, corrected p {p_value(between.p_holm)}"
     if between.decided == "cannot tell":
         return f"{text} The two cannot be told apart ({points(between)} points, {size})."
     by = points(between).lstrip("+−")
@@ -70,7 +72,7 @@ def networks_table(found: "Refit") -> Table:
             table.add_row("  gained (wrong, now right)", "", *(f"{c.gained:,}" for c in changes))
         table.add_row("  forgotten (right, now wrong)", "", *(f"{c.forgotten:,}" for c in changes))
         if split == "test":
-            table.add_row("  p (McNemar, Holm)", "", *map(p_value, changes))
+            table.add_row("  p (McNemar, Holm)", "", *(p_value(c.p_holm) for c in changes))
         if split != "train":
             table.add_row("  negative log-likelihood", *(f"{s.nll:.4f}" for s in standings))
             table.add_row("  calibration error, ECE (%)", *(f"{100 * s.ece:.2f}" for s in standings))
@@ -99,11 +101,6 @@ def points(c: "Change") -> str:
 def interval(c: "Change") -> str:
     """``−2.6 to −1.2``: its interval in percentage points."""
     return "–" if c.low is None or c.high is None else " to ".join(_signed(end, _places(c)) for end in (c.low, c.high))
-
-
-def p_value(c: "Change") -> str:
-    """``0.034``: McNemar's p, corrected for the comparisons made."""
-    return "–" if c.p_holm is None else "< 0.001" if c.p_holm < 0.001 else f"{c.p_holm:.2g}"
 
 
 def _places(c: "Change") -> int:

@@ -5,9 +5,9 @@ from typing import Any
 
 import polars as pl
 
+from assay.formats import grouped, plus_minus
 from assay.report.classes import MOST_MATRICES
 from assay.report.curves import MACRO, measured
-from assay.report.formats import grouped, plus_minus
 from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Table
 from assay.statistics import mean_interval

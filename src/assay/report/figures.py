@@ -6,9 +6,9 @@ from typing import Any
 
 import polars as pl
 
+from assay.formats import factor, heading
 from assay.metrics import bounds, is_exact, is_share, label, lower_is_better
 from assay.report import charts, style
-from assay.report.formats import factor, heading
 from assay.report.subject import SEPARATOR, Subject
 from assay.statistics import mean_interval
 from assay.study import label as level_label

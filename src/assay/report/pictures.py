@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from assay.formats import grouped
 from assay.report.document import data_address
-from assay.report.formats import grouped
 from assay.report.subject import Subject
 
 HEADINGS = {"sample": "A sample", "mistake": "The surest mistakes", "unsure": "The least sure"}

@@ -7,11 +7,11 @@ import numpy as np
 import polars as pl
 
 from assay.errors import AssayError
+from assay.formats import plus_minus
 from assay.metrics import bounds, lower_is_better
 from assay.recipe import UncertaintyMeasure
 from assay.report import uncertainty_charts
 from assay.report.figures import Figure
-from assay.report.formats import plus_minus
 from assay.report.style import LIGHT
 from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Table
