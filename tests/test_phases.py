@@ -169,6 +169,13 @@ def test_parameters_of_the_network_itself_belong_to_the_stem() -> None:
     assert share[id(network.get_parameter("cls_token"))] == min(share.values())
 
 
+def test_the_layers_inside_what_holds_most_are_blocks() -> None:
+    with torch.device("meta"):
+        found = blocks(build(recipe(None, "torchvision/vit_b_16").model, (3, 224, 224), 3))
+    layers = [f"encoder.layers.encoder_layer_{n}" for n in range(12)]
+    assert found == ["conv_proj", *layers, "encoder.ln", "heads"]
+
+
 def test_a_head_of_several_layers_is_one_block() -> None:
     values = recipe(None, optimizer={"name": "sgd", "layer_decay": 0.5}).dump()
     values["model"]["head"] = [{"dense": 8}, "batch_norm"]

@@ -1,6 +1,6 @@
 """Recipe → torch optimizer, and its state as plain tensors."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from torch import Tensor, empty_like, nn, optim
@@ -27,8 +27,9 @@ def groups(model: nn.Module, layer_decay: float) -> list[dict[str, Any]]:
     """The parameters that take gradients, by the share of the rate that they learn with: 1 in the last block.
 
     Each block's share is that of the block after it times ``layer_decay``. Blocks are the children of the network in
-    their order, and in place of a child that is a sequence of several its members, but for the last, which is the head;
-    those without parameters do not count. Parameters of the network itself belong to the first block.
+    their order, the last of which is the head. In place of another child that is a sequence of several stand its
+    members, and in place of one that holds more than half of all parameters (the encoder of torchvision's vit) its
+    blocks; those without parameters do not count. Parameters outside all of them belong to the first block.
     """
     if layer_decay == 1:
         return [{"params": [p for p in model.parameters() if p.requires_grad], "share": 1.0}]
@@ -44,12 +45,25 @@ def groups(model: nn.Module, layer_decay: float) -> list[dict[str, Any]]:
 def blocks(model: nn.Module) -> list[str]:
     """The names of the blocks, from the stem to the head."""
     *body, head = learning(model)
-    names = []
-    for name in body:
+    return [*opened(model, body, size(model) / 2), head]
+
+
+def opened(model: nn.Module, names: Iterable[str], half: float) -> Iterator[str]:
+    """The modules called ``names``; of a sequence of several its members, of another that holds most its children."""
+    for name in names:
         child = model.get_submodule(name)
         members = [f"{name}.{member}" for member in learning(child)]
-        names += members if isinstance(child, nn.Sequential | nn.ModuleList) and len(members) > 1 else [name]
-    return [*names, head]
+        if isinstance(child, nn.Sequential | nn.ModuleList) and len(members) > 1:
+            yield from members
+        elif members and size(child) > half:
+            yield from opened(model, members, half)
+        else:
+            yield name
+
+
+def size(module: nn.Module) -> int:
+    """The number of its parameters."""
+    return sum(p.numel() for p in module.parameters())
 
 
 def learning(module: nn.Module) -> list[str]:
