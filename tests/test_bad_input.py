@@ -127,7 +127,7 @@ def test_a_recipe_that_cannot_be(run: Command, change: str, sentence: str) -> No
     [
         ("evaluate=[{name: separation, layers: ['conv*']}]", "layers: no layer is called 'conv*'; expected one of:"),
         ("data.size=1000000000", "decoding digits needs 1,713,752,746,582,031 MiB"),
-        ("train.batch_size=1", "train.batch_size: 1 is too small for a network with batch norm"),
+        ("train.batch_size=1", "train.batch_size: 1 is too small for a batch norm that learns"),
     ],
 )
 def test_a_recipe_that_does_not_fit_its_data_or_network(run: Command, change: str, sentence: str) -> None:

@@ -49,7 +49,7 @@ def test_correct_takes_the_first_of_equals() -> None:
 def test_predict_agrees_with_the_network_image_by_image(
     loss: CrossEntropy, classes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assay.data.batches.PASS_PIXELS", 4 * 6 * 6)
+    monkeypatch.setattr("assay.data.batches._PASS_PIXELS", 4 * 6 * 6)
     data = image_data(classes)
     model = build(Model(name="cnn", norm="batch", dropout=0.5), data.shape, outputs(loss, data.classes))
     modes = [m.training for m in model.modules()]

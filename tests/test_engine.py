@@ -7,20 +7,24 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 import assay
 import assay.run
 import assay.workers
-from assay import claim
+from assay import claim, seeds
 from assay.display import Display
 from assay.engine import Job, run_study, stored_threads, tidy
 from assay.errors import AssayError, StudyStopped
+from assay.models import build
+from assay.recipe import Model, Recipe
 from assay.run import reason
 from driving import (
     count,
@@ -81,19 +85,73 @@ def test_a_damaged_checkpoint_is_begun_anew(tmp_path):
     assert "the checkpoint cannot be read" in (folder / "log.txt").read_text()
 
 
-def test_pictures_that_changed_are_read_again_by_the_same_process(tmp_path):
+@pytest.fixture
+def pictures(tmp_path):
     for label, level in {"dark": 0, "light": 200}.items():
         (tmp_path / "set" / label).mkdir(parents=True)
         for n in range(20):
             Image.new("L", (8, 8), level + n).save(tmp_path / "set" / label / f"{n}.png")
-    base = {"data": {"source": str(tmp_path / "set"), "validation": 0.2}, "model": {"name": "mlp", "hidden": [4]}}
+    return tmp_path / "set"
+
+
+def test_pictures_that_changed_are_read_again_by_the_same_process(tmp_path, pictures):
+    base = {"data": {"source": str(pictures), "validation": 0.2}, "model": {"name": "mlp", "hidden": [4]}}
     results = run_here(write_study(tmp_path / "first.yaml", base=base), tmp_path)
     assert sum(results.data(results.runs[0])["counts"].values()) == 40
     for n in range(20, 40):
         for label in ("dark", "light"):
-            Image.new("L", (8, 8), n).save(tmp_path / "set" / label / f"{n}.png")
+            Image.new("L", (8, 8), n).save(pictures / label / f"{n}.png")
     results = run_here(write_study(tmp_path / "second.yaml", base=base), tmp_path)
     assert sum(results.data(results.runs[0])["counts"].values()) == 80
+
+
+def go_on(recipe: Recipe, folder: Path, epochs: int) -> dict:
+    """Train on for ``epochs`` and be interrupted, or to the end; what status.json says then."""
+    left = iter(range(epochs - 1))
+
+    def after_epoch() -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+
+    assay.run.shared_data.cache_clear()
+    with suppress(KeyboardInterrupt):
+        assay.run.execute(recipe, assay.run.Folder(folder), assay.run.Settings(folder.parent, 1), after_epoch)
+    return json.loads((folder / "status.json").read_text())
+
+
+def test_a_run_goes_on_with_the_images_it_began_with_alone(tmp_path, pictures):
+    values = {"data": {"source": str(pictures), "normalize": "unit"}, "model": {"name": "mlp", "hidden": [4]}}
+    recipe = Recipe.model_validate(values | {"train": {"epochs": 3}})
+    assert go_on(recipe, tmp_path / "run", 1)["epoch"] == 1
+    (pictures / "dark" / "3.png").rename(pictures / "dark" / "aside.png")
+    for _ in range(2):
+        ended = go_on(recipe, tmp_path / "run", 3)
+        assert (ended["state"], ended["epoch"]) == ("failed", 1)
+        assert ended["reason"].startswith(f"{tmp_path / 'run'}: its data have changed: data.json has images_sha256")
+    (pictures / "dark" / "aside.png").rename(pictures / "dark" / "3.png")
+    assert go_on(recipe, tmp_path / "run", 9)["state"] == "finished"
+    assert go_on(recipe, tmp_path / "whole", 9)["state"] == "finished"
+    one, other = (tmp_path / name / "model.safetensors" for name in ("run", "whole"))
+    assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_run_goes_on_from_the_weights_it_began_with_alone(tmp_path):
+    def write_weights(seed: int) -> None:
+        with seeds.scoped(seed, "initialisation"):
+            save_file(build(Model(name="mlp", hidden=[4]), (1, 8, 8), 10).state_dict(), tmp_path / "w.safetensors")
+
+    model = {"name": "mlp", "hidden": [4], "pretrained": str(tmp_path / "w.safetensors")}
+    values = {"data": {"source": "digits"}, "model": model, "train": {"epochs": 3, "batch_size": 512}}
+    recipe = Recipe.model_validate(values)
+    write_weights(1)
+    assert go_on(recipe, tmp_path / "run", 1)["epoch"] == 1
+    write_weights(2)
+    for _ in range(2):
+        ended = go_on(recipe, tmp_path / "run", 3)
+        assert ended["state"] == "failed"
+        assert f"its pretrained weights, {tmp_path / 'w.safetensors'}, have changed since it began" in ended["reason"]
+    write_weights(1)
+    assert go_on(recipe, tmp_path / "run", 9)["state"] == "finished"
 
 
 def test_a_study_that_measures_no_accuracy_ends_with_its_report(tmp_path):
@@ -155,16 +213,14 @@ def test_the_reason_is_one_sentence(error, expected):
     assert "\n" not in reason(error)
 
 
-@pytest.mark.parametrize("place", ["build", "train", "measure"])
+@pytest.mark.parametrize("place", ["initial_network", "train", "measure"])
 def test_a_run_without_memory_fails_and_the_study_goes_on(tmp_path, monkeypatch, place):
     study = write_study(tmp_path / "memory.yaml", vary={"model.hidden": [[4], [5]]})
     whole = getattr(assay.run, place)
 
     def starved(first, *rest, **named):
-        recipe = {"build": lambda: first, "train": lambda: rest[1].model, "measure": lambda: first.recipe.model}[
-            place
-        ]()
-        if recipe.arguments["hidden"] == [4]:
+        recipe = {"initial_network": first, "train": rest and rest[1]}.get(place) or first.recipe
+        if recipe.model.arguments["hidden"] == [4]:
             raise MemoryError
         return whole(first, *rest, **named)
 

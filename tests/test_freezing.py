@@ -13,7 +13,7 @@ from assay.data.batches import ImageData
 from assay.errors import AssayError
 from assay.models import build
 from assay.models.freezing import training
-from assay.models.head import head_names, split
+from assay.models.head import head_names, parts
 from assay.prediction import load_run
 from assay.recipe import Model, Recipe
 from assay.study import Study
@@ -115,7 +115,7 @@ def test_what_is_frozen_whole_is_alone_in_evaluation_mode(rule: str) -> None:
 
 def test_features_of_a_frozen_backbone_do_not_change_from_pass_to_pass() -> None:
     network = make(name="torchvision/efficientnet_b0", freeze="backbone")  # with stochastic depth, in training
-    images, features = torch.randn(4, *SHAPE), split(network).features
+    images, features = torch.randn(4, *SHAPE), parts(network).features
     network.train()
     assert not torch.equal(features(images), features(images))
     training(network)
@@ -167,7 +167,7 @@ def test_a_head_of_ones_own() -> None:
 @pytest.mark.parametrize(("head", "width"), [(["average_pool"], 512), ([], 512 * 2 * 2)])
 def test_maps_are_averaged_or_flattened(head: list[Any], width: int) -> None:
     network = make((3, 64, 64), name="torchvision/squeezenet1_0", head=head)
-    side = split(network).features(torch.randn(1, 3, 64, 64)).shape[-1]
+    side = parts(network).features(torch.randn(1, 3, 64, 64)).shape[-1]
     assert network.get_submodule("classifier.output").in_features == (width if head else 512 * side * side)
 
 
@@ -208,10 +208,10 @@ def test_a_head_that_cannot_be(head: list[Any], said: str) -> None:
 def test_features_and_head_make_the_network(name: str, head: list[Any] | None) -> None:
     network = make(name=name, head=head).eval()
     images = torch.randn(3, *SHAPE)
-    parts = split(network)
-    assert head_names(network) == [parts.name]
+    divided = parts(network)
+    assert head_names(network) == [divided.name]
     with torch.no_grad():
-        assert torch.equal(parts.head(parts.features(images)), network(images))
+        assert torch.equal(divided.head(divided.features(images)), network(images))
 
 
 # ----------------------------------------------------------------------------------------------- recipes

@@ -16,11 +16,13 @@ import torch
 from assay import seeds
 from assay.data.batches import ImageData
 from assay.data.features import FeatureData
+from assay.engine import check_network
 from assay.errors import AssayError
 from assay.evaluate import Trained, uncertainty
 from assay.models import build
 from assay.models.modes import evaluating
 from assay.recipe import Data, Recipe, UncertaintyMeasure
+from assay.study import Study
 from assay.tasks.classification import predict
 from assay.train.checkpoint import State, pack, unpack
 from assay.train.frozen import trained_part
@@ -318,6 +320,31 @@ def test_views_that_cannot_be_kept_are_refused() -> None:
     chosen = recipe({"name": "timm/efficientnet_b0", "drop_rate": 0.2}, TURNED)
     with pytest.raises(AssayError, match="augment_views: features cannot be kept, since outside the head something"):
         trained_part(network_of(chosen), data_of(chosen), chosen, CPU, lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ({"name": "timm/efficientnet_b0", "drop_rate": 0.2}, "since outside the head something is random in training"),
+        ({"name": "timm/deit_tiny_distilled_patch16_224"}, "since the network has 2 heads"),
+    ],
+)
+@pytest.mark.parametrize("phases", [(), [{"epochs": 1, "freeze": "none"}, {"epochs": 1}]])
+def test_views_that_cannot_be_kept_are_refused_before_training(
+    model: dict[str, Any], said: str, phases: Any, tmp_path: Path
+) -> None:
+    base = recipe(model, {"source": "digits", "size": 32, "color": "rgb"} | TURNED, phases=phases).dump()
+    base.pop("seed")
+    with pytest.raises(AssayError, match=f"variant 'base': data.augment_views: features cannot be kept, {said}"):
+        Study(title="?", name="views", base=base, seeds=1).run(tmp_path / "runs", quiet=True)
+    assert not list(tmp_path.rglob("seed-0"))
+
+
+def test_a_batch_of_one_suits_batch_norms_that_are_frozen() -> None:
+    check_network(recipe(batch_size=1), (3, 32, 32), ["a", "b", "c"])
+    for learns in ({"freeze": "none"}, {"head": ["batch_norm"]}):
+        with pytest.raises(AssayError, match=r"train.batch_size: 1 is too small for a batch norm that learns"):
+            check_network(recipe(learns, batch_size=1), (3, 32, 32), ["a", "b", "c"])
 
 
 def test_the_key_is_not_written_where_it_is_not_used() -> None:

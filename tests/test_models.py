@@ -14,7 +14,8 @@ from torch.nn import functional
 
 from assay import seeds
 from assay.errors import AssayError
-from assay.models import MODELS, build, check
+from assay.models import MODELS, build
+from assay.models.catalogue import try_out
 from assay.recipe import Model
 
 GRAY = (1, 28, 28)
@@ -54,15 +55,14 @@ class TestEveryModel:
         assert all(torch.equal(a, b) for a, b in zip(one, same, strict=True))
         assert not all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
-    def test_passes_its_own_check_and_draws_nothing_in_it(self, name: str) -> None:
+    def test_is_tried_out_without_a_draw(self, name: str) -> None:
         before = torch.get_rng_state()
-        check(Model(name=name))
-        check(Model(name=name), GRAY, 10)
+        try_out(Model(name=name), GRAY, 10)
         assert torch.equal(before, torch.get_rng_state())
 
     def test_names_an_unknown_argument(self, name: str) -> None:
         with pytest.raises(AssayError, match=f"model '{name}' has no argument 'nrom'; did you mean 'norm'?"):
-            check(Model(name=name, nrom="none"))
+            try_out(Model(name=name, nrom="none"), GRAY, 10)
 
 
 # --------------------------------------------------------------------------------------- known networks
@@ -222,7 +222,7 @@ def test_sequential_and_hand_written_forward_are_one_network() -> None:
 )
 def test_a_wrong_argument_is_told_before_training(model: dict[str, Any], sentence: str) -> None:
     with pytest.raises(AssayError) as error:
-        check(Model(**model))
+        try_out(Model(**model), GRAY, 10)
     assert str(error.value).startswith(sentence)
     assert "\n" not in str(error.value)
     with pytest.raises(AssayError):
@@ -232,14 +232,14 @@ def test_a_wrong_argument_is_told_before_training(model: dict[str, Any], sentenc
 @pytest.mark.parametrize("argument", ["kernels", "padding"])
 def test_a_list_has_one_entry_for_each_convolution(argument: str) -> None:
     with pytest.raises(AssayError, match=f"model.{argument}: found 3 values, expected 2, one for each of the channels"):
-        check(Model(name="cnn", channels=[4, 8], **{argument: [1, 1, 1]}), GRAY)
+        try_out(Model(name="cnn", channels=[4, 8], **{argument: [1, 1, 1]}), GRAY, 10)
 
 
 def test_a_network_that_shrinks_to_nothing_names_the_layer_and_the_size() -> None:
     too_deep = Model(name="cnn", channels=[4] * 5)
-    check(too_deep, (1, 32, 32))
+    try_out(too_deep, (1, 32, 32), 10)
     with pytest.raises(AssayError, match=r"'cnn': pool5 \(2×2\) gets 1×1 pixels and leaves none; images of 28×28 are"):
-        check(too_deep, GRAY)
+        try_out(too_deep, GRAY, 10)
     with pytest.raises(AssayError, match=r"conv2 \(kernel 9, padding 0\) gets 12×8 pixels and leaves none"):
         build(Model(name="cnn", kernels=[5, 9], padding=0), (1, 28, 20), 10)
 

@@ -152,13 +152,13 @@ def test_a_phase_can_do_without_early_stopping(data: ImageData) -> None:
 
 def test_rates_fall_from_head_to_stem() -> None:
     network = build(recipe(None).model, (3, 32, 32), 3)
-    assert blocks(network)[:3] == ["conv1", "bn1", "layer1.0"]
-    assert blocks(network)[-2:] == ["layer4.1", "fc"]
+    body, heads = blocks(network)
+    assert (body[:3], body[-1], heads) == (["conv1", "bn1", "layer1.0"], "layer4.1", ["fc"])
     optimizer = build_optimizer(recipe(None, optimizer={"name": "sgd", "layer_decay": 0.5}).train.optimizer, network)
     share = {id(p): group["share"] for group in optimizer.param_groups for p in group["params"]}
     assert share[id(network.get_parameter("fc.bias"))] == 1
     assert share[id(network.get_parameter("layer4.1.conv1.weight"))] == 0.5
-    assert share[id(network.get_parameter("conv1.weight"))] == 0.5 ** (len(blocks(network)) - 1)
+    assert share[id(network.get_parameter("conv1.weight"))] == 0.5 ** len(body)
     assert len(share) == len(list(network.parameters()))
 
 
@@ -169,11 +169,25 @@ def test_parameters_of_the_network_itself_belong_to_the_stem() -> None:
     assert share[id(network.get_parameter("cls_token"))] == min(share.values())
 
 
-def test_the_layers_inside_what_holds_most_are_blocks() -> None:
+def test_the_layers_of_an_encoder_are_blocks() -> None:
     with torch.device("meta"):
         found = blocks(build(recipe(None, "torchvision/vit_b_16").model, (3, 224, 224), 3))
     layers = [f"encoder.layers.encoder_layer_{n}" for n in range(12)]
-    assert found == ["conv_proj", *layers, "encoder.ln", "heads"]
+    assert found == (["conv_proj", *layers, "encoder.ln"], ["heads"])
+
+
+@pytest.mark.parametrize(
+    ("model", "together"),
+    [({"name": "elu_resnet", "paths": 2}, "block2_1."), ({"name": "timm/deit_tiny_distilled_patch16_224"}, "head")],
+)
+def test_parallel_branches_and_two_heads_learn_at_one_rate(model: dict[str, Any], together: str) -> None:
+    values = recipe(None, optimizer={"name": "sgd", "layer_decay": 0.5}).dump() | {"model": model}
+    network = build(Recipe.model_validate(values).model, (3, 32, 32), 3)
+    optimizer = build_optimizer(Recipe.model_validate(values).train.optimizer, network)
+    share = {id(p): group["share"] for group in optimizer.param_groups for p in group["params"]}
+    found = {share[id(p)] for name, p in network.named_parameters() if name.startswith(together)}
+    assert len(found) == 1
+    assert found == {1.0} or together != "head"
 
 
 def test_a_head_of_several_layers_is_one_block() -> None:

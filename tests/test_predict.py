@@ -113,7 +113,7 @@ def test_more_pictures_than_a_batch_come_in_order(
     files = [tmp_path / f"{row['name']}.png" for row in rows]
     for path, row in zip(files, rows, strict=True):
         Image.fromarray(digit(row)).save(path)
-    monkeypatch.setattr("assay.data.batches.PASS_PIXELS", 2 * 10 * 12)
+    monkeypatch.setattr("assay.data.batches._PASS_PIXELS", 2 * 10 * 12)
     for prediction, path, row in zip(predict(runs["gray"], files), files, rows, strict=True):
         assert prediction.picture == path
         agrees(prediction, row)

@@ -19,11 +19,12 @@ from assay import seeds, statistics
 from assay.data import data_root, load
 from assay.errors import AssayError, NothingToDo, RunFailed
 from assay.models import build
+from assay.models.freezing import needs_two
 from assay.prediction import load_run
 from assay.recipe import Recipe
 from assay.refit import Refit, refit
 from assay.refit.change import change, judged, standing
-from assay.refit.continuing import continued, needs_two, trained_on
+from assay.refit.continuing import continued, trained_on
 from assay.refit.in_words import class_table, verdict
 from assay.results import Results
 from assay.study import Study

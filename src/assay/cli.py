@@ -170,7 +170,8 @@ def rank(
     source: Annotated[str, typer.Argument(metavar="DATA", help="A named source, a folder or a zip.")],
     models: Annotated[str, typer.Option(help="Backbones with commas between: timm/resnet18,torchvision/vgg16.")],
     images: Annotated[
-        float, typer.Option(min=0, help="Up to 1 a share of the training and the test split, above 1 a number of each.")
+        float,
+        typer.Option(min=0, help="Of the training and the validation split: up to 1 a share, above 1 a number."),
     ] = 1000,
     size: Annotated[
         str | None, typer.Option(metavar="N|HxW", help="Height and width, else each network's own.")

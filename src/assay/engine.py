@@ -14,7 +14,8 @@ from assay.errors import AssayError
 from assay.recipe import Recipe
 from assay.results import Results
 from assay.runs import read_object
-from assay.study import Study, load_study, read_yaml
+from assay.study import Study, load_study
+from assay.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     from assay.data import ImageSet
@@ -176,16 +177,10 @@ def flatten(tree: Any, path: str = "") -> dict[str, Any]:
 
 def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> None:
     """Decode the data, cut the splits and build and try every network, so that mistakes show before training."""
-    import torch
-    from torch.nn.modules.batchnorm import _BatchNorm
-
     from assay.data import open_images, split
     from assay.data.augment import augmenter
-    from assay.evaluate.measuring import check as check_measures
     from assay.machine import resolve_device
-    from assay.models.catalogue import complete, try_out
-    from assay.models.weights import fitting
-    from assay.tasks import classification
+    from assay.models.catalogue import complete
 
     seen: set[str] = set()
     opened: dict[str, ImageSet] = {}
@@ -206,18 +201,37 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
         if key in seen:
             continue
         seen.add(key)
-        outputs = classification.outputs(recipe.train.loss, images.classes)
         shape = images.pixels.shape[1:]
         augmenter(recipe.data.augment, *shape[1:])
         with of_variant(job):
-            for number, stage in enumerate(recipe.stages):
-                with of_phase(recipe, number):
-                    network = try_out(stage.model, shape, outputs)
-            if recipe.model.pretrained:
-                fitting(network, recipe.model, shape, images.classes)
-            check_measures(recipe, network, torch.zeros(2, *shape))
-            if recipe.train.batch_size == 1 and any(isinstance(m, _BatchNorm) for m in network.modules()):
-                raise AssayError("train.batch_size: 1 is too small for a network with batch norm; expected at least 2")
+            check_network(recipe, shape, images.classes)
+
+
+def check_network(recipe: Recipe, shape: tuple[int, int, int], classes: list[str]) -> None:
+    """Build and try the network of a recipe in each phase; AssayError where it could not be trained or measured."""
+    import torch
+
+    from assay.evaluate.measuring import check as check_measures
+    from assay.models.catalogue import try_out
+    from assay.models.freezing import needs_two
+    from assay.models.weights import fitting
+    from assay.seeds import scoped
+    from assay.tasks import classification
+    from assay.train.frozen import TRIAL, only_the_head_learns, why_not_kept
+
+    with scoped(0, "trial"):
+        images = torch.rand(TRIAL, *shape)
+    outputs = classification.outputs(recipe.train.loss, classes)
+    for number, stage in enumerate(recipe.stages):
+        with of_phase(recipe, number):
+            network = try_out(stage.model, shape, outputs)
+        if recipe.train.batch_size == 1 and needs_two(network):
+            raise AssayError("train.batch_size: 1 is too small for a batch norm that learns; expected at least 2")
+        if recipe.data.augment_views and only_the_head_learns(network, stage):
+            why_not_kept(network, images, stage)
+    if recipe.model.pretrained:
+        fitting(network, recipe.model, shape, classes)
+    check_measures(recipe, network, torch.zeros(2, *shape))
 
 
 @contextmanager

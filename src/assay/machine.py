@@ -22,6 +22,7 @@ def environment(device: torch.device, threads: int, command: str) -> dict[str, A
         "torch": torch.__version__,
         "torchvision": version("torchvision"),
         "timm": version("timm"),
+        "kornia": version("kornia"),
         "platform": platform.platform(),
         "cpu": processor(),
         "cores": os.cpu_count(),

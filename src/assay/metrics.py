@@ -16,6 +16,7 @@ ORDER = (
 """Quality first, then cost and time; other names follow, in alphabetical order."""
 
 _SHARES = ("accuracy", "precision", "recall", "f1")
+_TO_ONE = ("roc_auc", "average_precision", "auroc", "aurc", "ece", "adaptive_ece", "si", "csi")
 _COUNTS = ("parameters", "macs", "_bytes")
 _LABELS = {
     "loss": "test loss",
@@ -56,7 +57,12 @@ def is_share(metric: str) -> bool:
 
 def bounds(metric: str) -> tuple[float, float]:
     """The least and the largest value it can have."""
-    return (0.0, 1.0) if is_share(metric) else (-math.inf, math.inf)
+    if is_share(metric) or any(metric == name or metric.startswith(name + "_") for name in _TO_ONE):
+        return 0.0, 1.0
+    if metric.startswith("brier_"):
+        return 0.0, 2.0
+    is_positive = lower_is_better(metric) or metric.endswith("_per_second")
+    return (0.0 if is_positive else -math.inf), math.inf
 
 
 def is_exact(metric: str) -> bool:

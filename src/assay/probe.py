@@ -66,12 +66,11 @@ def probe_model(
     AssayError for an unknown name, weights that do not fit, a source that is not there, images that do not fit, or a
     pattern that matches no layer.
     """
-    from assay import seeds
     from assay.data import data_root, load
     from assay.evaluate.separation import measured_layers
     from assay.machine import resolve_device
-    from assay.models.catalogue import build, complete, try_out
-    from assay.models.weights import load_pretrained
+    from assay.models.catalogue import complete, try_out
+    from assay.models.weights import initial_network
 
     options = chosen_options(layers, splits, images)
     values = {
@@ -87,9 +86,7 @@ def probe_model(
     recipe = complete(validate(Recipe, values, "probe"))
     data = load(recipe.data, recipe.seed, data_root(root), decoding)
     try_out(recipe.model, data.shape, len(data.classes))
-    with seeds.scoped(recipe.seed, "initialisation"):
-        network = build(recipe.model, data.shape, len(data.classes))
-    load_pretrained(network, recipe.model, data.shape, data.classes)
+    network, _ = initial_network(recipe, data.shape, len(data.classes), data.classes)
     device = resolve_device(recipe.train.device)
     found = measured_layers(network.to(device), data, recipe.seed, options, device, measuring)
     return replace(found, left_out=data.images.skipped)

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save as save_tensors
 from torch import nn
 
-from assay import files, seeds
+from assay import files
 from assay.claim import ClaimLost
 from assay.data import ImageData, load
 from assay.errors import AssayError, StudyStopped
@@ -26,10 +26,11 @@ from assay.evaluate.predictions import predictions_table
 from assay.evaluate.tracking import BY_EPOCH, follow
 from assay.machine import environment, reproducible, resolve_device
 from assay.memory import give_back_freed_memory, keep_freed_memory
-from assay.models.catalogue import build, complete
-from assay.models.weights import in_words, load_pretrained
+from assay.models.catalogue import complete
+from assay.models.weights import in_words, initial_network
 from assay.recipe import Data, Recipe
-from assay.runs import LAYERS_BY_EPOCH
+from assay.run_data import describe, refuse_other_data
+from assay.runs import LAYERS_BY_EPOCH, MEND, read_object
 from assay.tasks import classification
 from assay.train.checkpoint import State, pack, unpack
 from assay.train.phases import train
@@ -109,17 +110,18 @@ def _train_and_measure(
     state = read_checkpoint(folder)
     status("running", state.epoch)
     folder.write("recipe.yaml", yaml.safe_dump(recipe.dump(), sort_keys=False, allow_unicode=True))
-    made_on = environment(device, settings.threads, settings.command)
-    folder.write_json("environment.json", made_on)
     folder.log(f"continued after epoch {state.epoch}" if state.epoch else "started")
 
     data = shared_data(recipe.data, recipe.seed, settings.root)
-    folder.write_json("data.json", describe(data))
     outputs = classification.outputs(recipe.train.loss, data.classes)
-    with seeds.scoped(recipe.seed, "initialisation"):
-        model = build(recipe.model, data.shape, outputs)
-    if loaded := load_pretrained(model, recipe.model, data.shape, data.classes):
-        folder.write_json("environment.json", made_on | {"pretrained": loaded})
+    model, loaded = initial_network(recipe, data.shape, outputs, data.classes)
+    if state.epoch:
+        refuse_other_data(folder.path, read_object(folder.path / "data.json", missing={}), data)
+        refuse_other_weights(folder.path, loaded)
+    made_on = environment(device, settings.threads, settings.command)
+    folder.write_json("environment.json", made_on | ({"pretrained": loaded} if loaded else {}))
+    folder.write_json("data.json", describe(data))
+    if loaded:
         folder.log(in_words(loaded))
     model.to(device)
     if state.epoch == 0:
@@ -159,6 +161,13 @@ def _train_and_measure(
     folder.log("finished")
     status("finished", state.epoch)
     (folder.path / "checkpoint.safetensors").unlink(missing_ok=True)
+
+
+def refuse_other_weights(run: Path, loaded: dict[str, Any]) -> None:
+    """Raise AssayError where a run would go on with other pretrained weights than it began with."""
+    began = read_object(run / "environment.json", missing={}).get("pretrained", loaded)
+    if began and began["sha256"] != loaded["sha256"]:
+        raise AssayError(f"{run}: its pretrained weights, {loaded['origin']}, have changed since it began; {MEND}")
 
 
 def follow_layers(
@@ -215,19 +224,6 @@ def epoch_line(row: dict[str, Any]) -> str:
 def save_model(model: nn.Module) -> bytes:
     """The weights as a safetensors file."""
     return save_tensors({name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()})
-
-
-def describe(data: ImageData) -> dict[str, Any]:
-    """What a prediction needs to know of the data, and what the report says of it."""
-    return {
-        "classes": data.classes,
-        "shape": list(data.shape),
-        "mean": [float(v) for v in data.mean],
-        "std": [float(v) for v in data.std],
-        "counts": {split: len(indices) for split, indices in data.indices.items()},
-        "train_per_class": data.class_counts.tolist(),
-        "skipped": [list(item) for item in data.images.skipped],
-    }
 
 
 def reason(error: Exception) -> str:

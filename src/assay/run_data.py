@@ -1,5 +1,6 @@
-"""The images of a finished run, refused where they are no longer those it was trained on."""
+"""The images of a run as its data.json tells them, refused where they are no longer those it was trained on."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,29 @@ from assay.runs import read_table
 if TYPE_CHECKING:
     from assay.data import ImageData
     from assay.recipe import Recipe
+
+
+def describe(data: "ImageData") -> dict[str, Any]:
+    """What a prediction needs to know of the data, and what the report says of it."""
+    return {
+        "classes": data.classes,
+        "shape": list(data.shape),
+        "mean": [float(v) for v in data.mean],
+        "std": [float(v) for v in data.std],
+        "counts": {split: len(indices) for split, indices in data.indices.items()},
+        "images_sha256": images_digest(data),
+        "train_per_class": data.class_counts.tolist(),
+        "skipped": [list(item) for item in data.images.skipped],
+    }
+
+
+def images_digest(data: "ImageData") -> str:
+    """SHA-256 of the names and labels of the images of each split, in their order."""
+    found = hashlib.sha256()
+    for split, indices in data.indices.items():
+        lines = (f"{split} {data.images.labels[i]} {data.images.names[i]}\n" for i in indices)
+        found.update("".join(lines).encode())
+    return found.hexdigest()
 
 
 def load_data_of(
@@ -30,18 +54,23 @@ def load_data_of(
     from assay.data import data_root, load
 
     data = load(recipe.data, recipe.seed, data_root(root), decoding)
-    _refuse_others(run, about, data)
+    refuse_other_data(run, about, data)
+    refuse_other_predictions(run, data)
     return data
 
 
-def _refuse_others(run: Path, about: dict[str, Any], data: "ImageData") -> None:
-    from assay.evaluate.predictions import SPLITS
-    from assay.run import describe
-
+def refuse_other_data(run: Path, about: dict[str, Any], data: "ImageData") -> None:
+    """Raise AssayError where ``about``, the run's data.json, tells other data."""
     for key, value in json.loads(json.dumps(describe(data))).items():
         if about.get(key, value) != value:
             was, now = (_short(each) for each in (about[key], value))
             raise AssayError(f"{run}: its data have changed: data.json has {key} {was}, and now it is {now}")
+
+
+def refuse_other_predictions(run: Path, data: "ImageData") -> None:
+    """Raise AssayError where the run kept predictions of other images."""
+    from assay.evaluate.predictions import SPLITS
+
     kept = read_table(run / "predictions.parquet")
     for split in SPLITS:
         then = kept.filter(pl.col("split") == split)

@@ -16,7 +16,7 @@ from assay import overrides
 from assay.errors import AssayError
 from assay.recipe import Recipe, Section
 from assay.validation import mistakes, validate
-from assay.yaml_files import read_yaml as read_yaml
+from assay.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     from assay.results import Results

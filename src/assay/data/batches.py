@@ -19,10 +19,13 @@ from assay.seeds import scoped, torch_generator
 
 Batch = tuple[Float32[Tensor, "b c h w"], Int64[Tensor, " b"]]
 _RESIDENT_BYTES = 1 << 30
+"""Images up to this size lie in the memory of an accelerator for the whole run."""
 _MEASURED = 256
 """Images at a time where more is kept of each than its logits."""
 _CHUNK_BYTES = 1 << 20
-PASS_PIXELS = 1 << 22
+"""Of pixels, in which their sums are taken."""
+_PASS_PIXELS = 1 << 22
+"""Of the images in one pass without gradients."""
 _BLOCK_BYTES = 2 << 20
 """Small batches are gathered and normalised several at a time: fewer calls, and the same numbers."""
 
@@ -150,7 +153,7 @@ class ImageData:
 
 def pass_size(height: int, width: int) -> int:
     """Images in one forward pass that keeps no gradients: at most 512, and at most 4 million pixels."""
-    return max(1, min(512, PASS_PIXELS // (height * width)))
+    return max(1, min(512, _PASS_PIXELS // (height * width)))
 
 
 @dataclass(frozen=True)
@@ -162,7 +165,7 @@ class Split:
     device: torch.device
 
     def __iter__(self) -> Iterator[Batch]:
-        return self.data.batches(self.name, min(_MEASURED, pass_size(*self.data.shape[1:])), self.device)
+        return self.data.batches(self.name, min(_MEASURED, self.data.pass_size), self.device)
 
 
 def batch_sizes(images: int, batch_size: int) -> list[int]:

@@ -36,7 +36,7 @@ def thinned(
         if not wanted:
             raise AssayError(
                 f"data.imbalance: {share:g} of the {len(own):,} training images of class {name!r} is none; "
-                f"one needs a share of at least {1 / max(len(own), 1):.2g}"
+                f"a share of {1 / max(len(own), 1):.2g} leaves one"
             )
         _, original = np.unique(train[own] if groups is None else groups[train[own]], return_inverse=True)
         order = numpy_generator(seed, "imbalance", label).permutation(int(original.max()) + 1)

@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
-from assay.models.catalogue import MODELS, build, check
+from assay.models.catalogue import MODELS, build
 
 if TYPE_CHECKING:
     from assay.models.layer_table import Layer, Summary, summary
 
-__all__ = ["MODELS", "Layer", "Summary", "build", "check", "summary"]
+__all__ = ["MODELS", "Layer", "Summary", "build", "summary"]
 
 
 def __getattr__(name: str) -> Any:

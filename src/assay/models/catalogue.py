@@ -53,19 +53,6 @@ def build(model: Model, shape: tuple[int, int, int], outputs: int) -> "torch.nn.
     return network
 
 
-def check(model: Model, shape: tuple[int, int, int] | None = None, outputs: int = 2) -> None:
-    """Raise AssayError where ``build`` would; without a ``shape``, names and types of the arguments alone are checked.
-
-    Nothing is allocated: the trial network lives on torch's meta device.
-    """
-    _validated(model)
-    if shape is not None:
-        import torch
-
-        with torch.device("meta"):
-            build(model, shape, outputs)
-
-
 def try_out(model: Model, shape: tuple[int, int, int], outputs: int) -> "torch.nn.Module":
     """The network built for trial and shown two black images.
 

@@ -1,9 +1,11 @@
 """Parameters that stay as they are."""
 
+import copy
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from assay.errors import AssayError, nearest
 from assay.models.head import head_names
@@ -26,7 +28,8 @@ def freeze(network: nn.Module, rule: str | Sequence[str]) -> None:
         patterns, known = ([rule], keywords(network)) if isinstance(rule, str) else (rule, ())
         frozen = {name for pattern in patterns for name in matched(pattern, parameters, known)}
     if len(frozen) == len(parameters):
-        raise AssayError(f"model.freeze: {rule!r} freezes every parameter; nothing would be left to train")
+        named = rule if isinstance(rule, str) else ", ".join(rule)
+        raise AssayError(f"model.freeze: '{named}' freezes every parameter; nothing would be left to train")
     for name in frozen:
         parameters[name].requires_grad = False
 
@@ -62,3 +65,10 @@ def training(network: nn.Module) -> None:
         parameters = list(module.parameters())
         if parameters and not any(p.requires_grad for p in parameters):
             module.eval()
+
+
+def needs_two(model: nn.Module) -> bool:
+    """Whether a batch norm would learn, which a batch of a single image does not let it."""
+    trial = copy.deepcopy(model)
+    training(trial)
+    return any(isinstance(module, _BatchNorm) and module.training for module in trial.modules())

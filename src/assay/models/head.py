@@ -14,7 +14,7 @@ from assay.recipe import HeadLayer
 
 
 @dataclass(frozen=True)
-class Split:
+class Parts:
     """A network in two parts: ``head(features(images))`` is what the network gives, in the mode it is in."""
 
     features: Callable[[Float[Tensor, "batch channels height width"]], Tensor]
@@ -24,7 +24,7 @@ class Split:
     """The head's name among the network's modules."""
 
 
-def split(network: nn.Module) -> Split:
+def parts(network: nn.Module) -> Parts:
     """The backbone and the head of a network of timm or torchvision. AssayError for any other network."""
     names = head_names(network)
     if len(names) != 1:
@@ -41,7 +41,7 @@ def split(network: nn.Module) -> Split:
             hook.remove()
         return found[0]
 
-    return Split(features, lambda features: head(features).flatten(1), name)
+    return Parts(features, lambda features: head(features).flatten(1), name)
 
 
 def head_names(network: nn.Module) -> list[str]:
@@ -60,7 +60,7 @@ def head_names(network: nn.Module) -> list[str]:
 
 def replace_head(network: nn.Module, shape: tuple[int, int, int], layers: Sequence[HeadLayer], outputs: int) -> None:
     """Put ``layers``, followed by a dense layer with ``outputs`` logits, in place of the head."""
-    old = split(network)
+    old = parts(network)
     device = next(network.parameters()).device
     with evaluating(network):
         features = old.features(torch.zeros(2, *shape, device=device))

@@ -13,9 +13,11 @@ from urllib.request import Request, urlopen
 import torch
 from torch import Tensor, nn
 
+from assay import seeds
 from assay.errors import AssayError
+from assay.models.catalogue import build
 from assay.models.head import head_names
-from assay.recipe import Model
+from assay.recipe import Model, Recipe
 
 RUN = "run:"
 COUNTER = "num_batches_tracked"
@@ -50,6 +52,15 @@ class Fit:
     def is_whole(self) -> bool:
         """Whether all but the head fits."""
         return not (self.differ or self.missing or self.unknown)
+
+
+def initial_network(
+    recipe: Recipe, shape: tuple[int, int, int], outputs: int, classes: Sequence[str]
+) -> tuple[nn.Module, dict[str, Any]]:
+    """The network that a run begins with, and what was loaded into it, as ``load_pretrained`` says."""
+    with seeds.scoped(recipe.seed, "initialisation"):
+        network = build(recipe.model, shape, outputs)
+    return network, load_pretrained(network, recipe.model, shape, classes)
 
 
 def load_pretrained(

@@ -12,17 +12,16 @@ import torch
 from jaxtyping import Float32, Int64
 from torch import nn
 
-from assay import seeds
 from assay.data import ImageData, data_root, load
 from assay.errors import AssayError
 from assay.evaluate.separation import chosen
 from assay.machine import resolve_device
 from assay.memory import give_back_freed_memory
-from assay.models.catalogue import build, complete, try_out
-from assay.models.head import split
+from assay.models.catalogue import complete, try_out
+from assay.models.head import parts
 from assay.models.layer_table import summary
 from assay.models.modes import evaluating
-from assay.models.weights import load_pretrained
+from assay.models.weights import initial_network
 from assay.ranking.evidence import logme
 from assay.ranking.in_words import recommendation
 from assay.recipe import Recipe, SeparationMeasure
@@ -33,6 +32,8 @@ from assay.validation import validate
 Progress = Callable[[int, int], None]
 IMAGES = 1000.0
 """Of each split, unless asked otherwise."""
+VALIDATION = 0.2
+"""The share of the training images that the others are held against."""
 QUALITIES = ("cross_si", "cross_csi", "logme")
 SCHEMA: dict[str, Any] = {
     "model": pl.String,
@@ -82,10 +83,12 @@ def rank(
     """Rank the backbones ``models`` (``"timm/resnet18"``) by their features of ``source``, without training.
 
     The features are what the head of each network gets, in evaluation mode, of the same images: ``images`` (a share,
-    or above 1 a number) of the training and of the test split that a run with seed 0 would have, in the network's own
-    size unless ``size`` is given, and with its own normalisation. Cross-SI and cross-CSI are the shares of test images
-    whose nearest training image, or nearest class mean, has their label; LogME is of the training images. A backbone's
-    place is by the mean of its places in the three, of equal means by cross-CSI.
+    or above 1 a number) of the training and of the validation split that a run with seed 0 and a fifth of its training
+    images for validation would have, in the network's own size unless ``size`` is given, and with its own
+    normalisation. Test images are not looked at, so that they still judge the backbone that is taken. Cross-SI and
+    cross-CSI are the shares of validation images whose nearest training image, or nearest class mean, has their label;
+    LogME is of the training images. A backbone's place is by the mean of its places in the three, of equal means by
+    cross-CSI.
 
     ``group`` keeps copies of an original on one side of the split, as in a recipe.
 
@@ -98,7 +101,7 @@ def rank(
         raise AssayError("rank: expected at least one backbone, such as timm/resnet18")
     if repeated := [name for name in models if models.count(name) > 1]:
         raise AssayError(f"rank: '{repeated[0]}' is listed twice")
-    values = {"source": str(source), "size": size, "validation": 0, "group": group, "on_bad_image": "skip"}
+    values = {"source": str(source), "size": size, "validation": VALIDATION, "group": group, "on_bad_image": "skip"}
     recipes = [
         complete(
             validate(
@@ -113,8 +116,6 @@ def rank(
         if not recipe.model.is_off_the_shelf:
             raise AssayError(f"rank: '{recipe.model.name}' has no backbone; expected timm/… or torchvision/…")
     options = validate(SeparationMeasure, {"images": images}, "rank")
-    if not options.images:
-        raise AssayError("rank: images: found 0, expected a share of each split or a number of images")
     rows = []
     for done, recipe in enumerate(recipes, start=1):
         data = chosen(load(recipe.data, recipe.seed, data_root(root), decoding), recipe.seed, options)
@@ -132,19 +133,17 @@ def rank(
 def measured(recipe: Recipe, data: ImageData) -> dict[str, Any]:
     """The row of one backbone. AssayError where it has no weights, several heads, or does not fit the images."""
     try_out(recipe.model, data.shape, len(data.classes))
-    with seeds.scoped(recipe.seed, "initialisation"):
-        network = build(recipe.model, data.shape, len(data.classes))
-    load_pretrained(network, recipe.model, data.shape, data.classes)
+    network, _ = initial_network(recipe, data.shape, len(data.classes), data.classes)
     device = resolve_device(recipe.train.device)
     network.to(device)
     began = time.perf_counter()
-    (train, y_train), (test, y_test) = (features(network, data, name, device) for name in ("train", "test"))
+    (train, y_train), (held, y_held) = (features(network, data, name, device) for name in ("train", "validation"))
     seconds = time.perf_counter() - began
     cost = summary(network, data.shape)
     return {
         "model": recipe.model.name,
-        **_with_interval("cross_si", cross_index(train, y_train, test, y_test)),
-        **_with_interval("cross_csi", cross_center_index(train, y_train, test, y_test)),
+        **_with_interval("cross_si", cross_index(train, y_train, held, y_held)),
+        **_with_interval("cross_csi", cross_center_index(train, y_train, held, y_held)),
         "logme": logme(train, y_train),
         "width": train.shape[1],
         "size": "×".join(map(str, data.shape[1:])),
@@ -158,7 +157,7 @@ def features(
     network: nn.Module, data: ImageData, name: str, device: torch.device
 ) -> tuple[Float32[np.ndarray, "n d"], Int64[np.ndarray, " n"]]:
     """What the network's head gets of the images of a split, flattened, and their labels."""
-    backbone = split(network).features
+    backbone = parts(network).features
     with evaluating(network):
         shown = data.batches(name, data.pass_size, device)
         rows = torch.cat([backbone(images).float().flatten(1).cpu() for images, _ in shown])

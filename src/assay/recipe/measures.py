@@ -70,7 +70,8 @@ class UncertaintyMeasure(Section):
     passes: Annotated[int, Field(ge=2)] = 50
     """With dropout; fewer than two have no variance."""
     layers: Literal["head"] | tuple[str, ...] = "head"
-    """Before the last dense layer, or after the layers that patterns such as ``dense*`` on dotted names ask for."""
+    """Before the dense or convolutional layer that is called last, or after the layers that patterns ask for, such as
+    ``dense*`` on dotted names."""
     bins: PositiveInt = 15
     """Of the calibration errors and the reliability diagram."""
 

@@ -8,11 +8,9 @@ import numpy as np
 import torch
 from jaxtyping import Int64
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from assay import seeds
 from assay.data import ImageData
-from assay.models.freezing import training
 from assay.recipe import Constant, MeanSquaredError, Recipe
 from assay.train.checkpoint import State
 from assay.train.loop import fit
@@ -63,10 +61,3 @@ def trained_on(
     seen = replace(data, indices=indices, balance="none")
     fit(network, seen, recipe, device, State(), lambda state: after_epoch(state.epoch))
     return network.eval()
-
-
-def needs_two(model: nn.Module) -> bool:
-    """Whether a batch norm would learn, which a batch of a single image does not let it."""
-    trial = copy.deepcopy(model)
-    training(trial)
-    return any(isinstance(module, _BatchNorm) and module.training for module in trial.modules())

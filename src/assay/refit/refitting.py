@@ -17,11 +17,12 @@ from assay.data.batches import batch_sizes
 from assay.errors import AssayError, NothingToDo, unknown
 from assay.evaluate.predictions import rows
 from assay.machine import environment, reproducible, resolve_device
+from assay.models.freezing import needs_two
 from assay.prediction import load_run
 from assay.recipe import Recipe
 from assay.refit import EPOCHS
 from assay.refit.change import Change, Standing, change, judged, standing
-from assay.refit.continuing import continued, needs_two, trained_on
+from assay.refit.continuing import continued, trained_on
 from assay.refit.in_words import verdict
 from assay.refit.loading import BySplit, Finished, refuse_other_answers
 from assay.run import save_model

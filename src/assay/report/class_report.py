@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 
 from assay.formats import grouped, plus_minus
+from assay.metrics import bounds
 from assay.report.classes import MOST_MATRICES
 from assay.report.curves import MACRO, measured
 from assay.report.subject import Subject
@@ -74,7 +75,7 @@ def _mean(counts: list[list[int] | None], classes: int) -> list[float] | None:
 
 
 def _intervals(values: dict[str, list[float]]) -> dict[str, float | None]:
-    intervals = {name: mean_interval(numbers, within=(0.0, 1.0)) for name, numbers in values.items()}
+    intervals = {name: mean_interval(numbers, within=bounds(name)) for name, numbers in values.items()}
     return {
         f"{name}{end}": value
         for name, interval in intervals.items()

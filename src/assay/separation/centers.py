@@ -28,18 +28,8 @@ _BLOCK_BYTES = 2**26
 def center_index(
     x: Matrix, y: Labels, *, standardize: bool = False, memory: int = MEMORY, progress: Progress | None = None
 ) -> Index:
-    """CSI: the share of samples whose nearest class mean is that of their own class (their own row included in it).
-
-    Args:
-        x: (n, d), one sample a row.
-        y: (n,) whole numbers.
-        standardize: count differences in standard deviations of each column.
-        memory: bytes to work in, besides ``x``.
-        progress: called with (rows done, rows to do).
-
-    Raises:
-        AssayError: fewer than two samples, labels that do not fit the rows, values that are not finite.
-    """
+    """CSI: the share of samples whose nearest class mean is that of their own class (their own row included in it);
+    otherwise as ``separation_index``."""
     data, own = prepared(x, y, standardize)
     return mean_index("center", data, own, data, own, memory, progress)
 

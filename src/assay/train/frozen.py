@@ -17,7 +17,7 @@ from assay.data.features import FeatureData, Kept, keep
 from assay.errors import AssayError
 from assay.machine import processor
 from assay.models.freezing import training
-from assay.models.head import head_names, split
+from assay.models.head import head_names, parts
 from assay.models.modes import evaluating
 from assay.models.weights import digest
 from assay.recipe import Recipe
@@ -39,25 +39,37 @@ def trained_part(
     be the same in every epoch: then ``log`` hears why. Raises AssayError where ``data.augment_views`` asks for
     features that cannot be kept, or the disk has no room for them.
     """
-    heads = tuple(f"{name}." for name in head_names(network)) if recipe.model.is_off_the_shelf else ()
-    if not heads or not all(name.startswith(heads) for name, p in network.named_parameters() if p.requires_grad):
+    if not only_the_head_learns(network, recipe):
         return network, data
-    views = recipe.data.augment_views
-    if len(heads) > 1:
-        reason: str | None = f"the network has {len(heads)} heads"
-    else:
-        reason = why_not_once(network, next(data.batches("train", TRIAL, device))[0])
-    if reason and views:
-        raise AssayError(f"data.augment_views: features cannot be kept, since {reason}; leave the key out")
-    if reason is None and data.augment and not views:
+    reason = why_not_kept(network, next(data.batches("train", TRIAL, device))[0], recipe)
+    if reason is None and data.augment and not recipe.data.augment_views:
         reason = "augmentation is drawn anew in each (data.augment_views: 4 would keep the features of 4 views)"
     if reason:
         log(f"the frozen backbone runs in every epoch: {reason}")
         return network, data
     if recipe.train.channels_last:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    head = network.get_submodule(split(network).name)
+    head = network.get_submodule(parts(network).name)
     return nn.Sequential(head, nn.Flatten(1)), features_of(network, data, recipe, device, log)
+
+
+def only_the_head_learns(network: nn.Module, recipe: Recipe) -> bool:
+    """Whether all else in a network off the shelf is frozen."""
+    if not recipe.model.is_off_the_shelf:
+        return False
+    heads = tuple(f"{name}." for name in head_names(network))
+    return all(name.startswith(heads) for name, p in network.named_parameters() if p.requires_grad)
+
+
+def why_not_kept(
+    network: nn.Module, images: Float[Tensor, "batch channels height width"], recipe: Recipe
+) -> str | None:
+    """Why a frozen backbone's features cannot be kept; None if they can. AssayError where the recipe counts on them."""
+    heads = len(head_names(network))
+    reason = f"the network has {heads} heads" if heads > 1 else why_not_once(network, images)
+    if reason and recipe.data.augment_views:
+        raise AssayError(f"data.augment_views: features cannot be kept, since {reason}; leave the key out")
+    return reason
 
 
 def why_not_once(network: nn.Module, images: Float[Tensor, "batch channels height width"]) -> str | None:
@@ -66,14 +78,14 @@ def why_not_once(network: nn.Module, images: Float[Tensor, "batch channels heigh
     The trial is made on a copy, since statistics may move in it.
     """
     trial = copy.deepcopy(network)
-    parts = split(trial)
+    trial_parts = parts(trial)
     with torch.no_grad(), scoped(0, "trial"):
         trial.eval()
-        features = parts.features(images)
-        if not _alike(parts.head(features.clone()), trial(images)):
+        features = trial_parts.features(images)
+        if not _alike(trial_parts.head(features.clone()), trial(images)):
             return "the network does more with its features than its head does"
         training(trial)
-        if not _alike(parts.features(images), features):
+        if not _alike(trial_parts.features(images), features):
             return "outside the head something is random in training, such as a dropout right before it"
     return None
 
@@ -96,7 +108,7 @@ def features_of(
         if not len(rows):
             return Kept(rows, np.zeros((0, 1), np.float32))
         part = replace(data, indices={"rows": rows})
-        drawn = {} if view is None else {"augment": recipe.dump()["data"]["augment"], "seed": recipe.seed, "view": view}
+        drawn = {} if view is None else drawn_as(recipe, view)
 
         def batches() -> Iterator[Tensor]:
             size = data.pass_size
@@ -105,7 +117,7 @@ def features_of(
                 if view is None
                 else part.augmented("rows", size, recipe.seed, view, device)
             )
-            features = split(network).features
+            features = parts(network).features
             with evaluating(network):
                 for images, _ in shown:
                     yield features(laid_out(images, recipe.train))
@@ -122,9 +134,15 @@ def features_of(
     )
 
 
+def drawn_as(recipe: Recipe, view: int) -> dict[str, Any]:
+    """All that decides, beside the pixels, what an augmented view is."""
+    augment = recipe.dump()["data"]["augment"]
+    return {"augment": augment, "seed": recipe.seed, "view": view, "drawn_by": f"kornia {version('kornia')}"}
+
+
 def identity_of(network: nn.Module, data: ImageData, recipe: Recipe, device: torch.device) -> dict[str, Any]:
     """All that decides the bits of the features of an image: weights, network, pixels, and what computes them."""
-    head = split(network).name
+    head = parts(network).name
     backbone = {name: value for name, value in network.state_dict().items() if not name.startswith(f"{head}.")}
     pixels = data.images.identity or hashlib.sha256(data.images.pixels.tobytes()).hexdigest()
     return {

@@ -6,6 +6,8 @@ from typing import Any
 from torch import Tensor, empty_like, nn, optim
 
 from assay import recipe as r
+from assay.errors import AssayError
+from assay.models.head import head_names
 
 
 def build_optimizer(config: r.SGD | r.Adam | r.AdamW | r.RMSprop, model: nn.Module) -> optim.Optimizer:
@@ -24,46 +26,48 @@ def build_optimizer(config: r.SGD | r.Adam | r.AdamW | r.RMSprop, model: nn.Modu
 
 
 def groups(model: nn.Module, layer_decay: float) -> list[dict[str, Any]]:
-    """The parameters that take gradients, by the share of the rate that they learn with: 1 in the last block.
+    """The parameters that take gradients, by the share of the rate that they learn with: 1 in the head.
 
-    Each block's share is that of the block after it times ``layer_decay``. Blocks are the children of the network in
-    their order, the last of which is the head. In place of another child that is a sequence of several stand its
-    members, and in place of one that holds more than half of all parameters (the encoder of torchvision's vit) its
-    blocks; those without parameters do not count. Parameters outside all of them belong to the first block.
+    Each block's share is that of the block after it times ``layer_decay``; see ``blocks``. Parameters outside all of
+    them belong to the first.
     """
     if layer_decay == 1:
         return [{"params": [p for p in model.parameters() if p.requires_grad], "share": 1.0}]
-    names = blocks(model)
+    body, heads = blocks(model)
     found: dict[int, list[Tensor]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            depth = next((d for d, block in enumerate(names) if name.startswith(f"{block}.")), 0)
-            found.setdefault(depth, []).append(parameter)
-    return [{"params": found[d], "share": layer_decay ** (len(names) - 1 - d)} for d in sorted(found)]
+            depth = next((d for d, block in enumerate([*body, *heads]) if name.startswith(f"{block}.")), 0)
+            found.setdefault(min(depth, len(body)), []).append(parameter)
+    return [{"params": found[depth], "share": layer_decay ** (len(body) - depth)} for depth in sorted(found)]
 
 
-def blocks(model: nn.Module) -> list[str]:
-    """The names of the blocks, from the stem to the head."""
-    *body, head = learning(model)
-    return [*opened(model, body, size(model) / 2), head]
+def blocks(model: nn.Module) -> tuple[list[str], list[str]]:
+    """The names of the blocks from the stem on, and of the head (some networks have several).
+
+    Blocks are the children of the network in their order, and in place of one that is a sequence of several its
+    members; those without parameters do not count. A child called ``encoder`` is opened too, as in torchvision's vit.
+    """
+    children = learning(model)
+    try:
+        heads = {name.partition(".")[0] for name in head_names(model)}
+    except AssayError:  # a network of ours, or the head alone
+        heads = set(children[-1:])
+    body = opened(model, [name for name in children if name not in heads])
+    return list(body), [name for name in children if name in heads]
 
 
-def opened(model: nn.Module, names: Iterable[str], half: float) -> Iterator[str]:
-    """The modules called ``names``; of a sequence of several its members, of another that holds most its children."""
+def opened(model: nn.Module, names: Iterable[str]) -> Iterator[str]:
+    """The modules called ``names``, but for sequences and encoders, in whose place their members stand."""
     for name in names:
         child = model.get_submodule(name)
         members = [f"{name}.{member}" for member in learning(child)]
-        if isinstance(child, nn.Sequential | nn.ModuleList) and len(members) > 1:
+        if name == "encoder":
+            yield from opened(model, members)
+        elif isinstance(child, nn.Sequential | nn.ModuleList) and len(members) > 1:
             yield from members
-        elif members and size(child) > half:
-            yield from opened(model, members, half)
         else:
             yield name
-
-
-def size(module: nn.Module) -> int:
-    """The number of its parameters."""
-    return sum(p.numel() for p in module.parameters())
 
 
 def learning(module: nn.Module) -> list[str]:
