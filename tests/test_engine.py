@@ -127,7 +127,7 @@ def test_a_run_goes_on_with_the_images_it_began_with_alone(tmp_path, pictures):
     for _ in range(2):
         ended = go_on(recipe, tmp_path / "run", 3)
         assert (ended["state"], ended["epoch"]) == ("failed", 1)
-        assert ended["reason"].startswith(f"{tmp_path / 'run'}: its data have changed: data.json has images_sha256")
+        assert ended["reason"].startswith(f"{tmp_path / 'run'}: its data have changed: names or labels are not those")
     (pictures / "dark" / "aside.png").rename(pictures / "dark" / "3.png")
     assert go_on(recipe, tmp_path / "run", 9)["state"] == "finished"
     assert go_on(recipe, tmp_path / "whole", 9)["state"] == "finished"

@@ -171,7 +171,7 @@ def renamed(folder: Path) -> None:
         (added, "data.json has counts"),
         (removed, "data.json has counts"),
         (a_third_class, 'data.json has classes \\["a", "b"\\], and now it is \\["a", "b", "c"\\]'),
-        (renamed, "the validation images are not those of its predictions.parquet"),
+        (renamed, "names or labels are not those hashed in its data.json"),
     ],
 )
 def test_data_that_are_no_longer_those_of_the_run_are_refused(

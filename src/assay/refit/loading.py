@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from assay.data import ImageData
+from assay.errors import AssayError
 from assay.evaluate.predictions import SPLITS
 from assay.recipe import Recipe
-from assay.run_data import other_images
 from assay.runs import read_table
 from assay.tasks.classification import Predictions, predict
 
@@ -46,4 +46,6 @@ def refuse_other_answers(run: Path, said: BySplit) -> None:
     for split in (name for name in SPLITS if name in said):
         then = kept.filter(pl.col("split") == split)["probabilities"].to_list()
         if np.abs(np.stack(then) - said[split].probabilities).max() > AGREE:
-            raise other_images(run, split)
+            raise AssayError(
+                f"{run}: its data have changed: the {split} images are not those of its predictions.parquet"
+            )

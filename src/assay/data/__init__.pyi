@@ -1,0 +1,6 @@
+from .batches import ImageData as ImageData
+from .cache import open_images as open_images
+from .images import ImageSet as ImageSet
+from .images import data_root as data_root
+from .loading import load as load
+from .splits import split as split

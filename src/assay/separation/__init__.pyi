@@ -1,0 +1,14 @@
+from .by_layer import Layers as Layers
+from .by_layer import layers as layers
+from .centers import center_index as center_index
+from .centers import cross_center_index as cross_center_index
+from .in_words import reading as reading
+from .index import Index as Index
+from .indices import anti_index as anti_index
+from .indices import cross_index as cross_index
+from .indices import high_order_index as high_order_index
+from .indices import separation_index as separation_index
+from .indices import soft_order_index as soft_order_index
+from .neighbors import nearest_neighbors as nearest_neighbors
+from .scores import sample_scores as sample_scores
+from .smoothness import smoothness_index as smoothness_index
