@@ -26,6 +26,8 @@ from assay.statistics import mean_interval
         ("training_seconds", (0, math.inf)),
         ("inference_images_per_second", (0, math.inf)),
         ("parameters", (0, math.inf)),
+        ("dropout_rate", (0, 1)),
+        ("temperature", (0, math.inf)),
         ("size_of_something", (-math.inf, math.inf)),
     ],
 )

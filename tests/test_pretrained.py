@@ -1,6 +1,7 @@
 """Weights from files, runs, packages and caches: what fits is loaded, what does not is shown."""
 
 import json
+import math
 import re
 import socket
 from importlib.util import find_spec
@@ -64,9 +65,10 @@ def test_a_file_is_loaded_whole(resnet: nn.Module, file: Path) -> None:
     assert (record["loaded"], record["not_loaded"], record["not_used"]) == (122, [], [])
 
 
+@pytest.mark.parametrize("wrapped", ["", "module."])
 @pytest.mark.parametrize("inside", [None, "state_dict", "model"])
-def test_a_file_of_torch_too(resnet: nn.Module, tmp_path: Path, inside: str | None) -> None:
-    state = resnet.state_dict()
+def test_a_file_of_torch_too(resnet: nn.Module, tmp_path: Path, inside: str | None, wrapped: str) -> None:
+    state = {f"{wrapped}{name}": value for name, value in resnet.state_dict().items()}
     torch.save({inside: state, "epoch": 3} if inside else state, tmp_path / "old.pth")
     assert equal(loaded(name="timm/resnet18", pretrained=str(tmp_path / "old.pth"))[0], resnet)
 
@@ -177,6 +179,7 @@ class Evil:
         ("evil.pth", {"weight": Evil()}, NO_TENSORS),
         ("network.pth", nn.Linear(2, 2), NO_TENSORS),
         ("list.pth", [torch.zeros(2)], NO_TENSORS),
+        ("", None, "{path} is a folder; expected true, a file of weights, or run:FOLDER"),
     ],
 )
 @pytest.mark.filterwarnings("error")
@@ -192,6 +195,15 @@ def test_a_bad_file_is_refused(
         loaded(name="timm/resnet18", pretrained=str(path))
     assert str(error.value) == "model.pretrained: " + said.format(path=path)
     assert "evil" not in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_weights_that_are_not_finite_are_refused(value: float, tmp_path: Path) -> None:
+    state = make(name="timm/resnet18").state_dict()
+    state["layer1.0.conv1.weight"][0, 0, 0, 0] = value
+    save_file(state, tmp_path / "broken.safetensors")
+    with pytest.raises(AssayError, match=r"broken.safetensors: values of 'layer1.0.conv1.weight' are not finite"):
+        loaded(name="timm/resnet18", pretrained=str(tmp_path / "broken.safetensors"))
 
 
 # --------------------------------------------------------------------------------- from a library's own place
@@ -361,9 +373,10 @@ def test_the_report_says_which_weights_fitted_in_part(tmp_path: Path) -> None:
 
 
 def test_a_study_with_bad_weights_stops_before_it_trains(tmp_path: Path) -> None:
-    base = {"data": {"source": "digits"}, "model": {"name": "cnn", "pretrained": str(tmp_path / "none.pth")}}
-    with pytest.raises(AssayError, match=r"variant 'base': model.pretrained: there is no file"):
-        Study(title="?", name="bad", base=base, seeds=1).run(tmp_path, quiet=True)
+    for named, said in {str(tmp_path / "none.pth"): "there is no file", "": "is a folder"}.items():
+        base = {"data": {"source": "digits"}, "model": {"name": "cnn", "pretrained": named}}
+        with pytest.raises(AssayError, match=rf"variant 'base': model.pretrained: .*{said}"):
+            Study(title="?", name="bad", base=base, seeds=1).run(tmp_path, quiet=True)
 
 
 def test_the_digest_speaks_of_names_shapes_and_values() -> None:

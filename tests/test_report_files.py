@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assay import formats
 from assay.metrics import duration
-from assay.report import formats
+from assay.report.charts import curves
 from assay.report.tables import Cell, Column, Table, csv, latex, latex_text
 
 
@@ -115,3 +116,16 @@ def test_a_latex_table_has_a_row_a_variant_and_its_best_in_bold():
         r"\bottomrule",
         r"\end{tabular}",
     ]
+
+
+@pytest.mark.parametrize(
+    ("epochs", "ticks"), [(1, [1]), (2, [1, 2]), (3, [1, 2, 3]), (8, list(range(1, 9))), (30, None)]
+)
+def test_few_epochs_have_a_tick_each(epochs, ticks):
+    rows = [
+        {"variant": "a", "epoch": e, "mean": 0.5, "low": 0.4, "high": 0.6, "seeds": 2} for e in range(1, epochs + 1)
+    ]
+    chart = curves(pl.DataFrame(rows), "accuracy", {"a": "#000000"}).to_dict()
+    axes = [layer["encoding"]["x"]["axis"] for layer in chart["layer"] if "axis" in layer["encoding"]["x"]]
+    assert axes
+    assert all(axis.get("values") == ticks for axis in axes)

@@ -1,7 +1,10 @@
 """Injected dropout for classes and for numbers: what tuning finds, on networks small enough to train here."""
 
 import math
+import subprocess
+import sys
 from collections.abc import Iterator
+from typing import Any
 from unittest.mock import Mock
 
 import numpy as np
@@ -15,8 +18,10 @@ from torch import Tensor, nn
 
 from assay.errors import AssayError
 from assay.uncertainty import (
+    Calibration,
     GaussianCalibration,
     Injection,
+    Predictive,
     calibrate,
     calibrate_gaussian,
     ensemble,
@@ -158,9 +163,45 @@ def test_the_interval_by_hand() -> None:
 
 
 @pytest.mark.parametrize("passes", [1, 0, -3])
-def test_fewer_than_two_passes_are_refused(passes: int) -> None:
-    with pytest.raises(AssayError, match=f"found {passes} passes, expected at least 2"):
+def test_fewer_than_two_passes_are_refused(passes: Any) -> None:
+    with pytest.raises(AssayError, match=f"found {passes!r} passes, expected 2 or more"):
         Injection(passes=passes)
+
+
+def test_batches_may_come_in_another_order_or_only_once(network: nn.Module, digits: dict[str, Pairs]) -> None:
+    class Shuffled(Pairs):
+        def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+            order = torch.randperm(len(self.y))
+            return zip(self.x[order].split(150), self.y[order].split(150), strict=True)
+
+    injection = Injection(passes=20)
+    found = calibrate(network, digits["validation"], injection)
+    as_they_lie = predictive(network, digits["test"], found, injection)
+    shuffled = Shuffled(digits["test"].x.numpy(), digits["test"].y.numpy())
+    for batches in (shuffled, iter(digits["test"])):
+        said = predictive(network, batches, found, injection)
+        for method, probabilities in said.probabilities.items():
+            right = (probabilities.argmax(axis=1) == said.labels).mean()
+            expected = (as_they_lie.probabilities[method].argmax(axis=1) == as_they_lie.labels).mean()
+            assert right == pytest.approx(expected, abs=0.03), method
+    for none in (lambda: predictive(network, [], found), lambda: mean_of_passes(network, [], Injection("own"))):
+        with pytest.raises(AssayError, match="there are no images to predict"):
+            none()
+
+
+def test_an_interval_beside_the_temperature_takes_no_scale(network: nn.Module, digits: dict[str, Pairs]) -> None:
+    injection, plain = Injection(passes=20), {"plain": 1.0}
+    few = [(digits["test"].x[:20], digits["test"].y[:20])]
+
+    def said(method: str, temperature: float, scale: float) -> Predictive:
+        nll = plain | dict.fromkeys(("temperature", "injected"), 0.5) | {method: 0.1}
+        return predictive(network, few, Calibration(temperature, 0.3, scale, nll, {}), injection)
+
+    one, other = said("temperature", 1.0, 1.0), said("temperature", 1.0, 16.0)
+    assert np.array_equal(one.low, other.low)
+    wide = said("injected", 1.0, 16.0)
+    assert (wide.high - wide.low).mean() > (one.high - one.low).mean()
+    assert np.allclose(said("injected", 3.0, 1.0).low, one.low)
 
 
 def test_outputs_that_are_not_finite_and_no_images_are_told(digits: dict[str, Pairs]) -> None:
@@ -249,6 +290,37 @@ def test_dropout_that_moves_nothing_is_told(diabetes: dict[str, Pairs]) -> None:
     nn.init.zeros_(model[1].weight)
     with pytest.raises(AssayError, match="do not vary"):
         calibrate_gaussian(model, diabetes["validation"], Injection(passes=3))
+
+
+@pytest.mark.parametrize(
+    ("targets", "words"),
+    [
+        (torch.full((8, 1), math.nan), "the targets are not finite"),
+        (torch.zeros(8, 3), r"targets: found shape \(8, 3\) beside outputs of \(8, 1\), expected one for each output"),
+        (torch.zeros(7, 1), r"targets: found shape \(7, 1\) beside outputs of \(8, 1\)"),
+    ],
+)
+def test_targets_that_do_not_fit_are_told(regressor: nn.Module, targets: Tensor, words: str) -> None:
+    batches = [(torch.randn(8, 10), targets)]
+    with pytest.raises(AssayError, match=words):
+        calibrate_gaussian(regressor, batches, Injection(passes=3))
+    with pytest.raises(AssayError, match=words):
+        predictive_gaussian(regressor, batches, GaussianCalibration(0.1, 1.0, 0.0), Injection(passes=3))
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        ("Injection(passes=2.5)", "found 2.5 passes, expected 2 or more"),
+        ("gaussian_nll(np.zeros((9, 1)), np.ones((9, 1)), np.zeros(9))", "found shapes (9, 1), (9, 1), (9,), expected"),
+        ("scores(np.full((2, 2), 0.5), np.zeros(2))", "labels of type float64, expected whole numbers"),
+    ],
+)
+def test_without_the_type_checks_of_the_tests_it_is_told_too(call: str, words: str) -> None:
+    code = f"import numpy as np; from assay.uncertainty import *; {call}"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ended.stderr.splitlines()[-1].startswith("assay.errors.AssayError: uncertainty: ")
+    assert words in ended.stderr
 
 
 # --------------------------------------------------------------------------------------------- ensembles

@@ -229,7 +229,7 @@ def check_network(recipe: Recipe, shape: tuple[int, int, int], classes: list[str
             raise AssayError("train.batch_size: 1 is too small for a batch norm that learns; expected at least 2")
         if recipe.data.augment_views and only_the_head_learns(network, stage):
             why_not_kept(network, images, stage)
-    if recipe.model.pretrained:
+    if recipe.model.pretrained is not False:
         fitting(network, recipe.model, shape, classes)
     check_measures(recipe, network, torch.zeros(2, *shape))
 

@@ -16,7 +16,9 @@ ORDER = (
 """Quality first, then cost and time; other names follow, in alphabetical order."""
 
 _SHARES = ("accuracy", "precision", "recall", "f1")
-_TO_ONE = ("roc_auc", "average_precision", "auroc", "aurc", "ece", "adaptive_ece", "si", "csi")
+_TO_ONE = (
+    "roc_auc", "average_precision", "auroc", "aurc", "ece", "adaptive_ece", "si", "csi", "dropout_rate", "unsure_below",
+)  # fmt: skip
 _COUNTS = ("parameters", "macs", "_bytes")
 _LABELS = {
     "loss": "test loss",
@@ -61,7 +63,7 @@ def bounds(metric: str) -> tuple[float, float]:
         return 0.0, 1.0
     if metric.startswith("brier_"):
         return 0.0, 2.0
-    is_positive = lower_is_better(metric) or metric.endswith("_per_second")
+    is_positive = lower_is_better(metric) or metric.endswith(("_per_second", "temperature", "variance_scale"))
     return (0.0 if is_positive else -math.inf), math.inf
 
 

@@ -65,6 +65,7 @@ def _find_path(name: str, root: Path) -> Path | None:
 
 def _not_found(name: str, root: Path) -> AssayError:
     looked = f"looked in {str(root)!r}" + ("" if root.is_dir() else " (no such folder)") + " and the working directory"
-    here = [p.stem if p.suffix == ".zip" else p.name for p in root.iterdir()] if root.is_dir() else []
-    error = unknown("data source", name, {*SOURCES, *(n for n in here if not n.startswith("."))})
+    there = [path for path in root.iterdir() if path.suffix == ".zip" or path.is_dir()] if root.is_dir() else []
+    here = [path.stem if path.suffix == ".zip" else path.name for path in there if not path.name.startswith(".")]
+    error = unknown("data source", name, {*SOURCES, *here})
     return AssayError(f"{error} ({looked})")

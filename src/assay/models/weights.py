@@ -20,6 +20,8 @@ from assay.models.head import head_names
 from assay.recipe import Model, Recipe
 
 RUN = "run:"
+WRAPPED = "module."
+"""What torch's DataParallel puts before every name."""
 COUNTER = "num_batches_tracked"
 """Of a batch norm; it changes nothing but a running mean without momentum, and old files lack it."""
 
@@ -100,6 +102,8 @@ def fitting(
         advice = "; 'strict: false' loads what fits" if fit.backbone else ""
         title = f"model.pretrained: {weights.origin} does not fit model '{model.name}'{advice}"
         raise AssayError("\n".join([title, *table(fit)]))
+    if broken := [name for name, value in fit.fits.items() if not value.isfinite().all()]:
+        raise AssayError(f"model.pretrained: {weights.origin}: values of {broken[0]!r} are not finite")
     return weights, fit
 
 
@@ -132,13 +136,15 @@ def of_run(run: Path, classes: Sequence[str]) -> Weights:
 def read_file(path: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file, or of one that torch saved (only weights are read from it, no code).
 
-    A checkpoint that holds them under ``state_dict`` or ``model`` is opened. AssayError for a file that is not there or
+    A checkpoint that holds them under ``state_dict`` or ``model`` is opened, and names that all begin with ``module.``
+    lose that. AssayError for a file that is not there or
     holds something else.
     """
     from safetensors.torch import load_file
 
     if not path.is_file():
-        raise AssayError(f"model.pretrained: there is no file {path}; expected true, a file of weights, or run:FOLDER")
+        said = f"{path} is a folder" if path.is_dir() else f"there is no file {path}"
+        raise AssayError(f"model.pretrained: {said}; expected true, a file of weights, or run:FOLDER")
     found: Any = None
     try:
         with warnings.catch_warnings(action="ignore"):
@@ -157,7 +163,10 @@ def read_file(path: Path) -> dict[str, Tensor]:
             "pickled network, or no weights at all); expected what torch.save(network.state_dict(), PATH) writes, or "
             "safetensors"
         )
-    return {str(name): value for name, value in found.items()}
+    names = [str(name) for name in found]
+    if all(name.startswith(WRAPPED) for name in names):
+        names = [name.removeprefix(WRAPPED) for name in names]
+    return dict(zip(names, found.values(), strict=True))
 
 
 def unreachable(name: str, error: Exception, packaged: bool) -> AssayError:

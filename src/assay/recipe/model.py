@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from assay.recipe.section import Section, pair
+from assay.recipe.section import Section, Strict, pair
 
 HEAD_LAYERS = {
     "average_pool": "the mean over height and width, where the backbone has not pooled already; only as the first",
@@ -51,7 +51,7 @@ Freeze = Annotated[
 """A keyword, alone in a list too, or patterns."""
 
 
-class Model(BaseModel):
+class Model(Strict):
     """A name from the catalogue, what is done to the network, and the builder's own arguments.
 
     These are checked against its signature. What is not asked for is not written out: the keys came later, and the

@@ -12,19 +12,21 @@ from assay.errors import unknown
 
 
 def _strict(schema: Any) -> Any:
-    """A pydantic schema with strict numbers at any depth; pydantic's own ``strict`` would refuse lists for tuples."""
+    """A pydantic schema with strict numbers and truth values at any depth; pydantic's own ``strict`` would refuse lists
+    for tuples."""
     if isinstance(schema, dict):
-        strict = {"strict": True} if schema.get("type") in ("int", "float") else {}
+        strict = {"strict": True} if schema.get("type") in ("int", "float", "bool") else {}
         return {key: _strict(value) for key, value in schema.items()} | strict
     return type(schema)(map(_strict, schema)) if type(schema) in (list, tuple) else schema
 
 
 class Strict(BaseModel):
-    """A model that takes numbers for numbers: neither ``true`` nor ``"3"`` is one, nor is ``3.0`` a whole one."""
+    """A model that takes numbers for numbers: neither ``true`` nor ``"3"`` is one, ``3.0`` no whole one, and ``1`` no
+    truth value."""
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """The usual schema, but for its numbers."""
+        """The usual schema, but for its numbers and truth values."""
         schema: CoreSchema = _strict(handler(source))
         return schema
 

@@ -125,7 +125,9 @@ def curves(
     scale = (
         alt.Scale(zero=False, nice=True) if domain is None else alt.Scale(domain=list(domain), zero=False, nice=True)
     )
-    x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(grid=False, tickMinStep=1, format="d", tickCount=8))
+    epochs = frame["epoch"].unique().sort().to_list()
+    few = epochs if len(epochs) <= 8 else alt.Undefined
+    x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(grid=False, values=few, tickMinStep=1, format="d", tickCount=8))
     x = x.scale(nice=False, zero=False)
     y = alt.Y("mean:Q", title=measure, scale=scale)
     color = variant_color("variant", colors)

@@ -118,7 +118,8 @@ def sentences(subject: Subject) -> list[str]:
         changes = {name: _changes(subject, name, method) for name in subject.order}
         measured = {name: by_seed for name, by_seed in changes.items() if by_seed}
         not_lower = [name for name, by_seed in measured.items() if np.mean([*by_seed.values()]) >= 0]
-        said.append(f"{tuned}, tuned on validation images, {_lowered(len(measured), len(not_lower))}")
+        average = "on average " if any(len(by_seed) > 1 for by_seed in measured.values()) else ""
+        said.append(f"{tuned}, tuned on validation images, {average}{_lowered(len(measured), len(not_lower))}")
         if len(measured) > 1 or not not_lower:
             said[-1] += _how_often([c for by_seed in measured.values() for c in by_seed.values()], len(measured))
         said[-1] += "."

@@ -42,7 +42,10 @@ class GaussianPredictive:
 
 
 def gaussian_nll(mean: Values, variance: Values, targets: Values) -> float:
-    """Mean of ½ log(2πσ²) + (y − μ)²/(2σ²), in nats."""
+    """Mean of ½ log(2πσ²) + (y − μ)²/(2σ²), in nats. AssayError for arrays of different shapes."""
+    if not mean.shape == variance.shape == targets.shape:
+        shapes = ", ".join(str(values.shape) for values in (mean, variance, targets))
+        raise AssayError(f"uncertainty: mean, variance and targets: found shapes {shapes}, expected one")
     return float((0.5 * np.log(2 * math.pi * variance) + (targets - mean) ** 2 / (2 * variance)).mean())
 
 
@@ -56,7 +59,8 @@ def calibrate_gaussian(
 ) -> GaussianCalibration:
     """Rate and scale with the least negative log-likelihood of the validation targets, (n,) or (n, outputs).
 
-    Raises AssayError where dropout in these places does not move the output, and as ``calibrate`` does.
+    Raises AssayError where dropout in these places does not move the output, for targets that are not finite or not one
+    for each output, and as ``calibrate`` does.
     """
     tried = []
     for rate, (mean, variance, targets) in _moments(model, batches, injection or Injection(), RATES, device).items():
@@ -86,7 +90,10 @@ def _moments(
     targets = []
     with replaying(model, injection.layers) as replay:
         for number, (inputs, target) in enumerate(batches):
-            replay.first(inputs.to(device))
+            outputs = replay.first(inputs.to(device)).shape
+            if target.reshape(len(target), -1).shape != outputs:
+                found_shapes = f"{tuple(target.shape)} beside outputs of {tuple(outputs)}"
+                raise AssayError(f"uncertainty: targets: found shape {found_shapes}, expected one for each output")
             for rate in rates:
                 passes = replay.draw(rate, injection.passes, injection.seed, number).double()
                 found[rate].append((passes.mean(dim=0).cpu().numpy(), passes.var(dim=0).cpu().numpy()))
@@ -94,6 +101,8 @@ def _moments(
     if not targets:
         raise AssayError("uncertainty: there are no values to calibrate on")
     y = np.concatenate(targets)
+    if not np.isfinite(y).all():
+        raise AssayError("uncertainty: the targets are not finite")
     moments = {}
     for rate, parts in found.items():
         mean, variance = (np.concatenate(column) for column in zip(*parts, strict=True))

@@ -9,7 +9,8 @@ the passes' logits z_t, and the prediction is the mean of these probabilities; s
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 
 from assay.errors import AssayError
 from assay.uncertainty.measures import SMALLEST, negative_log_likelihood
-from assay.uncertainty.replay import Layers, own_dropout, replaying
+from assay.uncertainty.replay import Layers, Replay, own_dropout, replaying
 from assay.uncertainty.temperature import find_temperature, scaled
 
 Batches = Iterable[tuple[Tensor, Tensor]]
@@ -43,8 +44,8 @@ class Injection:
 
     def __post_init__(self) -> None:
         """Refuse passes that have no variance."""
-        if self.passes < 2:
-            raise AssayError(f"uncertainty: found {self.passes} passes, expected at least 2, which have a variance")
+        if not isinstance(self.passes, int) or self.passes < 2:
+            raise AssayError(f"uncertainty: found {self.passes!r} passes, expected 2 or more, which have a variance")
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ class Predictive:
     variance: Float[np.ndarray, "n classes"]
     """Of the probabilities over the passes with injected dropout."""
     low: Float[np.ndarray, "n classes"]
-    """The interval that holds nine of ten of these passes, softened by the temperature where that is the method."""
+    """The interval that holds nine of ten of these passes; where temperature is the method, of the passes without the
+    scale and softened by it."""
     high: Float[np.ndarray, "n classes"]
 
 
@@ -149,29 +151,28 @@ def predictive(
     network is left as it was. Raises AssayError as ``calibrate`` does.
     """
     injection = injection or Injection()
-    softening = calibration.temperature if calibration.method == "temperature" else 1.0
     found: list[tuple[Tensor, ...]] = []
-    with replaying(model, injection.layers) as replay:
+    with ExitStack() as stack:
+        replay = stack.enter_context(replaying(model, injection.layers))
+        own = stack.enter_context(replaying(model, "own")) if trained and own_dropout(model) else None
         for number, (inputs, labels) in enumerate(batches):
             logits = class_logits(replay.first(inputs.to(device)))
             passes = class_logits(replay.draw(calibration.rate, injection.passes, injection.seed, number))
-            passes = spread(passes, calibration.scale)
-            chances = passes.softmax(dim=2)
-            ends = interval(chances if softening == 1.0 else (passes / softening).softmax(dim=2))
-            parts = (labels, logits, chances.mean(dim=0), chances.var(dim=0), *ends)
+            chances = spread(passes, calibration.scale).softmax(dim=2)
+            is_softened = calibration.method == "temperature"
+            ends = interval((passes / calibration.temperature).softmax(dim=2) if is_softened else chances)
+            parts = [labels, logits, chances.mean(dim=0), chances.var(dim=0), *ends]
+            if own:
+                parts.append(_mean_chances(own, inputs.to(device), None, injection, number))
             found.append(tuple(part.cpu() for part in parts))
-    if not found:
-        raise AssayError("uncertainty: there are no images to predict")
-    y, z, mean, variance, low, high = (torch.cat(parts).numpy() for parts in zip(*found, strict=True))
+    y, z, mean, variance, low, high, *by_own = _joined(found)
     by_method = {
         "plain": scaled(_finite(z), 1.0),
         "temperature": scaled(z, calibration.temperature),
         "injected": normalized(_finite(mean)),
     }
-    if trained and own_dropout(model):
-        by_method["trained"] = mean_of_passes(
-            model, batches, Injection("own", injection.passes, injection.seed), device
-        )
+    if by_own:
+        by_method["trained"] = normalized(_finite(by_own[0]))
     return Predictive(y, by_method, variance, low, high)
 
 
@@ -186,13 +187,26 @@ def mean_of_passes(
 
     ``rate`` is that of injected dropout; ``"own"`` layers keep theirs.
     """
-    found = []
     with replaying(model, injection.layers) as replay:
-        for number, (inputs, _) in enumerate(batches):
-            replay.first(inputs.to(device))
-            passes = class_logits(replay.draw(rate, injection.passes, injection.seed, number))
-            found.append(passes.softmax(dim=2).mean(dim=0).cpu())
-    return normalized(_finite(torch.cat(found).numpy()))
+        found = [
+            (_mean_chances(replay, inputs.to(device), rate, injection, number).cpu(),)
+            for number, (inputs, _) in enumerate(batches)
+        ]
+    return normalized(_finite(_joined(found)[0]))
+
+
+def _mean_chances(
+    replay: Replay, inputs: Tensor, rate: float | None, injection: Injection, number: int
+) -> Float[Tensor, "batch classes"]:
+    replay.first(inputs)
+    passes = class_logits(replay.draw(rate, injection.passes, injection.seed, number))
+    return passes.softmax(dim=2).mean(dim=0)
+
+
+def _joined(batches: Sequence[tuple[Tensor, ...]]) -> list[np.ndarray]:
+    if not batches:
+        raise AssayError("uncertainty: there are no images to predict")
+    return [torch.cat(parts).numpy() for parts in zip(*batches, strict=True)]
 
 
 def class_logits(outputs: Float[Tensor, "*more outputs"]) -> Float[Tensor, "*more classes"]:

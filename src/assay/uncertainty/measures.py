@@ -155,6 +155,8 @@ def _checked(probabilities: Probabilities, labels: Labels) -> Float[np.ndarray, 
         raise AssayError(f"uncertainty: found probabilities of {len(p)} images and {len(labels)} labels, expected both")
     if not np.isfinite(p).all() or np.abs(p.sum(axis=1) - 1).max() > 1e-3:
         raise AssayError("uncertainty: expected probabilities, finite and with the sum 1 in each row")
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise AssayError(f"uncertainty: found labels of type {labels.dtype}, expected whole numbers")
     if labels.min() < 0 or labels.max() >= p.shape[1]:
         raise AssayError(f"uncertainty: found label {labels.max()}, expected 0 to {p.shape[1] - 1}")
     return p

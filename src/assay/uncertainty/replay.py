@@ -139,8 +139,8 @@ def _add_dropout(replay: Replay) -> None:
         value, *others = args
         return None if replay.rate is None else (functional.dropout(value, replay.rate), *others)
 
-    def after(_: nn.Module, args: Any, output: Tensor) -> Tensor | None:
-        return None if replay.rate is None else functional.dropout(output, replay.rate)
+    def after(_: nn.Module, args: Any, output: Tensor | None) -> Tensor | None:
+        return None if replay.rate is None or output is None else functional.dropout(output, replay.rate)
 
     for module, place in replay.places.items():
         if place == "before":
