@@ -213,3 +213,13 @@ def test_a_notebook_shows_names_and_runs_none_of_them(tmp_path):
     assert "<script" not in page
     assert "<img" not in page
     assert "שלום" in page
+
+
+def test_variants_tested_on_other_images_are_told(tmp_path):
+    base = {"data": {"source": "digits", "test": 100}, "model": {"name": "mlp", "hidden": [4]}, "train": {"epochs": 1}}
+    others = {"other images": {"data.split_seed": 1}, "fewer to learn from": {"data.train": 500}}
+    said = "The variants were not all tested on the same images"
+    for name, told in {"other images": True, "fewer to learn from": False}.items():
+        variants = {"base": {}, name: others[name]}
+        results = Study(title="?", name=name, base=base, variants=variants, seeds=2).run(tmp_path, quiet=True)
+        assert any(note.startswith(said) for note in results.notes()) == told

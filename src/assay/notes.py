@@ -29,6 +29,10 @@ BOOTSTRAP = (
     "Where a single pair of runs is compared, the interval is a 95 % paired bootstrap interval over the test images "
     "and p is that of McNemar's exact test. Both assume independent images and say nothing about other seeds."
 )
+OTHER_IMAGES = (
+    "The variants were not all tested on the same images, so that a difference between them is one between images too, "
+    "and the runs of a pair have no more than their seed in common."
+)
 SINGLE = "Where a single pair of runs is compared in this metric, there is neither an interval nor a p-value."
 
 
@@ -51,6 +55,13 @@ def notes(
     if "single runs" in methods:
         found.append(SINGLE)
     return found + _corrected(against_base, against_best) + _missing(study, runs, against_base or (), seeds)
+
+
+def other_test_images(tested: Iterable[tuple[int, str | None]]) -> list[str]:
+    """Whether variants were tested on different images; ``tested`` has the seed and a hash of them for each run."""
+    first: dict[int, str] = {}
+    same = [first.setdefault(seed, images) == images for seed, images in tested if images]
+    return [] if all(same) else [OTHER_IMAGES]
 
 
 def half_loaded(study: Study, loaded: Iterable[tuple[str, Mapping[str, Any]]]) -> list[str]:

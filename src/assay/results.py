@@ -13,7 +13,7 @@ from assay.compare import Comparisons, compare
 from assay.errors import AssayError, unknown
 from assay.metrics import bounds, in_order, lower_is_better
 from assay.notebook import results_html
-from assay.notes import half_loaded, notes
+from assay.notes import half_loaded, notes, other_test_images
 from assay.runs import (
     CURVES,
     LAYERS,
@@ -154,12 +154,13 @@ class Results:
         return verdict(self.study, metric, self.values(metric), self.compare(metric, "best"))
 
     def notes(self, metric: str | None = None) -> list[str]:
-        """What the verdict rests on: the intervals' assumptions, what the seeds allow, which runs are missing, which
-        weights were loaded in part."""
+        """What the verdict rests on: the intervals' assumptions, what the seeds allow, which runs are missing, whether
+        all were tested on the same images, which weights were loaded in part."""
         against = (self.compare(metric), self.compare(metric, "best")) if self.finished else (None, None)
         lenient = [run for run in self.finished if not self.study.plan[run.variant].recipe.model.strict]
         loaded = [(run.variant, self.environment(run).get("pretrained", {})) for run in lenient]
-        return notes(self.study, self.runs, *against) + half_loaded(self.study, loaded)
+        tested = [(run.seed, self.data(run).get("images_sha256", {}).get("test")) for run in self.finished]
+        return notes(self.study, self.runs, *against) + other_test_images(tested) + half_loaded(self.study, loaded)
 
     def report(self) -> Path:
         """Write ``report/index.html`` with its tables and figures and return its path."""
