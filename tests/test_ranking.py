@@ -2,14 +2,18 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from PIL import Image
+from torch import nn
 
+from assay.data import ImageData
 from assay.errors import AssayError
-from assay.ranking import rank
+from assay.ranking import rank, ranking
 from assay.ranking.in_words import recommendation
 from assay.ranking.ranking import SCHEMA, placed
 from command import assay
@@ -41,8 +45,27 @@ def test_a_row_for_each_backbone_best_first(pictures: Path) -> None:
         assert row["size"] == "40×40"
         assert min(row[name] for name in ("width", "parameters", "macs", "features_seconds")) > 0
     assert found.recommendation.endswith("The weights are random, so this says nothing of trained backbones.")
+    assert "Copies of an original" not in found.recommendation
     again = rank(pictures, TWO, size=40, pretrained=False)
     assert again.table.drop("features_seconds").equals(found.table.drop("features_seconds"))
+
+
+def test_the_test_images_are_left_for_the_judgement(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[tuple[str, int]] = []
+    whole = ranking.features
+
+    def watched(network: nn.Module, data: ImageData, name: str, device: torch.device) -> Any:
+        looked_at.append((name, len(data.indices[name])))
+        return whole(network, data, name, device)
+
+    monkeypatch.setattr(ranking, "features", watched)
+    found = rank(pictures, TWO[:1], size=40, pretrained=False, group=r"(\d)\.png")
+    assert looked_at[0][0] == "train"
+    assert looked_at[1][0] == "validation"
+    assert 20 <= sum(n for _, n in looked_at) <= 32  # of 36, a fifth for testing
+    assert (
+        "Copies of an original count as images of their own, so the intervals are too narrow." in found.recommendation
+    )
 
 
 def test_weights_that_cannot_be_had_are_listed_with_the_reason(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:

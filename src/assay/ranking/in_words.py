@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 INTERVALS = ("cross_si", "cross_csi")
 
 
-def recommendation(table: pl.DataFrame, pretrained: bool) -> str:
+def recommendation(table: pl.DataFrame, pretrained: bool, grouped: bool = False) -> str:
     """What to take: the first of the table, who cannot be told apart from it, and who is cheaper among those."""
     ranked = table.filter(pl.col("place").is_not_null()).rows(named=True)
     if not ranked:
@@ -40,6 +40,8 @@ def recommendation(table: pl.DataFrame, pretrained: bool) -> str:
         text = f"Take {first['model']}: its cross-SI and cross-CSI lie above those of all others, intervals and all."
     if others and (leaders := dissent(ranked)):
         text += f" The measures disagree: {leaders}."
+    if grouped:
+        text += " Copies of an original count as images of their own, so the intervals are too narrow."
     if not pretrained:
         text += " The weights are random, so this says nothing of trained backbones."
     return text

@@ -127,7 +127,7 @@ def rank(
         if measuring:
             measuring(done, len(recipes))
     table = placed(pl.DataFrame(rows, schema=SCHEMA))
-    return Ranking(table, recommendation(table, pretrained), data.images.skipped)
+    return Ranking(table, recommendation(table, pretrained, group is not None), data.images.skipped)
 
 
 def measured(recipe: Recipe, data: ImageData) -> dict[str, Any]:
