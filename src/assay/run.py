@@ -144,23 +144,27 @@ def _train_and_measure(
         for split, indices in data.indices.items()
         if len(indices)
     }
-    trained = Trained(model, data, recipe, device, predictions, history_table(state), part, seen)
+    measure_and_save(folder, Trained(model, data, recipe, device, predictions, history_table(state), part, seen))
+    folder.log("finished")
+    status("finished", state.epoch)
+    (folder.path / "checkpoint.safetensors").unlink(missing_ok=True)
+
+
+def measure_and_save(folder: Folder, trained: Trained) -> None:
+    """Measure a trained network, and write what was found and the network itself."""
     values = measure(trained)
     tables = {name: value for name, value in values.items() if isinstance(value, pl.DataFrame)}
     timed = {name for name in values if name.endswith(("_seconds", "_per_second"))}
-    folder.write_table("history.parquet", history_table(state))
+    folder.write_table("history.parquet", trained.history)
     folder.write_table("predictions.parquet", predictions_table(trained))
     folder.write_table("pictures.parquet", pictures_table(trained))
     for name, table in tables.items():
         folder.write_table(f"{name}.parquet", table)
-    folder.write("model.safetensors", save_model(model))
+    folder.write("model.safetensors", save_model(trained.model))
     folder.write_json("timing.json", {name: values[name] for name in timed})
     folder.write_json(
         "metrics.json", {name: value for name, value in values.items() if name not in timed | tables.keys()}
     )
-    folder.log("finished")
-    status("finished", state.epoch)
-    (folder.path / "checkpoint.safetensors").unlink(missing_ok=True)
 
 
 def refuse_other_weights(run: Path, loaded: dict[str, Any]) -> None:
