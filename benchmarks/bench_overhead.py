@@ -70,7 +70,7 @@ def main() -> None:
 
     for module, name, part in [
         (run, "load", "data of a run"),
-        (run, "build", "building networks"),
+        (run, "initial_network", "building networks"),
         (run, "measure", "measuring"),
         (classification, "predict", "measuring"),
         (run, "_train_and_measure", "results' files, status"),
