@@ -171,7 +171,8 @@ def refuse_other_weights(run: Path, loaded: dict[str, Any]) -> None:
     """Raise AssayError where a run would go on with other pretrained weights than it began with."""
     began = read_object(run / "environment.json", missing={}).get("pretrained", loaded)
     if began and began["sha256"] != loaded["sha256"]:
-        raise AssayError(f"{run}: its pretrained weights, {loaded['origin']}, have changed since it began; {MEND}")
+        what = f"its pretrained weights, {loaded['origin']}, have changed since it began"
+        raise AssayError(f"{run}: {what}; bring them back, or {MEND}")
 
 
 def follow_layers(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import AssayError
+from assay.runs import MEND
 
 if TYPE_CHECKING:
     from assay.data import ImageData
@@ -57,10 +58,11 @@ def refuse_other_data(run: Path, about: dict[str, Any], data: "ImageData") -> No
     for key, value in json.loads(json.dumps(describe(data))).items():
         if about.get(key, value) == value:
             continue
-        if key == "images_sha256":
-            raise AssayError(f"{run}: its data have changed: names or labels are not those hashed in its data.json")
         was, now = (_short(each) for each in (about[key], value))
-        raise AssayError(f"{run}: its data have changed: data.json has {key} {was}, and now it is {now}")
+        changed = f"data.json has {key} {was}, and now it is {now}"
+        if key == "images_sha256":
+            changed = "names or labels are not those hashed in its data.json"
+        raise AssayError(f"{run}: its data have changed: {changed}; bring them back, or {MEND}")
 
 
 def _short(value: Any) -> str:

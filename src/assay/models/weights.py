@@ -102,7 +102,7 @@ def fitting(
         advice = "; 'strict: false' loads what fits" if fit.backbone else ""
         title = f"model.pretrained: {weights.origin} does not fit model '{model.name}'{advice}"
         raise AssayError("\n".join([title, *table(fit)]))
-    if broken := [name for name, value in fit.fits.items() if not value.isfinite().all()]:
+    if broken := [name for name, value in fit.fits.items() if not value.float().isfinite().all()]:
         raise AssayError(f"model.pretrained: {weights.origin}: values of {broken[0]!r} are not finite")
     return weights, fit
 

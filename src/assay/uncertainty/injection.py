@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -44,7 +45,7 @@ class Injection:
 
     def __post_init__(self) -> None:
         """Refuse passes that have no variance."""
-        if not isinstance(self.passes, int) or self.passes < 2:
+        if not isinstance(self.passes, Integral) or self.passes < 2:
             raise AssayError(f"uncertainty: found {self.passes!r} passes, expected 2 or more, which have a variance")
 
 
