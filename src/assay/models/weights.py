@@ -137,8 +137,7 @@ def read_file(path: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file, or of one that torch saved (only weights are read from it, no code).
 
     A checkpoint that holds them under ``state_dict`` or ``model`` is opened, and names that all begin with ``module.``
-    lose that. AssayError for a file that is not there or
-    holds something else.
+    lose that. AssayError for a file that is not there or holds something else.
     """
     from safetensors.torch import load_file
 
