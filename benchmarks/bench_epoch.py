@@ -23,9 +23,9 @@ from torchvision.datasets import FashionMNIST
 
 from assay import load_study, seeds
 from assay.data import ImageData, load
-from assay.machine import reproducible
 from assay.models import build
 from assay.recipe import Recipe
+from assay.system.machine import reproducible
 from assay.train.checkpoint import State
 from assay.train.loop import fit
 from assay.train.optimizers import build_optimizer

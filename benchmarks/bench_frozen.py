@@ -19,10 +19,10 @@ from benchmark import verdict, weather
 from assay import seeds
 from assay.data.batches import ImageData
 from assay.data.images import ImageSet
-from assay.machine import reproducible
 from assay.models.catalogue import build
 from assay.models.weights import load_pretrained
 from assay.recipe import Recipe
+from assay.system.machine import reproducible
 from assay.tasks.classification import predict
 from assay.train.checkpoint import State
 from assay.train.frozen import trained_part

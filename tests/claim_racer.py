@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from assay.claim import Watch, acquire
+from assay.system.claim import Watch, acquire
 
 
 def no_links(*_: object) -> None:

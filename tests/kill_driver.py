@@ -48,8 +48,8 @@ class Trap:
             os.kill(os.getpid(), signal.SIGSTOP if self.stop else signal.SIGKILL)
 
     def set(self) -> None:
-        """Put the trap around what assay.files asks of the system."""
-        from assay import files
+        """Put the trap around what assay.system.files asks of the system."""
+        from assay.system import files
 
         replace, link, fsync, unlink, rename = os.replace, os.link, os.fsync, os.unlink, os.rename
 

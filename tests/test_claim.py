@@ -15,10 +15,10 @@ import psutil
 import pytest
 
 import driving
-from assay import claim, files
-from assay.claim import ClaimLost, Watch, acquire, holder, holder_alive
 from assay.errors import StudyStopped
-from assay.process import Process, start_time, this_process
+from assay.system import claim, files
+from assay.system.claim import ClaimLost, Watch, acquire, holder, holder_alive
+from assay.system.process import Process, start_time, this_process
 from driving import (
     Driver,
     count,
@@ -253,7 +253,7 @@ def test_a_write_that_slept_between_check_and_rename_fails(run, monkeypatch):
         def check() -> None:
             ours.check()
             with monkeypatch.context() as other:
-                other.setattr("assay.process.this_host", lambda: "another host")
+                other.setattr("assay.system.process.this_host", lambda: "another host")
                 other.setattr(Watch, "is_dead", lambda *_: True)
                 assert acquire(run, Watch())
 

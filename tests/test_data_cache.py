@@ -15,8 +15,8 @@ from PIL import Image
 
 from assay.data import cache, open_images
 from assay.errors import AssayError
-from assay.process import Process, this_host, this_process
 from assay.recipe import Data
+from assay.system.process import Process, this_host, this_process
 
 
 @pytest.fixture(autouse=True)

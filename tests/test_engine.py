@@ -19,13 +19,14 @@ from safetensors.torch import save_file
 import assay
 import assay.run
 import assay.workers
-from assay import claim, seeds
+from assay import seeds
 from assay.display import Display
 from assay.engine import Job, run_study, stored_threads, tidy
 from assay.errors import AssayError, StudyStopped
 from assay.models import build
 from assay.recipe import Model, Recipe
 from assay.run import reason
+from assay.system import claim
 from driving import (
     count,
     descendants,
@@ -310,7 +311,7 @@ def test_what_killed_processes_left_in_a_finished_run_is_removed_unless_somebody
         (run / name).write_text("left")
     with claim.acquire(run, claim.Watch()):
         with monkeypatch.context() as other:
-            other.setattr("assay.process.this_host", lambda: "another host")
+            other.setattr("assay.system.process.this_host", lambda: "another host")
             run_here(study, tmp_path)
         assert (run / "checkpoint.safetensors").exists()
     run_here(study, tmp_path)

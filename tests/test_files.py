@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay import files
 from assay.errors import StudyStopped
-from assay.process import Process, this_process
+from assay.system import files
+from assay.system.process import Process, this_process
 
 
 def dead_process() -> Process:
@@ -230,7 +230,7 @@ def test_a_process_is_told_from_another_with_its_number():
 
 
 def test_a_zombie_is_gone_and_a_stopped_process_is_not():
-    from assay.process import start_time
+    from assay.system.process import start_time
 
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:

@@ -9,7 +9,7 @@ SCRIPT = """
 import ctypes
 import resource
 import torch
-from assay.memory import keep_freed_memory
+from assay.system.memory import keep_freed_memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -29,7 +29,7 @@ print(first, faults())
 GIVEN_BACK = """
 import psutil
 import torch
-from assay.memory import give_back_freed_memory, keep_freed_memory
+from assay.system.memory import give_back_freed_memory, keep_freed_memory
 
 def resident():
     return psutil.Process().memory_info().rss
@@ -48,7 +48,7 @@ AFTER_A_RUN = """
 import sys
 import psutil
 from assay import Study
-from assay.memory import give_back_freed_memory
+from assay.system.memory import give_back_freed_memory
 
 def resident():
     return psutil.Process().memory_info().rss

@@ -10,8 +10,8 @@ import typer
 
 from assay import __version__
 from assay.errors import AssayError, NothingToDo, RunFailed, StudyStopped
-from assay.memory import keep_freed_memory
 from assay.refit import EPOCHS
+from assay.system.memory import keep_freed_memory
 
 app = typer.Typer(
     help="One file asks a question about image networks; one command answers it.",

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
-from assay.files import read_json
+from assay.system.files import read_json
 
 if TYPE_CHECKING:
     from assay.engine import Job

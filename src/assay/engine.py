@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assay import claim, files
 from assay.display import Display
 from assay.errors import AssayError
 from assay.recipe import Recipe
 from assay.results import Results
 from assay.runs import read_object
 from assay.study import Study, load_study
+from assay.system import claim, files
 from assay.yaml_files import read_yaml
 
 if TYPE_CHECKING:
@@ -179,8 +179,8 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
     """Decode the data, cut the splits and build and try every network, so that mistakes show before training."""
     from assay.data import open_images, split
     from assay.data.augment import augmenter
-    from assay.machine import resolve_device
     from assay.models.catalogue import complete
+    from assay.system.machine import resolve_device
 
     seen: set[str] = set()
     opened: dict[str, ImageSet] = {}

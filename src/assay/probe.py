@@ -36,9 +36,9 @@ def probe(
     or data that are no longer those of the run.
     """
     from assay.evaluate.separation import measured_layers
-    from assay.machine import resolve_device
     from assay.prediction import load_run
     from assay.run_data import load_data_of
+    from assay.system.machine import resolve_device
 
     options = chosen_options(layers, splits, images)
     recipe, about, model = load_run(Path(run))
@@ -68,9 +68,9 @@ def probe_model(
     """
     from assay.data import data_root, load
     from assay.evaluate.separation import measured_layers
-    from assay.machine import resolve_device
     from assay.models.catalogue import complete, try_out
     from assay.models.weights import initial_network
+    from assay.system.machine import resolve_device
 
     options = chosen_options(layers, splits, images)
     values = {

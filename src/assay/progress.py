@@ -7,10 +7,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from assay.engine import available_cores
-from assay.files import read_json
 from assay.metrics import duration
 from assay.results import Results
 from assay.runs import Run
+from assay.system.files import read_json
 
 STATES = ("finished", "running", "interrupted", "waiting", "failed")
 

@@ -16,21 +16,21 @@ from safetensors import SafetensorError
 from safetensors.torch import save as save_tensors
 from torch import nn
 
-from assay import files
-from assay.claim import ClaimLost
 from assay.data import ImageData, load
 from assay.errors import AssayError, StudyStopped
 from assay.evaluate import Trained, measure
 from assay.evaluate.pictures import pictures_table
 from assay.evaluate.predictions import predictions_table
 from assay.evaluate.tracking import BY_EPOCH, follow
-from assay.machine import environment, reproducible, resolve_device
-from assay.memory import give_back_freed_memory, keep_freed_memory
 from assay.models.catalogue import complete
 from assay.models.weights import in_words, initial_network
 from assay.recipe import Data, Recipe
 from assay.run_data import describe, refuse_other_data
 from assay.runs import LAYERS_BY_EPOCH, MEND, read_object
+from assay.system import files
+from assay.system.claim import ClaimLost
+from assay.system.machine import environment, reproducible, resolve_device
+from assay.system.memory import give_back_freed_memory, keep_freed_memory
 from assay.tasks import classification
 from assay.train.checkpoint import State, pack, unpack
 from assay.train.phases import train

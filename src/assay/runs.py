@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import polars as pl
 
-from assay.claim import holder_alive
 from assay.errors import AssayError
 from assay.study import Study
+from assay.system.claim import holder_alive
 
 State = Literal["waiting", "running", "interrupted", "failed", "finished"]
 CURVES = "curves.parquet"

@@ -14,11 +14,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from assay import claim, files
 from assay.engine import Job, work
 from assay.errors import AssayError, StudyStopped
 from assay.recipe import Recipe
 from assay.run import Settings
+from assay.system import claim, files
 
 STOPPED = 3
 """Exit status of a worker whose trouble ends the whole study."""

@@ -15,9 +15,9 @@ import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
-from assay import files
 from assay.data.batches import ImageData, batch_sizes
 from assay.data.publish import check_space, entry_folder, make, touch
+from assay.system import files
 
 Features = Float32[np.ndarray, "n ..."]
 FEATURES, ABOUT = "features.npy", "index.json"

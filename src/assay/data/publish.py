@@ -12,9 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from assay import files
 from assay.errors import AssayError
-from assay.process import Process, this_process
+from assay.system import files
+from assay.system.process import Process, this_process
 
 T = TypeVar("T")
 UNUSED = 30 * 24 * 3600

@@ -11,10 +11,10 @@ from PIL import Image
 from torch.nn import functional
 
 from assay.evaluate.pictures import thumbnail
-from assay.files import write
 from assay.looking.maps import Channel, Maps, Unshown
 from assay.report import style
 from assay.report.document import data_address, document
+from assay.system.files import write
 
 Pixels = UInt8[np.ndarray, "channels height width"]
 LARGE = 320

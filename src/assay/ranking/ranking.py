@@ -15,8 +15,6 @@ from torch import nn
 from assay.data import ImageData, data_root, load
 from assay.errors import AssayError
 from assay.evaluate.separation import chosen
-from assay.machine import resolve_device
-from assay.memory import give_back_freed_memory
 from assay.models.catalogue import complete, try_out
 from assay.models.head import parts
 from assay.models.layer_table import summary
@@ -27,6 +25,8 @@ from assay.ranking.in_words import recommendation
 from assay.recipe import Recipe, SeparationMeasure
 from assay.separation import cross_center_index, cross_index
 from assay.separation.index import Index
+from assay.system.machine import resolve_device
+from assay.system.memory import give_back_freed_memory
 from assay.validation import validate
 
 Progress = Callable[[int, int], None]

@@ -12,11 +12,10 @@ import torch
 from jaxtyping import Int64
 from torch import nn
 
-from assay import files, seeds
+from assay import seeds
 from assay.data.batches import batch_sizes
 from assay.errors import AssayError, NothingToDo, unknown
 from assay.evaluate.predictions import rows
-from assay.machine import environment, reproducible, resolve_device
 from assay.models.freezing import needs_two
 from assay.prediction import load_run
 from assay.recipe import Recipe
@@ -28,6 +27,8 @@ from assay.refit.loading import BySplit, Finished, refuse_other_answers
 from assay.run import save_model
 from assay.run_data import load_data_of
 from assay.runs import read_object
+from assay.system import files
+from assay.system.machine import environment, reproducible, resolve_device
 from assay.tasks import classification
 from assay.train.phases import learn_as
 

@@ -16,10 +16,10 @@ import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from assay.files import write
 from assay.report import style
 from assay.report.figures import Figure
 from assay.report.tables import Table, csv, latex
+from assay.system.files import write
 
 AUTOSIZE = {"type": "fit-x", "contains": "padding"}
 WIDE, NARROW = 680, 440

@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from assay.data.batches import ImageData
 from assay.data.features import FeatureData, Kept, keep
 from assay.errors import AssayError
-from assay.machine import processor
 from assay.models.freezing import training
 from assay.models.head import head_names, parts
 from assay.models.modes import evaluating
 from assay.models.weights import digest
 from assay.recipe import Recipe
 from assay.seeds import scoped
+from assay.system.machine import processor
 from assay.train.loop import laid_out
 
 VERSION = 1

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.errors import StudyStopped
-from assay.process import Process, this_process
+from assay.system.process import Process, this_process
 
 ABANDONED = 24 * 3600.0
 """Seconds after which a temporary file of another host is taken for a leftover."""

@@ -24,8 +24,8 @@ from pathlib import Path
 from types import TracebackType
 
 from assay.errors import AssayError, StudyStopped
-from assay.files import create
-from assay.process import Process, this_process
+from assay.system.files import create
+from assay.system.process import Process, this_process
 
 BEAT = 5.0
 PATIENCE = 90.0
