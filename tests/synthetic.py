@@ -17,7 +17,7 @@ import yaml
 from PIL import Image
 from safetensors.numpy import save_file
 
-from assay.study import Study, Variant
+from assay.recipe.study import Study, Variant
 
 ACTIVATIONS = ["relu", "elu", "tanh", "gelu", "sigmoid"]
 CLASSES = ["T-shirt", "trouser", "coat", "sandal"]

@@ -16,7 +16,7 @@ from PIL import Image
 import assay as package
 from assay.names import KINDS, names
 from assay.prediction import predict
-from assay.study import Study
+from assay.recipe.study import Study
 from command import Outcome, assay, outcome, start, write_study
 from driving import wait_for
 from synthetic import NASTY, fabricate, make_study

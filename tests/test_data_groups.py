@@ -11,7 +11,7 @@ from assay.data import ImageSet, split
 from assay.data.groups import group_numbers
 from assay.errors import AssayError
 from assay.recipe import Data, Recipe
-from assay.validation import mistakes
+from assay.recipe.validation import mistakes
 
 PATTERN = r"g(\d+)_"
 

@@ -16,10 +16,10 @@ from assay.models.freezing import training
 from assay.models.head import head_names, parts
 from assay.prediction import load_run
 from assay.recipe import Model, Recipe
-from assay.study import Study
+from assay.recipe.study import Study
+from assay.recipe.validation import mistakes
 from assay.train.checkpoint import State
 from assay.train.loop import fit
-from assay.validation import mistakes
 from trained import CPU, image_data
 
 SHAPE = (3, 32, 32)

@@ -22,12 +22,12 @@ from assay.evaluate import Trained, uncertainty
 from assay.models import build
 from assay.models.modes import evaluating
 from assay.recipe import Data, Recipe, UncertaintyMeasure
-from assay.study import Study
+from assay.recipe.study import Study
+from assay.recipe.validation import mistakes
 from assay.tasks.classification import predict
 from assay.train.checkpoint import State, pack, unpack
 from assay.train.frozen import trained_part
 from assay.train.loop import fit
-from assay.validation import mistakes
 from trained import CPU, image_data
 
 LONG_HEAD = ["average_pool", {"dense": 16}, "batch_norm", {"dropout": 0.5}]

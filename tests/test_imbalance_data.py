@@ -15,12 +15,12 @@ from assay.data.imbalance import balanced, epoch_size
 from assay.errors import AssayError
 from assay.models import build
 from assay.recipe import Cosine, Data, Recipe
+from assay.recipe.study import Study
+from assay.recipe.validation import validate
 from assay.seeds import scoped
-from assay.study import Study
 from assay.train.checkpoint import State, pack, unpack
 from assay.train.loop import fit
 from assay.train.schedules import rate_factor
-from assay.validation import validate
 
 CLASSES = ["cat", "dog", "owl"]
 

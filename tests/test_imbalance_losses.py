@@ -14,12 +14,12 @@ from assay.data import load
 from assay.errors import AssayError
 from assay.models import build
 from assay.recipe import Loss, Recipe, Train
+from assay.recipe.validation import validate
 from assay.seeds import scoped
 from assay.tasks.classification import outputs, predict
 from assay.train.checkpoint import State
 from assay.train.loop import fit
 from assay.train.losses import class_weights, focal, objective, per_sample_loss
-from assay.validation import validate
 
 CPU = torch.device("cpu")
 COUNTS = np.array([10, 30, 60])

@@ -16,8 +16,8 @@ from assay.errors import AssayError
 from assay.looking.maps import Unshown, by_activity, cam_layer, grad_cam, layer_maps, scaled
 from assay.looking.page import Answer, Look, enlarged, overlay, write_look
 from assay.prediction import predict
+from assay.recipe.study import Study
 from assay.report import style
-from assay.study import Study
 from command import assay
 from synthetic import NASTY
 

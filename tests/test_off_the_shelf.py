@@ -22,8 +22,8 @@ from assay.models.catalogue import complete, inputs, try_out
 from assay.prediction import predict
 from assay.probe import probe, probe_model
 from assay.recipe import Model, Recipe
+from assay.recipe.study import Study
 from assay.separation import layers
-from assay.study import Study
 from command import assay
 
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}

@@ -14,11 +14,11 @@ from assay.data import ImageData
 from assay.errors import AssayError
 from assay.models import build
 from assay.recipe import Recipe
-from assay.study import Study
+from assay.recipe.study import Study
+from assay.recipe.validation import mistakes
 from assay.train.checkpoint import State, pack, unpack
 from assay.train.optimizers import blocks, build_optimizer
 from assay.train.phases import train
-from assay.validation import mistakes
 from trained import CPU, image_data
 
 HEAD_FIRST = [

@@ -11,7 +11,7 @@ from PIL import Image
 
 import assay
 from assay import AssayError, predict
-from assay.study import Study
+from assay.recipe.study import Study
 from synthetic import fabricate, make_study
 
 SETS = {

@@ -19,7 +19,7 @@ from assay.models import build
 from assay.models.weights import digest, load_pretrained
 from assay.probe import probe_model
 from assay.recipe import Model
-from assay.study import Study
+from assay.recipe.study import Study
 
 SHAPE = (3, 32, 32)
 CLASSES = ["a", "b", "c"]

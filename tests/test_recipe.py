@@ -2,10 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay import overrides
 from assay.errors import AssayError, nearest
-from assay.recipe import Recipe
-from assay.validation import validate
+from assay.recipe import Recipe, overrides
+from assay.recipe.validation import validate
 
 MINIMAL = {"data": {"source": "digits"}, "model": {"name": "mlp"}}
 

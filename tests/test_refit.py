@@ -22,12 +22,12 @@ from assay.models import build
 from assay.models.freezing import needs_two
 from assay.prediction import load_run
 from assay.recipe import Recipe
+from assay.recipe.study import Study
 from assay.refit import Refit, refit
 from assay.refit.change import change, judged, standing
 from assay.refit.continuing import continued, trained_on
 from assay.refit.in_words import class_table, verdict
 from assay.results import Results
-from assay.study import Study
 from assay.tasks.classification import Predictions, predict
 from assay.train import loop
 from command import assay

@@ -16,10 +16,10 @@ from assay.errors import AssayError
 from assay.evaluate import measure
 from assay.probe import probe_model
 from assay.recipe import Recipe
+from assay.recipe.study import Study
+from assay.recipe.validation import validate
 from assay.report.layers import aligned
 from assay.results import Results
-from assay.study import Study
-from assay.validation import validate
 from trained import trained
 
 MEASURE = {"name": "separation", "layers": "leaves", "images": 0.3, "indices": ["separation", "center", "soft_order"]}

@@ -8,8 +8,8 @@ from scipy import stats
 
 from assay import runs as run_folders
 from assay.errors import AssayError
+from assay.recipe.study import Study
 from assay.results import Results
-from assay.study import Study
 from synthetic import NASTY, fabricate, make_study
 
 pytestmark = pytest.mark.filterwarnings("error")

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay import AssayError, Study, load_study
-from assay.study import folder_name, label, short_keys
-from assay.validation import validate
+from assay.recipe.study import folder_name, label, short_keys
+from assay.recipe.validation import validate
 
 BASE = {"data": {"source": "digits"}, "model": {"name": "mlp"}}
 

@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from assay import overrides, seeds
+from assay import seeds
 from assay.data import ImageData, load
 from assay.errors import RunFailed
 from assay.models.catalogue import build
-from assay.recipe import Recipe
+from assay.recipe import Recipe, overrides
 from assay.train.checkpoint import State, pack, unpack
 from assay.train.loop import fit
 

@@ -15,7 +15,7 @@ from assay.evaluate.uncertainty import calibration_from
 from assay.metrics import is_share, label, lower_is_better
 from assay.names import names
 from assay.recipe import Recipe
-from assay.study import Study
+from assay.recipe.study import Study
 from assay.uncertainty import scores
 from trained import image_data, trained
 
@@ -81,7 +81,7 @@ def test_without_validation_it_is_refused_in_the_recipe() -> None:
     ],
 )
 def test_mistakes_are_told_before_training(tmp_path: Path, own: dict[str, Any], words: str) -> None:
-    from assay.study import load_study
+    from assay.recipe.study import load_study
 
     base = {"data": {"source": "digits"}, "model": {"name": "mlp", "hidden": [4]}, "evaluate": [options(**own)]}
     (tmp_path / "s.yaml").write_text(yaml.safe_dump({"title": "t", "base": base, "seeds": 1}))

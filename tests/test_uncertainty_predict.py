@@ -19,7 +19,7 @@ from sklearn.datasets import load_digits
 
 from assay import AssayError, predict
 from assay.probe import probe
-from assay.study import Study
+from assay.recipe.study import Study
 from assay.uncertain_prediction import predict_uncertain, uncertain_table
 
 

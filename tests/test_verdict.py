@@ -4,9 +4,9 @@ import pytest
 
 from assay.compare import compare
 from assay.notes import notes
+from assay.recipe.study import Study
 from assay.results import Results
 from assay.runs import Run
-from assay.study import Study
 from assay.verdict import isolated, short_names, verdict
 from synthetic import fabricate, make_study
 

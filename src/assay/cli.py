@@ -39,7 +39,7 @@ def run(
 ) -> None:
     """Train what is missing of a study, compare, and write the report. The same command again resumes."""
     from assay.engine import own_command, run_study
-    from assay.study import load_study
+    from assay.recipe.study import load_study
 
     loaded = load_study(study, changes or (), seeds)
     options = {"data": data, "jobs": jobs, "retry": retry, "tensorboard": tensorboard, "quiet": quiet}

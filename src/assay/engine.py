@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from assay.display import Display
 from assay.errors import AssayError
 from assay.recipe import Recipe
+from assay.recipe.study import Study, load_study
+from assay.recipe.yaml_files import read_yaml
 from assay.results import Results
 from assay.runs import read_object
-from assay.study import Study, load_study
 from assay.system import claim, files
-from assay.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     from assay.data import ImageSet

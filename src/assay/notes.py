@@ -5,8 +5,8 @@ from typing import Any
 
 from assay import statistics
 from assay.compare import ALPHA, Comparison, Comparisons
+from assay.recipe.study import Study
 from assay.runs import Run
-from assay.study import Study
 from assay.verdict import listed, short_names
 
 _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")

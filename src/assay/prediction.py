@@ -10,8 +10,8 @@ from rich.text import Text
 
 from assay.errors import AssayError
 from assay.recipe import Recipe
-from assay.validation import validate
-from assay.yaml_files import read_yaml
+from assay.recipe.validation import validate
+from assay.recipe.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     import torch

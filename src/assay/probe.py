@@ -11,7 +11,7 @@ from rich.text import Text
 
 from assay.display import unread
 from assay.recipe import Recipe, SeparationMeasure
-from assay.validation import validate
+from assay.recipe.validation import validate
 
 if TYPE_CHECKING:
     from assay.separation import Layers

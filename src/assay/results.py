@@ -14,6 +14,7 @@ from assay.errors import AssayError, unknown
 from assay.metrics import bounds, in_order, lower_is_better
 from assay.notebook import results_html
 from assay.notes import half_loaded, notes, other_test_images
+from assay.recipe.study import Study, label, load_study
 from assay.runs import (
     CURVES,
     LAYERS,
@@ -26,7 +27,6 @@ from assay.runs import (
     read_table,
 )
 from assay.statistics import mean_interval
-from assay.study import Study, label, load_study
 from assay.verdict import verdict
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import polars as pl
 
 from assay.errors import AssayError
-from assay.study import Study
+from assay.recipe.study import Study
 from assay.system.claim import holder_alive
 
 State = Literal["waiting", "running", "interrupted", "failed", "finished"]

@@ -8,7 +8,7 @@ from assay import statistics
 from assay.compare import Comparison, Comparisons
 from assay.metrics import bounds, comparative, difference_text, superlative, value_text
 from assay.metrics import label as metric_label
-from assay.study import DEFAULT, Study, label
+from assay.recipe.study import DEFAULT, Study, label
 
 Name = Callable[[str], str]
 

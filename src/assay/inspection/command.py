@@ -10,7 +10,7 @@ from assay.inspection.inspecting import inspect
 from assay.inspection.page import write_inspection
 from assay.inspection.verdict import verdict
 from assay.recipe import Data
-from assay.validation import validate
+from assay.recipe.validation import validate
 
 
 def check(

@@ -6,10 +6,10 @@ from functools import cached_property
 from typing import Any
 
 from assay.compare import Comparisons
+from assay.recipe.study import Variant, label, short_keys
 from assay.report import style
 from assay.results import Results
 from assay.runs import Run
-from assay.study import Variant, label, short_keys
 
 SEPARATOR = " · "
 

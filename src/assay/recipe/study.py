@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import yaml
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
-from assay import overrides
 from assay.errors import AssayError
-from assay.recipe import Recipe, Section
-from assay.validation import mistakes, validate
-from assay.yaml_files import read_yaml
+from assay.recipe import Recipe, Section, overrides
+from assay.recipe.validation import mistakes, validate
+from assay.recipe.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     from assay.results import Results

@@ -4,7 +4,7 @@ import copy
 from typing import Any
 
 from assay.errors import AssayError
-from assay.yaml_files import parse_yaml
+from assay.recipe.yaml_files import parse_yaml
 
 MISSING: Any = object()
 
