@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from assay.data import load, open_images
-from assay.data.cifar import FILES
+from assay.data.sources.cifar import FILES
 from assay.errors import AssayError
 from assay.recipe import Data
 

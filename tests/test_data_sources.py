@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from assay.data import data_root, open_images
-from assay.data.catalogue import SOURCES, find
-from assay.data.idx import read_idx
+from assay.data.sources.catalogue import SOURCES, find
+from assay.data.sources.idx import read_idx
 from assay.errors import AssayError
 from assay.recipe import Data
 from test_data_cifar import official
@@ -207,7 +207,7 @@ def test_the_data_root_is_argument_then_environment_then_data(tmp_path: Path, mo
 
 def test_listing_the_sources_imports_nothing_heavy() -> None:
     code = (
-        "import sys, assay.data.catalogue as c; c.SOURCES; "
+        "import sys, assay.data.sources.catalogue as c; c.SOURCES; "
         "print([m for m in ('torch','numpy','sklearn','PIL') if m in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from assay import recipe
-from assay.data.catalogue import ANY_PATH, SOURCES
+from assay.data.sources.catalogue import ANY_PATH, SOURCES
 from assay.errors import unknown
 from assay.evaluate.catalogue import MEASURES
 from assay.models.catalogue import LIBRARIES, MODELS

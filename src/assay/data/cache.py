@@ -8,10 +8,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from assay.data.catalogue import find
 from assay.data.decode import Bad, Color, Size, decode_all
 from assay.data.images import Contents, ImageSet, Source
 from assay.data.publish import check_space, entry_folder, make, touch
+from assay.data.sources.catalogue import find
 from assay.errors import AssayError
 from assay.recipe import Data
 from assay.system import files

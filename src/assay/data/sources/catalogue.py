@@ -11,13 +11,16 @@ if TYPE_CHECKING:
     from assay.data.images import Source
 
 SOURCES: dict[str, tuple[str, str]] = {
-    "digits": ("assay.data.digits:digits", "1,797 handwritten digits, 8×8 gray, 10 classes, part of scikit-learn"),
+    "digits": (
+        "assay.data.sources.digits:digits",
+        "1,797 handwritten digits, 8×8 gray, 10 classes, part of scikit-learn",
+    ),
     "fashion-mnist": (
-        "assay.data.idx:fashion_mnist",
+        "assay.data.sources.idx:fashion_mnist",
         "60,000 + 10,000 pictures of clothing, 28×28 gray, 10 classes; from the data root, else downloaded",
     ),
     "cifar10": (
-        "assay.data.cifar:cifar10",
+        "assay.data.sources.cifar:cifar10",
         "50,000 + 10,000 pictures of things and animals, 32×32 RGB, 10 classes; from the data root, else downloaded",
     ),
 }
@@ -42,7 +45,7 @@ def find(name: str, root: Path) -> "Source":
     path = _find_path(name, root)
     if path is None:
         raise _not_found(name, root)
-    from assay.data.folder import folder_source, zip_source
+    from assay.data.sources.folder import folder_source, zip_source
 
     if path.is_dir():
         return folder_source(path)

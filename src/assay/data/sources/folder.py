@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from assay.data.images import Contents, Source
-from assay.data.layout import layout
+from assay.data.sources.layout import layout
 from assay.errors import AssayError
 
 EXTENSIONS = (

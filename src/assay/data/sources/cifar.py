@@ -30,7 +30,7 @@ def cifar10(root: Path) -> Source:
 
     Downloaded where it is absent. Raises AssayError where it is incomplete, or absent and cannot be downloaded.
     """
-    from assay.data.folder import folder_source, zip_source
+    from assay.data.sources.folder import folder_source, zip_source
 
     if (root / FOLDER).is_dir() or (root / ARCHIVE).is_file():
         return _official(root)
