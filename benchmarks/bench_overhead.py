@@ -57,7 +57,7 @@ def main() -> None:
     clock.turn()
     clock.parts = ["importing assay"]
     from assay import engine, load_study, run
-    from assay.results import Results
+    from assay.results.results import Results
     from assay.tasks import classification
     from assay.train import phases
 

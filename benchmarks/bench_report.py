@@ -26,7 +26,7 @@ def main() -> None:
         seconds = []
         for _ in range(3):
             began = time.perf_counter()
-            from assay.results import Results
+            from assay.results.results import Results
 
             page = Results.read(folder).report()
             seconds.append(time.perf_counter() - began)

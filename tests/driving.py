@@ -18,7 +18,7 @@ import yaml
 
 from assay.engine import run_study
 from assay.recipe.study import load_study
-from assay.results import Results
+from assay.results.results import Results
 
 PROMISED = ("metrics.json", "predictions.parquet", "pictures.parquet", "model.safetensors", "data.json", "recipe.yaml")
 """Equal byte for byte, whatever happened on the way."""

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from assay import metrics
-from assay.compare import compare
-from assay.statistics import holm
+from assay.results.compare import compare
+from assay.results.results import metrics
+from assay.results.statistics import holm
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -179,7 +179,7 @@ def test_a_failed_run_is_recorded_with_its_reason_and_the_others_go_on(driver, t
     values = {"train.optimizer": [{"name": "sgd", "lr": lr} for lr in (0.1, 1e30)]}
     study = write_study(tmp_path / "rates.yaml", vary=values, seeds=2)
     assert driver.run(study, tmp_path / "runs") == 1
-    results = assay.results.Results.read(tmp_path / "runs" / "rates")
+    results = assay.results.results.Results.read(tmp_path / "runs" / "rates")
     assert [run.state for run in results.runs] == ["finished", "finished", "failed", "failed"]
     failed = results.runs[2]
     assert failed.reason == "the train loss is not finite in epoch 1 (learning rate 1e+30)"

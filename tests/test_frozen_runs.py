@@ -16,7 +16,7 @@ from assay.prediction import load_run
 from assay.probe import probe
 from assay.recipe import Recipe
 from assay.recipe.study import Study
-from assay.results import Results
+from assay.results.results import Results
 from assay.run import Folder, Settings, execute
 from assay.train.frozen import TRIAL
 

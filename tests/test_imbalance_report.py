@@ -14,7 +14,7 @@ from assay.recipe.study import Study, load_study
 from assay.report import class_report, curves
 from assay.report.curves import MACRO
 from assay.report.subject import Subject
-from assay.results import Results
+from assay.results.results import Results
 from synthetic import fabricate, make_study
 
 STUDIES = Path(__file__).parent.parent / "studies" / "imbalance"

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from assay.metrics import bounds
-from assay.statistics import mean_interval
+from assay.results.metrics import bounds
+from assay.results.statistics import mean_interval
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import yaml
 from safetensors.torch import load_file
 from sklearn.metrics import log_loss
 
-from assay import seeds, statistics
+from assay import seeds
 from assay.data import data_root, load
 from assay.errors import AssayError, NothingToDo, RunFailed
 from assay.models import build
@@ -27,7 +27,7 @@ from assay.refit import Refit, refit
 from assay.refit.change import change, judged, standing
 from assay.refit.continuing import continued, trained_on
 from assay.refit.in_words import class_table, verdict
-from assay.results import Results
+from assay.results.results import Results, statistics
 from assay.tasks.classification import Predictions, predict
 from assay.train import loop
 from command import assay

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay import formats
-from assay.metrics import duration
 from assay.report.charts import curves
 from assay.report.tables import Cell, Column, Table, csv, latex, latex_text
+from assay.results.metrics import duration
+from assay.results.results import formats
 
 
 @pytest.mark.parametrize(

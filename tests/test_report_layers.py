@@ -19,7 +19,7 @@ from assay.recipe import Recipe
 from assay.recipe.study import Study
 from assay.recipe.validation import validate
 from assay.report.layers import aligned
-from assay.results import Results
+from assay.results.results import Results
 from trained import trained
 
 MEASURE = {"name": "separation", "layers": "leaves", "images": 0.3, "indices": ["separation", "center", "soft_order"]}

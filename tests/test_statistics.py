@@ -7,8 +7,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from assay import statistics
 from assay.errors import AssayError
+from assay.results.results import statistics
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from assay.metrics import label
 from assay.recipe.study import Study
 from assay.report.subject import Subject
 from assay.report.uncertainty import figures, score_table, sentences
-from assay.results import Results
+from assay.results.metrics import label
+from assay.results.results import Results
 from assay.uncertainty import ensemble, negative_log_likelihood
 from synthetic import fabricate, make_study
 

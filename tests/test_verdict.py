@@ -2,12 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from assay.compare import compare
-from assay.notes import notes
 from assay.recipe.study import Study
-from assay.results import Results
-from assay.runs import Run
-from assay.verdict import isolated, short_names, verdict
+from assay.results.compare import compare
+from assay.results.folders import Run
+from assay.results.notes import notes
+from assay.results.results import Results
+from assay.results.verdict import isolated, short_names, verdict
 from synthetic import fabricate, make_study
 
 pytestmark = pytest.mark.filterwarnings("error")

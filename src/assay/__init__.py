@@ -1,7 +1,7 @@
 """assay: one file asks a question about image networks, one command answers it.
 
 ``load_study(path).run()`` trains what is missing and returns the ``Results``; every room of the package
-(``assay.models``, ``assay.data``, ``assay.statistics``, …) also works without a study.
+(``assay.models``, ``assay.data``, ``assay.results.statistics``, …) also works without a study.
 Names are imported when they are first used, so that ``import assay`` takes milliseconds.
 """
 

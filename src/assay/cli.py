@@ -282,7 +282,7 @@ def listed(names: str) -> list[str]:
 def read_results(folder: Path) -> Any:
     """The results in a study's folder; AssayError when it holds no study."""
     from assay.errors import nearest
-    from assay.results import Results
+    from assay.results.results import Results
 
     if not (folder / "study.yaml").is_file():
         near = {str(path.parent) for place in (folder.parent, Path("runs")) for path in place.glob("*/study.yaml")}

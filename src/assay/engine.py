@@ -13,8 +13,8 @@ from assay.errors import AssayError
 from assay.recipe import Recipe
 from assay.recipe.study import Study, load_study
 from assay.recipe.yaml_files import read_yaml
-from assay.results import Results
-from assay.runs import read_object
+from assay.results.folders import read_object
+from assay.results.results import Results
 from assay.system import claim, files
 
 if TYPE_CHECKING:

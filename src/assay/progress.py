@@ -7,9 +7,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from assay.engine import available_cores
-from assay.metrics import duration
-from assay.results import Results
-from assay.runs import Run
+from assay.results.folders import Run
+from assay.results.metrics import duration
+from assay.results.results import Results
 from assay.system.files import read_json
 
 STATES = ("finished", "running", "interrupted", "waiting", "failed")

@@ -12,7 +12,7 @@ from rich.text import Text
 from assay.errors import AssayError
 from assay.prediction import Prediction, load_run, read_picture
 from assay.recipe import Recipe, UncertaintyMeasure
-from assay.runs import read_object
+from assay.results.folders import read_object
 
 if TYPE_CHECKING:
     import torch

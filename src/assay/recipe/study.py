@@ -18,7 +18,7 @@ from assay.recipe.validation import mistakes, validate
 from assay.recipe.yaml_files import read_yaml
 
 if TYPE_CHECKING:
-    from assay.results import Results
+    from assay.results.results import Results
 
 DEFAULT = "default"
 """The level of a factor that a variant does not state, where only the network's builder knows it."""

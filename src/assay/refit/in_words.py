@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from assay.formats import p_value
+from assay.results.formats import p_value
 
 if TYPE_CHECKING:
     from assay.refit.change import Change

@@ -12,7 +12,7 @@ from assay.data import ImageData
 from assay.errors import AssayError
 from assay.evaluate.predictions import SPLITS
 from assay.recipe import Recipe
-from assay.runs import read_table
+from assay.results.folders import read_table
 from assay.tasks.classification import Predictions, predict
 
 AGREE = 0.01

@@ -5,13 +5,13 @@ from typing import Any
 
 import polars as pl
 
-from assay.formats import grouped, plus_minus
-from assay.metrics import bounds
 from assay.report.classes import MOST_MATRICES
 from assay.report.curves import MACRO, measured
 from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Table
-from assay.statistics import mean_interval
+from assay.results.formats import grouped, plus_minus
+from assay.results.metrics import bounds
+from assay.results.statistics import mean_interval
 
 MEASURES = {"precision": "precision (%)", "recall": "recall (%)", "f1": "F1 (%)"}
 AREAS = {"roc_auc": "ROC AUC", "average_precision": "average precision"}

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import polars as pl
 import yaml
 
-from assay.compare import Comparison
-from assay.formats import heading, p_value, plus_minus, signed, value
-from assay.metrics import is_share, label, lower_is_better
 from assay.recipe.study import label as level_label
 from assay.report.classes import class_frame, confusion_frame
 from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Mark, Table, skipped_table
+from assay.results.compare import Comparison
+from assay.results.formats import heading, p_value, plus_minus, signed, value
+from assay.results.metrics import is_share, label, lower_is_better
 
 QUALITY = (
     "si_train", "si_test", "csi_train", "csi_test",

@@ -6,13 +6,13 @@ from typing import Any
 
 import polars as pl
 
-from assay.formats import factor, heading
-from assay.metrics import bounds, is_exact, is_share, label, lower_is_better
 from assay.recipe.study import label as level_label
 from assay.recipe.study import short_keys
 from assay.report import charts, style
 from assay.report.subject import SEPARATOR, Subject
-from assay.statistics import mean_interval
+from assay.results.formats import factor, heading
+from assay.results.metrics import bounds, is_exact, is_share, label, lower_is_better
+from assay.results.statistics import mean_interval
 
 
 @dataclass(frozen=True)

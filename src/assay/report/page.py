@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from assay.metrics import duration
 from assay.report import class_report, classes, contents, curves, figures, layers, pictures, style, uncertainty
 from assay.report.document import document, figure_files, table_files, write_page
 from assay.report.figures import Figure
 from assay.report.subject import Subject
 from assay.report.tables import Table, csv
-from assay.results import Results
+from assay.results.metrics import duration
+from assay.results.results import Results
 
 
 def write_report(results: Results) -> Path:

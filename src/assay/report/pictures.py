@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from assay.formats import grouped
 from assay.report.document import data_address
 from assay.report.subject import Subject
+from assay.results.formats import grouped
 
 HEADINGS = {"sample": "A sample", "mistake": "The surest mistakes", "unsure": "The least sure"}
 """Of each kind of picture, in the order of the page."""

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from assay.compare import Comparisons
 from assay.recipe.study import Variant, label, short_keys
 from assay.report import style
-from assay.results import Results
-from assay.runs import Run
+from assay.results.compare import Comparisons
+from assay.results.folders import Run
+from assay.results.results import Results
 
 SEPARATOR = " · "
 
@@ -87,7 +87,7 @@ class Subject:
     @cached_property
     def lower_is_better(self) -> bool:
         """Of the metric."""
-        from assay.metrics import lower_is_better
+        from assay.results.metrics import lower_is_better
 
         return lower_is_better(self.metric)
 

@@ -7,15 +7,15 @@ import numpy as np
 import polars as pl
 
 from assay.errors import AssayError
-from assay.formats import plus_minus
-from assay.metrics import bounds, lower_is_better
 from assay.recipe import UncertaintyMeasure
 from assay.report import uncertainty_charts
 from assay.report.figures import Figure
 from assay.report.style import LIGHT
 from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Table
-from assay.statistics import mean_interval
+from assay.results.formats import plus_minus
+from assay.results.metrics import bounds, lower_is_better
+from assay.results.statistics import mean_interval
 from assay.uncertainty.ensembles import ensemble
 from assay.uncertainty.measures import Labels, Probabilities, curves, scores
 from assay.uncertainty.temperature import shows_nothing

@@ -4,11 +4,11 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 
-from assay import statistics
-from assay.compare import Comparison, Comparisons
-from assay.metrics import bounds, comparative, difference_text, superlative, value_text
-from assay.metrics import label as metric_label
 from assay.recipe.study import DEFAULT, Study, label
+from assay.results.compare import Comparison, Comparisons
+from assay.results.metrics import bounds, comparative, difference_text, superlative, value_text
+from assay.results.metrics import label as metric_label
+from assay.results.results import statistics
 
 Name = Callable[[str], str]
 

@@ -9,13 +9,10 @@ from typing import Any
 
 import polars as pl
 
-from assay.compare import Comparisons, compare
 from assay.errors import AssayError, unknown
-from assay.metrics import bounds, in_order, lower_is_better
-from assay.notebook import results_html
-from assay.notes import half_loaded, notes, other_test_images
 from assay.recipe.study import Study, label, load_study
-from assay.runs import (
+from assay.results.compare import Comparisons, compare
+from assay.results.folders import (
     CURVES,
     LAYERS,
     LAYERS_BY_EPOCH,
@@ -26,8 +23,11 @@ from assay.runs import (
     read_object,
     read_table,
 )
-from assay.statistics import mean_interval
-from assay.verdict import verdict
+from assay.results.metrics import bounds, in_order, lower_is_better
+from assay.results.notebook import results_html
+from assay.results.notes import half_loaded, notes, other_test_images
+from assay.results.statistics import mean_interval
+from assay.results.verdict import verdict
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +134,7 @@ class Results:
     def compare(self, metric: str | None = None, against: str | None = None) -> Comparisons:
         """Every other variant against the base, the ``"best"``, or the variant named, in pairs of equal seeds.
 
-        See ``assay.compare.compare`` for the tests. Raises AssayError for an unknown metric or variant.
+        See ``assay.results.compare.compare`` for the tests. Raises AssayError for an unknown metric or variant.
         """
         metric = metric or self.metric
         values = self.values(metric)

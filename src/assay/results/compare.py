@@ -12,8 +12,8 @@ from typing import Any, Literal, overload
 
 import polars as pl
 
-from assay import statistics
-from assay.metrics import is_exact, lower_is_better
+from assay.results.metrics import is_exact, lower_is_better
+from assay.results.results import statistics
 
 ALPHA = 0.05
 
@@ -90,7 +90,7 @@ class Comparisons(Sequence[Comparison]):
         return pl.DataFrame([asdict(item) for item in self.items], schema=types)
 
     def _repr_html_(self) -> str:
-        from assay.notebook import comparisons_html
+        from assay.results.notebook import comparisons_html
 
         return comparisons_html(self)
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from assay import statistics
-from assay.compare import ALPHA, Comparison, Comparisons
 from assay.recipe.study import Study
-from assay.runs import Run
-from assay.verdict import listed, short_names
+from assay.results.compare import ALPHA, Comparison, Comparisons
+from assay.results.folders import Run
+from assay.results.results import statistics
+from assay.results.verdict import listed, short_names
 
 _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 

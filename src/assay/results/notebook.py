@@ -5,8 +5,8 @@ from html import escape
 
 import polars as pl
 
-from assay.compare import Comparisons
-from assay.metrics import difference_text, label, value_text
+from assay.results.compare import Comparisons
+from assay.results.metrics import difference_text, label, value_text
 
 
 def html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

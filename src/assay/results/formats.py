@@ -2,7 +2,7 @@
 
 import math
 
-from assay.metrics import is_exact, is_share, label
+from assay.results.metrics import is_exact, is_share, label
 
 Number = int | float
 
