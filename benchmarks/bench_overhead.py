@@ -56,8 +56,9 @@ def main() -> None:
     import_module("torch")
     clock.turn()
     clock.parts = ["importing assay"]
-    from assay import engine, load_study, run
+    from assay import load_study
     from assay.results.results import Results
+    from assay.runs import engine, run
     from assay.tasks import classification
     from assay.train import phases
 

@@ -17,15 +17,15 @@ from PIL import Image
 from safetensors.torch import save_file
 
 import assay
-import assay.run
-import assay.workers
+import assay.runs.processes
+import assay.runs.run
 from assay import seeds
-from assay.display import Display
-from assay.engine import Job, run_study, stored_threads, tidy
 from assay.errors import AssayError, StudyStopped
 from assay.models import build
 from assay.recipe import Model, Recipe
-from assay.run import reason
+from assay.runs.display import Display
+from assay.runs.engine import Job, run_study, stored_threads, tidy
+from assay.runs.run import reason
 from assay.system import claim
 from driving import (
     count,
@@ -114,9 +114,11 @@ def go_on(recipe: Recipe, folder: Path, epochs: int) -> dict:
         if next(left, None) is None:
             raise KeyboardInterrupt
 
-    assay.run.shared_data.cache_clear()
+    assay.runs.run.shared_data.cache_clear()
     with suppress(KeyboardInterrupt):
-        assay.run.execute(recipe, assay.run.Folder(folder), assay.run.Settings(folder.parent, 1), after_epoch)
+        assay.runs.run.execute(
+            recipe, assay.runs.run.Folder(folder), assay.runs.run.Settings(folder.parent, 1), after_epoch
+        )
     return json.loads((folder / "status.json").read_text())
 
 
@@ -217,7 +219,7 @@ def test_the_reason_is_one_sentence(error, expected):
 @pytest.mark.parametrize("place", ["initial_network", "train", "measure"])
 def test_a_run_without_memory_fails_and_the_study_goes_on(tmp_path, monkeypatch, place):
     study = write_study(tmp_path / "memory.yaml", vary={"model.hidden": [[4], [5]]})
-    whole = getattr(assay.run, place)
+    whole = getattr(assay.runs.run, place)
 
     def starved(first, *rest, **named):
         recipe = {"initial_network": first, "train": rest and rest[1]}.get(place) or first.recipe
@@ -225,7 +227,7 @@ def test_a_run_without_memory_fails_and_the_study_goes_on(tmp_path, monkeypatch,
             raise MemoryError
         return whole(first, *rest, **named)
 
-    monkeypatch.setattr(assay.run, place, starved)
+    monkeypatch.setattr(assay.runs.run, place, starved)
     results = run_here(study, tmp_path)
     assert [run.state for run in results.runs] == ["failed", "finished"]
     assert results.runs[0].reason.startswith("out of memory")
@@ -289,7 +291,7 @@ def test_more_seeds_and_levels_repeat_nothing_finished(driver, tmp_path):
 
 
 def test_the_threads_are_decided_at_the_first_start_and_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr("assay.engine.available_cores", lambda: 8)
+    monkeypatch.setattr("assay.runs.engine.available_cores", lambda: 8)
     assert [stored_threads(tmp_path, jobs) for jobs in (3, 1, 8)] == [2, 2, 2]
     assert [stored_threads(tmp_path / "other", jobs) for jobs in (16, 1)] == [1, 1]
 
@@ -389,7 +391,7 @@ def test_workers_that_cannot_start_stop_the_study(tmp_path, monkeypatch):
     def broken(*_):
         return subprocess.Popen([sys.executable, "-c", "raise SystemExit(9)"], stdin=subprocess.PIPE, text=True)
 
-    monkeypatch.setattr(assay.workers, "new_worker", broken)
+    monkeypatch.setattr(assay.runs.processes, "new_worker", broken)
     with pytest.raises(StudyStopped, match="end before they take up a run \\(exit status 9\\)"):
         run_here(write_study(tmp_path / "small.yaml"), tmp_path, jobs=2)
 
@@ -397,4 +399,4 @@ def test_workers_that_cannot_start_stop_the_study(tmp_path, monkeypatch):
 def test_a_worker_whose_parent_ended_before_it_told_its_plan_ends_quietly(monkeypatch):
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr(sys, "stdin", io.StringIO('{"settings": {"ro'))
-    assay.workers.main()
+    assay.runs.processes.main()

@@ -16,7 +16,6 @@ import torch
 from assay import seeds
 from assay.data.batches import ImageData
 from assay.data.features import FeatureData
-from assay.engine import check_network
 from assay.errors import AssayError
 from assay.evaluate import Trained, uncertainty
 from assay.models import build
@@ -24,6 +23,7 @@ from assay.models.modes import evaluating
 from assay.recipe import Data, Recipe, UncertaintyMeasure
 from assay.recipe.study import Study
 from assay.recipe.validation import mistakes
+from assay.runs.engine import check_network
 from assay.tasks.classification import predict
 from assay.train.checkpoint import State, pack, unpack
 from assay.train.frozen import trained_part

@@ -17,7 +17,7 @@ from assay.probe import probe
 from assay.recipe import Recipe
 from assay.recipe.study import Study
 from assay.results.results import Results
-from assay.run import Folder, Settings, execute
+from assay.runs.run import Folder, Settings, execute
 from assay.train.frozen import TRIAL
 
 LONG_HEAD = ["average_pool", {"dense": 16}, "batch_norm", {"dropout": 0.5}]

@@ -8,13 +8,13 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from assay.engine import run_study
 from assay.errors import AssayError
 from assay.recipe.study import Study, load_study
 from assay.report import class_report, curves
 from assay.report.curves import MACRO
 from assay.report.subject import Subject
 from assay.results.results import Results
+from assay.runs.engine import run_study
 from synthetic import fabricate, make_study
 
 STUDIES = Path(__file__).parent.parent / "studies" / "imbalance"

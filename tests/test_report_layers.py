@@ -10,8 +10,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from assay import run
-from assay.engine import run_study
 from assay.errors import AssayError
 from assay.evaluate import measure
 from assay.probe import probe_model
@@ -20,6 +18,8 @@ from assay.recipe.study import Study
 from assay.recipe.validation import validate
 from assay.report.layers import aligned
 from assay.results.results import Results
+from assay.runs import run
+from assay.runs.engine import run_study
 from trained import trained
 
 MEASURE = {"name": "separation", "layers": "leaves", "images": 0.3, "indices": ["separation", "center", "soft_order"]}

@@ -38,8 +38,8 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the verdict.")] = False,
 ) -> None:
     """Train what is missing of a study, compare, and write the report. The same command again resumes."""
-    from assay.engine import own_command, run_study
     from assay.recipe.study import load_study
+    from assay.runs.engine import own_command, run_study
 
     loaded = load_study(study, changes or (), seeds)
     options = {"data": data, "jobs": jobs, "retry": retry, "tensorboard": tensorboard, "quiet": quiet}
@@ -62,7 +62,7 @@ def report(folder: Annotated[Path, typer.Argument(help="The folder of a study, s
 @app.command()
 def status(folder: Annotated[Path, typer.Argument(help="The folder of a study, such as runs/activation.")]) -> None:
     """What is done, what is running, what failed and why, and the time left."""
-    from assay.progress import status_table
+    from assay.runs.progress import status_table
 
     show(status_table(read_results(folder)))
 
@@ -97,8 +97,8 @@ def check(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the verdict.")] = False,
 ) -> None:
     """Copies, leaks and doubtful labels of a data set, before anything is trained on it."""
-    from assay.engine import own_command
     from assay.inspection.command import check
+    from assay.runs.engine import own_command
 
     verdict, page = check(source, size, color, group, near, out, data, quiet, own_command())
     print(f"{verdict}\n\npage: {page}")
@@ -137,9 +137,9 @@ def probe(
     ] = None,
 ) -> None:
     """How well the layers of a finished run, or of a network off the shelf, keep the classes apart."""
-    from assay.display import Display
     from assay.inspection.command import parse_size
     from assay.probe import IMAGES, probe, probe_model, probe_table
+    from assay.runs.display import Display
 
     if (folder is None) == (model is None):
         raise AssayError("probe: expected either the folder of a finished run, or --model with a network's name")
@@ -185,10 +185,10 @@ def rank(
     data: DataRoot = None,
 ) -> None:
     """Which backbone suits a data set, without training: separation of its features, LogME, and cost."""
-    from assay.display import Display
     from assay.inspection.command import parse_size
     from assay.ranking import rank
     from assay.ranking.in_words import ranking_table
+    from assay.runs.display import Display
 
     names = listed(models)
     with (
@@ -233,8 +233,8 @@ def maps(
     out: Annotated[Path | None, typer.Option(help="The page's folder; else maps/<picture>.")] = None,
 ) -> None:
     """What a finished run sees in a picture: the channels of its layers by activity, and Grad-CAM of its answer."""
-    from assay.engine import own_command
     from assay.looking.command import write_maps
+    from assay.runs.engine import own_command
 
     print(f"page: {write_maps(folder, picture, layers, cam, out, own_command())}")
 
@@ -252,10 +252,10 @@ def refit(
     data: DataRoot = None,
 ) -> None:
     """What training a finished run on its mistakes gains on the test images, and what it forgets."""
-    from assay.display import Display
-    from assay.engine import own_command
     from assay.refit import refit
     from assay.refit.in_words import refit_table
+    from assay.runs.display import Display
+    from assay.runs.engine import own_command
 
     with (
         Display() as display,

@@ -9,9 +9,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from assay.display import unread
 from assay.recipe import Recipe, SeparationMeasure
 from assay.recipe.validation import validate
+from assay.runs.display import unread
 
 if TYPE_CHECKING:
     from assay.separation import Layers
@@ -37,7 +37,7 @@ def probe(
     """
     from assay.evaluate.separation import measured_layers
     from assay.prediction import load_run
-    from assay.run_data import load_data_of
+    from assay.runs.data import load_data_of
     from assay.system.machine import resolve_device
 
     options = chosen_options(layers, splits, images)

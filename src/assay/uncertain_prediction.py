@@ -100,7 +100,7 @@ def calibration_of(
     """What the run keeps, else what its validation images say now."""
     from assay.data.batches import Split
     from assay.evaluate.uncertainty import calibration_from
-    from assay.run_data import load_data_of
+    from assay.runs.data import load_data_of
     from assay.system.machine import resolve_device
     from assay.uncertainty.injection import calibrate
 

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from assay.display import unread
+from assay.runs.display import unread
 
 if TYPE_CHECKING:
     from assay.ranking.ranking import Ranking

@@ -169,8 +169,8 @@ class Study(Section):
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=120)
 
     def run(self, out: str | Path = "runs", **options: Any) -> "Results":
-        """Train what is not yet trained and return the results; the options are those of ``assay.engine.run_study``."""
-        from assay.engine import run_study
+        """Train what is not yet trained and return the results; the options are those of ``assay.runs.engine.run_study``."""
+        from assay.runs.engine import run_study
 
         return run_study(self, Path(out), **options)
 

@@ -25,8 +25,8 @@ from assay.refit.continuing import continued, trained_on
 from assay.refit.in_words import verdict
 from assay.refit.loading import BySplit, Finished, refuse_other_answers
 from assay.results.folders import read_object
-from assay.run import save_model
-from assay.run_data import load_data_of
+from assay.runs.data import load_data_of
+from assay.runs.run import save_model
 from assay.system import files
 from assay.system.machine import environment, reproducible, resolve_device
 from assay.tasks import classification

@@ -26,7 +26,7 @@ from assay.models.catalogue import complete
 from assay.models.weights import in_words, initial_network
 from assay.recipe import Data, Recipe
 from assay.results.folders import LAYERS_BY_EPOCH, MEND, read_object
-from assay.run_data import describe, refuse_other_data
+from assay.runs.data import describe, refuse_other_data
 from assay.system import files
 from assay.system.claim import ClaimLost
 from assay.system.machine import environment, reproducible, resolve_device

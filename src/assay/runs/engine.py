@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assay.display import Display
 from assay.errors import AssayError
 from assay.recipe import Recipe
 from assay.recipe.study import Study, load_study
 from assay.recipe.yaml_files import read_yaml
 from assay.results.folders import read_object
 from assay.results.results import Results
+from assay.runs.display import Display
 from assay.system import claim, files
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def run_study(
     some part of the study cannot work, and StudyStopped when the disk is full.
     """
     from assay.data import data_root
-    from assay.run import Settings
+    from assay.runs.run import Settings
     from assay.train.tensorboard import available
 
     if jobs < 1:
@@ -88,7 +88,7 @@ def run_study(
         if jobs == 1:
             work(planned, settings, display.refresh, display.waiting)
         else:
-            from assay.workers import run_workers
+            from assay.runs.processes import run_workers
 
             run_workers(planned, settings, jobs, display.refresh)
         display.refresh()
@@ -107,7 +107,7 @@ def work(
     """
     import time
 
-    from assay.run import Folder, execute, shared_data
+    from assay.runs.run import Folder, execute, shared_data
 
     shared_data.cache_clear()  # the pictures may have changed since this process last ran a study
     watch, pending = claim.Watch(), list(jobs)

@@ -6,10 +6,10 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from assay.engine import available_cores
 from assay.results.folders import Run
 from assay.results.metrics import duration
 from assay.results.results import Results
+from assay.runs.engine import available_cores
 from assay.system.files import read_json
 
 STATES = ("finished", "running", "interrupted", "waiting", "failed")

@@ -1,4 +1,4 @@
-"""Several local processes at one study. A worker is ``python -m assay.workers``; its plan comes through its input,
+"""Several local processes at one study. A worker is ``python -m assay.runs.processes``; its plan comes through its input,
 and the end of that input, whatever ended us, ends it too."""
 
 import json
@@ -14,10 +14,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from assay.engine import Job, work
 from assay.errors import AssayError, StudyStopped
 from assay.recipe import Recipe
-from assay.run import Settings
+from assay.runs.engine import Job, work
+from assay.runs.run import Settings
 from assay.system import claim, files
 
 STOPPED = 3
@@ -68,7 +68,7 @@ def run_workers(jobs: list[Job], settings: Settings, count: int, refresh: Callab
 def new_worker(threads: int) -> Worker:
     """A worker process that waits for its plan."""
     return subprocess.Popen(
-        [sys.executable, "-m", "assay.workers"],
+        [sys.executable, "-m", "assay.runs.processes"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -1,0 +1,1 @@
+"""Runs on disk: claimed, executed, resumed, in one process or several."""
