@@ -56,9 +56,9 @@ def main() -> None:
     from assay.data import load
     from assay.data.batches import Split
     from assay.models import build
-    from assay.prediction import load_run
     from assay.recipe import Data, Model
     from assay.separation import layers
+    from assay.tools.predict import load_run
 
     if given.run:
         network = load_run(given.run)[2]

@@ -11,7 +11,7 @@ import time
 
 from benchmark import in_turn, verdict
 
-from assay.names import KINDS
+from assay.tools.names import KINDS
 
 ROUNDS = 7
 COMMANDS = [["--help"], ["list"], *(["list", kind] for kind in KINDS)]

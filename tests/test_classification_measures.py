@@ -12,8 +12,8 @@ from sklearn import metrics
 from assay.errors import AssayError, RunFailed
 from assay.evaluate import MEASURES, Value, measure
 from assay.evaluate.classification import scores, top_k_accuracy
-from assay.names import members
 from assay.recipe import Measure
+from assay.tools.names import members
 from trained import predictions, trained
 
 THREE = predictions(

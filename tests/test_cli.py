@@ -14,9 +14,9 @@ import yaml
 from PIL import Image
 
 import assay as package
-from assay.names import KINDS, names
-from assay.prediction import predict
 from assay.recipe.study import Study
+from assay.tools.names import KINDS, names
+from assay.tools.predict import predict
 from command import Outcome, assay, outcome, start, write_study
 from driving import wait_for
 from synthetic import NASTY, fabricate, make_study

@@ -14,10 +14,10 @@ from assay.errors import AssayError
 from assay.models import build
 from assay.models.freezing import training
 from assay.models.head import head_names, parts
-from assay.prediction import load_run
 from assay.recipe import Model, Recipe
 from assay.recipe.study import Study
 from assay.recipe.validation import mistakes
+from assay.tools.predict import load_run
 from assay.train.checkpoint import State
 from assay.train.loop import fit
 from trained import CPU, image_data

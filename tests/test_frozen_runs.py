@@ -12,12 +12,12 @@ import pytest
 import torch
 from polars.testing import assert_frame_equal
 
-from assay.prediction import load_run
-from assay.probe import probe
 from assay.recipe import Recipe
 from assay.recipe.study import Study
 from assay.results.results import Results
 from assay.runs.run import Folder, Settings, execute
+from assay.tools.predict import load_run
+from assay.tools.probe import probe
 from assay.train.frozen import TRIAL
 
 LONG_HEAD = ["average_pool", {"dense": 16}, "batch_norm", {"dropout": 0.5}]

@@ -12,12 +12,12 @@ import pytest
 
 from assay.data import split
 from assay.errors import AssayError
-from assay.inspection import Copies, Inspection, find_copies, inspect, write_inspection
-from assay.inspection.copies import BY_CHANCE, chosen_threshold
-from assay.inspection.labels import sample_scores
-from assay.inspection.originals import propose
-from assay.inspection.verdict import verdict
 from assay.recipe import Data
+from assay.tools.inspection import Copies, Inspection, find_copies, inspect, write_inspection
+from assay.tools.inspection.copies import BY_CHANCE, chosen_threshold
+from assay.tools.inspection.labels import sample_scores
+from assay.tools.inspection.originals import propose
+from assay.tools.inspection.verdict import verdict
 from command import assay
 from planted import darker, jpeg, noisy, picture, pictures, plant, plant_augmented, save
 

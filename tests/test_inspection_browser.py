@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from assay.inspection import inspect, write_inspection
 from assay.recipe import Data
+from assay.tools.inspection import inspect, write_inspection
 from planted import plant
 from test_report_browser import CHROMIUM, browse
 

@@ -8,7 +8,7 @@ from scipy.optimize import minimize
 from scipy.stats import multivariate_normal
 
 from assay.errors import AssayError
-from assay.ranking import logme
+from assay.tools.ranking import logme
 
 
 def sample(n: int = 30, d: int = 6, classes: int = 3, signal: float = 1.0, seed: int = 0):

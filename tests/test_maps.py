@@ -13,11 +13,11 @@ from PIL import Image
 from torch import Tensor, nn
 
 from assay.errors import AssayError
-from assay.looking.maps import Unshown, by_activity, cam_layer, grad_cam, layer_maps, scaled
-from assay.looking.page import Answer, Look, enlarged, overlay, write_look
-from assay.prediction import predict
 from assay.recipe.study import Study
 from assay.report import style
+from assay.tools.looking.maps import Unshown, by_activity, cam_layer, grad_cam, layer_maps, scaled
+from assay.tools.looking.page import Answer, Look, enlarged, overlay, write_look
+from assay.tools.predict import predict
 from command import assay
 from synthetic import NASTY
 
@@ -291,7 +291,7 @@ def test_another_folder_and_another_layer(
 def test_without_captum_the_page_has_the_channels_and_says_what_to_install(
     run: Path, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("assay.looking.command.available", lambda: False)
+    monkeypatch.setattr("assay.tools.looking.command.available", lambda: False)
     assert assay(capfd, "maps", run, picture, "--layers", "conv1", "--out", tmp_path).status == 0
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "Grad-CAM needs captum" in page

@@ -19,11 +19,11 @@ from assay import seeds
 from assay.errors import AssayError
 from assay.models import build
 from assay.models.catalogue import complete, inputs, try_out
-from assay.prediction import predict
-from assay.probe import probe, probe_model
 from assay.recipe import Model, Recipe
 from assay.recipe.study import Study
 from assay.separation import layers
+from assay.tools.predict import predict
+from assay.tools.probe import probe, probe_model
 from command import assay
 
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}

@@ -17,9 +17,9 @@ from assay import seeds
 from assay.errors import AssayError
 from assay.models import build
 from assay.models.weights import digest, load_pretrained
-from assay.probe import probe_model
 from assay.recipe import Model
 from assay.recipe.study import Study
+from assay.tools.probe import probe_model
 
 SHAPE = (3, 32, 32)
 CLASSES = ["a", "b", "c"]

@@ -13,9 +13,9 @@ from torch import nn
 
 from assay.data import ImageData
 from assay.errors import AssayError
-from assay.ranking import rank, ranking
-from assay.ranking.in_words import recommendation
-from assay.ranking.ranking import SCHEMA, placed
+from assay.tools.ranking import rank, ranking
+from assay.tools.ranking.in_words import recommendation
+from assay.tools.ranking.ranking import SCHEMA, placed
 from command import assay
 
 TWO = ["timm/resnet18", "torchvision/squeezenet1_0"]

@@ -20,15 +20,15 @@ from assay.data import data_root, load
 from assay.errors import AssayError, NothingToDo, RunFailed
 from assay.models import build
 from assay.models.freezing import needs_two
-from assay.prediction import load_run
 from assay.recipe import Recipe
 from assay.recipe.study import Study
-from assay.refit import Refit, refit
-from assay.refit.change import change, judged, standing
-from assay.refit.continuing import continued, trained_on
-from assay.refit.in_words import class_table, verdict
 from assay.results.results import Results, statistics
 from assay.tasks.classification import Predictions, predict
+from assay.tools.predict import load_run
+from assay.tools.refit import Refit, refit
+from assay.tools.refit.change import change, judged, standing
+from assay.tools.refit.continuing import continued, trained_on
+from assay.tools.refit.in_words import class_table, verdict
 from assay.train import loop
 from command import assay
 from trained import CPU, image_data, predictions

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from assay.errors import AssayError
 from assay.evaluate import measure
-from assay.probe import probe_model
 from assay.recipe import Recipe
 from assay.recipe.study import Study
 from assay.recipe.validation import validate
@@ -20,6 +19,7 @@ from assay.report.layers import aligned
 from assay.results.results import Results
 from assay.runs import run
 from assay.runs.engine import run_study
+from assay.tools.probe import probe_model
 from trained import trained
 
 MEASURE = {"name": "separation", "layers": "leaves", "images": 0.3, "indices": ["separation", "center", "soft_order"]}

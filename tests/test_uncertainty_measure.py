@@ -12,10 +12,10 @@ from pydantic import ValidationError
 from assay.errors import AssayError
 from assay.evaluate import measure
 from assay.evaluate.uncertainty import calibration_from
-from assay.names import names
 from assay.recipe import Recipe
 from assay.recipe.study import Study
 from assay.results.metrics import is_share, label, lower_is_better
+from assay.tools.names import names
 from assay.uncertainty import scores
 from trained import image_data, trained
 

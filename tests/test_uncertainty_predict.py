@@ -18,9 +18,9 @@ from safetensors.torch import load_file, save_file
 from sklearn.datasets import load_digits
 
 from assay import AssayError, predict
-from assay.probe import probe
 from assay.recipe.study import Study
-from assay.uncertain_prediction import predict_uncertain, uncertain_table
+from assay.tools.predict_uncertain import predict_uncertain, uncertain_table
+from assay.tools.probe import probe
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ import typer
 
 from assay import __version__
 from assay.errors import AssayError, NothingToDo, RunFailed, StudyStopped
-from assay.refit import EPOCHS
 from assay.system.memory import keep_freed_memory
+from assay.tools.refit import EPOCHS
 
 app = typer.Typer(
     help="One file asks a question about image networks; one command answers it.",
@@ -75,7 +75,7 @@ def list_names(
     ] = None,
 ) -> None:
     """The names that a recipe may use, with their options."""
-    from assay.names import listing
+    from assay.tools.names import listing
 
     show(listing(kind))
 
@@ -97,8 +97,8 @@ def check(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the verdict.")] = False,
 ) -> None:
     """Copies, leaks and doubtful labels of a data set, before anything is trained on it."""
-    from assay.inspection.command import check
     from assay.runs.engine import own_command
+    from assay.tools.inspection.command import check
 
     verdict, page = check(source, size, color, group, near, out, data, quiet, own_command())
     print(f"{verdict}\n\npage: {page}")
@@ -137,9 +137,9 @@ def probe(
     ] = None,
 ) -> None:
     """How well the layers of a finished run, or of a network off the shelf, keep the classes apart."""
-    from assay.inspection.command import parse_size
-    from assay.probe import IMAGES, probe, probe_model, probe_table
     from assay.runs.display import Display
+    from assay.tools.inspection.command import parse_size
+    from assay.tools.probe import IMAGES, probe, probe_model, probe_table
 
     if (folder is None) == (model is None):
         raise AssayError("probe: expected either the folder of a finished run, or --model with a network's name")
@@ -185,10 +185,10 @@ def rank(
     data: DataRoot = None,
 ) -> None:
     """Which backbone suits a data set, without training: separation of its features, LogME, and cost."""
-    from assay.inspection.command import parse_size
-    from assay.ranking import rank
-    from assay.ranking.in_words import ranking_table
     from assay.runs.display import Display
+    from assay.tools.inspection.command import parse_size
+    from assay.tools.ranking import rank
+    from assay.tools.ranking.in_words import ranking_table
 
     names = listed(models)
     with (
@@ -211,10 +211,10 @@ def predict(
 ) -> None:
     """The class of pictures by a finished run."""
     if uncertainty:
-        from assay.uncertain_prediction import predict_uncertain, uncertain_table
+        from assay.tools.predict_uncertain import predict_uncertain, uncertain_table
 
         return show(uncertain_table(predict_uncertain(folder, pictures, data)))
-    from assay.prediction import predict, prediction_table
+    from assay.tools.predict import predict, prediction_table
 
     show(prediction_table(predict(folder, pictures)))
 
@@ -233,8 +233,8 @@ def maps(
     out: Annotated[Path | None, typer.Option(help="The page's folder; else maps/<picture>.")] = None,
 ) -> None:
     """What a finished run sees in a picture: the channels of its layers by activity, and Grad-CAM of its answer."""
-    from assay.looking.command import write_maps
     from assay.runs.engine import own_command
+    from assay.tools.looking.command import write_maps
 
     print(f"page: {write_maps(folder, picture, layers, cam, out, own_command())}")
 
@@ -252,10 +252,10 @@ def refit(
     data: DataRoot = None,
 ) -> None:
     """What training a finished run on its mistakes gains on the test images, and what it forgets."""
-    from assay.refit import refit
-    from assay.refit.in_words import refit_table
     from assay.runs.display import Display
     from assay.runs.engine import own_command
+    from assay.tools.refit import refit
+    from assay.tools.refit.in_words import refit_table
 
     with (
         Display() as display,

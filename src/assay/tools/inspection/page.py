@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from assay.inspection import contents
-from assay.inspection.copies import AROUND, SIDE
-from assay.inspection.inspecting import Inspection
-from assay.inspection.leaks import Leak
-from assay.inspection.pictures import CLASSES, PAIRS, Album, Row, spread
-from assay.inspection.verdict import count, pixels_tell, share, verdict
 from assay.report.document import document, figure_files, table_files, write_page
 from assay.report.tables import Table, csv, skipped_table
+from assay.tools.inspection import contents
+from assay.tools.inspection.copies import AROUND, SIDE
+from assay.tools.inspection.inspecting import Inspection
+from assay.tools.inspection.leaks import Leak
+from assay.tools.inspection.pictures import CLASSES, PAIRS, Album, Row, spread
+from assay.tools.inspection.verdict import count, pixels_tell, share, verdict
 
 
 def write_inspection(found: Inspection, folder: Path, command: str = "") -> Path:
@@ -27,7 +27,7 @@ def write_inspection(found: Inspection, folder: Path, command: str = "") -> Path
     leak, album, k = shown_leak(found), Album(found), found.copies.neighbors.shape[1]
     crossing = found.crossing[spread(found.copies.closeness_of(*found.crossing.T))[0]]
     page, svgs = document(
-        "inspection/page.html.j2",
+        "tools/inspection/page.html.j2",
         list(figures.values()),
         title=f"What is in {Path(found.data.source).name}?",
         verdict=verdict(found),

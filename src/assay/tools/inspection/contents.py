@@ -4,12 +4,12 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int64
 
-from assay.inspection import charts
-from assay.inspection.inspecting import Inspection
-from assay.inspection.leaks import Leak
 from assay.report.figures import Figure
 from assay.report.tables import Cell, Column, Table
 from assay.results.formats import fixed, grouped
+from assay.tools.inspection import charts
+from assay.tools.inspection.inspecting import Inspection
+from assay.tools.inspection.leaks import Leak
 
 Indices = Int64[np.ndarray, " _"]
 MOST_CLASSES = 60

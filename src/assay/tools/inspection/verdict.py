@@ -1,7 +1,7 @@
 """What was found, in sentences: leaks first."""
 
-from assay.inspection.inspecting import Grouping, Inspection
-from assay.inspection.leaks import Leak
+from assay.tools.inspection.inspecting import Grouping, Inspection
+from assay.tools.inspection.leaks import Leak
 
 
 def verdict(found: Inspection) -> list[str]:

@@ -20,14 +20,14 @@ from assay.models.head import parts
 from assay.models.layer_table import summary
 from assay.models.modes import evaluating
 from assay.models.weights import initial_network
-from assay.ranking.evidence import logme
-from assay.ranking.in_words import recommendation
 from assay.recipe import Recipe, SeparationMeasure
 from assay.recipe.validation import validate
 from assay.separation import cross_center_index, cross_index
 from assay.separation.index import Index
 from assay.system.machine import resolve_device
 from assay.system.memory import give_back_freed_memory
+from assay.tools.ranking.evidence import logme
+from assay.tools.ranking.in_words import recommendation
 
 Progress = Callable[[int, int], None]
 IMAGES = 1000.0

@@ -36,9 +36,9 @@ def probe(
     or data that are no longer those of the run.
     """
     from assay.evaluate.separation import measured_layers
-    from assay.prediction import load_run
     from assay.runs.data import load_data_of
     from assay.system.machine import resolve_device
+    from assay.tools.predict import load_run
 
     options = chosen_options(layers, splits, images)
     recipe, about, model = load_run(Path(run))

@@ -7,9 +7,9 @@ import numpy as np
 from jaxtyping import Int64
 
 from assay.evaluate.pictures import thumbnail
-from assay.inspection.inspecting import Inspection
 from assay.report.document import data_address
 from assay.seeds import numpy_generator
+from assay.tools.inspection.inspecting import Inspection
 
 Indices = Int64[np.ndarray, " _"]
 PAIRS = 12

@@ -11,10 +11,10 @@ from PIL import Image
 from torch.nn import functional
 
 from assay.evaluate.pictures import thumbnail
-from assay.looking.maps import Channel, Maps, Unshown
 from assay.report import style
 from assay.report.document import data_address, document
 from assay.system.files import write
+from assay.tools.looking.maps import Channel, Maps, Unshown
 
 Pixels = UInt8[np.ndarray, "channels height width"]
 LARGE = 320
@@ -66,7 +66,7 @@ def write_look(look: Look, folder: Path, command: str = "") -> Path:
     probabilities = look.answer.probabilities
     top = sorted(probabilities, key=lambda label: -probabilities[label])[:TOP]
     page, _ = document(
-        "looking/page.html.j2",
+        "tools/looking/page.html.j2",
         [],
         look=look,
         small=is_small(look.seen),

@@ -17,19 +17,19 @@ from assay.data.batches import batch_sizes
 from assay.errors import AssayError, NothingToDo, unknown
 from assay.evaluate.predictions import rows
 from assay.models.freezing import needs_two
-from assay.prediction import load_run
 from assay.recipe import Recipe
-from assay.refit import EPOCHS
-from assay.refit.change import Change, Standing, change, judged, standing
-from assay.refit.continuing import continued, trained_on
-from assay.refit.in_words import verdict
-from assay.refit.loading import BySplit, Finished, refuse_other_answers
 from assay.results.folders import read_object
 from assay.runs.data import load_data_of
 from assay.runs.run import save_model
 from assay.system import files
 from assay.system.machine import environment, reproducible, resolve_device
 from assay.tasks import classification
+from assay.tools.predict import load_run
+from assay.tools.refit import EPOCHS
+from assay.tools.refit.change import Change, Standing, change, judged, standing
+from assay.tools.refit.continuing import continued, trained_on
+from assay.tools.refit.in_words import verdict
+from assay.tools.refit.loading import BySplit, Finished, refuse_other_answers
 from assay.train.phases import learn_as
 
 Progress = Callable[[int, int], None]

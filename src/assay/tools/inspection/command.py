@@ -5,12 +5,12 @@ from pathlib import Path
 
 from assay.data import data_root
 from assay.errors import AssayError
-from assay.inspection.inspecting import inspect
-from assay.inspection.page import write_inspection
-from assay.inspection.verdict import verdict
 from assay.recipe import Data
 from assay.recipe.validation import validate
 from assay.runs.display import Display
+from assay.tools.inspection.inspecting import inspect
+from assay.tools.inspection.page import write_inspection
+from assay.tools.inspection.verdict import verdict
 
 
 def check(

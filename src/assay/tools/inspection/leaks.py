@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Int64
 
 from assay.data.images import ImageSet
-from assay.inspection.copies import Copies
+from assay.tools.inspection.copies import Copies
 
 Indices = Int64[np.ndarray, " _"]
 

@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from assay.errors import AssayError
-from assay.prediction import Prediction, load_run, read_picture
 from assay.recipe import Recipe, UncertaintyMeasure
 from assay.results.folders import read_object
+from assay.tools.predict import Prediction, load_run, read_picture
 
 if TYPE_CHECKING:
     import torch

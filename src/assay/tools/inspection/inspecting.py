@@ -10,11 +10,11 @@ from jaxtyping import Int64
 from assay.data import ImageSet, open_images, split
 from assay.data.groups import group_numbers
 from assay.errors import AssayError
-from assay.inspection.copies import Copies, Progress, find_copies
-from assay.inspection.labels import conflicts, most_doubtful, sample_scores
-from assay.inspection.leaks import Leak, leak
-from assay.inspection.originals import propose
 from assay.recipe import Data
+from assay.tools.inspection.copies import Copies, Progress, find_copies
+from assay.tools.inspection.labels import conflicts, most_doubtful, sample_scores
+from assay.tools.inspection.leaks import Leak, leak
+from assay.tools.inspection.originals import propose
 
 Indices = Int64[np.ndarray, " _"]
 
@@ -105,7 +105,7 @@ def inspect(
     Args:
         data: ``source``, ``size``, ``color``, ``group`` and ``on_bad_image`` are read.
         root: the data root.
-        near: largest closeness of a near copy (``assay.inspection.copies``); None chooses it from the data.
+        near: largest closeness of a near copy (``assay.tools.inspection.copies``); None chooses it from the data.
         decoding: called with (images done, images to do).
         searching: called with (rows done, rows to do).
 

@@ -9,8 +9,8 @@ from rich.text import Text
 from assay.results.formats import p_value
 
 if TYPE_CHECKING:
-    from assay.refit.change import Change
-    from assay.refit.refitting import Refit
+    from assay.tools.refit.change import Change
+    from assay.tools.refit.refitting import Refit
 
 MOST_CLASSES = 20
 """So many classes, those that changed most, are shown; refit.json has all."""

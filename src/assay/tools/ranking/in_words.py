@@ -10,7 +10,7 @@ from rich.text import Text
 from assay.runs.display import unread
 
 if TYPE_CHECKING:
-    from assay.ranking.ranking import Ranking
+    from assay.tools.ranking.ranking import Ranking
 
 INTERVALS = ("cross_si", "cross_csi")
 

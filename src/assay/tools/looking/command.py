@@ -5,11 +5,11 @@ from pathlib import Path
 import torch
 
 from assay.errors import AssayError
-from assay.looking.maps import available, cam_layer, grad_cam, layer_maps
-from assay.looking.page import Answer, Look, write_look
-from assay.prediction import load_run, read_picture
 from assay.separation.capture import choose
 from assay.tasks import classification
+from assay.tools.looking.maps import available, cam_layer, grad_cam, layer_maps
+from assay.tools.looking.page import Answer, Look, write_look
+from assay.tools.predict import load_run, read_picture
 
 
 def look(run: Path, picture: Path, layers: str = "blocks", cam: str | None = None) -> Look:

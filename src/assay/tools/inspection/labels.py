@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Int64
 
-from assay.inspection.copies import Copies
+from assay.tools.inspection.copies import Copies
 
 Indices = Int64[np.ndarray, " _"]
 
