@@ -1,4 +1,4 @@
-"""A network on the processor with and without ``assay.system.memory.keep_freed_memory``, in one process, without it first.
+"""A network on the processor with and without ``keep_freed_memory``, in one process, without it first.
 
 timm/tf_efficientnet_lite0 with random weights on batches of 64 images of 128 px, channels last: forward passes, and
 steps of training. Processor seconds, with the share that the system took.

@@ -19,6 +19,8 @@ from typing import Any
 
 from benchmark import fashion_mnist, verdict, weather
 
+from assay.report.page import write_report
+
 STUDY = Path(__file__).parents[1] / "studies" / "fashion-mnist" / "activation.yaml"
 
 
@@ -57,7 +59,7 @@ def main() -> None:
     clock.turn()
     clock.parts = ["importing assay"]
     from assay import load_study
-    from assay.results.results import Results
+    from assay.results import Results
     from assay.runs import engine, run
     from assay.tasks import classification
     from assay.train import phases
@@ -83,7 +85,7 @@ def main() -> None:
     phases.fit = clock.charge("training", fit)
 
     with tempfile.TemporaryDirectory() as out:
-        clock.charge("the rest", lambda: engine.run_study(study, Path(out), data=root, jobs=1).report())()
+        clock.charge("the rest", lambda: write_report(engine.run(study, Path(out), data=root, jobs=1)))()
     clock.turn()
 
     wall = sum(clock.seconds.values()) - clock.seconds["report"]

@@ -1,11 +1,10 @@
 """Does the order that ``assay rank`` gives without training agree with the order after training?
 
-Every candidate is a pretrained network at an image size. ``assay.tools.ranking.rank`` orders them by cross-SI, cross-CSI and
-LogME; then a linear head is trained on each frozen backbone, with three seeds, and the mean test accuracies give the
-order after training. Printed for each measure: Kendall's τ-b between the two orders, and what taking its first would
-cost against the best. The weights come with the extra 'weights'.
-
-No target: the page docs/results/transfer says what was seen.
+Every candidate is a pretrained network at an image size. ``assay.tools.ranking.rank`` orders them by cross-SI, cross-CSI
+and LogME; then a linear head is trained on each frozen backbone, with three seeds, and the mean test accuracies give
+the order after training. Printed for each measure: Kendall's τ-b between the two orders, and what taking its first
+would cost against the best. The weights come with the extra 'weights'. No target: the page docs/results/transfer says
+what was seen.
 
     ASSAY_DATA=… python benchmarks/rank_against_training.py brain-mri --group 'aug_(.*)_\\d+_\\d+\\.'
     ASSAY_DATA=… python benchmarks/rank_against_training.py cifar10 --train 2000 --test 2000
@@ -19,6 +18,8 @@ from pathlib import Path
 
 import polars as pl
 from benchmark import weather
+
+from assay.runs.engine import run as run_study
 
 MODELS = ["timm/tf_efficientnet_lite0", "timm/tf_efficientnet_lite1", "timm/tf_efficientnet_lite2"]
 SIZES = [48, 64, 96, 128]
@@ -56,7 +57,7 @@ def trained(table: pl.DataFrame, data: dict[str, object], seeds: int, root: Path
     }
     study = Study(title="Heads on every candidate", name="rank", base=base, variants=variants, seeds=seeds)
     with tempfile.TemporaryDirectory() as out:
-        results = study.run(out, data=root)
+        results = run_study(study, out, data=root)
         found = results.table(["accuracy"])
     return found.select("variant", "accuracy", "accuracy_low", "accuracy_high")
 

@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from assay.recipe.study import load_study
-from assay.results.results import Results
-from assay.runs.engine import run_study
+from assay.results import Results
+from assay.runs.engine import run as run_study
 
 PROMISED = ("metrics.json", "predictions.parquet", "pictures.parquet", "model.safetensors", "data.json", "recipe.yaml")
 """Equal byte for byte, whatever happened on the way."""

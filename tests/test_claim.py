@@ -316,7 +316,9 @@ def test_of_many_processes_one_takes_over(tmp_path, dead, links):
 
 def host(name: str, patience: float = 1.5, **changes) -> dict:
     """A command line that believes to be on another host, with a fast heart and little patience."""
-    return {"set": {"process.this_host": name, "claim.BEAT": 0.1, "claim.PATIENCE": patience}} | changes
+    return {
+        "set": {"system.process.this_host": name, "system.claim.BEAT": 0.1, "system.claim.PATIENCE": patience}
+    } | changes
 
 
 @pytest.mark.parametrize("hosts", [("one", "one"), ("one", "another")], ids=["one host", "two hosts"])

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from assay.results import metrics
 from assay.results.compare import compare
-from assay.results.results import metrics
 from assay.results.statistics import holm
 
 pytestmark = pytest.mark.filterwarnings("error")

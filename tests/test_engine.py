@@ -23,8 +23,11 @@ from assay import seeds
 from assay.errors import AssayError, StudyStopped
 from assay.models import build
 from assay.recipe import Model, Recipe
+from assay.report.page import write_report
 from assay.runs.display import Display
-from assay.runs.engine import Job, run_study, stored_threads, tidy
+from assay.runs.engine import run as run_study
+from assay.runs.engine import stored_threads, tidy
+from assay.runs.jobs import Job
 from assay.runs.run import reason
 from assay.system import claim
 from driving import (
@@ -161,7 +164,7 @@ def test_a_study_that_measures_no_accuracy_ends_with_its_report(tmp_path):
     base = dict(assay.load_study(write_study(tmp_path / "cost.yaml")).base) | {"evaluate": ["cost"]}
     results = run_here(write_study(tmp_path / "cost.yaml", vary={"model.hidden": [[4], [5]]}, base=base), tmp_path)
     assert "parameters" in results.verdict()
-    assert results.report().exists()
+    assert write_report(results).exists()
     assert "parameters" in results._repr_html_()
 
 
@@ -181,7 +184,7 @@ def test_a_failed_run_is_recorded_with_its_reason_and_the_others_go_on(driver, t
     values = {"train.optimizer": [{"name": "sgd", "lr": lr} for lr in (0.1, 1e30)]}
     study = write_study(tmp_path / "rates.yaml", vary=values, seeds=2)
     assert driver.run(study, tmp_path / "runs") == 1
-    results = assay.results.results.Results.read(tmp_path / "runs" / "rates")
+    results = assay.results.Results.read(tmp_path / "runs" / "rates")
     assert [run.state for run in results.runs] == ["finished", "finished", "failed", "failed"]
     failed = results.runs[2]
     assert failed.reason == "the train loss is not finite in epoch 1 (learning rate 1e+30)"

@@ -17,6 +17,7 @@ from assay.models.head import head_names, parts
 from assay.recipe import Model, Recipe
 from assay.recipe.study import Study
 from assay.recipe.validation import mistakes
+from assay.runs.engine import run as run_study
 from assay.tools.predict import load_run
 from assay.train.checkpoint import State
 from assay.train.loop import fit
@@ -238,9 +239,9 @@ def test_a_run_with_head_and_frozen_backbone_comes_back(tmp_path: Path) -> None:
         },
         seeds=1,
     )
-    results = study.run(tmp_path, quiet=True)
+    results = run_study(study, tmp_path, quiet=True)
     assert results.runs[0].state == "finished", results.runs[0].reason
     recipe, _, network = load_run(results.runs[0].folder)
     assert recipe.model.freeze == "backbone"
     assert {name.split(".")[0] for name in trainable(network)} == {"fc"}
-    study.run(tmp_path, quiet=True)
+    run_study(study, tmp_path, quiet=True)

@@ -23,7 +23,7 @@ from assay.models.modes import evaluating
 from assay.recipe import Data, Recipe, UncertaintyMeasure
 from assay.recipe.study import Study
 from assay.recipe.validation import mistakes
-from assay.runs.engine import check_network
+from assay.runs.checks import check_network
 from assay.tasks.classification import predict
 from assay.train.checkpoint import State, pack, unpack
 from assay.train.frozen import trained_part

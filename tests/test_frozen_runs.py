@@ -14,7 +14,9 @@ from polars.testing import assert_frame_equal
 
 from assay.recipe import Recipe
 from assay.recipe.study import Study
-from assay.results.results import Results
+from assay.report.page import write_report
+from assay.results import Results
+from assay.runs.engine import run as run_study
 from assay.runs.run import Folder, Settings, execute
 from assay.tools.predict import load_run
 from assay.tools.probe import probe
@@ -42,7 +44,7 @@ def test_a_run_on_features_is_saved_whole_and_says_so(tmp_path: Path) -> None:
         },
         seeds=1,
     )
-    results = study.run(tmp_path, quiet=True)
+    results = run_study(study, tmp_path, quiet=True)
     (run,) = results.runs
     assert run.state == "finished", run.reason
     log = (run.folder / "log.txt").read_text()
@@ -55,7 +57,7 @@ def test_a_run_on_features_is_saved_whole_and_says_so(tmp_path: Path) -> None:
     metrics = json.loads((run.folder / "metrics.json").read_text())
     test = pl.read_parquet(run.folder / "predictions.parquet").filter(pl.col("split") == "test")
     assert metrics["accuracy"] == pytest.approx((test["label"] == test["predicted"]).mean())
-    page = Results.read(tmp_path / "frozen").report().read_text()
+    page = write_report(Results.read(tmp_path / "frozen")).read_text()
     assert "2 views of each training image, epoch e sees view e mod 2" in page
 
 

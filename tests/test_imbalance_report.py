@@ -12,9 +12,10 @@ from assay.errors import AssayError
 from assay.recipe.study import Study, load_study
 from assay.report import class_report, curves
 from assay.report.curves import MACRO
+from assay.report.page import write_report
 from assay.report.subject import Subject
-from assay.results.results import Results
-from assay.runs.engine import run_study
+from assay.results import Results
+from assay.runs.engine import run as run_study
 from synthetic import fabricate, make_study
 
 STUDIES = Path(__file__).parent.parent / "studies" / "imbalance"
@@ -61,7 +62,7 @@ def test_the_areas_are_among_the_metrics_and_in_the_table(results: Results) -> N
 
 
 def test_the_page_has_curves_reports_and_both_kinds_of_matrices(results: Results) -> None:
-    page = results.report()
+    page = write_report(results)
     text = page.read_text(encoding="utf-8")
     for words in ("Classification report", "ROC and precision–recall", "ROC AUC (macro)", "% of the true class"):
         assert words in text
@@ -104,7 +105,7 @@ def test_a_study_without_curves_has_its_report_and_no_curves(tmp_path: Path) -> 
     assert "roc_auc" not in best.data.columns
     assert [column.heading for column in best.columns][-1] == "test images"
     assert "training images" not in [column.heading for column in best.columns]
-    assert "ROC and precision" not in old.report().read_text(encoding="utf-8")
+    assert "ROC and precision" not in write_report(old).read_text(encoding="utf-8")
 
 
 def test_a_class_without_test_images_is_told_on_the_page(tmp_path: Path) -> None:
@@ -118,7 +119,7 @@ def test_a_class_without_test_images_is_told_on_the_page(tmp_path: Path) -> None
     source = {"source": str(tmp_path / "data"), "train": 1.0, "imbalance": None}
     found = run_study(study(base={"data": source}, seeds=1), tmp_path / "runs", quiet=True)
     assert len(found.finished) == 3
-    text = found.report().read_text(encoding="utf-8")
+    text = write_report(found).read_text(encoding="utf-8")
     assert "Without a curve: <bdi>c &lt;i&gt; (no test image is of this class)</bdi>." in text
 
 

@@ -21,6 +21,7 @@ from assay.models import build
 from assay.models.catalogue import complete, inputs, try_out
 from assay.recipe import Model, Recipe
 from assay.recipe.study import Study
+from assay.runs.engine import run as run_study
 from assay.separation import layers
 from assay.tools.predict import predict
 from assay.tools.probe import probe, probe_model
@@ -258,9 +259,9 @@ def run(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         seeds=1,
     )
     out = tmp_path_factory.mktemp("runs")
-    results = study.run(out, quiet=True)
+    results = run_study(study, out, quiet=True)
     assert [r.state for r in results.runs] == ["finished"], results.runs[0].reason
-    study.run(out, quiet=True)  # the same recipe is recognised
+    run_study(study, out, quiet=True)  # the same recipe is recognised
     return results.runs[0].folder
 
 

@@ -16,6 +16,7 @@ from assay.models import build
 from assay.recipe import Recipe
 from assay.recipe.study import Study
 from assay.recipe.validation import mistakes
+from assay.report.page import write_report
 from assay.train.checkpoint import State, pack, unpack
 from assay.train.optimizers import blocks, build_optimizer
 from assay.train.phases import train
@@ -276,6 +277,6 @@ def test_a_run_in_phases_and_its_report(tmp_path: Path) -> None:
     assert run.state == "finished", run.reason
     assert pl.read_parquet(run.folder / "history.parquet")["phase"].to_list() == [1, 2]
     assert np.isfinite(results.frame["accuracy"].to_numpy()).all()
-    page = results.report()
+    page = write_report(results)
     figures = page.parent / "figures"
     assert "phase 2" in (figures / "learning-train-accuracy.svg").read_text()

@@ -19,6 +19,8 @@ from assay.models import build
 from assay.models.weights import digest, load_pretrained
 from assay.recipe import Model
 from assay.recipe.study import Study
+from assay.report.page import write_report
+from assay.runs.engine import run as run_study
 from assay.tools.probe import probe_model
 
 SHAPE = (3, 32, 32)
@@ -302,7 +304,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         },
         seeds=1,
     )
-    return study.run(tmp_path_factory.mktemp("runs"), quiet=True).runs[0].folder
+    return run_study(study, tmp_path_factory.mktemp("runs"), quiet=True).runs[0].folder
 
 
 def digits_cnn(classes: list[str], run: Path) -> tuple[nn.Module, Any]:
@@ -339,7 +341,7 @@ def test_what_a_run_loaded_is_on_record(run: Path, tmp_path: Path) -> None:
         },
         seeds=1,
     )
-    folder = study.run(tmp_path, quiet=True).runs[0].folder
+    folder = run_study(study, tmp_path, quiet=True).runs[0].folder
     record = json.loads((folder / "environment.json").read_text(encoding="utf-8"))["pretrained"]
     assert record["origin"] == f"run:{run}"
     assert len(record["sha256"]) == 64
@@ -363,13 +365,13 @@ def test_the_report_says_which_weights_fitted_in_part(tmp_path: Path) -> None:
         variants={"part": {"model.strict": False}, "none": {"model.strict": False, "model.pretrained": False}},
         seeds=1,
     )
-    results = study.run(tmp_path, quiet=True)
+    results = run_study(study, tmp_path, quiet=True)
     said = (
         f"Of the weights that part began with, 5 tensors fitted ({tmp_path / 'some.safetensors'}), 1 of the network "
         "stayed random (dense1.weight) and 1 of the file went unused (stem.weight)."
     )
     assert results.notes()[-1] == said
-    assert "1 of the network stayed random" in results.report().read_text(encoding="utf-8")
+    assert "1 of the network stayed random" in write_report(results).read_text(encoding="utf-8")
 
 
 def test_a_study_with_bad_weights_stops_before_it_trains(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from assay.models import build
 from assay.models.freezing import needs_two
 from assay.recipe import Recipe
 from assay.recipe.study import Study
-from assay.results.results import Results, statistics
+from assay.results import Results, statistics
 from assay.tasks.classification import Predictions, predict
 from assay.tools.predict import load_run
 from assay.tools.refit import Refit, refit

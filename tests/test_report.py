@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from assay.report import write_report
 from assay.report.document import for_page, json_for_script
-from assay.results.results import Results
+from assay.results import Results
 from synthetic import NASTY, fabricate, make_study
 
 

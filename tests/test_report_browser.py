@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from assay.report import write_report
-from assay.results.results import Results
+from assay.results import Results
 from synthetic import fabricate, make_study
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

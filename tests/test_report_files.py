@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from assay.report.charts import curves
 from assay.report.tables import Cell, Column, Table, csv, latex, latex_text
+from assay.results import formats
 from assay.results.metrics import duration
-from assay.results.results import formats
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,10 @@ from assay.recipe import Recipe
 from assay.recipe.study import Study
 from assay.recipe.validation import validate
 from assay.report.layers import aligned
-from assay.results.results import Results
+from assay.report.page import write_report
+from assay.results import Results
 from assay.runs import run
-from assay.runs.engine import run_study
+from assay.runs.engine import run as run_study
 from assay.tools.probe import probe_model
 from trained import trained
 
@@ -63,7 +64,7 @@ def test_the_last_layer_is_among_the_metrics(results: Results) -> None:
 
 
 def test_the_page_shows_the_layers(results: Results) -> None:
-    page = results.report()
+    page = write_report(results)
     text = page.read_text(encoding="utf-8")
     assert 'id="layers"' in text
     assert "On the test images separation is highest after" in text
@@ -80,7 +81,7 @@ def test_the_page_names_what_was_not_measured(results: Results) -> None:
     failed = pl.DataFrame({"layer": ["flatten", "odd", None], "reason": ["it is strange"] * 2 + ["class 'a' is alone"]})
     pl.concat([pl.read_parquet(path), failed], how="diagonal").write_parquet(path)
     try:
-        text = Results.read(results.folder).report().read_text(encoding="utf-8")
+        text = write_report(Results.read(results.folder)).read_text(encoding="utf-8")
         assert "<li>flatten, odd: it is strange</li><li>class &#39;a&#39; is alone</li>" in text
     finally:
         path.write_bytes(kept)
@@ -204,7 +205,7 @@ def test_an_interrupted_training_goes_on_following(tracking: Study, tracked: Res
 
 
 def test_the_page_shows_the_layers_while_they_learn(tracked: Results) -> None:
-    page = tracked.report()
+    page = write_report(tracked)
     assert (page.parent / "figures" / "layers-by-epoch.svg").exists()
     assert "while learning" in page.read_text(encoding="utf-8")
 

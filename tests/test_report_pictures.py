@@ -10,7 +10,7 @@ import pytest
 from assay.report import write_report
 from assay.report.pictures import Picture, galleries
 from assay.report.subject import Subject
-from assay.results.results import Results
+from assay.results import Results
 from synthetic import CLASSES, fabricate, make_study
 
 

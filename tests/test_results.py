@@ -8,8 +8,8 @@ from scipy import stats
 
 from assay.errors import AssayError
 from assay.recipe.study import Study
-from assay.results.results import Results
-from assay.results.results import folders as run_folders
+from assay.results import Results
+from assay.results import folders as run_folders
 from synthetic import NASTY, fabricate, make_study
 
 pytestmark = pytest.mark.filterwarnings("error")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from assay.errors import AssayError
-from assay.results.results import statistics
+from assay.results import statistics
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -14,6 +14,7 @@ from assay.evaluate import measure
 from assay.evaluate.uncertainty import calibration_from
 from assay.recipe import Recipe
 from assay.recipe.study import Study
+from assay.report.page import write_report
 from assay.results.metrics import is_share, label, lower_is_better
 from assay.tools.names import names
 from assay.uncertainty import scores
@@ -112,7 +113,7 @@ def test_a_study_keeps_the_tables(tmp_path: Path) -> None:
         "evaluate": ["classification", options()],
     }
     results = Study(title="t", name="s", base=base, seeds=1).run(tmp_path, quiet=True)
-    assert '<section id="uncertainty">' in results.report().read_text(encoding="utf-8")
+    assert '<section id="uncertainty">' in write_report(results).read_text(encoding="utf-8")
     run = results.finished[0].folder
     assert pl.read_parquet(run / "reliability.parquet").height
     assert pl.read_parquet(run / "risk_coverage.parquet").height

@@ -9,10 +9,12 @@ import polars as pl
 import pytest
 
 from assay.recipe.study import Study
+from assay.report.page import write_report
 from assay.report.subject import Subject
 from assay.report.uncertainty import figures, score_table, sentences
+from assay.results import Results
 from assay.results.metrics import label
-from assay.results.results import Results
+from assay.runs.engine import run as run_study
 from assay.uncertainty import ensemble, negative_log_likelihood
 from synthetic import fabricate, make_study
 
@@ -26,7 +28,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
         "evaluate": ["classification", {"name": "uncertainty", "passes": 5}],
     }
     study = Study(title="t", name="s", base=base, vary={"model.dropout": [0.0, 0.4]}, seeds=2)
-    return study.run(tmp_path_factory.mktemp("runs"), quiet=True)
+    return run_study(study, tmp_path_factory.mktemp("runs"), quiet=True)
 
 
 def test_the_table_has_every_method_and_the_ensemble(results: Results) -> None:
@@ -170,7 +172,7 @@ def test_a_class_without_validation_images_is_named(results: Results, tmp_path: 
 
 
 def test_the_page_has_the_section_and_its_files(results: Results) -> None:
-    page = results.report()
+    page = write_report(results)
     text = page.read_text(encoding="utf-8")
     assert '<section id="uncertainty">' in text
     for name in (

@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 
 from assay.recipe.study import Study
+from assay.results import Results
 from assay.results.compare import compare
 from assay.results.folders import Run
 from assay.results.notes import notes
-from assay.results.results import Results
 from assay.results.verdict import isolated, short_names, verdict
 from synthetic import fabricate, make_study
 

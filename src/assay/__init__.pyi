@@ -1,8 +1,13 @@
+import pathlib
+
 from .errors import AssayError as AssayError
-from .prediction import predict as predict
 from .recipe import Recipe as Recipe
+from .recipe.study import Study as Study
+from .recipe.study import load_study as load_study
 from .results import Results as Results
-from .study import Study as Study
-from .study import load_study as load_study
+from .runs.engine import run as run
+from .tools.predict import predict as predict
 
 __version__: str
+
+def report(results: Results) -> pathlib.Path: ...

@@ -39,14 +39,16 @@ def run(
 ) -> None:
     """Train what is missing of a study, compare, and write the report. The same command again resumes."""
     from assay.recipe.study import load_study
-    from assay.runs.engine import own_command, run_study
+    from assay.report.page import write_report
+    from assay.runs.engine import run as run_study
+    from assay.system.process import own_command
 
     loaded = load_study(study, changes or (), seeds)
     options = {"data": data, "jobs": jobs, "retry": retry, "tensorboard": tensorboard, "quiet": quiet}
     results = run_study(loaded, out, **options, command=own_command())  # type: ignore[arg-type]
     failed = [run for run in results.runs if run.state == "failed"]
     if results.finished:
-        page = results.report()
+        page = write_report(results)
         print(f"\n{results.verdict()}\n\nreport: {page}")
     if failed:
         stop(f"{len(failed)} of {len(results.runs)} runs failed; 'assay status {results.folder}' says why", 1)
@@ -55,8 +57,10 @@ def run(
 @app.command()
 def report(folder: Annotated[Path, typer.Argument(help="The folder of a study, such as runs/activation.")]) -> None:
     """Write a study's report again from its run folders."""
+    from assay.report.page import write_report
+
     results = read_results(folder)
-    print(f"{results.verdict()}\n\nreport: {results.report()}")
+    print(f"{results.verdict()}\n\nreport: {write_report(results)}")
 
 
 @app.command()
@@ -97,7 +101,7 @@ def check(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the verdict.")] = False,
 ) -> None:
     """Copies, leaks and doubtful labels of a data set, before anything is trained on it."""
-    from assay.runs.engine import own_command
+    from assay.system.process import own_command
     from assay.tools.inspection.command import check
 
     verdict, page = check(source, size, color, group, near, out, data, quiet, own_command())
@@ -188,7 +192,7 @@ def rank(
     from assay.runs.display import Display
     from assay.tools.inspection.command import parse_size
     from assay.tools.ranking import rank
-    from assay.tools.ranking.in_words import ranking_table
+    from assay.tools.ranking.table import ranking_table
 
     names = listed(models)
     with (
@@ -233,7 +237,7 @@ def maps(
     out: Annotated[Path | None, typer.Option(help="The page's folder; else maps/<picture>.")] = None,
 ) -> None:
     """What a finished run sees in a picture: the channels of its layers by activity, and Grad-CAM of its answer."""
-    from assay.runs.engine import own_command
+    from assay.system.process import own_command
     from assay.tools.looking.command import write_maps
 
     print(f"page: {write_maps(folder, picture, layers, cam, out, own_command())}")
@@ -253,9 +257,9 @@ def refit(
 ) -> None:
     """What training a finished run on its mistakes gains on the test images, and what it forgets."""
     from assay.runs.display import Display
-    from assay.runs.engine import own_command
+    from assay.system.process import own_command
     from assay.tools.refit import refit
-    from assay.tools.refit.in_words import refit_table
+    from assay.tools.refit.table import refit_table
 
     with (
         Display() as display,
@@ -282,7 +286,7 @@ def listed(names: str) -> list[str]:
 def read_results(folder: Path) -> Any:
     """The results in a study's folder; AssayError when it holds no study."""
     from assay.errors import nearest
-    from assay.results.results import Results
+    from assay.results import Results
 
     if not (folder / "study.yaml").is_file():
         near = {str(path.parent) for place in (folder.parent, Path("runs")) for path in place.glob("*/study.yaml")}

@@ -122,7 +122,7 @@ def find(model: Model, shape: tuple[int, int, int], classes: Sequence[str]) -> W
 
 def of_run(run: Path, classes: Sequence[str]) -> Weights:
     """The weights of a finished run; with its head if it knows the same classes."""
-    from assay.results.folders import read_object
+    from assay.system.files import read_object
 
     if not run.is_dir():
         expected = "the folder of a finished run, or a file of weights without 'run:'"

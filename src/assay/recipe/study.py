@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 import yaml
 from pydantic import Field, PositiveInt, field_validator, model_validator
@@ -16,9 +16,6 @@ from assay.errors import AssayError
 from assay.recipe import Recipe, Section, overrides
 from assay.recipe.validation import mistakes, validate
 from assay.recipe.yaml_files import read_yaml
-
-if TYPE_CHECKING:
-    from assay.results.results import Results
 
 DEFAULT = "default"
 """The level of a factor that a variant does not state, where only the network's builder knows it."""
@@ -168,11 +165,9 @@ class Study(Section):
         values = self.model_dump(mode="json", exclude_defaults=True) | {"seeds": self.seeds}
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=120)
 
-    def run(self, out: str | Path = "runs", **options: Any) -> "Results":
-        """Train what is not yet trained and return the results; the options are those of ``assay.runs.engine.run_study``."""
-        from assay.runs.engine import run_study
-
-        return run_study(self, Path(out), **options)
+    def run(self, *_: object, **__: object) -> NoReturn:
+        """Raise AssayError: a study is run by ``assay.run``."""
+        raise AssayError("study.run(…) is now assay.run(study, …), with the same arguments")
 
 
 def load_study(path: str | Path, changes: Sequence[str] = (), seeds: int | list[int] | None = None) -> Study:

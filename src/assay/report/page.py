@@ -7,8 +7,8 @@ from assay.report.document import document, figure_files, table_files, write_pag
 from assay.report.figures import Figure
 from assay.report.subject import Subject
 from assay.report.tables import Table, csv
+from assay.results import Results
 from assay.results.metrics import duration
-from assay.results.results import Results
 
 
 def write_report(results: Results) -> Path:

@@ -7,9 +7,9 @@ from typing import Any
 
 from assay.recipe.study import Variant, label, short_keys
 from assay.report import style
+from assay.results import Results
 from assay.results.compare import Comparisons
 from assay.results.folders import Run
-from assay.results.results import Results
 
 SEPARATOR = " · "
 

@@ -12,8 +12,9 @@ from typing import Any, Literal, overload
 
 import polars as pl
 
-from assay.results.metrics import is_exact, lower_is_better
-from assay.results.results import statistics
+from assay.results import statistics
+from assay.results.metrics import difference_text, is_exact, label, lower_is_better
+from assay.results.notebook import html_table
 
 ALPHA = 0.05
 
@@ -90,9 +91,15 @@ class Comparisons(Sequence[Comparison]):
         return pl.DataFrame([asdict(item) for item in self.items], schema=types)
 
     def _repr_html_(self) -> str:
-        from assay.results.notebook import comparisons_html
-
-        return comparisons_html(self)
+        """A row per comparison: difference with interval, corrected p, method, decision."""
+        head = [f"against {self.reference}", label(self.metric), "p (Holm)", "pairs", "method", "decided"]
+        rows = []
+        for c in self.items:
+            sign = "" if not c.difference else "−" if c.difference < 0 else "+"
+            size = "" if c.difference is None else sign + difference_text(c.metric, c.difference, c.low, c.high)
+            p = "" if c.p_holm is None else "< 0.001" if c.p_holm < 0.001 else f"{c.p_holm:.3f}"
+            rows.append([c.variant, size, p, str(c.pairs), c.method, c.decided])
+        return html_table(head, rows)
 
 
 Answers = Callable[[str, int], pl.DataFrame]

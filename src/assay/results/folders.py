@@ -1,16 +1,16 @@
 """The run folders of a study as data: which runs are planned, how far each is, what its files hold."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import polars as pl
 
 from assay.errors import AssayError
 from assay.recipe.study import Study
 from assay.system.claim import holder_alive
+from assay.system.files import MEND, read_object
 
 State = Literal["waiting", "running", "interrupted", "failed", "finished"]
 CURVES = "curves.parquet"
@@ -18,7 +18,6 @@ LAYERS = "separation.parquet"
 LAYERS_BY_EPOCH = "separation_by_epoch.parquet"
 RELIABILITY = "reliability.parquet"
 RISK_COVERAGE = "risk_coverage.parquet"
-MEND = "delete the run's folder and run the study again"
 
 
 @dataclass(frozen=True)
@@ -40,21 +39,6 @@ def planned_runs(folder: Path, study: Study) -> Iterator[Run]:
             place = folder / variant.folder / f"seed-{seed}"
             state, reason = _state(place, variant.with_seed(seed).hash)
             yield Run(variant.name, seed, place, state, reason)
-
-
-def read_object(path: Path, missing: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The JSON object in ``path``; AssayError where it is not one, or is absent and ``missing`` is not given."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        if missing is None:
-            raise AssayError(f"{path} is missing; {MEND}") from None
-        return missing
-    except (OSError, ValueError) as error:
-        raise AssayError(f"{path} cannot be read ({error}); {MEND}") from None
-    if not isinstance(value, dict):
-        raise AssayError(f"{path} is not a JSON object; {MEND}")
-    return value
 
 
 def read_table(path: Path) -> pl.DataFrame:

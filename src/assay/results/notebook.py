@@ -5,8 +5,7 @@ from html import escape
 
 import polars as pl
 
-from assay.results.compare import Comparisons
-from assay.results.metrics import difference_text, label, value_text
+from assay.results.metrics import label, value_text
 
 
 def html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -26,15 +25,3 @@ def results_html(title: str, verdict: str, table: pl.DataFrame, notes: Sequence[
     parts = [f"<h3><bdi>{escape(title)}</bdi></h3>", f"<p><b>{escape(verdict)}</b></p>"]
     parts.append(html_table(["variant", "seeds", *map(label, metrics)], rows))
     return "".join([*parts, *(f"<p><small>{escape(note)}</small></p>" for note in notes)])
-
-
-def comparisons_html(comparisons: Comparisons) -> str:
-    """A row per comparison: difference with interval, corrected p, method, decision."""
-    head = [f"against {comparisons.reference}", label(comparisons.metric), "p (Holm)", "pairs", "method", "decided"]
-    rows = []
-    for c in comparisons:
-        sign = "" if not c.difference else "−" if c.difference < 0 else "+"
-        size = "" if c.difference is None else sign + difference_text(c.metric, c.difference, c.low, c.high)
-        p = "" if c.p_holm is None else "< 0.001" if c.p_holm < 0.001 else f"{c.p_holm:.3f}"
-        rows.append([c.variant, size, p, str(c.pairs), c.method, c.decided])
-    return html_table(head, rows)

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from assay.recipe.study import Study
+from assay.results import statistics
 from assay.results.compare import ALPHA, Comparison, Comparisons
 from assay.results.folders import Run
-from assay.results.results import statistics
 from assay.results.verdict import listed, short_names
 
 _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")

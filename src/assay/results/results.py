@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import polars as pl
 
@@ -20,7 +20,6 @@ from assay.results.folders import (
     RISK_COVERAGE,
     Run,
     planned_runs,
-    read_object,
     read_table,
 )
 from assay.results.metrics import bounds, in_order, lower_is_better
@@ -28,6 +27,7 @@ from assay.results.notebook import results_html
 from assay.results.notes import half_loaded, notes, other_test_images
 from assay.results.statistics import mean_interval
 from assay.results.verdict import verdict
+from assay.system.files import read_object
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,11 +162,9 @@ class Results:
         tested = [(run.seed, self.data(run).get("images_sha256", {}).get("test")) for run in self.finished]
         return notes(self.study, self.runs, *against) + other_test_images(tested) + half_loaded(self.study, loaded)
 
-    def report(self) -> Path:
-        """Write ``report/index.html`` with its tables and figures and return its path."""
-        from assay.report import write_report
-
-        return write_report(self)
+    def report(self) -> NoReturn:
+        """Raise AssayError: the page is written by ``assay.report``."""
+        raise AssayError("results.report() is now assay.report(results)")
 
     # ------------------------------------------------------------------------------------ files of the runs
 

@@ -5,10 +5,10 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 
 from assay.recipe.study import DEFAULT, Study, label
+from assay.results import statistics
 from assay.results.compare import Comparison, Comparisons
 from assay.results.metrics import bounds, comparative, difference_text, superlative, value_text
 from assay.results.metrics import label as metric_label
-from assay.results.results import statistics
 
 Name = Callable[[str], str]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import AssayError
-from assay.results.folders import MEND
+from assay.system.files import MEND
 
 if TYPE_CHECKING:
     from assay.data import ImageData

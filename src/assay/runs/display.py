@@ -13,7 +13,7 @@ from rich.text import Text
 from assay.system.files import read_json
 
 if TYPE_CHECKING:
-    from assay.runs.engine import Job
+    from assay.runs.jobs import Job
 
 
 class Display:

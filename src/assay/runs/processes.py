@@ -1,5 +1,8 @@
-"""Several local processes at one study. A worker is ``python -m assay.runs.processes``; its plan comes through its input,
-and the end of that input, whatever ended us, ends it too."""
+"""Several local processes at one study.
+
+A worker is ``python -m assay.runs.processes``; its plan comes through its input, and the end of that input, whatever
+ended us, ends it too.
+"""
 
 import json
 import os
@@ -16,7 +19,7 @@ from typing import Any
 
 from assay.errors import AssayError, StudyStopped
 from assay.recipe import Recipe
-from assay.runs.engine import Job, work
+from assay.runs.jobs import Job, work
 from assay.runs.run import Settings
 from assay.system import claim, files
 

@@ -6,11 +6,11 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
+from assay.results import Results
 from assay.results.folders import Run
 from assay.results.metrics import duration
-from assay.results.results import Results
-from assay.runs.engine import available_cores
 from assay.system.files import read_json
+from assay.system.process import available_cores
 
 STATES = ("finished", "running", "interrupted", "waiting", "failed")
 

@@ -25,10 +25,11 @@ from assay.evaluate.tracking import BY_EPOCH, follow
 from assay.models.catalogue import complete
 from assay.models.weights import in_words, initial_network
 from assay.recipe import Data, Recipe
-from assay.results.folders import LAYERS_BY_EPOCH, MEND, read_object
+from assay.results.folders import LAYERS_BY_EPOCH
 from assay.runs.data import describe, refuse_other_data
 from assay.system import files
 from assay.system.claim import ClaimLost
+from assay.system.files import MEND, read_object
 from assay.system.machine import environment, reproducible, resolve_device
 from assay.system.memory import give_back_freed_memory, keep_freed_memory
 from assay.tasks import classification

@@ -13,9 +13,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from assay.errors import StudyStopped
+from assay.errors import AssayError, StudyStopped
 from assay.system.process import Process, this_process
 
+MEND = "delete the run's folder and run the study again"
+"""The way out where a file of a run is damaged."""
 ABANDONED = 24 * 3600.0
 """Seconds after which a temporary file of another host is taken for a leftover."""
 
@@ -65,6 +67,21 @@ def read_json(path: Path) -> Any | None:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
+
+
+def read_object(path: Path, missing: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The JSON object in ``path``; AssayError where it is not one, or is absent and ``missing`` is not given."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        if missing is None:
+            raise AssayError(f"{path} is missing; {MEND}") from None
+        return missing
+    except (OSError, ValueError) as error:
+        raise AssayError(f"{path} cannot be read ({error}); {MEND}") from None
+    if not isinstance(value, dict):
+        raise AssayError(f"{path} is not a JSON object; {MEND}")
+    return value
 
 
 @contextmanager

@@ -10,14 +10,13 @@ from typing import Any
 
 import torch
 
-import assay
 from assay.errors import AssayError
 
 
 def environment(device: torch.device, threads: int, command: str) -> dict[str, Any]:
     """Where and with what the run was made."""
     return {
-        "assay": assay.__version__,
+        "assay": version("assay-studies"),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "torchvision": version("torchvision"),

@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+import shlex
 import socket
+import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -64,3 +66,15 @@ def start_time(pid: int) -> int:
         return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[19])
     except (FileNotFoundError, NotADirectoryError):
         return int(psutil.Process(pid).create_time())
+
+
+def available_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def own_command() -> str:
+    """The command that this process was started with, when it is assay's own."""
+    program = Path(sys.argv[0])
+    is_assay = program.stem == "assay" or program.parts[-2:] == ("assay", "__main__.py")
+    return shlex.join(["assay", *sys.argv[1:]]) if is_assay else ""

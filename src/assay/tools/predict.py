@@ -58,7 +58,7 @@ def load_run(run: Path) -> "tuple[Recipe, dict[str, Any], torch.nn.Module]":
     from safetensors.torch import load_file
 
     from assay.models.catalogue import build
-    from assay.results.folders import read_object
+    from assay.system.files import read_object
     from assay.tasks import classification
 
     state = read_object(run / "status.json", missing={}).get("state")

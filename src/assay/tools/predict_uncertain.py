@@ -11,7 +11,7 @@ from rich.text import Text
 
 from assay.errors import AssayError
 from assay.recipe import Recipe, UncertaintyMeasure
-from assay.results.folders import read_object
+from assay.system.files import read_object
 from assay.tools.predict import Prediction, load_run, read_picture
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from assay.results import statistics
 from assay.results.compare import ALPHA, Decision
-from assay.results.results import statistics
 from assay.tasks.classification import Predictions
 from assay.uncertainty.measures import calibration_error, negative_log_likelihood
 

@@ -18,10 +18,10 @@ from assay.errors import AssayError, NothingToDo, unknown
 from assay.evaluate.predictions import rows
 from assay.models.freezing import needs_two
 from assay.recipe import Recipe
-from assay.results.folders import read_object
 from assay.runs.data import load_data_of
 from assay.runs.run import save_model
 from assay.system import files
+from assay.system.files import read_object
 from assay.system.machine import environment, reproducible, resolve_device
 from assay.tasks import classification
 from assay.tools.predict import load_run
@@ -77,7 +77,8 @@ class Refit:
     @cached_property
     def verdict(self) -> str:
         """What it gained and cost on the test images, and how sure that is."""
-        return verdict(self)
+        tested, control = self.mistakes.changes["test"], self.random.changes["test"]
+        return verdict(self.images, tested, control, self.against_random)
 
 
 def refit(

@@ -1,0 +1,88 @@
+"""The recipe: everything that determines one training run. Every default of assay is stated here, once."""
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from assay.recipe.data import Data
+from assay.recipe.measures import ClassificationMeasure, CostMeasure, Measure, SeparationMeasure
+from assay.recipe.model import Model
+from assay.recipe.section import Section, named
+from assay.recipe.train import Phase, Train
+
+
+class Recipe(Section):
+    """One training run, wholly determined (up to machine and number of threads)."""
+
+    task: Literal["classification"] = "classification"
+    data: Data
+    model: Annotated[Model, named()]
+    train: Train = Train()
+    evaluate: tuple[Measure, ...] = (ClassificationMeasure(), CostMeasure())
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @field_validator("evaluate")
+    @classmethod
+    def _measures_differ(cls, evaluate: tuple[Measure, ...]) -> tuple[Measure, ...]:
+        if not evaluate:
+            raise ValueError("expected at least one measure, such as classification")
+        names = [measure.name for measure in evaluate]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"'{name}' is listed twice")
+        return evaluate
+
+    @model_validator(mode="after")
+    def _normalized_as_the_network_expects(self) -> "Recipe":
+        if self.model.is_off_the_shelf and "normalize" not in self.data.model_fields_set:
+            object.__setattr__(self, "data", self.data.model_copy(update={"normalize": "model"}))
+        return self
+
+    @model_validator(mode="after")
+    def _views_are_of_something_frozen(self) -> "Recipe":
+        if self.data.augment_views and not self.data.augment:
+            raise ValueError("data.augment_views needs data.augment: without it every view is the same")
+        if self.data.augment_views and all(stage.model.freeze != "backbone" for stage in self.stages):
+            raise ValueError("data.augment_views needs model.freeze: backbone; otherwise no features are kept")
+        return self
+
+    @model_validator(mode="after")
+    def _validation_is_there_where_needed(self) -> "Recipe":
+        watchers = {
+            "train.keep: best": self.train.keep == "best",
+            "train.early_stopping": any(stage.train.early_stopping is not None for stage in self.stages),
+            "train.schedule: plateau": any(stage.train.schedule.name == "plateau" for stage in self.stages),
+            "evaluate: uncertainty": any(measure.name == "uncertainty" for measure in self.evaluate),
+            "evaluate: separation of the validation split alone": any(
+                isinstance(measure, SeparationMeasure) and set(measure.splits) == {"validation"}
+                for measure in self.evaluate
+            ),
+        }
+        for key, needs_validation in watchers.items():
+            if needs_validation and self.data.validation == 0:
+                raise ValueError(f"{key} needs validation images, and data.validation is 0")
+        return self
+
+    @property
+    def stages(self) -> "tuple[Recipe, ...]":
+        """A recipe for each phase of the training, without phases of its own; else the recipe itself."""
+        return tuple(self._stage(phase) for phase in self.train.phases) or (self,)
+
+    def _stage(self, phase: Phase) -> "Recipe":
+        given = phase.given
+        model = self.model.model_copy(update={"freeze": given.pop("freeze", self.model.freeze)})
+        train = self.train.model_copy(update={"phases": (), **given})
+        return self.model_copy(update={"train": train, "model": model})
+
+    def dump(self) -> dict[str, Any]:
+        """The recipe as plain values, every default written out."""
+        return self.model_dump(mode="json")
+
+    @property
+    def hash(self) -> str:
+        """Equal for equal recipes, whatever the order or shorthand of their file. Arguments that only the network's
+        builder knows count as they are written: a default that is spelled out changes the hash, not the run."""
+        canonical = json.dumps(self.dump(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]

@@ -1,0 +1,131 @@
+"""What can be known of a study before training: other runs in its folder, networks or data that do not fit."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assay.errors import AssayError
+from assay.recipe import Recipe
+from assay.recipe.study import Study, load_study
+from assay.recipe.yaml_files import read_yaml
+from assay.runs.display import Display
+from assay.runs.jobs import Job
+
+if TYPE_CHECKING:
+    from assay.data import ImageSet
+
+
+def refuse_other_study(study: Study, folder: Path) -> None:
+    """Raise AssayError when the folder was made by a study with another question and none of these variants."""
+    path = folder / "study.yaml"
+    if not path.exists():
+        return
+    there = load_study(path)
+    if there.title != study.title and not set(there.plan) & set(study.plan):
+        raise AssayError(
+            f"{folder} belongs to another study, '{there.title}'; choose another --out, give this study another "
+            "'name:', or delete that folder"
+        )
+
+
+def refuse_other_recipe(job: Job) -> None:
+    """Raise AssayError when the run's folder was made by another recipe."""
+    from assay.models.catalogue import complete
+
+    path = job.folder / "recipe.yaml"
+    if not path.exists():
+        return
+    there, here = flatten(read_yaml(path)), flatten(complete(job.recipe).dump())
+    for key in [*here, *there]:
+        if there.get(key) != here.get(key):
+            raise AssayError(
+                f"{job.folder} belongs to another study: {key} is {there.get(key)!r} there and {here.get(key)!r} here; "
+                "choose another --out, give the study another name, or delete that folder"
+            )
+
+
+def flatten(tree: Any, path: str = "") -> dict[str, Any]:
+    """Nested mappings as dotted keys."""
+    if not isinstance(tree, dict):
+        return {path: tree}
+    return {k: v for key, part in tree.items() for k, v in flatten(part, f"{path}.{key}".lstrip(".")).items()}
+
+
+def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> None:
+    """Decode the data, cut the splits and build and try every network, so that mistakes show before training."""
+    from assay.data import open_images, split
+    from assay.data.augment import augmenter
+    from assay.models.catalogue import complete
+    from assay.system.machine import resolve_device
+
+    seen: set[str] = set()
+    opened: dict[str, ImageSet] = {}
+    made: dict[str, str] = {}
+    for job in jobs:
+        with of_variant(job):
+            recipe = complete(job.recipe)
+        if (other := made.setdefault(recipe.hash, job.variant)) != job.variant:
+            raise AssayError(f"variants '{other}' and '{job.variant}' are the same recipe; leave one out")
+        resolve_device(recipe.train.device)
+        if (source := repr(recipe.data)) not in opened:
+            with display.decoding(recipe.data.source) as progress:
+                opened[source] = open_images(recipe.data, root, progress)
+        images = opened[source]
+        split(recipe.data, images, job.seed)
+        train = recipe.train
+        key = repr((recipe.model, train.loss, train.phases, train.batch_size, recipe.data, recipe.evaluate))
+        if key in seen:
+            continue
+        seen.add(key)
+        shape = images.pixels.shape[1:]
+        augmenter(recipe.data.augment, *shape[1:])
+        with of_variant(job):
+            check_network(recipe, shape, images.classes)
+
+
+def check_network(recipe: Recipe, shape: tuple[int, int, int], classes: list[str]) -> None:
+    """Build and try the network of a recipe in each phase; AssayError where it could not be trained or measured."""
+    import torch
+
+    from assay.evaluate.measuring import check as check_measures
+    from assay.models.catalogue import try_out
+    from assay.models.freezing import needs_two
+    from assay.models.weights import fitting
+    from assay.seeds import scoped
+    from assay.tasks import classification
+    from assay.train.frozen import TRIAL, only_the_head_learns, why_not_kept
+
+    with scoped(0, "trial"):
+        images = torch.rand(TRIAL, *shape)
+    outputs = classification.outputs(recipe.train.loss, classes)
+    for number, stage in enumerate(recipe.stages):
+        with of_phase(recipe, number):
+            network = try_out(stage.model, shape, outputs)
+        if recipe.train.batch_size == 1 and needs_two(network):
+            raise AssayError("train.batch_size: 1 is too small for a batch norm that learns; expected at least 2")
+        if recipe.data.augment_views and only_the_head_learns(network, stage):
+            why_not_kept(network, images, stage)
+    if recipe.model.pretrained is not False:
+        fitting(network, recipe.model, shape, classes)
+    check_measures(recipe, network, torch.zeros(2, *shape))
+
+
+@contextmanager
+def of_variant(job: Job) -> Iterator[None]:
+    """A mistake found inside is told with the variant's name."""
+    try:
+        yield
+    except AssayError as error:
+        raise AssayError(f"variant '{job.variant}': {error}") from None
+
+
+@contextmanager
+def of_phase(recipe: Recipe, number: int) -> Iterator[None]:
+    """A mistake in what a phase of its own freezes is told under the phase's key."""
+    try:
+        yield
+    except AssayError as error:
+        if not recipe.train.phases or "freeze" not in recipe.train.phases[number].given:
+            raise
+        raise AssayError(str(error).replace("model.freeze", f"train.phases.{number}.freeze")) from None

@@ -1,0 +1,70 @@
+"""The runs that a study plans, and the work on them: claim one, execute it, go on until all are done."""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assay.recipe import Recipe
+from assay.system import claim
+from assay.system.files import read_object
+
+if TYPE_CHECKING:
+    from assay.runs.run import Settings
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run that the study plans."""
+
+    variant: str
+    seed: int
+    recipe: Recipe
+    folder: Path
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """What its status.json says now; empty before the run was ever begun."""
+        return read_object(self.folder / "status.json", missing={})
+
+    @property
+    def state(self) -> str | None:
+        """``running``, ``finished``, ``failed``, or None before the run was ever begun."""
+        state: str | None = self.status.get("state")
+        return state
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nobody needs to train this run any more."""
+        return self.state in ("finished", "failed")
+
+
+def work(
+    jobs: list[Job],
+    settings: "Settings",
+    refresh: Callable[[], None] = lambda: None,
+    waiting: Callable[[list[Job]], None] = lambda jobs: None,
+) -> None:
+    """Claim and execute one run after the other until all are done, by us or by somebody else.
+
+    ``waiting`` is told the runs that others hold when there is nothing else to do.
+    """
+    from assay.runs.run import Folder, execute, shared_data
+
+    shared_data.cache_clear()  # the pictures may have changed since this process last ran a study
+    watch, pending = claim.Watch(), list(jobs)
+    while pending := [job for job in pending if not job.is_done]:
+        for job in pending:
+            claimed = claim.acquire(job.folder, watch)
+            if claimed is None:
+                continue
+            with claimed, suppress(claim.ClaimLost):
+                if not job.is_done:
+                    execute(job.recipe, Folder(job.folder, claimed.check), settings, refresh)
+            break
+        else:
+            waiting(pending)
+            time.sleep(1.0)
+        refresh()
