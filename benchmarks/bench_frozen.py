@@ -23,7 +23,6 @@ from assay.models.catalogue import build
 from assay.models.weights import load_pretrained
 from assay.recipe import Recipe
 from assay.system.machine import reproducible
-from assay.tasks.classification import predict
 from assay.train.checkpoint import State
 from assay.train.frozen import trained_part
 from assay.train.loop import fit
@@ -67,7 +66,7 @@ def train(data: ImageData, once: bool) -> tuple[float, float]:
         part, seen = trained_part(network, data, RECIPE, CPU, print) if once else (network, data)
         state = fit(part, seen, RECIPE, CPU, State(), lambda state: None)
         for split in ("train", "validation"):
-            predict(part, seen, split, RECIPE.train.loss, CPU)
+            predict(task, part, seen, split, RECIPE.train.loss, CPU)
     return time.perf_counter() - began, state.history[-1]["validation_accuracy"]
 
 

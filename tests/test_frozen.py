@@ -24,11 +24,10 @@ from assay.recipe import Data, Recipe, UncertaintyMeasure
 from assay.recipe.study import Study
 from assay.recipe.validation import mistakes
 from assay.runs.checks import check_network
-from assay.tasks.classification import predict
 from assay.train.checkpoint import State, pack, unpack
 from assay.train.frozen import trained_part
 from assay.train.loop import fit
-from trained import CPU, image_data
+from trained import CPU, image_data, predict
 
 LONG_HEAD = ["average_pool", {"dense": 16}, "batch_norm", {"dropout": 0.5}]
 TURNED: dict[str, Any] = {"augment": ["horizontal_flip", {"rotation": 30}], "augment_views": 2}

@@ -23,7 +23,7 @@ from assay.models.freezing import needs_two
 from assay.recipe import Recipe
 from assay.recipe.study import Study
 from assay.results import Results, statistics
-from assay.tasks.classification import Predictions, predict
+from assay.tasks.classification.predictions import Predictions
 from assay.tools.predict import load_run
 from assay.tools.refit import Refit, refit
 from assay.tools.refit.change import change, judged, standing
@@ -32,7 +32,7 @@ from assay.tools.refit.in_words import verdict
 from assay.tools.refit.table import class_table
 from assay.train import loop
 from command import assay
-from trained import CPU, image_data, predictions
+from trained import CPU, image_data, predict, predictions
 
 DATA: dict[str, Any] = {"source": "digits", "train": 400, "validation": 0.2, "test": 300}
 TRAIN: dict[str, Any] = {"epochs": 3, "batch_size": 32, "optimizer": {"name": "sgd", "lr": 0.05}, "keep": "last"}

@@ -1,6 +1,6 @@
 """Small images, predictions and trained networks made up from numbers, without training or reading anything."""
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
@@ -11,8 +11,10 @@ from assay.data.batches import ImageData
 from assay.data.images import ImageSet
 from assay.evaluate import Trained
 from assay.models import build
-from assay.recipe import Model, Recipe
-from assay.tasks.classification import Predictions, predict
+from assay.recipe import Loss, Model, Recipe
+from assay.tasks import predicting
+from assay.tasks.classification import task
+from assay.tasks.classification.predictions import Predictions
 
 CPU = torch.device("cpu")
 
@@ -47,6 +49,11 @@ def predictions(labels: list[int], probabilities: list[list[float]], losses: lis
         np.array(probabilities, np.float32),
         np.array(losses or [0.0] * n, np.float32),
     )
+
+
+def predict(model: nn.Module, data: ImageData, split: str, loss: Loss, device: torch.device = CPU) -> Predictions:
+    """What a classifier says of a split."""
+    return cast(Predictions, predicting.predict(task, model, data, split, loss, device))
 
 
 def trained(data: ImageData | None = None, model: nn.Module | None = None, **sections: Any) -> Trained:

@@ -7,10 +7,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from assay.evaluate.measuring import Trained, Value
 from assay.models.layer_table import summary
 from assay.models.modes import evaluating
 from assay.recipe import CostMeasure
+from assay.tasks.contract import Trained, Value
 
 SECONDS = 1.0
 """What timing inference may take, besides the first pass."""

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
-from assay.polylines import mean_line, thinned
 from assay.report import curve_charts
 from assay.report.classes import MOST_CLASSES
 from assay.report.figures import Figure
 from assay.report.subject import Subject
+from assay.tasks.classification.polylines import mean_line, thinned
 
 MACRO = "mean of the classes (macro)"
 WORDS = {"roc": "ROC", "precision_recall": "Precision and recall"}

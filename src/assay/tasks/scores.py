@@ -123,7 +123,8 @@ def _mid_ranks(
         if distinct.size < values.size:
             of_value = np.add.reduceat(of_value, starts, axis=1)
         middle: Float64[np.ndarray, "draws distinct"] = of_value.cumsum(axis=1) - of_value / 2
-        return (middle - weights.sum(axis=1, keepdims=True) / 2)[:, back]
+        found: Float64[np.ndarray, "draws images"] = (middle - weights.sum(axis=1, keepdims=True) / 2)[:, back]
+        return found
 
     return ranks
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from assay.results import statistics
 from assay.results.compare import ALPHA, Decision
-from assay.tasks.classification import Predictions
+from assay.tasks.classification.predictions import Predictions
 from assay.uncertainty.measures import calibration_error, negative_log_likelihood
 
 

@@ -15,7 +15,6 @@ from torch import nn
 from assay import seeds
 from assay.data.batches import batch_sizes
 from assay.errors import AssayError, NothingToDo, unknown
-from assay.evaluate.predictions import rows
 from assay.models.freezing import needs_two
 from assay.recipe import Recipe
 from assay.runs.data import load_data_of
@@ -23,7 +22,7 @@ from assay.runs.run import save_model
 from assay.system import files
 from assay.system.files import read_object
 from assay.system.machine import environment, reproducible, resolve_device
-from assay.tasks import classification
+from assay.tasks import catalogue
 from assay.tools.predict import load_run
 from assay.tools.refit import EPOCHS
 from assay.tools.refit.change import Change, Standing, change, judged, standing
@@ -115,7 +114,7 @@ def refit(
         before = finished.predictions(model)
         refuse_other_answers(run, before)
         stage = continued(recipe, data, epochs, lr)
-        learn_as(model, stage.model, data.shape, classification.outputs(stage.train.loss, data.classes))
+        learn_as(model, stage.model, data.shape, catalogue.task(recipe.task).outputs(stage.train.loss, data.classes))
         mistakes = _mistakes(finished, before)
         drawn = seeds.numpy_generator(recipe.seed, "refit").choice(data.indices["train"], len(mistakes), replace=False)
         networks = []
@@ -173,7 +172,7 @@ def _compared(
 def _stacked(said: list[BySplit], names: list[str]) -> pl.DataFrame:
     """The predictions of the three networks, with the network's name in front."""
     return pl.concat(
-        rows(split, predictions, names).select(pl.lit(network).alias("network"), pl.all())
+        predictions.table(split, names).select(pl.lit(network).alias("network"), pl.all())
         for network, by_split in zip(("before", "mistakes", "random"), said, strict=True)
         for split, predictions in by_split.items()
     )
