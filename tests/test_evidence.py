@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-from assay.statistics import bootstrap_accuracy_difference, mcnemar
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay import evidence
+from assay.results import evidence
 from assay.results.evidence import bootstrap, swap
+from assay.results.statistics import bootstrap_accuracy_difference, mcnemar
 from assay.tasks.scores import mean_score, r2_score, ratio_score
 
 pytestmark = pytest.mark.filterwarnings("error")

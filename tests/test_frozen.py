@@ -24,6 +24,7 @@ from assay.recipe import Data, Recipe, UncertaintyMeasure
 from assay.recipe.study import Study
 from assay.recipe.validation import mistakes
 from assay.runs.checks import check_network
+from assay.runs.engine import run as run_study
 from assay.train.checkpoint import State, pack, unpack
 from assay.train.frozen import trained_part
 from assay.train.loop import fit
@@ -347,7 +348,7 @@ def test_views_that_cannot_be_kept_are_refused_before_training(
     base = recipe(model, {"source": "digits", "size": 32, "color": "rgb"} | TURNED, phases=phases).dump()
     base.pop("seed")
     with pytest.raises(AssayError, match=f"variant 'base': data.augment_views: features cannot be kept, {said}"):
-        Study(title="?", name="views", base=base, seeds=1).run(tmp_path / "runs", quiet=True)
+        run_study(Study(title="?", name="views", base=base, seeds=1), tmp_path / "runs", quiet=True)
     assert not list(tmp_path.rglob("seed-0"))
 
 

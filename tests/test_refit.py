@@ -23,6 +23,7 @@ from assay.models.freezing import needs_two
 from assay.recipe import Recipe
 from assay.recipe.study import Study
 from assay.results import Results, statistics
+from assay.runs.engine import run as run_study
 from assay.tasks.classification.predictions import Predictions
 from assay.tools.predict import load_run
 from assay.tools.refit import Refit, refit
@@ -47,7 +48,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 def study(out: Path, variants: dict[str, dict[str, Any]] = VARIANTS, **sections: Any) -> Path:
     base = {"data": DATA, "model": {"name": "mlp", "hidden": [16]}, "train": TRAIN} | sections
-    Study(title="t", name="t", base=base, variants=variants, seeds=1).run(out, quiet=True)
+    run_study(Study(title="t", name="t", base=base, variants=variants, seeds=1), out, quiet=True)
     return out / "t"
 
 

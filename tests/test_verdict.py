@@ -71,7 +71,7 @@ def test_one_seed_says_that_seeds_were_not_varied(tmp_path):
     results = Results.read(fabricate(tmp_path, make_study(2, seeds=1), accuracies=[0.9, 0.7]))
     assert results.verdict().startswith("relu is better than elu by 20.2 ± ")
     assert "seeds were not varied" in results.verdict()
-    assert "one run of each says nothing about others" in results.verdict("loss")
+    assert "one run of each says nothing about others" in results.verdict("training_seconds")
     assert results.notes()[0].startswith("Seeds were not varied")
     assert any("McNemar" in note and "bootstrap" in note for note in results.notes())
 

@@ -1,12 +1,15 @@
 """From the name of a task to its module."""
 
 from importlib import import_module
-from typing import cast
+from typing import TYPE_CHECKING
 
 from assay.recipe.tasks import TASKS
-from assay.tasks.contract import Task
+
+if TYPE_CHECKING:
+    from assay.tasks.contract import Task
 
 
-def task(name: str) -> Task:
+def task(name: str) -> "Task":
     """The module of the task that a recipe names."""
-    return cast(Task, import_module(TASKS[name].module))
+    found: Task = import_module(TASKS[name].module)  # type: ignore[assignment]
+    return found

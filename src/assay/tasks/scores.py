@@ -6,6 +6,7 @@ or target of several, and the mean is then over the others.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -18,10 +19,25 @@ Columns = Float[np.ndarray, " images"] | Float[np.ndarray, "images columns"]
 Counts = Real[np.ndarray, "images classes"] | Bool[np.ndarray, "images classes"]
 
 
-def mean_score(values: Real[np.ndarray, " images"] | Bool[np.ndarray, " images"]) -> Score:
+@dataclass(frozen=True, eq=False)
+class MeanScore:
+    """A mean over images, which keeps its values for tests that need them."""
+
+    values: Real[np.ndarray, " images"] | Bool[np.ndarray, " images"]
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it is the share of images of which something is true."""
+        return self.values.dtype == np.bool_
+
+    def __call__(self, weights: Float64[np.ndarray, "draws images"]) -> Float64[np.ndarray, " draws"]:
+        """Σ w·value / Σ w."""
+        return _ratio(weights @ self.values.astype(np.float64), weights.sum(axis=1))
+
+
+def mean_score(values: Real[np.ndarray, " images"] | Bool[np.ndarray, " images"]) -> MeanScore:
     """Σ w·value / Σ w: accuracy of right answers, mean loss, mean absolute error."""
-    x = values.astype(np.float64)
-    return lambda weights: _ratio(weights @ x, weights.sum(axis=1))
+    return MeanScore(values)
 
 
 def root_mean_score(squares: Float[np.ndarray, " images"]) -> Score:

@@ -14,9 +14,11 @@ from torch import nn
 
 from assay import seeds
 from assay.data.batches import batch_sizes
+from assay.data.groups import group_numbers
 from assay.errors import AssayError, NothingToDo, unknown
 from assay.models.freezing import needs_two
 from assay.recipe import Recipe
+from assay.results.answers import Groups
 from assay.runs.data import load_data_of
 from assay.runs.run import save_model
 from assay.system import files
@@ -147,12 +149,13 @@ def _compared(
     finished: Finished, stage: Recipe, images: int, before: BySplit, after: BySplit, control: BySplit
 ) -> Refit:
     test = [(before["test"], after["test"]), (before["test"], control["test"]), (control["test"], after["test"])]
-    *on_test, against_random = judged(test)
+    *on_test, against_random = judged(test, _originals(finished, "test"))
     arms = []
     for network, tested in zip((after, control), on_test, strict=True):
         changes = {"train": change(before["train"], network["train"])}
         if "validation" in before:
-            changes["validation"] = judged([(before["validation"], network["validation"])])[0]
+            own = [(before["validation"], network["validation"])]
+            changes["validation"] = judged(own, _originals(finished, "validation"))[0]
         arms.append(Arm({s: standing(p) for s, p in network.items()}, changes | {"test": tested}))
     epochs, size = stage.train.epochs, stage.train.batch_size
     return Refit(
@@ -176,6 +179,12 @@ def _stacked(said: list[BySplit], names: list[str]) -> pl.DataFrame:
         for network, by_split in zip(("before", "mistakes", "random"), said, strict=True)
         for split, predictions in by_split.items()
     )
+
+
+def _originals(finished: Finished, split: str) -> Groups | None:
+    """A number for each image of a split, the same for all copies of an original; None where there are none."""
+    pattern, names = finished.recipe.data.group, finished.data.images.names
+    return None if pattern is None else group_numbers(pattern, names)[finished.data.indices[split]]
 
 
 def _write(found: Refit, network: nn.Module, predictions: pl.DataFrame, made_on: dict[str, object]) -> None:
