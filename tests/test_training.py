@@ -129,6 +129,16 @@ def test_keep_best_ends_with_the_weights_of_the_best_epoch(digits):
     assert all(torch.equal(v, kept[-1][k]) for k, v in last.state_dict().items())
 
 
+def test_of_equally_good_epochs_the_first_is_kept(digits):
+    kept = []
+    slow = recipe(train__optimizer={"name": "sgd", "lr": 1e-5})
+    model, state = train(digits, slow, save=lambda state: kept.append(state.model))
+    assert len({row["validation_accuracy"] for row in state.history}) == 1
+    first, second = ([torch.equal(v, weights[k]) for k, v in model.state_dict().items()] for weights in kept[:2])
+    assert all(first)
+    assert not all(second)
+
+
 def test_early_stopping_ends_after_its_patience(digits):
     frozen = recipe(
         train__epochs=9, train__optimizer={"name": "sgd", "lr": 1e-9}, train__early_stopping={"patience": 2}
@@ -149,6 +159,19 @@ def test_l1_shrinks_weights_and_clipping_bounds_the_step(digits):
     steps = len(list(digits.train_batches(50, 0, 1, CPU)))
     change = sum((a - b).square().sum() for a, b in zip(start.parameters(), moved.parameters(), strict=True)).sqrt()
     assert change < 1.1e-6 * steps
+
+
+def test_clipping_bounds_the_true_gradient_in_half_precision_too(digits):
+    """One step, nearly that of float32: the factor by which the loss is scaled is taken out before."""
+    changes = {"train__optimizer": {"name": "sgd", "lr": 1.0}, "train__epochs": 1, "train__batch_size": 400}
+    once = recipe(train__clip=0.01, **changes)
+    with seeds.scoped(0, "initialisation"):
+        start = build(once.model, digits.shape, 10)
+    halved = recipe(train__clip=0.01, train__precision="float16", **changes)
+    single, half = (train(digits, each)[0] for each in (once, halved))
+    begin, single, half = (nn.utils.parameters_to_vector(m.parameters()).detach() for m in (start, single, half))
+    assert (single - begin).norm() == pytest.approx(0.01, rel=1e-3)
+    torch.testing.assert_close(half - begin, single - begin, atol=1e-4, rtol=0.05)
 
 
 def test_label_smoothing_changes_the_loss(digits):
