@@ -12,6 +12,7 @@ from assay.models.catalogue import build
 from assay.recipe import Recipe
 from assay.train.checkpoint import State, pack, unpack
 from assay.train.loop import fit
+from trained import image_data
 
 CPU = torch.device("cpu")
 
@@ -61,6 +62,16 @@ def test_the_same_recipe_gives_the_same_bits_whatever_the_global_seed(digits):
     second, _ = train(data, changed)
     assert same(first, second)
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_every_epoch_drops_others():
+    """Of images that are all the same the losses of a network that learns nothing differ by what it drops alone."""
+    data = image_data(train=16)
+    data.images.pixels[:] = data.images.pixels[0]
+    data.images.labels[:] = 0
+    still = recipe(model__dropout=0.5, train__optimizer={"name": "sgd", "lr": 1e-30})
+    losses = [row["train_loss"] for row in train(data, still)[1].history]
+    assert len(set(losses)) == 3
 
 
 def test_another_seed_gives_another_network(digits):
@@ -159,6 +170,21 @@ def test_l1_shrinks_weights_and_clipping_bounds_the_step(digits):
     steps = len(list(digits.train_batches(50, 0, 1, CPU)))
     change = sum((a - b).square().sum() for a, b in zip(start.parameters(), moved.parameters(), strict=True)).sqrt()
     assert change < 1.1e-6 * steps
+
+
+def test_l1_leaves_biases_alone(digits):
+    once = {"train__optimizer": {"name": "sgd", "lr": 1.0}, "train__epochs": 1, "train__batch_size": 400}
+    plain, shrunk = (dict(train(digits, recipe(train__l1=l1, **once))[0].named_parameters()) for l1 in (0.0, 0.01))
+    same = {name for name, value in plain.items() if torch.equal(value, shrunk[name])}
+    assert same == {name for name in plain if name.endswith("bias")}
+
+
+def test_early_stopping_waits_for_more_than_min_delta(digits):
+    slow = {"train__epochs": 9, "train__optimizer": {"name": "sgd", "lr": 0.001}, "train__watch": "loss"}
+    losses = [row["validation_loss"] for row in train(digits, recipe(**slow))[1].history]
+    assert losses == sorted(losses, reverse=True)
+    asked = {"patience": 2, "min_delta": losses[0]}
+    assert train(digits, recipe(train__early_stopping=asked, **slow))[1].epoch == 3
 
 
 def test_clipping_bounds_the_true_gradient_in_half_precision_too(digits):
