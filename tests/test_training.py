@@ -129,6 +129,30 @@ def test_sgd_is_torchs_sgd_by_hand(digits):
         torch.testing.assert_close(a, b)
 
 
+OPTIMIZERS = {
+    torch.optim.SGD: {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1},
+    torch.optim.Adam: {"lr": 0.01, "betas": (0.5, 0.8), "weight_decay": 0.1},
+    torch.optim.AdamW: {"lr": 0.01, "betas": (0.5, 0.8), "weight_decay": 0.5},
+    torch.optim.RMSprop: {"lr": 0.01, "alpha": 0.5, "momentum": 0.5, "weight_decay": 0.1},
+}
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_every_optimizer_is_torchs_with_all_its_settings(digits, kind):
+    settings = OPTIMIZERS[kind]
+    chosen = {"name": kind.__name__.lower()} | settings
+    ours, _ = train(digits, recipe(train__epochs=1, train__batch_size=100, train__optimizer=chosen))
+    with seeds.scoped(0, "initialisation"):
+        model = build(recipe().model, digits.shape, 10)
+    optimizer = kind(model.parameters(), **settings)
+    for x, y in digits.train_batches(100, 0, 1, CPU):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x), y).backward()
+        optimizer.step()
+    for a, b in zip(ours.parameters(), model.parameters(), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
+
+
 def test_keep_best_ends_with_the_weights_of_the_best_epoch(digits):
     changed = recipe(train__epochs=6, train__optimizer={"name": "sgd", "lr": 3.0})
     kept = []
