@@ -59,6 +59,7 @@ def test_named_variants_change_what_they_say():
         ({"vary": {"train.l1": [1, 1.0]}}, "are the same recipe"),
         ({"variants": {"a": {}, "b": {"train": {"epochs": 10}}}}, "variants 'a' and 'b' are the same recipe"),
         ({"variants": {"a/b": {}, "a:b": {"train.epochs": 3}}}, "'a/b' and 'a:b' would share the folder"),
+        ({"variants": {"Deep": {}, "deep": {"train.epochs": 3}}}, "'Deep' and 'deep' would share the folder"),
     ],
 )
 def test_variants_that_are_not_what_they_say_are_refused(tmp_path, fields, sentence):
@@ -159,6 +160,12 @@ def test_labels_read_well():
     assert label([16, 32]) == "16-32"
     assert label(None) == "none"
     assert label(True) == "true"
+
+
+def test_long_names_that_end_differently_have_folders_of_their_own():
+    folders = {folder_name("α" * 100 + end) for end in "ab"}
+    assert len(folders) == 2
+    assert all(len(folder.encode()) <= 120 for folder in folders)
 
 
 @given(st.text())
