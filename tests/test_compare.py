@@ -140,6 +140,29 @@ def test_one_seed_of_what_is_no_property_of_answers_or_of_other_images_gives_no_
         assert c.difference == pytest.approx(-0.1)
 
 
+def test_equal_differences_of_several_variants_need_the_pairs_of_all_comparisons():
+    shifted = {name: {k: v - shift for k, v in RELU.items()} for name, shift in (("tanh", 0.1), ("elu", 0.2))}
+    found = compare({"relu": RELU, **shifted}, "accuracy", "relu")
+    assert [(c.method, c.p, c.decided) for c in found] == [("sign flip over seeds", 0.25, "cannot tell")] * 2
+    assert [c.more_seeds for c in found] == [4, 4]  # seven pairs reach 2/128, below a half of 0.05
+
+
+def test_counts_that_vary_over_seeds_are_compared_over_seeds():
+    (c,) = compare({"a": {0: 10.0, 1: 12.0, 2: 13.0}, "b": {0: 11.0, 1: 15.0, 2: 15.0}}, "parameters", "a")
+    assert (c.method, c.difference) == ("paired t over seeds", 2)
+
+
+@pytest.mark.parametrize(("column", "other"), [("name", "other.png"), ("label", 1)])
+def test_images_of_equal_numbers_that_are_not_the_same_give_no_test(column, other):
+    def answers(variant, seed):
+        table = answers_of({"relu": [True] * 9, "tanh": [False] * 9})(variant, seed)
+        changed = pl.lit(other, table.schema[column]).alias(column)
+        return table if variant == "relu" else table.with_columns(changed)
+
+    (c,) = compare({"relu": {0: 1.0}, "tanh": {0: 0.0}}, "accuracy", "relu", answers)
+    assert (c.method, c.p) == ("single runs", None)
+
+
 def test_what_follows_from_the_recipe_is_compared_exactly():
     sizes = {"small": {0: 100.0, 1: 100.0}, "large": {0: 250.0, 1: 250.0}, "other": {0: 100.0}}
     large, other = compare(sizes, "parameters", "small")

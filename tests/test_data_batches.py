@@ -117,6 +117,14 @@ def test_an_epoch_is_a_function_of_seed_and_number(augment: tuple[str, ...]) -> 
     assert not torch.equal(first, epoch(data, seed=1)[0])
 
 
+def test_every_batch_draws_its_own_augmentation() -> None:
+    data = image_data(("rotation",))
+    data.images.pixels[:] = data.images.pixels[0]
+    batches = [x for x, _ in data.train_batches(10, 0, 1, "cpu")]
+    assert [len(x) for x in batches] == [10, 10, 10, 11]
+    assert len({x[:10].numpy().tobytes() for x in batches}) == 4
+
+
 def test_augmentation_does_not_change_the_order() -> None:
     assert torch.equal(epoch(image_data())[1], epoch(image_data(("rotation",)))[1])
 

@@ -100,6 +100,24 @@ def test_the_runs_seed_moves_validation_and_the_split_seed_the_test_images() -> 
     assert from_test["validation"] != of(0, validation=0.5, validation_from="test", split_seed=1)["validation"]
 
 
+def test_the_runs_seed_draws_the_reduced_training_split_and_the_split_seed_does_not() -> None:
+    one, other, same = (
+        split(data(train=0.5, validation=0, split_seed=held), FASHION, seed)["train"].tolist()
+        for seed, held in ((0, 0), (1, 0), (0, 1))
+    )
+    assert one == same
+    assert one != other
+
+
+def test_a_share_that_is_half_an_image_is_rounded_up() -> None:
+    images = image_set([5, 5])
+    assert [len(split(data(test=share, validation=0), images, seed=0)["test"]) for share in (0.24, 0.25, 0.34)] == [
+        2,
+        3,
+        3,
+    ]
+
+
 def test_validation_is_the_same_whatever_is_held_out_elsewhere_in_the_recipe() -> None:
     one, two = (split(data(test=t), FASHION, seed=3) for t in (None, 0.5))
     np.testing.assert_array_equal(one["validation"], two["validation"])

@@ -281,6 +281,9 @@ def test_epochs_go_round_the_views() -> None:
     assert torch.equal(epoch(1), epoch(3))
     assert torch.equal(epoch(2), epoch(4))
     assert not torch.allclose(epoch(1), epoch(2), atol=1e-3)
+    assert isinstance(seen, FeatureData)
+    every = torch.from_numpy(seen.indices["train"])
+    assert all(torch.equal(epoch(number), seen.views[number % 2].of(every)) for number in (1, 2))
 
 
 def test_views_follow_the_seed_and_are_shared(own_cache: Path) -> None:

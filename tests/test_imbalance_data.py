@@ -72,6 +72,12 @@ def test_a_smaller_share_is_a_subset_and_classes_do_not_meddle() -> None:
     assert kept(cat=0.3) == kept(cat=0.3)
 
 
+def test_each_class_is_thinned_by_a_draw_of_its_own() -> None:
+    found = split(data(imbalance=dict.fromkeys(CLASSES, 0.2), validation=0), IMAGES, seed=0)["train"]
+    cat, dog, owl = (set((found[IMAGES.labels[found] == k] % 100).tolist()) for k in range(3))
+    assert len({*map(frozenset, (cat, dog, owl))}) == 3
+
+
 def test_the_runs_seed_draws_and_the_split_seed_does_not() -> None:
     one, other = (split(data(imbalance={"cat": 0.2}, validation=0), IMAGES, seed)["train"] for seed in (0, 1))
     assert set(one.tolist()) != set(other.tolist())
@@ -173,6 +179,20 @@ def test_undersampling_shows_every_image_within_the_epochs_it_takes() -> None:
         for first in range(0, 12, needed):
             seen = np.concatenate([parts[k] for parts in epochs[first : first + needed]])
             assert set(seen.tolist()) == set(TRAIN[np.equal(LABELS, k)].tolist())
+
+
+def test_when_a_class_is_used_up_another_permutation_of_it_begins() -> None:
+    epochs = [per_class("undersample", epoch)[2] for epoch in range(1, 13)]
+    first, second = np.concatenate(epochs[:6]), np.concatenate(epochs[6:])
+    assert set(first.tolist()) == set(second.tolist())
+    assert first.tolist() != second.tolist()
+
+
+def test_a_class_without_training_images_counts_for_nothing() -> None:
+    there = LABELS != 1
+    assert epoch_size(np.array([4, 0, 23]), "undersample") == 8
+    drawn = balanced(TRAIN[there], LABELS, "undersample", 0, 1)
+    assert np.bincount(LABELS[drawn]).tolist() == [4, 0, 4]
 
 
 @pytest.mark.parametrize("balance", ["oversample", "undersample"])

@@ -137,6 +137,14 @@ def test_early_stopping_and_plateaus_begin_anew(data: ImageData) -> None:
     assert [row["phase"] for row in state.history] == [1, 1, 1, 2, 2, 2, 2]
 
 
+def test_a_plateau_is_one_of_its_own_phase(data: ImageData) -> None:
+    still = {"name": "sgd", "lr": 1e-30}
+    plateau = {"name": "plateau", "patience": 2, "factor": 0.5}
+    phases = [{"epochs": 3}, {"epochs": 4, "schedule": plateau}]
+    _, state, _, _ = trained(recipe(phases, "cnn", optimizer=still), data)
+    assert [row["lr"] / 1e-30 for row in state.history[3:]] == pytest.approx([1, 1, 1, 0.5])
+
+
 def test_a_phase_can_do_without_early_stopping(data: ImageData) -> None:
     still = {"name": "sgd", "lr": 1e-30}
     phases = [{"epochs": 5}, {"epochs": 5, "early_stopping": None}]

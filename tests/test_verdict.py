@@ -60,6 +60,18 @@ def test_several_variants():
     )
 
 
+def test_of_the_variants_it_cannot_be_told_from_the_nearest_comes_first():
+    rows = {
+        "relu": [0.920, 0.930, 0.925],
+        "tanh": [0.918, 0.910, 0.935],
+        "gelu": [0.905, 0.928, 0.920],
+        "elu": [0.928, 0.920, 0.924],
+    }
+    after = told(rows).partition("It cannot be told from ")[2]
+    assert 0 < after.index("(0.1 ±") < after.index("(0.4 ±") < after.index("(0.7 ±")
+    assert after.index("elu") < after.index("tanh") < after.index("gelu")
+
+
 def test_variants_without_runs_are_not_spoken_of():
     assert told({"relu": [0.9, 0.91], "elu": []}) == "relu: accuracy 90.5 ± 6.4 %; no other variant has a value."
     text = told({"relu": [0.9, 0.91], "elu": [], "tanh": [0.8, 0.811]})
