@@ -175,7 +175,7 @@ def _outcomes(
 ) -> Int8[np.ndarray, "ious detections"]:
     """Of one image and class: detections from the highest score, crowds behind the other objects.
 
-    A detection takes a crowd only where no object is left for it; crowds can be taken again. Of equal overlaps the last.
+    Only where no object is left does one take a crowd, which can be taken again. Of equal overlaps the last is taken.
     """
     outcomes = np.full((IOUS.size, len(overlaps)), MISS, dtype=np.int8)
     free = np.ones((IOUS.size, crowd.size), dtype=bool)
