@@ -131,16 +131,14 @@ def _mid_ranks(
 ) -> Callable[[Float64[np.ndarray, "draws images"]], Float64[np.ndarray, "draws images"]]:
     """Weights → every image's mid-rank less the mean rank."""
     order = np.argsort(values, kind="stable")
-    distinct, starts, place = np.unique(values[order], return_index=True, return_inverse=True)
-    back = place[np.argsort(order)]
+    _, starts = np.unique(values[order], return_index=True)
+    _, place = np.unique(values, return_inverse=True)
 
     def ranks(weights: Float64[np.ndarray, "draws images"]) -> Float64[np.ndarray, "draws images"]:
-        of_value = weights[:, order]
-        if distinct.size < values.size:
-            of_value = np.add.reduceat(of_value, starts, axis=1)
-        middle: Float64[np.ndarray, "draws distinct"] = of_value.cumsum(axis=1) - of_value / 2
-        found: Float64[np.ndarray, "draws images"] = (middle - weights.sum(axis=1, keepdims=True) / 2)[:, back]
-        return found
+        of_value = np.add.reduceat(weights[:, order], starts, axis=1)
+        middle = of_value.cumsum(axis=1) - of_value / 2 - weights.sum(axis=1, keepdims=True) / 2
+        of_image: Float64[np.ndarray, "draws images"] = middle[:, place]
+        return of_image
 
     return ranks
 
