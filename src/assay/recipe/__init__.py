@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from assay.recipe.data import AUGMENTATIONS, Augmentation, Balance, Data, Normalization
+from assay.recipe.data import AUGMENTATIONS, Augmentation, Balance, Data, Fit, Normalization
 from assay.recipe.losses import BinaryCrossEntropy, ClassWeights, CrossEntropy, Focal, Loss, MeanSquaredError
 from assay.recipe.measures import (
     ClassificationMeasure,
@@ -58,6 +58,7 @@ __all__ = [
     "Data",
     "Descent",
     "EarlyStopping",
+    "Fit",
     "Focal",
     "HeadLayer",
     "Loss",
