@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from assay.errors import AssayError
-from assay.recipe import Recipe
+from assay.recipe import Fit, Recipe
 from assay.validation import validate
 from assay.yaml_files import read_yaml
 
@@ -39,12 +39,13 @@ def predict(run: str | Path, pictures: Sequence[str | Path]) -> list[Prediction]
     from assay.tasks import classification
 
     run = Path(run)
-    _, about, model = load_run(run)
+    recipe, about, model = load_run(run)
     classes, rows = about["classes"], []
     together = pass_size(*about["shape"][1:])
     with torch.inference_mode():
         for start in range(0, len(pictures), together):
-            images = torch.stack([read_picture(Path(p), about) for p in pictures[start : start + together]])
+            part = pictures[start : start + together]
+            images = torch.stack([read_picture(Path(p), about, recipe.data.fit) for p in part])
             rows += classification.probabilities(model(images)).tolist()
     return [
         Prediction(Path(p), classes[row.index(max(row))], max(row), dict(zip(classes, row, strict=True)))
@@ -77,7 +78,7 @@ def load_run(run: Path) -> "tuple[Recipe, dict[str, Any], torch.nn.Module]":
     return recipe, about, model.eval()
 
 
-def read_picture(path: Path, about: dict[str, Any]) -> "torch.Tensor":
+def read_picture(path: Path, about: dict[str, Any], fit: Fit) -> "torch.Tensor":
     """One picture as the network wants it: float (c, h, w), in the run's size, colour and normalisation."""
     import torch
     from PIL import Image, UnidentifiedImageError
@@ -87,7 +88,7 @@ def read_picture(path: Path, about: dict[str, Any]) -> "torch.Tensor":
     channels, height, width = about["shape"]
     try:
         with Image.open(path) as image:
-            pixels = decode(image, "gray" if channels == 1 else "rgb", (height, width))
+            pixels = decode(image, "gray" if channels == 1 else "rgb", (height, width), fit)
     except FileNotFoundError:
         raise AssayError(f"there is no picture {path}") from None
     except UnidentifiedImageError:
