@@ -37,7 +37,8 @@ def _moved_boxes(boxes: BoxBatch, step: Any, size: tuple[int, int]) -> BoxBatch:
     """The matrix of a step moves centres of pixels, which lie half a pixel from their edges."""
     matrix: Float[Tensor, "b 3 3"] = step.transform_matrix
     corners = boxes.edges[..., _CORNERS].unflatten(-1, (4, 2)) - 0.5
-    there = torch.einsum("bij,bmcj->bmci", matrix[:, :2, :2], corners) + matrix[:, None, None, :2, 2] + 0.5
+    turned = (matrix[:, None, None, :2, :2] * corners[..., None, :]).sum(-1)
+    there = turned + matrix[:, None, None, :2, 2] + 0.5
     first, last = there.amin(2), there.amax(2)
     limit = torch.tensor([size[1], size[0]], dtype=first.dtype, device=first.device)
     first_seen, last_seen = first.clamp(min=0).minimum(limit), last.clamp(min=0).minimum(limit)
