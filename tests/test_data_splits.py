@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from assay.data import ImageSet, split
 from assay.data.splits import even_allotment, proportional_allotment
+from assay.data.targets import Labels
 from assay.errors import AssayError
 from assay.recipe import Data
 
@@ -21,7 +22,7 @@ def image_set(train: list[int], test: list[int] | None = None) -> ImageSet:
     n = len(labels)
     return ImageSet(
         pixels=np.zeros((n, 1, 1, 1), np.uint8),
-        labels=labels[order].astype(np.int64),
+        targets=Labels(labels[order].astype(np.int64)),
         names=[str(i) for i in range(n)],
         is_test=is_test[order],
         classes=[f"c{k}" for k in range(len(train))],

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from assay.data import ImageData, ImageSet, load, split
 from assay.data.batches import batch_sizes
 from assay.data.imbalance import balanced, epoch_size
+from assay.data.targets import Labels
 from assay.errors import AssayError
 from assay.models import build
 from assay.recipe import Cosine, Data, Recipe
@@ -31,7 +32,8 @@ def image_set(train: list[int], test: list[int] | None = None, copies: int = 1) 
     labels = np.concatenate([np.full(n, k) for k, n, _ in sizes]).astype(np.int64)
     is_test = np.concatenate([np.full(n, t) for _, n, t in sizes])
     names = [f"o{i // copies}_{i % copies}.png" for i in range(len(labels))]
-    return ImageSet(np.zeros((len(labels), 1, 1, 1), np.uint8), labels, names, is_test, CLASSES[: len(train)], [])
+    pixels = np.zeros((len(labels), 1, 1, 1), np.uint8)
+    return ImageSet(pixels, Labels(labels), names, is_test, CLASSES[: len(train)], [])
 
 
 def data(**fields: Any) -> Data:

@@ -9,6 +9,7 @@ from torch import nn
 
 from assay.data.batches import ImageData
 from assay.data.images import ImageSet
+from assay.data.targets import Labels
 from assay.evaluate import Trained
 from assay.models import build
 from assay.recipe import Loss, Model, Recipe
@@ -26,7 +27,7 @@ def image_data(
     n = train + validation + test
     images = ImageSet(
         pixels=np.random.default_rng(0).integers(0, 256, (n, *shape), dtype=np.uint8),
-        labels=np.arange(n, dtype=np.int64) % classes,
+        targets=Labels(np.arange(n, dtype=np.int64) % classes),
         names=[f"image-{i}" for i in range(n)],
         is_test=np.arange(n) < test,
         classes=[f"class-{c}" for c in range(classes)],

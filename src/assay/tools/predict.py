@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from assay.errors import AssayError
-from assay.recipe import Recipe
+from assay.recipe import Fit, Recipe
 from assay.recipe.validation import validate
 from assay.recipe.yaml_files import read_yaml
 
@@ -36,7 +36,8 @@ def predict(run: str | Path, pictures: Sequence[str | Path]) -> "Sequence[Told]"
     for start in range(0, len(paths), together):
         part = paths[start : start + together]
         with torch.inference_mode():
-            answers = task.said(model, torch.stack([read_picture(path, about) for path in part]))
+            images = torch.stack([read_picture(path, about, recipe.data.fit) for path in part])
+            answers = task.said(model, images)
         told += task.told(answers, part, about)
     return told
 
@@ -66,7 +67,7 @@ def load_run(run: Path) -> "tuple[Recipe, dict[str, Any], torch.nn.Module]":
     return recipe, about, model.eval()
 
 
-def read_picture(path: Path, about: dict[str, Any]) -> "torch.Tensor":
+def read_picture(path: Path, about: dict[str, Any], fit: Fit) -> "torch.Tensor":
     """One picture as the network wants it: float (c, h, w), in the run's size, colour and normalisation."""
     import torch
     from PIL import Image, UnidentifiedImageError
@@ -76,7 +77,7 @@ def read_picture(path: Path, about: dict[str, Any]) -> "torch.Tensor":
     channels, height, width = about["shape"]
     try:
         with Image.open(path) as image:
-            pixels = decode(image, "gray" if channels == 1 else "rgb", (height, width))
+            pixels = decode(image, "gray" if channels == 1 else "rgb", (height, width), fit)
     except FileNotFoundError:
         raise AssayError(f"there is no picture {path}") from None
     except UnidentifiedImageError:

@@ -69,7 +69,7 @@ def predict_uncertain(
     recipe, about, model = load_run(run)
     if not about.get("counts", {}).get("validation"):
         raise AssayError(f"{run}: its uncertainty is not known, since the run had no validation images to calibrate on")
-    images = [read_picture(Path(picture), about) for picture in pictures]
+    images = [read_picture(Path(picture), about, recipe.data.fit) for picture in pictures]
     measures = (measure for measure in recipe.evaluate if isinstance(measure, UncertaintyMeasure))
     options = next(measures, UncertaintyMeasure())
     injection = Injection(options.layers, options.passes, recipe.seed)

@@ -18,8 +18,8 @@ def look(run: Path, picture: Path, layers: str = "blocks", cam: str | None = Non
     ``layers`` is ``blocks``, ``leaves`` or patterns with commas between. Raises AssayError for a folder without a
     finished run, a picture that cannot be read, a pattern that matches no layer, or a layer without maps for ``cam``.
     """
-    _, about, model = load_run(run)
-    image = read_picture(picture, about)
+    recipe, about, model = load_run(run)
+    image = read_picture(picture, about, recipe.data.fit)
     names = choose(model, [part.strip() for part in layers.split(",")] if "," in layers else layers)
     layer = cam_layer(model, image, cam)
     with torch.inference_mode():
