@@ -74,7 +74,7 @@ def test_rows_say_what_there_is_to_say() -> None:
     [
         "my_accuracy_seconds", "accuracy_", "test_accuracy", "top_0_accuracy", "top_five_accuracy",
         "top_5_accuracy_macro", "top_5_accuracy\n", "nll", "nll_other", "my_nll_plain", "si_testing",
-        "cross_si_train", "unsure_below_plain", "own_parameters", "features_seconds", "precision_per_class", "top_{k}_accuracy", "",
+        "cross_si_train", "unsure_below_plain", "own_parameters", "features_seconds", "top_{k}_accuracy", "",
     ],
 )  # fmt: skip
 def test_of_a_name_in_no_table_nothing_is_guessed(name: str) -> None:

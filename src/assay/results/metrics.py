@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from functools import cache
 
 from assay.evaluate.metrics import COST, SEPARATION, UNCERTAINTY
-from assay.tasks.classification_metrics import CLASSIFICATION
+from assay.tasks.classification.metrics import CLASSIFICATION
 from assay.tasks.metric import Metric
 
 Number = int | float
