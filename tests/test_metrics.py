@@ -1,5 +1,6 @@
 """What is known of a metric by its name."""
 
+import json
 import math
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from assay.recipe import Model
 from assay.results import Results, formats
 from assay.results.metrics import METRICS, bounds, comparative, in_order, known, label, lower_is_better, superlative
 from assay.results.statistics import mean_interval
+from assay.runs.run import Folder, measure_and_save
 from assay.tasks.metric import Metric
 from synthetic import fabricate, make_study
 from trained import image_data, trained
@@ -104,6 +106,14 @@ def test_metrics_stand_in_the_order_of_the_tables_and_strangers_at_the_end() -> 
     names = ["zeta", "si_train", "nll_plain", "own", "macs", "top_5_accuracy", "loss", "accuracy", "nll_injected"]
     ordered = ["accuracy", "top_5_accuracy", "loss", "macs", "si_train", "nll_injected", "nll_plain", "own", "zeta"]
     assert in_order(names) == ordered
+
+
+def test_readings_of_the_clock_stand_apart_from_what_a_seed_repeats(tmp_path: Path) -> None:
+    measure_and_save(Folder(tmp_path), trained())
+    timing, rest = (json.loads((tmp_path / name).read_text()) for name in ("timing.json", "metrics.json"))
+    assert set(timing) == {"training_seconds", "inference_images_per_second"}
+    assert {"accuracy", "parameters", "confusion_matrix"} <= rest.keys()
+    assert not timing.keys() & rest.keys()
 
 
 def test_what_is_known_is_read_without_torch_or_numpy() -> None:
