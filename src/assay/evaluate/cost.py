@@ -20,7 +20,7 @@ REPEATS = 30
 def measure(trained: Trained, options: CostMeasure) -> dict[str, Value]:
     """Parameters, MACs and activation bytes per image, weight bytes, and wall-clock readings.
 
-    The readings end in ``_seconds`` or ``_per_second``: training over all epochs, inference at the training batch size.
+    Readings: ``training_seconds`` over all epochs, ``inference_images_per_second`` at the training batch size.
     """
     table = summary(trained.model, trained.data.shape)
     images, _ = next(iter(trained.data.batches("test", trained.recipe.train.batch_size, trained.device)))

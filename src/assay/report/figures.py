@@ -10,8 +10,8 @@ from assay.recipe.study import label as level_label
 from assay.recipe.study import short_keys
 from assay.report import charts, style
 from assay.report.subject import SEPARATOR, Subject
-from assay.results.formats import factor, heading
-from assay.results.metrics import bounds, is_exact, is_share, label, lower_is_better
+from assay.results.formats import heading
+from assay.results.metrics import bounds, factor, is_exact, is_share, label, lower_is_better
 from assay.results.statistics import mean_interval
 
 
@@ -234,7 +234,7 @@ def tradeoff(subject: Subject) -> Iterator[Figure]:
         overrides = {"low": pl.Float64, "high": pl.Float64}
         frame = pl.DataFrame(rows, schema_overrides=overrides, infer_schema_length=None)
         low, high = float(frame["cost"].min()), float(frame["cost"].max())  # type: ignore[arg-type]
-        title = heading(cost) if cost == "training_seconds" else label(cost)
+        title = heading(cost)
         figures.append(
             Figure(
                 f"cost-{cost}",

@@ -24,6 +24,7 @@ from assay.models.catalogue import complete
 from assay.models.weights import in_words, initial_network
 from assay.recipe import Data, Recipe
 from assay.results.folders import LAYERS_BY_EPOCH
+from assay.results.metrics import known
 from assay.runs.data import describe, refuse_other_data
 from assay.system import files
 from assay.system.claim import ClaimLost
@@ -155,7 +156,7 @@ def measure_and_save(folder: Folder, trained: Trained) -> None:
     """Measure a trained network, and write what was found and the network itself."""
     values = measure(trained)
     tables = {name: value for name, value in values.items() if isinstance(value, pl.DataFrame)}
-    timed = {name for name in values if name.endswith(("_seconds", "_per_second"))}
+    timed = {name for name in values if known(name).of == "time"}
     folder.write_table("history.parquet", trained.history)
     folder.write_table("predictions.parquet", predictions_table(trained))
     folder.write_table("pictures.parquet", trained.predictions["test"].gallery(trained.data, trained.recipe.seed))
