@@ -16,9 +16,8 @@ from assay.report.tables import Cell, Column, Table
 
 def section(subject: Subject) -> Section | None:
     """Of what the measures classification and curves found, what there is."""
-    makers = (classes_report.report_group, classes_curves.curves_group, classes_confusion.matrices_group)
-    groups = [group for group in (make(subject) for make in makers) if group is not None]
-    parts: list[Part] = [*figures(subject), *groups]
+    groups = (part.group(subject) for part in (classes_report, classes_curves, classes_confusion))
+    parts: list[Part] = [*figures(subject), *(group for group in groups if group is not None)]
     table = per_class(subject)
     return Section("classes", "Classes", "", parts, beside=[] if table is None else [table]) if parts else None
 
@@ -29,7 +28,8 @@ def figures(subject: Subject) -> Iterator[Figure]:
     if frame.is_empty() or subject.best is None:
         return
     classes = list(dict.fromkeys(frame["class"]))
-    hard = frame.filter(pl.col("measure") != "f1").group_by("class").agg(pl.col("mean").mean()).sort("mean")
+    by_class = frame.filter(pl.col("measure") != "f1").group_by("class", maintain_order=True)
+    hard = by_class.agg(pl.col("mean").mean()).sort("mean", maintain_order=True)
     shown, best = classes, subject.shown[subject.best]
     title, note = "Precision and recall of every class", ""
     if len(classes) > MOST_CLASSES:

@@ -18,7 +18,7 @@ MOST_CELLS = 20_000
 """So many confusion matrices, of so many cells together, are drawn; at least the best variant's and the base's."""
 
 
-def matrices_group(subject: Subject) -> Group | None:
+def group(subject: Subject) -> Group | None:
     """The matrices of the best variant and the base, those of others folded away where there are many."""
     drawn = list(figures(subject))
     if not drawn:

@@ -19,7 +19,7 @@ POINTS = 100
 """Of each line on the page."""
 
 
-def curves_group(subject: Subject) -> Group | None:
+def group(subject: Subject) -> Group | None:
     """Both kinds of curves, and which classes have none."""
     drawn = list(figures(subject))
     if not drawn:

@@ -24,7 +24,7 @@ Areas = dict[str, dict[str, list[float]]]
 """Class (or MACRO) → name of the area → a number for each seed."""
 
 
-def report_group(subject: Subject) -> Group | None:
+def group(subject: Subject) -> Group | None:
     """The report of the best variant, those of others folded away."""
     found = tables(subject)
     if not found:

@@ -9,6 +9,7 @@ from assay.report.section import Grid, Legend, Part, Section, Text
 from assay.report.sections import learning_charts
 from assay.report.subject import Subject
 from assay.results.formats import factor, heading
+from assay.results.metrics import label
 
 
 def section(subject: Subject) -> Section | None:
@@ -45,11 +46,12 @@ def figures(subject: Subject) -> Iterator[Figure]:
         phases = phase_begins(history)
         for split, frame in frames.items():
             measure = heading(f"{split}_loss" if quantity == "loss" else quantity)
+            words = f"{split} {quantity if quantity == 'loss' else label(quantity)}"
             yield Figure(
                 f"learning-{split}-{quantity}",
-                f"{split.capitalize()} {quantity}",
+                f"{words[0].upper()}{words[1:]}",
                 "",
-                f"{split} {quantity} over {epochs} epochs for {frame['variant'].n_unique()} variants.",
+                f"{words} over {epochs} epochs for {frame['variant'].n_unique()} variants.",
                 learning_charts.curves(frame, measure, subject.colors, domain, phases),
                 frame,
                 wide=len(frames) == 1,
