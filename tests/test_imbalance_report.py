@@ -10,9 +10,9 @@ from PIL import Image
 
 from assay.errors import AssayError
 from assay.recipe.study import Study, load_study
-from assay.report import class_report, curves
-from assay.report.curves import MACRO
 from assay.report.page import write_report
+from assay.report.sections import classes_curves, classes_report
+from assay.report.sections.classes_curves import MACRO
 from assay.report.subject import Subject
 from assay.results import Results
 from assay.runs.engine import run as run_study
@@ -54,7 +54,7 @@ def test_every_variant_is_tested_on_the_same_images_of_the_natural_mix(results: 
 def test_the_areas_are_among_the_metrics_and_in_the_table(results: Results) -> None:
     names = results.metric_names
     assert {"roc_auc_macro", "average_precision_macro", "balanced_accuracy"} <= set(names)
-    macro = results.curves().filter(pl.col("class").is_null(), variant="oversample", seed=1)
+    macro = results.stacked("curves").filter(pl.col("class").is_null(), variant="oversample", seed=1)
     areas = dict(macro.select("curve", "area").unique().iter_rows())
     run = results.run("oversample", 1)
     assert areas["roc"] == pytest.approx(results.metrics(run)["roc_auc_macro"])
@@ -71,7 +71,7 @@ def test_the_page_has_curves_reports_and_both_kinds_of_matrices(results: Results
 
 
 def test_the_report_agrees_with_the_metrics(results: Results) -> None:
-    reports = dict(class_report.tables(Subject(results)))
+    reports = dict(classes_report.tables(Subject(results)))
     assert set(reports) == set(REMEDIES)
     frame = reports["class weights"].data
     runs = [results.metrics(results.run("class weights", seed)) for seed in (0, 1)]
@@ -87,11 +87,11 @@ def test_the_report_agrees_with_the_metrics(results: Results) -> None:
 
 
 def test_a_line_of_the_page_is_the_mean_over_seeds(results: Results) -> None:
-    roc = next(curves.figures(Subject(results)))
+    roc = next(classes_curves.figures(Subject(results)))
     own = roc.frame.filter(pl.col("class") == MACRO, variant="none")
     assert own["x"].is_sorted()
     assert (own["x"][0], own["x"][-1], own["y"][-1]) == (0, 1, 1)
-    assert own.height <= curves.POINTS
+    assert own.height <= classes_curves.POINTS
     mean = np.mean([results.metrics(results.run("none", seed))["roc_auc_macro"] for seed in (0, 1)])
     assert own["area"][0] == pytest.approx(mean)
     assert np.trapezoid(own["y"], own["x"]) == pytest.approx(mean, abs=5e-3)
@@ -100,8 +100,8 @@ def test_a_line_of_the_page_is_the_mean_over_seeds(results: Results) -> None:
 def test_a_study_without_curves_has_its_report_and_no_curves(tmp_path: Path) -> None:
     old = Results.read(fabricate(tmp_path, make_study()))
     subject = Subject(old)
-    assert list(curves.figures(subject)) == curves.missing(subject) == []
-    _, best = class_report.tables(subject)[0]
+    assert list(classes_curves.figures(subject)) == classes_curves.missing(subject) == []
+    _, best = classes_report.tables(subject)[0]
     assert "roc_auc" not in best.data.columns
     assert [column.heading for column in best.columns][-1] == "test images"
     assert "training images" not in [column.heading for column in best.columns]

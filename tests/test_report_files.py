@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.report.charts import curves
+from assay.report.sections.learning_charts import curves
 from assay.report.tables import Cell, Column, Table, csv, latex, latex_text
 from assay.results import formats
 from assay.results.metrics import duration

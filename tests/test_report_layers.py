@@ -15,8 +15,8 @@ from assay.evaluate import measure
 from assay.recipe import Recipe
 from assay.recipe.study import Study
 from assay.recipe.validation import validate
-from assay.report.layers import aligned
 from assay.report.page import write_report
+from assay.report.sections.layers import aligned
 from assay.results import Results
 from assay.runs import run
 from assay.runs.engine import run as run_study
@@ -39,7 +39,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 
 def test_every_run_has_its_layers(results: Results) -> None:
-    table = results.layers()
+    table = results.stacked("separation")
     assert table.group_by("variant", "seed").len().height == 4
     batch = table.filter((pl.col("variant") == "norm=batch") & (pl.col("seed") == 0))
     assert batch["layer"].unique(maintain_order=True).to_list() == [
@@ -55,7 +55,7 @@ def test_every_run_has_its_layers(results: Results) -> None:
 
 def test_the_last_layer_is_among_the_metrics(results: Results) -> None:
     table = results.table(["si_train", "si_test", "csi_train", "csi_test"])
-    layers = results.layers()
+    layers = results.stacked("separation")
     last = layers.filter(
         (pl.col("layer") == "output") & (pl.col("index") == "separation") & (pl.col("split") == "test")
     )
@@ -175,7 +175,7 @@ def tracked(tracking: Study, tmp_path_factory: pytest.TempPathFactory) -> Result
 
 
 def test_layers_are_followed_through_training(tracked: Results) -> None:
-    table = tracked.layers_by_epoch()
+    table = tracked.stacked("separation_by_epoch")
     assert table["epoch"].unique().sort().to_list() == [0, 2, 4]
     output = table.filter(
         (pl.col("layer") == "output") & (pl.col("index") == "separation"), split="test", variant="norm=batch"
@@ -201,7 +201,7 @@ def test_an_interrupted_training_goes_on_following(tracking: Study, tracked: Res
         with pytest.raises(KeyboardInterrupt):
             run_study(tracking, tmp_path, quiet=True)
     resumed = run_study(tracking, tmp_path, quiet=True)
-    assert resumed.layers_by_epoch().equals(tracked.layers_by_epoch())
+    assert resumed.stacked("separation_by_epoch").equals(tracked.stacked("separation_by_epoch"))
 
 
 def test_the_page_shows_the_layers_while_they_learn(tracked: Results) -> None:

@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from assay.report import write_report
-from assay.report.pictures import Picture, galleries
+from assay.report.section import Picture
+from assay.report.sections.pictures import galleries, share
 from assay.report.subject import Subject
 from assay.results import Results
 from synthetic import CLASSES, fabricate, make_study
@@ -20,7 +21,7 @@ def study_folder(tmp_path: Path, **options) -> Path:
 
 def shown(folder: Path) -> dict[str, list[Picture]]:
     subject = Subject(Results.read(folder))
-    return {gallery.heading: gallery.pictures for gallery in galleries(subject, subject.best)}
+    return {gallery.title: gallery.pictures for gallery in galleries(subject, subject.best)}
 
 
 def rewrite(folder: Path, kept: pl.Expr) -> None:
@@ -47,9 +48,10 @@ def test_three_squares_of_the_first_seed(tmp_path):
     by_name = {row["name"]: row for row in test.iter_rows(named=True)}
     for picture in [p for those in found.values() for p in those]:
         row = by_name[picture.name]
-        assert (picture.truth, picture.predicted) == (CLASSES[row["label"]], CLASSES[row["predicted"]])
-        assert picture.right == (row["label"] == row["predicted"])
-        assert (picture.confidence, picture.width, picture.height) == (row["confidence"], 32, 32)
+        (said,) = picture.lines
+        assert (picture.heading, said.text) == (CLASSES[row["label"]], CLASSES[row["predicted"]])
+        assert picture.state == ("right" if row["label"] == row["predicted"] else "wrong")
+        assert (said.note, picture.size) == (share(row["confidence"]), (32, 32))
 
 
 def test_the_page_says_of_each_picture_what_it_is_and_what_it_was_taken_for(tmp_path):
@@ -59,15 +61,15 @@ def test_the_page_says_of_each_picture_what_it_is_and_what_it_was_taken_for(tmp_
     pictures = [picture for those in shown(folder).values() for picture in those]
     assert len(cells) == len(pictures) == 75
     for (kind, image, words), picture in zip(cells, pictures, strict=True):
-        assert f'alt="{picture.truth}: {picture.name}"' in unescape(image)
+        (said,) = picture.lines
+        assert f'alt="{picture.heading}: {picture.name}"' in unescape(image)
         truth, answer = words.split('class="answer"')
-        assert f"<bdi>{picture.truth}</bdi>" in truth
-        assert f"<bdi>{picture.predicted}</bdi>" in answer
-        assert unescape(answer).count(picture.share) == 1
-        assert (
-            ("✓" in answer, "✗" in answer) == (picture.right, not picture.right) == (kind == "right", kind == "wrong")
-        )
-    right = sum(p.right for p in shown(folder)["The least sure"])
+        assert f"<bdi>{picture.heading}</bdi>" in truth
+        assert f"<bdi>{said.text}</bdi>" in answer
+        assert unescape(answer).count(said.note) == 1
+        assert ("✓" in answer, "✗" in answer) == (picture.state == "right", picture.state == "wrong")
+        assert picture.state == kind
+    right = sum(p.state == "right" for p in shown(folder)["The least sure"])
     assert f"the lowest probability of the predicted class, lowest first; {right} of 25 right." in page
     assert "from 400 test images" in page
 
@@ -115,4 +117,4 @@ def test_only_one_run_is_on_the_page_however_many_there_are(tmp_path):
     [(0.5, "50 %"), (0.987, "99 %"), (0.996, "> 99 %"), (1.0, "> 99 %"), (0.012, "1 %"), (0.004, "< 1 %")],
 )
 def test_no_share_is_rounded_to_certainty(confidence, text):
-    assert Picture("a.png", "a", "b", confidence, "data:,", 8, 8).share == text
+    assert share(confidence) == text

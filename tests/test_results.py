@@ -91,15 +91,35 @@ def test_files_of_a_run(results):
 
 
 def test_histories_are_stacked(results):
-    histories = results.histories()
+    histories = results.stacked("history")
     assert histories.columns[:3] == ["variant", "seed", "epoch"]
     assert histories.height == 9 * 4
     assert histories.schema["seed"] == pl.Int64
 
 
+def test_a_table_is_stacked_of_the_runs_that_have_it(tmp_path):
+    folder = fabricate(tmp_path, make_study(2, seeds=2), images=8)
+    for seed, height in ((0, 2), (1, 3)):
+        table = pl.DataFrame({"x": range(height)})
+        table.write_parquet(folder / "activation=elu" / f"seed-{seed}" / "planted.parquet")
+    results = Results.read(folder)
+    assert results.tables == ["history", "pictures", "planted", "predictions"]
+    names = ["activation=elu"] * 5
+    assert results.stacked("planted").rows() == [*zip(names, (0, 0, 1, 1, 1), (0, 1, 0, 1, 2), strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("name", "help"),
+    [("histories", "did you mean 'history'"), ("curves", "expected one of: history, pictures, predictions")],
+)
+def test_a_table_that_no_run_has_is_told_with_the_nearest(results, name, help):
+    with pytest.raises(AssayError, match=f"unknown table of the finished runs .*'{name}'; {help}"):
+        results.stacked(name)
+
+
 def test_histories_without_validation(tmp_path):
     results = Results.read(fabricate(tmp_path, make_study(2, seeds=2), validation=False))
-    assert results.histories()["validation_loss"].null_count() == 16
+    assert results.stacked("history")["validation_loss"].null_count() == 16
     assert "validation_loss" not in results.metric_names
 
 
@@ -147,7 +167,7 @@ def test_nothing_finished_yet(tmp_path):
     assert results.frame.height == 0
     assert results.table().columns == ["variant", "model.activation", "seeds"]
     assert results.table()["seeds"].to_list() == [0, 0]
-    assert results.histories().height == 0
+    assert results.tables == []
     assert results.verdict() == "No run has finished yet."
     assert "2 of 2 runs are missing" in results.notes()[0]
     assert "No run has finished yet." in results._repr_html_()
@@ -173,7 +193,7 @@ def test_missing_and_damaged_tables_are_named(tmp_path):
     (run / "metrics.json").unlink()
     results = Results.read(folder)
     with pytest.raises(AssayError, match=r"history\.parquet cannot be read"):
-        results.histories()
+        results.stacked("history")
     with pytest.raises(AssayError, match=r"predictions\.parquet is missing"):
         results.predictions(results.finished[0])
     with pytest.raises(AssayError, match=r"metrics\.json is missing"):

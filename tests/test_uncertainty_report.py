@@ -10,8 +10,9 @@ import pytest
 
 from assay.recipe.study import Study
 from assay.report.page import write_report
+from assay.report.sections.uncertainty import figures, score_table
+from assay.report.sections.uncertainty_words import sentences
 from assay.report.subject import Subject
-from assay.report.uncertainty import figures, score_table, sentences
 from assay.results import Results
 from assay.results.metrics import label
 from assay.runs.engine import run as run_study

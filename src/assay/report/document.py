@@ -122,13 +122,15 @@ def javascript_bundle() -> str:
 
 @cache
 def _templates() -> Environment:
-    return Environment(
+    found = Environment(
         loader=PackageLoader("assay", "."),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    found.filters |= {"kind": lambda part: type(part).__name__, "variable": style.variable}
+    return found
 
 
 def _asset(name: str) -> str:

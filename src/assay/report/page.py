@@ -1,10 +1,12 @@
 """Writes the report: ``index.html``, which opens anywhere without a network, and its tables and figures as files."""
 
+from importlib import import_module
 from pathlib import Path
 
-from assay.report import class_report, classes, contents, curves, figures, layers, pictures, style, uncertainty
 from assay.report.document import document, figure_files, table_files, write_page
 from assay.report.figures import Figure
+from assay.report.section import Section, Sheet, every
+from assay.report.sections.catalogue import SECTIONS
 from assay.report.subject import Subject
 from assay.report.tables import Table, csv
 from assay.results import Results
@@ -17,66 +19,38 @@ def write_report(results: Results) -> Path:
     The page holds everything it shows: styles, scripts, data, images. Beside it ``tables/*.csv`` and ``*.tex``, and for
     each figure ``figures/*.svg`` and the numbers behind it as ``*.csv``.
     """
-    subject, folder = Subject(results), results.folder / "report"
-    drawn = {
-        "effect": list(figures.effect(subject)),
-        "levels": list(figures.levels(subject)),
-        "learning": list(figures.learning(subject)),
-        "per_class": list(classes.per_class(subject)),
-        "curves": list(curves.figures(subject)),
-        "confusion": list(classes.confusion(subject)),
-        "layers": list(layers.curves(subject)),
-        "layers_by_epoch": list(layers.heat_maps(subject)),
-        "uncertainty": list(uncertainty.figures(subject)),
-        "cost": [*figures.time(subject), *figures.tradeoff(subject)],
-    }
-    every = [figure for group in drawn.values() for figure in group]
-    page, svgs, tables = render(subject, drawn, every)
-    beside = {"tables/runs.csv": csv(results.frame), "tables/confusion.csv": csv(contents.matrices(subject))}
-    beside |= table_files(tables)
-    for figure in every:
-        named = contents.full_names(subject, figure.frame) if "variant" in figure.frame.columns else figure.frame
+    subject = Subject(results)
+    sections = page_sections(subject)
+    page, svgs = render(subject, sections)
+    beside = table_files(every(Table, sections))
+    beside |= {f"tables/{sheet.name}.csv": csv(sheet.frame) for sheet in every(Sheet, sections)}
+    for figure in every(Figure, sections):
+        named = subject.full_names(figure.frame) if "variant" in figure.frame.columns else figure.frame
         beside |= figure_files(figure.name, svgs[figure.name], named)
-    return write_page(folder, page, beside)
+    return write_page(results.folder / "report", page, beside)
 
 
-def render(
-    subject: Subject, drawn: dict[str, list[Figure]], every: list[Figure]
-) -> tuple[str, dict[str, str], list[Table]]:
-    """The page, its figures as SVG, and the tables that are also written as files."""
+def page_sections(subject: Subject) -> list[Section]:
+    """The sections of the task's page that have something to show."""
+    found = []
+    for where in SECTIONS[subject.task]:
+        module, function = where.split(":")
+        found.append(getattr(import_module(module), function)(subject))
+    return [section for section in found if section is not None]
+
+
+def render(subject: Subject, sections: list[Section]) -> tuple[str, dict[str, str]]:
+    """The page, and each figure's SVG by its name."""
     results = subject.results
-    cost, shared = contents.cost(subject)
-    tables = {
-        "quality": contents.quality(subject),
-        "cost": cost,
-        "differences": contents.differences(subject),
-        "per_class": contents.per_class(subject),
-        "uncertainty": uncertainty.score_table(subject),
-        "unfinished": contents.unfinished(subject),
-        "skipped": contents.skipped(subject),
-    }
-    reports = class_report.tables(subject)
     seconds = results.frame["training_seconds"].sum() if "training_seconds" in results.metric_names else None
-    page, svgs = document(
+    return document(
         "report/page.html.j2",
-        every,
+        list(every(Figure, sections)),
         subject=subject,
         study=results.study,
-        results=results,
         verdict=results.verdict(subject.metric),
-        notes=results.notes(subject.metric),
-        tables=tables,
-        shared=shared,
-        reports=reports,
-        curveless=curves.missing(subject),
-        readings=layers.readings(subject),
-        remarks=layers.remarks(subject),
-        tuned=uncertainty.sentences(subject),
-        figures=drawn,
-        galleries=pictures.galleries(subject, subject.best),
-        reproduction=contents.reproduction(subject),
+        done=len(results.finished),
+        planned=len(results.runs),
         training=duration(float(seconds)) if seconds else None,
-        hidden_epochs=figures.opening(drawn["learning"][0].frame) if drawn["learning"] else 0,
-        variable=style.variable,
+        sections=sections,
     )
-    return page, svgs, [table for table in tables.values() if table is not None] + [table for _, table in reports]

@@ -5,13 +5,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import polars as pl
+
 from assay.recipe.study import Variant, label, short_keys
 from assay.report import style
 from assay.results import Results
 from assay.results.compare import Comparisons
 from assay.results.folders import Run
+from assay.results.metrics import lower_is_better
 
 SEPARATOR = " · "
+MEASURED_AS = {"focal": "cross_entropy"}
+"""A loss that is trained with a focus and measured without; every loss is measured without class weights."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +40,11 @@ class Subject:
             if len(numbers) >= 3 and len(numbers) >= len(levels) - 1:
                 found.append(factor)
         return found
+
+    @property
+    def task(self) -> str:
+        """What the networks are trained to say."""
+        return self.plan[self.base].recipe.task
 
     @property
     def plan(self) -> dict[str, Variant]:
@@ -87,16 +97,13 @@ class Subject:
     @cached_property
     def lower_is_better(self) -> bool:
         """Of the metric."""
-        from assay.results.metrics import lower_is_better
-
         return lower_is_better(self.metric)
 
     @cached_property
     def losses_differ(self) -> bool:
         """Whether the losses measured are of different kinds, whose values no table should put side by side."""
         losses = [self.plan[name].recipe.train.loss for name in self.finished]
-        kinds = {"focal": "cross_entropy"}  # measured without its focus, and any loss without class weights
-        return len({(kinds.get(one.name, one.name), getattr(one, "label_smoothing", 0.0)) for one in losses}) > 1
+        return len({(MEASURED_AS.get(one.name, one.name), getattr(one, "label_smoothing", 0.0)) for one in losses}) > 1
 
     @cached_property
     def best(self) -> str | None:
@@ -145,6 +152,31 @@ class Subject:
         """The largest number of finished seeds of a variant."""
         counts = [sum(run.variant == name for run in self.results.finished) for name in self.finished]
         return max(counts, default=0)
+
+    @cached_property
+    def unfinished(self) -> list[Run]:
+        """The planned runs that the numbers are without."""
+        return [run for run in self.results.runs if run.state != "finished"]
+
+    @cached_property
+    def skipped(self) -> list[tuple[str, str]]:
+        """(name, reason) of the images left out under ``on_bad_image: skip``, once each."""
+        found: dict[tuple[str, str], None] = {}
+        for run in self.results.finished:
+            found |= dict.fromkeys((str(name), str(why)) for name, why in self.results.data(run).get("skipped", []))
+        return list(found)
+
+    def stem(self, variant: str) -> str:
+        """What a file about the variant is called: its place in the study, and its folder, cut short."""
+        return f"{list(self.plan).index(variant) + 1}-{self.plan[variant].folder[:40].rstrip('. ')}"
+
+    def stacked(self, name: str) -> pl.DataFrame:
+        """``Results.stacked``, empty where no finished run has such a table."""
+        return self.results.stacked(name) if name in self.results.tables else pl.DataFrame()
+
+    def full_names(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The frame with the variants' full names for those on the page, for a file that is read without the page."""
+        return frame.with_columns(pl.col("variant").replace({v: k for k, v in self.shown.items()}))
 
     def values(self, variant: str, metric: str) -> dict[int, float]:
         """Seed → value, over the finished runs of ``variant``."""

@@ -37,6 +37,8 @@ class Table:
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
     data: pl.DataFrame
+    fixed: bool = True
+    """As wide as its numbers; otherwise as the page, and text is broken into lines."""
 
 
 def skipped_table(skipped: Sequence[tuple[str, str]]) -> Table:
@@ -44,7 +46,7 @@ def skipped_table(skipped: Sequence[tuple[str, str]]) -> Table:
     columns = [Column("image", "left"), Column("reason", "left")]
     lines = [[Cell(name, is_name=True), Cell(why, is_name=True)] for name, why in skipped]
     frame = pl.DataFrame(list(skipped), schema={"image": pl.String, "reason": pl.String}, orient="row")
-    return Table("skipped", "Images that could not be read and were left out.", columns, lines, frame)
+    return Table("skipped", "Images that could not be read and were left out.", columns, lines, frame, fixed=False)
 
 
 def csv(frame: pl.DataFrame) -> str:

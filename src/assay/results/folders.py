@@ -13,11 +13,6 @@ from assay.system.claim import holder_alive
 from assay.system.files import MEND, read_object
 
 State = Literal["waiting", "running", "interrupted", "failed", "finished"]
-CURVES = "curves.parquet"
-LAYERS = "separation.parquet"
-LAYERS_BY_EPOCH = "separation_by_epoch.parquet"
-RELIABILITY = "reliability.parquet"
-RISK_COVERAGE = "risk_coverage.parquet"
 
 
 @dataclass(frozen=True)

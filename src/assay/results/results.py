@@ -15,16 +15,7 @@ from assay.recipe.study import Study, label, load_study
 from assay.recipe.tasks import TASKS
 from assay.results.answers import Answers
 from assay.results.compare import AnswersOf, Comparisons, compare
-from assay.results.folders import (
-    CURVES,
-    LAYERS,
-    LAYERS_BY_EPOCH,
-    RELIABILITY,
-    RISK_COVERAGE,
-    Run,
-    planned_runs,
-    read_table,
-)
+from assay.results.folders import Run, planned_runs, read_table
 from assay.results.metrics import bounds, in_order, lower_is_better
 from assay.results.notebook import results_html
 from assay.results.notes import half_loaded, notes, other_test_images
@@ -198,41 +189,26 @@ class Results:
         """A row per epoch: epoch, lr, loss and accuracy of train and validation, seconds."""
         return read_table(run.folder / "history.parquet")
 
-    def histories(self) -> pl.DataFrame:
-        """The histories of all finished runs, stacked, with variant and seed before their own columns."""
-        stacked = [pl.DataFrame(schema={"variant": pl.String, "seed": pl.Int64, "epoch": pl.Int64})]
+    @property
+    def tables(self) -> list[str]:
+        """The names of the Parquet tables that finished runs have: ``history``, ``predictions``, ``curves``, …"""
+        return sorted({path.stem for run in self.finished for path in run.folder.glob("*.parquet")})
+
+    def stacked(self, name: str) -> pl.DataFrame:
+        """The table ``<name>.parquet`` of all finished runs that have it, with variant and seed before its own columns.
+
+        What the columns are, docs/runs.md says. Raises AssayError where no finished run has such a table, with the
+        nearest known name, or where one cannot be read, naming the file.
+        """
+        if name not in self.tables:
+            raise unknown(f"table of the finished runs in {self.folder}", name, self.tables)
+        stacked = []
         for run in self.finished:
-            names = [pl.lit(run.variant).alias("variant"), pl.lit(run.seed, pl.Int64).alias("seed")]
-            stacked.append(self.history(run).select(*names, pl.all()))
+            path = run.folder / f"{name}.parquet"
+            if path.exists():
+                names = [pl.lit(run.variant).alias("variant"), pl.lit(run.seed, pl.Int64).alias("seed")]
+                stacked.append(read_table(path).select(*names, pl.all()))
         return pl.concat(stacked, how="diagonal_relaxed")
-
-    def curves(self) -> pl.DataFrame:
-        """The ROC and precision-recall curves of all finished runs that measured them, with variant and seed in front.
-
-        A row per point: class (null: macro), curve ("roc" or "precision_recall"), x, y, area, chance; and for a class
-        that has no curve the reason.
-        """
-        return self._stacked(CURVES)
-
-    def layers(self) -> pl.DataFrame:
-        """The separation of the layers of all finished runs that measured it, stacked, with variant and seed in front.
-
-        A row per layer, split, index and order: layer, depth, width, split, index, order, value, low, high, chance, and
-        for a layer that could not be measured the reason in place of a value.
-        """
-        return self._stacked(LAYERS)
-
-    def layers_by_epoch(self) -> pl.DataFrame:
-        """The same while the networks learned, of the runs that tracked it: a row per epoch too (0: untrained)."""
-        return self._stacked(LAYERS_BY_EPOCH)
-
-    def reliability(self) -> pl.DataFrame:
-        """The reliability diagrams of the runs that measured uncertainty, stacked: a row per method and bin."""
-        return self._stacked(RELIABILITY)
-
-    def risk_coverage(self) -> pl.DataFrame:
-        """Their risk–coverage curves, stacked: a row per method and hundredth of coverage."""
-        return self._stacked(RISK_COVERAGE)
 
     def predictions(self, run: Run) -> pl.DataFrame:
         """A row per image: split, image, name, label, predicted, confidence, loss, probabilities."""
@@ -246,14 +222,6 @@ class Results:
 
     def _repr_html_(self) -> str:
         return results_html(self.study.title, self.verdict(), self.table(), self.notes())
-
-    def _stacked(self, name: str) -> pl.DataFrame:
-        stacked = [pl.DataFrame(schema={"variant": pl.String, "seed": pl.Int64})]
-        for run in self.finished:
-            if (run.folder / name).exists():
-                names = [pl.lit(run.variant).alias("variant"), pl.lit(run.seed, pl.Int64).alias("seed")]
-                stacked.append(read_table(run.folder / name).select(*names, pl.all()))
-        return pl.concat(stacked, how="diagonal_relaxed")
 
     def _row(self, run: Run) -> dict[str, Any]:
         scalars = {k: v for k, v in self.metrics(run).items() if isinstance(v, int | float) and not isinstance(v, bool)}

@@ -23,7 +23,6 @@ from assay.evaluate.tracking import BY_EPOCH, follow
 from assay.models.catalogue import complete
 from assay.models.weights import in_words, initial_network
 from assay.recipe import Data, Recipe
-from assay.results.folders import LAYERS_BY_EPOCH
 from assay.results.metrics import known
 from assay.runs.data import describe, refuse_other_data
 from assay.system import files
@@ -181,11 +180,12 @@ def follow_layers(
     epoch: int, model: nn.Module, data: ImageData, recipe: Recipe, device: torch.device, folder: Folder
 ) -> None:
     """Where the recipe tracks the separation of the layers, measure it and keep it; the network is left as it was."""
-    path = folder.path / LAYERS_BY_EPOCH
+    name = "separation_by_epoch.parquet"
+    path = folder.path / name
     earlier = pl.read_parquet(path) if path.exists() else pl.DataFrame(schema=BY_EPOCH)
     table = follow(earlier, epoch, model, data, recipe, device)
     if table is not None:
-        folder.write_table(LAYERS_BY_EPOCH, table)
+        folder.write_table(name, table)
 
 
 @lru_cache(maxsize=1)

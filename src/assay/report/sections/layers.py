@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
-from assay.report import layer_charts
 from assay.report.figures import Figure
+from assay.report.section import Grid, Legend, Name, Part, Section, Sentences, Text
+from assay.report.sections import layers_charts
 from assay.report.subject import Subject
 from assay.separation.in_words import reading
 
@@ -19,11 +20,32 @@ WORDS = {
     "anti": "anti-separation",
 }
 
+CAPTION = (
+    "How well the activations of each layer keep the classes apart: the share of images whose nearest neighbour (SI), "
+    "or nearest class mean (CSI), is of their own class. A layer that lowers the curve of the test images mixes "
+    "classes up; the layer with the highest one is the one to transfer from."
+)
+
+
+def section(subject: Subject) -> Section | None:
+    """The curves and what they say, and what could not be measured."""
+    drawn, noted = list(curves(subject)), remarks(subject)
+    parts: list[Part] = []
+    if drawn:
+        said = [(Name(name, strong=True), f": {text}") for name, text in readings(subject)]
+        parts += [Legend(subject.key, subject.colors), Grid(drawn), *heat_maps(subject), Sentences(said)]
+    if noted:
+        parts += [Text("To note:"), Sentences(noted)]
+    caption = CAPTION if drawn else ""
+    if drawn and subject.seeds > 1:
+        caption += " Lines: mean over seeds; bars: from the lowest to the highest seed."
+    return Section("layers", "Layers", caption, parts) if parts else None
+
 
 def measured(subject: Subject) -> pl.DataFrame:
     """The rows with a value, of all finished runs."""
-    table = subject.results.layers()
-    return table.filter(pl.col("value").is_not_null()) if table.width > 2 else table
+    table = subject.stacked("separation")
+    return table if table.is_empty() else table.filter(pl.col("value").is_not_null())
 
 
 def curves(subject: Subject) -> Iterator[Figure]:
@@ -59,15 +81,16 @@ def curves(subject: Subject) -> Iterator[Figure]:
             f"{named[0].upper()}{named[1:]}, {split} images",
             "",
             f"{named} of {frame['layer'].n_unique()} layers on {split} images; the numbers are in the CSV.",
-            layer_charts.layer_curves(frame, order, named, subject.colors),
+            layers_charts.layer_curves(frame, order, named, subject.colors),
             frame,
             wide=len(order) > 10,
+            legend=False,
         )
 
 
 def heat_maps(subject: Subject) -> Iterator[Figure]:
     """The first index on the first split that is not training, layer × epoch, where the runs tracked it."""
-    table = subject.results.layers_by_epoch()
+    table = subject.stacked("separation_by_epoch")
     if table.is_empty():
         return
     split = next((name for name in ("test", "validation") if name in table["split"]), table["split"][0])
@@ -97,8 +120,9 @@ def heat_maps(subject: Subject) -> Iterator[Figure]:
         "Read a column from top to bottom as the way of an image through the network after that epoch. "
         "The darker, the better the classes are kept apart; a row that stays pale has learned nothing.",
         f"{named} of {len(order)} layers over the epochs on {split} images; the numbers are in the CSV.",
-        layer_charts.layer_epochs(frame, order, names, names[0], subject.key, named),
+        layers_charts.layer_epochs(frame, order, names, names[0], subject.key, named),
         frame,
+        legend=False,
     )
 
 
@@ -139,8 +163,8 @@ def readings(subject: Subject) -> list[tuple[str, str]]:
 
 def remarks(subject: Subject) -> list[str]:
     """What could not be measured, and why (``attn_drop, norm: the forward pass never calls it``), and other notes."""
-    table = subject.results.layers()
-    if table.width <= 2:
+    table = subject.stacked("separation")
+    if table.is_empty():
         return []
     without = table.filter(pl.col("reason").is_not_null())
     reasons = without.group_by("reason", maintain_order=True).agg(

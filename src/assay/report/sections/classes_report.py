@@ -5,8 +5,10 @@ from typing import Any
 
 import polars as pl
 
-from assay.report.classes import MOST_MATRICES
-from assay.report.curves import MACRO, measured
+from assay.report.section import Folded, Group, Name, Part
+from assay.report.sections.classes_confusion import MOST_MATRICES
+from assay.report.sections.classes_curves import MACRO, measured
+from assay.report.sections.variants import more
 from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Table
 from assay.results.formats import grouped, plus_minus
@@ -20,6 +22,18 @@ MEANS = {"macro": MACRO, "weighted": "mean of the images (weighted)"}
 
 Areas = dict[str, dict[str, list[float]]]
 """Class (or MACRO) → name of the area → a number for each seed."""
+
+
+def group(subject: Subject) -> Group | None:
+    """The report of the best variant, those of others folded away."""
+    found = tables(subject)
+    if not found:
+        return None
+    (_, first), *others = found
+    parts: list[Part] = [first]
+    if others:
+        parts.append(Folded(more(len(others)), [Group((Name(shown),), [table]) for shown, table in others]))
+    return Group("Classification report", parts)
 
 
 def tables(subject: Subject) -> list[tuple[str, Table]]:
@@ -45,10 +59,9 @@ def _table(subject: Subject, variant: str, areas: Areas) -> Table | None:
         if len(runs) > 1
         else "One seed: no intervals."
     )
-    position = list(subject.plan).index(variant) + 1
-    stem = f"report-{position}-{subject.plan[variant].folder[:40].rstrip('. ')}"
     frame = pl.DataFrame(rows, infer_schema_length=None)
-    return Table(stem, f"{subject.shown[variant]}. {spread}", columns, lines, frame)
+    caption = f"{subject.shown[variant]}. {spread}"
+    return Table(f"report-{subject.stem(variant)}", caption, columns, lines, frame, fixed=False)
 
 
 def _rows(runs: list[tuple[dict[str, Any], dict[str, Any]]], areas: Areas) -> Iterator[dict[str, Any]]:

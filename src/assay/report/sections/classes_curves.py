@@ -5,16 +5,36 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
-from assay.report import curve_charts
-from assay.report.classes import MOST_CLASSES
 from assay.report.figures import Figure
+from assay.report.section import Grid, Group, Legend, Name, Part, Text
+from assay.report.sections import classes_curve_charts
 from assay.report.subject import Subject
 from assay.tasks.classification.polylines import mean_line, thinned
 
+MOST_CLASSES = 24
+"""More classes than these are cut to the hardest; the CSV has them all."""
 MACRO = "mean of the classes (macro)"
 WORDS = {"roc": "ROC", "precision_recall": "Precision and recall"}
 POINTS = 100
 """Of each line on the page."""
+
+
+def group(subject: Subject) -> Group | None:
+    """Both kinds of curves, and which classes have none."""
+    drawn = list(figures(subject))
+    if not drawn:
+        return None
+    several = ", the mean of the seeds' curves" if subject.seeds > 1 else ""
+    words: list[str | Name] = [
+        f"Each class against the rest, over the test images{several}; dashed: what chance would give. The area is "
+        "under the pointer. Precision is drawn in steps, whose area is the average precision."
+    ]
+    for i, one in enumerate(missing(subject)):
+        words += [", " if i else " Without a curve: ", Name(one)]
+    if len(words) > 1:
+        words.append(".")
+    parts: list[Part] = [Legend(subject.key, subject.colors), Text(words), Grid(drawn)]
+    return Group("ROC and precision–recall", parts)
 
 
 def figures(subject: Subject) -> Iterator[Figure]:
@@ -35,15 +55,16 @@ def figures(subject: Subject) -> Iterator[Figure]:
             "",
             f"{WORDS[kind]} curves of {variants} variant{'s' * (variants != 1)} for {len(classes) - 1} classes "
             "and their mean; areas and points are in the CSV.",
-            curve_charts.curves(frame, kind, classes, subject.colors),
+            classes_curve_charts.curves(frame, kind, classes, subject.colors),
             frame,
             wide=False,
+            legend=False,
         )
 
 
 def measured(subject: Subject) -> pl.DataFrame:
     """The points of all finished runs."""
-    table = subject.results.curves()
+    table = subject.stacked("curves")
     if "curve" not in table.columns:
         return pl.DataFrame()
     return table.filter(pl.col("curve").is_not_null()).with_columns(pl.col("class").fill_null(MACRO))
@@ -51,7 +72,7 @@ def measured(subject: Subject) -> pl.DataFrame:
 
 def missing(subject: Subject) -> list[str]:
     """The classes without a curve, and why: ``cat (no test image is of this class)``."""
-    table = subject.results.curves()
+    table = subject.stacked("curves")
     if "reason" not in table.columns:
         return []
     reasons = table.filter(pl.col("reason").is_not_null()).select("class", "reason").unique(maintain_order=True)

@@ -1,0 +1,16 @@
+"""The only place that maps a task to the sections of its page. Importing it imports no section."""
+
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "classification": (
+        "assay.report.sections.results:section",
+        "assay.report.sections.learning:section",
+        "assay.report.sections.classes:section",
+        "assay.report.sections.layers:section",
+        "assay.report.sections.uncertainty:section",
+        "assay.report.sections.cost:section",
+        "assay.report.sections.pictures:section",
+        "assay.report.sections.missing:section",
+        "assay.report.sections.reproduce:section",
+    ),
+}
+"""Task → where the functions are that make its sections, ``section(subject) -> Section | None``, in order."""

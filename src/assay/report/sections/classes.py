@@ -1,0 +1,84 @@
+"""The section on the classes: precision and recall of each, the classification report, curves, confusion matrices."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from assay.report.figures import Figure
+from assay.report.section import Part, Section
+from assay.report.sections import classes_charts, classes_confusion, classes_curves, classes_report
+from assay.report.sections.classes_curves import MOST_CLASSES
+from assay.report.subject import Subject
+from assay.report.tables import Cell, Column, Table
+
+
+def section(subject: Subject) -> Section | None:
+    """Of what the measures classification and curves found, what there is."""
+    groups = (part.group(subject) for part in (classes_report, classes_curves, classes_confusion))
+    parts: list[Part] = [*figures(subject), *(group for group in groups if group is not None)]
+    table = per_class(subject)
+    return Section("classes", "Classes", "", parts, beside=[] if table is None else [table]) if parts else None
+
+
+def figures(subject: Subject) -> Iterator[Figure]:
+    """Precision and recall of every class."""
+    frame = class_frame(subject)
+    if frame.is_empty() or subject.best is None:
+        return
+    classes = list(dict.fromkeys(frame["class"]))
+    by_class = frame.filter(pl.col("measure") != "f1").group_by("class", maintain_order=True)
+    hard = by_class.agg(pl.col("mean").mean()).sort("mean", maintain_order=True)
+    shown, best = classes, subject.shown[subject.best]
+    title, note = "Precision and recall of every class", ""
+    if len(classes) > MOST_CLASSES:
+        shown = hard["class"].head(MOST_CLASSES).to_list()
+        title = f"Precision and recall of the {MOST_CLASSES} hardest of {len(classes)} classes"
+        note = (
+            " Sorted by the mean of precision and recall over all variants, the hardest first; the CSV has every class."
+        )
+    bars = frame.filter(pl.col("measure") != "f1", pl.col("class").is_in(shown))
+    whiskers = " Whiskers: from the lowest to the highest seed." if subject.seeds > 1 else ""
+    variants = [subject.shown[name] for name in subject.order]
+    yield Figure(
+        "per-class",
+        title,
+        f"Test images, mean over seeds.{whiskers}{note}",
+        f"Precision and recall of {len(shown)} classes, one variant at a time, first {best}.",
+        classes_charts.classes(bars, shown, variants, best, subject.key),
+        frame,
+    )
+
+
+def per_class(subject: Subject) -> Table | None:
+    """Precision, recall and F1 of each class and variant; only for the files."""
+    frame = class_frame(subject)
+    if frame.is_empty():
+        return None
+    wide = frame.pivot("measure", index=["variant", "class", "images"], values="mean", maintain_order=True)
+    columns = [Column("variant", "left"), Column("class", "left"), Column("images")]
+    columns += [Column(f"{m} (%)") for m in ("precision", "recall", "F1")]
+    lines = [
+        [Cell(row["variant"]), Cell(row["class"]), Cell(f"{row['images']:.0f}")]
+        + [Cell(f"{row[m]:.2f}") for m in ("precision", "recall", "f1")]
+        for row in wide.iter_rows(named=True)
+    ]
+    return Table("per-class", "Mean over seeds.", columns, lines, subject.full_names(frame))
+
+
+def class_frame(subject: Subject) -> pl.DataFrame:
+    """A row per variant, class and measure (precision, recall, f1): mean, low, high over seeds in percent; images."""
+    rows: list[dict[str, Any]] = []
+    for name in subject.order:
+        measured = [(subject.results.data(run)["classes"], subject.results.metrics(run)) for run in subject.runs(name)]
+        measured = [(classes, m) for classes, m in measured if "precision_per_class" in m]
+        for measure in ("precision", "recall", "f1") if measured else ():
+            values = 100 * np.array([m[f"{measure}_per_class"] for _, m in measured])
+            support = np.mean([m["support_per_class"] for _, m in measured], axis=0)
+            for i, one in enumerate(measured[0][0]):
+                column = values[:, i]
+                numbers = {"mean": float(column.mean()), "low": float(column.min()), "high": float(column.max())}
+                shared = {"variant": subject.shown[name], "class": one, "measure": measure}
+                rows.append(shared | numbers | {"images": float(support[i])})
+    return pl.DataFrame(rows, infer_schema_length=None)

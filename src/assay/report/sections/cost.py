@@ -1,0 +1,105 @@
+"""The section on cost: parameters, operations, bytes and seconds, and the metric against them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import polars as pl
+
+from assay.report.figures import Figure
+from assay.report.section import Grid, Legend, Part, Section, Text
+from assay.report.sections import cost_charts
+from assay.report.sections.variants import mean_and_ends, variants_table
+from assay.report.subject import Subject
+from assay.report.tables import Table
+from assay.results.formats import heading, value
+from assay.results.metrics import is_exact, label
+
+COST = ("parameters", "macs", "weight_bytes", "activation_bytes", "training_seconds", "inference_images_per_second")
+
+
+def section(subject: Subject) -> Section | None:
+    """The table, training times, and the metric against each cost that differs."""
+    table, shared = costs(subject)
+    wide, half = list(time(subject)), list(tradeoff(subject))
+    if table is None and not wide and not half:
+        return None
+    parts: list[Part] = [] if table is None else [table]
+    if shared:
+        same = ", ".join(f"{name} {text}" for name, text in shared)
+        parts.append(Text(f"The same for every variant: {same}."))
+    parts += wide
+    if half:
+        parts += [Legend(subject.key, subject.colors), Grid(half)]
+    return Section("cost", "Cost", "", parts)
+
+
+def costs(subject: Subject) -> tuple[Table | None, list[tuple[str, str]]]:
+    """Variant × cost, and apart from it what is the same for every variant, as (metric, value)."""
+    wanted = [m for m in subject.results.metric_names if m in COST]
+    means = {m: [row[m] for row in subject.results.table([m]).iter_rows(named=True) if row["seeds"]] for m in wanted}
+    common = [m for m in wanted if len(means[m]) > 1 and None not in means[m] and len(set(means[m])) == 1]
+    differ = [m for m in wanted if m not in common]
+    caption = "Per image: multiply-accumulates and activations. Times are wall-clock."
+    table = variants_table(subject, "cost", caption, differ) if differ else None
+    return table, [(label(m), value(means[m][0], m)) for m in common]
+
+
+def time(subject: Subject) -> Iterator[Figure]:
+    """Training time bars."""
+    if "training_seconds" not in subject.results.metric_names:
+        return
+    rows: list[dict[str, Any]] = []
+    for name in subject.order:
+        values, shown = subject.values(name, "training_seconds"), subject.shown[name]
+        if values:
+            mean = sum(values.values()) / len(values)
+            rows.append({"variant": shown, "kind": "mean", "seed": None, "seconds": mean})
+        if len(values) > 1:
+            rows += [{"variant": shown, "kind": "seed", "seed": s, "seconds": v} for s, v in values.items()]
+    if not rows:
+        return
+    frame = pl.DataFrame(rows, schema_overrides={"seed": pl.Int64}, infer_schema_length=None)
+    dots = "; dots: one seed each" if subject.seeds > 1 else ""
+    yield Figure(
+        "training-time",
+        "Training time",
+        f"Wall-clock seconds, all epochs{dots}. Runs that shared a machine slowed one another.",
+        f"Training seconds of {len(subject.order)} variants; the numbers are in the table.",
+        cost_charts.seconds(frame, [subject.shown[n] for n in subject.order], subject.colors),
+        frame,
+    )
+
+
+def tradeoff(subject: Subject) -> Iterator[Figure]:
+    """The metric against parameters, multiply-accumulates and training seconds, where they differ."""
+    metric = subject.metric
+    wanted = [m for m in ("parameters", "macs", "training_seconds") if m in subject.results.metric_names]
+    figures: list[Figure] = []
+    for cost in wanted:
+        rows = []
+        for name in subject.order:
+            spent = list(subject.values(name, cost).values())
+            reached = mean_and_ends(subject, name, metric)
+            if spent and reached["value"] is not None:
+                rows.append({"variant": subject.shown[name], "cost": sum(spent) / len(spent)} | reached)
+        if len(rows) < 2 or len({row["cost"] for row in rows}) < 2:
+            continue
+        if is_exact(cost) and any(f.name == "cost-parameters" for f in figures):
+            continue
+        overrides = {"low": pl.Float64, "high": pl.Float64}
+        frame = pl.DataFrame(rows, schema_overrides=overrides, infer_schema_length=None)
+        low, high = float(frame["cost"].min()), float(frame["cost"].max())  # type: ignore[arg-type]
+        title = heading(cost)
+        figures.append(
+            Figure(
+                f"cost-{cost}",
+                f"{label(metric).capitalize()} against {label(cost)}",
+                "Mean over seeds with its 95 % t interval." if subject.seeds > 1 else "",
+                f"{label(metric)} against {label(cost)} for {len(rows)} variants.",
+                cost_charts.tradeoff(frame, title, heading(metric), subject.colors, log=low > 0 and high / low >= 20),
+                frame,
+                wide=False,
+                legend=False,
+            )
+        )
+    yield from figures

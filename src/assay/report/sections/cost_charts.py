@@ -1,0 +1,74 @@
+"""Charts of the cost: training time, and the metric against what it costs."""
+
+from collections.abc import Sequence
+
+import altair as alt
+import polars as pl
+
+from assay.report.charts import FOCUS, Chart, Colors, layered, variant_color
+from assay.report.style import LIGHT
+
+
+def seconds(frame: pl.DataFrame, order: Sequence[str], colors: Colors) -> Chart:
+    """Training time, a bar for each variant and a dot for each seed.
+
+    Columns: variant, kind ("mean" or "seed"), seed, seconds.
+    """
+    base = alt.Chart()
+    y = alt.Y("variant:N", title=None).scale(domain=list(order), paddingInner=0.35)
+    x = alt.X("seconds:Q", title="training time (s, wall clock)")
+    color = variant_color("variant", colors).legend(None)
+    return layered(
+        frame,
+        base.transform_filter("datum.kind == 'mean'")
+        .mark_bar(cornerRadiusEnd=2, opacity=0.85)
+        .encode(
+            y=y,
+            x=x,
+            color=color,
+            tooltip=[alt.Tooltip("variant:N"), alt.Tooltip("seconds:Q", format=".2f", title="mean (s)")],
+        ),
+        base.transform_filter("datum.kind == 'seed'")
+        .mark_circle(size=30, color=LIGHT["ink"], opacity=0.65)
+        .encode(
+            y=y,
+            x=x,
+            tooltip=[
+                alt.Tooltip("variant:N"),
+                alt.Tooltip("seed:O"),
+                alt.Tooltip("seconds:Q", format=".2f", title="seconds"),
+            ],
+        ),
+        height=len(order) * (30 if len(order) < 12 else 22),
+    )
+
+
+def tradeoff(frame: pl.DataFrame, cost: str, measure: str, colors: Colors, log: bool) -> Chart:
+    """A metric against what it costs, a point with its interval for each variant.
+
+    Columns: variant, cost, value, low, high.
+    """
+    base = alt.Chart()
+    x = alt.X("cost:Q", title=cost, axis=alt.Axis(format="~s", grid=False, tickCount=6))
+    x = x.scale(type="log", nice=False, padding=24) if log else x.scale(zero=False, nice=True, padding=16)
+    color = variant_color("variant", colors)
+    shown = alt.condition("focus == null || datum.variant == focus", alt.value(1), alt.value(0.12))
+    tooltip = [
+        alt.Tooltip("variant:N"),
+        alt.Tooltip("cost:Q", format=",.4~r", title=cost),
+        alt.Tooltip("value:Q", format=".4~f", title=measure),
+    ]
+    y = alt.Y("value:Q", title=measure).scale(zero=False, nice=True)
+    return layered(
+        frame,
+        base.mark_rule(strokeWidth=2).encode(
+            x=x,
+            y=alt.Y("low:Q", title=measure).scale(zero=False),
+            y2="high:Q",
+            color=color,
+            opacity=shown,
+            tooltip=tooltip,
+        ),
+        base.mark_point(size=90, filled=True).encode(x=x, y=y, color=color, opacity=shown, tooltip=tooltip),
+        height=280,
+    ).add_params(FOCUS)

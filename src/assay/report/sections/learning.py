@@ -1,0 +1,94 @@
+"""The section on learning: what was watched over the epochs, train beside validation."""
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from assay.report.figures import Figure
+from assay.report.section import Grid, Legend, Part, Section, Text
+from assay.report.sections import learning_charts
+from assay.report.subject import Subject
+from assay.results.formats import heading
+from assay.results.metrics import factor, label
+
+
+def section(subject: Subject) -> Section | None:
+    """A figure for each quantity and split."""
+    drawn = list(figures(subject))
+    if not drawn:
+        return None
+    said = ["Train values are averaged over the batches of an epoch, while the weights still change."]
+    if subject.seeds > 1:
+        said.insert(0, "Lines: mean over seeds; bands: from the lowest to the highest seed.")
+    if len(subject.colors) > 1:
+        said.append("A click on a name picks it out.")
+    if hidden := opening(drawn[0].frame):
+        said.append(f"The axes make no room for the first {'epoch' if hidden == 1 else f'{hidden} epochs'}.")
+    parts: list[Part] = [Legend(subject.key, subject.colors), Text(" ".join(said)), Grid(drawn)]
+    return Section("learning", "Learning", "", parts)
+
+
+def figures(subject: Subject) -> Iterator[Figure]:
+    """What was watched over the epochs, train beside validation, on one scale."""
+    history = subject.stacked("history")
+    for quantity in quantities(subject, history):
+        frames = {}
+        for split in ("validation", "train"):
+            column = f"{split}_{quantity}"
+            if column in history.columns and history[column].is_not_null().any():
+                frames[split] = _curve(subject, history, column)
+        if not frames:
+            continue
+        together = pl.concat(frames.values())
+        settled = together.filter(pl.col("epoch") > opening(together))
+        domain = (float(settled["low"].min()), float(settled["high"].max()))  # type: ignore[arg-type]
+        epochs = together["epoch"].n_unique()
+        phases = phase_begins(history)
+        for split, frame in frames.items():
+            measure = heading(f"{split}_loss" if quantity == "loss" else quantity)
+            words = f"{split} {quantity if quantity == 'loss' else label(quantity)}"
+            yield Figure(
+                f"learning-{split}-{quantity}",
+                f"{words[0].upper()}{words[1:]}",
+                "",
+                f"{words} over {epochs} epochs for {frame['variant'].n_unique()} variants.",
+                learning_charts.curves(frame, measure, subject.colors, domain, phases),
+                frame,
+                wide=len(frames) == 1,
+                legend=False,
+            )
+
+
+def quantities(subject: Subject, history: pl.DataFrame) -> list[str]:
+    """What the history has of either split; the loss last, and only where all variants have the same."""
+    known = [column.partition("_") for column in history.columns]
+    found = list(dict.fromkeys(quantity for split, _, quantity in known if split in ("train", "validation")))
+    losses = ["loss"] if "loss" in found and not subject.losses_differ else []
+    return [quantity for quantity in found if quantity != "loss"] + losses
+
+
+def phase_begins(history: pl.DataFrame) -> list[tuple[int, str]]:
+    """(first epoch, word) of every phase after the first; runs that begin it elsewhere get a mark of their own."""
+    if "phase" not in history.columns:
+        return []
+    first = history.filter(pl.col("phase") > 1).group_by("variant", "seed", "phase").agg(pl.col("epoch").min())
+    marks = first.group_by("epoch").agg(pl.col("phase").unique().sort()).sort("epoch")
+    return [(epoch, f"phase {' or '.join(map(str, numbers))}") for epoch, numbers in marks.iter_rows()]
+
+
+def opening(curve: pl.DataFrame) -> int:
+    """How many epochs at the beginning the axes do not make room for: a tenth of six or more."""
+    epochs = curve["epoch"].n_unique()
+    return max(1, epochs // 10) if epochs >= 6 else 0
+
+
+def _curve(subject: Subject, history: pl.DataFrame, column: str) -> pl.DataFrame:
+    value = pl.col(column) * factor(column)
+    curve = (
+        history.filter(pl.col(column).is_finite())
+        .group_by("variant", "epoch")
+        .agg(mean=value.mean(), low=value.min(), high=value.max(), seeds=pl.len())
+    )
+    rank = {name: i for i, name in enumerate(subject.order)}
+    ranked = curve.sort(pl.col("variant").replace_strict(rank, return_dtype=pl.Int64), "epoch")
+    return ranked.with_columns(pl.col("variant").replace(subject.shown))

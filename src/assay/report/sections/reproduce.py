@@ -1,0 +1,75 @@
+"""The section on what somebody else needs to get these numbers."""
+
+import json
+from collections.abc import Iterator
+
+import yaml
+
+from assay.recipe.study import label as level_label
+from assay.report.section import Code, Command, Facts, Folded, Name, Pairs, Part, Section, Sheet, Text
+from assay.report.subject import Subject
+from assay.results.formats import value
+
+
+def section(subject: Subject) -> Section:
+    """The command, the data, the environments, the levels, the study file and a recipe with every default."""
+    command, environment = environments(subject)
+    known = [Pairs("Data", list(_data(subject))), Pairs("Environment", environment), Pairs("Levels", levels(subject))]
+    recipe_of, recipe = written_recipe(subject)
+    sheet = Sheet("runs", subject.results.frame)
+    warning = " In the CSV files, text that a spreadsheet would take for a formula begins with an apostrophe."
+    parts: list[Part] = [
+        Command("command", command),
+        Facts([pairs for pairs in known if pairs.rows]),
+        Folded("The study file", [Code(subject.results.study.dump())]),
+        Folded(("The recipe of ", Name(subject.shown[recipe_of]), ", with every default"), [Code(recipe)]),
+        Text(("Every finished run as a row: ", sheet, warning)),
+    ]
+    return Section("reproduce", "Reproduce", "", parts)
+
+
+def environments(subject: Subject) -> tuple[str, list[tuple[str, str]]]:
+    """The first command, and of all else that is known of where the runs ran each different value."""
+    values: dict[str, dict[str, None]] = {}
+    for run in subject.results.finished:
+        for key, found in subject.results.environment(run).items():
+            text = found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
+            values.setdefault(key, {})[text] = None
+    commands = values.pop("command", {})
+    command = next((c for c in commands if c), f"assay run {subject.results.study.name}.yaml")
+    return command, [(key, ", ".join(several)) for key, several in values.items()]
+
+
+def levels(subject: Subject) -> list[tuple[str, list[str]]]:
+    """Each factor with its levels."""
+    plan = subject.plan.values()
+    return [
+        (key, list(dict.fromkeys(level_label(v.levels[key]) for v in plan))) for key in subject.results.study.factors
+    ]
+
+
+def written_recipe(subject: Subject) -> tuple[str, str]:
+    """The base's name and recipe as its first run was trained; of another variant where it has not finished."""
+    run = next(iter(subject.runs(subject.base) or subject.results.finished), None)
+    written = run.folder / "recipe.yaml" if run else None
+    name = run.variant if run else subject.base
+    if written is not None and written.exists():
+        return name, written.read_text(encoding="utf-8")
+    recipe = subject.plan[subject.base].recipe.dump()
+    return name, yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True)
+
+
+def _data(subject: Subject) -> Iterator[tuple[str, str]]:
+    run = next(iter(subject.results.finished), None)
+    if run is None:
+        return
+    data = subject.results.data(run)
+    yield "source", subject.plan[run.variant].recipe.data.source
+    if "classes" in data:
+        yield "classes", str(len(data["classes"]))
+    channels, height, width = data["shape"]
+    yield "images", f"{width} × {height} pixels, {channels} channel{'s' * (channels != 1)}"
+    if views := subject.plan[run.variant].recipe.data.augment_views:
+        yield "augmentation", f"{views} views of each training image, epoch e sees view e mod {views}"
+    for split, count in data["counts"].items():
+        yield split, value(count, "parameters") + " images"

@@ -1,0 +1,186 @@
+"""The section on the results: what each variant reached, differences to the base, levels of a numeric factor."""
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from assay.recipe.study import label as level_label
+from assay.recipe.study import short_keys
+from assay.report import style
+from assay.report.figures import Figure
+from assay.report.section import Aside, Folded, Part, Section, Sentences
+from assay.report.sections import results_charts
+from assay.report.sections.variants import mark, mean_and_ends, variants_table
+from assay.report.subject import SEPARATOR, Subject
+from assay.report.tables import Cell, Column, Table
+from assay.results.formats import heading, p_value, signed
+from assay.results.metrics import factor, is_share, label, lower_is_better
+
+QUALITY = (
+    "si_train", "si_test", "csi_train", "csi_test",
+    "balanced_accuracy", "roc_auc_macro", "average_precision_macro", "f1_macro", "loss", "train_accuracy",
+)  # fmt: skip
+"""What the table shows beside the page's metric; the CSV has every metric."""
+WIDEST = 4
+"""So many of these, the first there are, fit."""
+
+
+def section(subject: Subject) -> Section:
+    """Always there, even before a run has finished."""
+    parts: list[Part] = [quality(subject), *effect(subject), *levels(subject)]
+    if notes := subject.results.notes(subject.metric):
+        parts.append(Aside("notes", "What these numbers allow", [Sentences(notes)]))
+    if (table := differences(subject)) is not None:
+        parts.append(Folded("Every comparison, against the base and against the best", [table]))
+    return Section("results", "Results", "", parts)
+
+
+def quality(subject: Subject) -> Table:
+    """Variant × quality, with the differences in the page's metric to the base."""
+    names = subject.results.metric_names
+    wanted = [m for m in QUALITY if m in names and not (m == "loss" and subject.losses_differ)]
+    others = [m for m in wanted if m != subject.metric and not _repeats(subject, m)][:WIDEST]
+    caption = (
+        "Mean over seeds ± half of its 95 % t interval, shares cut at 0 and 100 %."
+        if subject.seeds > 1
+        else "One seed: no intervals over seeds."
+    )
+    if len(subject.finished) > 1:
+        caption += f" ● the {'lowest' if subject.lower_is_better else 'highest'} {label(subject.metric)}."
+    if "si_test" in others:
+        caption += " SI and CSI are of the last layer."
+    if subject.losses_differ:
+        caption += " The variants train with different losses, whose values cannot be compared."
+    return variants_table(subject, "results", caption, [subject.metric, *others] if names else [], is_whole=True)
+
+
+def _repeats(subject: Subject, metric: str) -> bool:
+    """Whether a metric is the page's own again, as balanced accuracy is on balanced classes."""
+    frame = subject.results.frame
+    return bool(((frame[metric] - frame[subject.metric]).abs() < 1e-9).all()) if frame.height else False
+
+
+def differences(subject: Subject) -> Table | None:
+    """Every variant against the base and against the best, in full."""
+    if subject.comparisons is None:
+        return None
+    groups = [subject.comparisons]
+    if subject.best != subject.base:
+        groups.append(subject.results.compare(subject.metric, "best"))
+    frame = pl.concat([group.frame for group in groups])
+    columns = [Column(subject.key, "left"), Column("against", "left"), Column("pairs"), Column("difference")]
+    columns += [Column("p"), Column("p (Holm)"), Column("p (sign flip)"), Column("verdict", "left")]
+    lines = [
+        [
+            Cell(subject.shown[c.variant], is_name=True),
+            Cell(subject.shown[c.reference], is_name=True),
+            Cell(str(c.pairs)),
+            Cell(signed(c.difference, c.low, c.high, c.metric)),
+            Cell(p_value(c.p)),
+            Cell(p_value(c.p_holm)),
+            Cell(p_value(c.sign_flip)),
+            Cell(c.decided, mark(c)),
+        ]
+        for group in groups
+        for c in group
+    ]
+    unit = "percentage points" if is_share(subject.metric) else heading(subject.metric)
+    caption = f"Paired differences in {label(subject.metric)} ({unit}), variant minus reference, with 95 % intervals."
+    return Table("differences", caption, columns, lines, frame)
+
+
+def effect(subject: Subject) -> Iterator[Figure]:
+    """Paired differences to the base."""
+    if subject.comparisons is None:
+        return
+    metric, base = subject.metric, subject.base_in_words
+    scale, rows = factor(metric), []
+    reference = subject.values(subject.base, metric)
+    by_name = {c.variant: c for c in subject.comparisons}
+    for name in subject.order:
+        if name not in by_name:
+            continue
+        c = by_name[name]
+        shared = {"variant": subject.shown[name], "verdict": c.decided}
+        ends = {"low": None if c.low is None else scale * c.low, "high": None if c.high is None else scale * c.high}
+        if c.difference is not None:
+            numbers = {"seed": None, "difference": scale * c.difference, **ends, "p": c.p_holm}
+            rows.append(shared | {"kind": "interval"} | numbers)
+        for seed, value in subject.values(name, metric).items():
+            if seed in reference and c.pairs > 1:
+                numbers = {"seed": seed, "difference": scale * (value - reference[seed])}
+                rows.append(shared | {"kind": "seed"} | numbers | {"low": None, "high": None, "p": None})
+    if not rows:
+        return
+    floats = dict.fromkeys(["difference", "low", "high", "p"], pl.Float64)
+    frame = pl.DataFrame(rows, schema_overrides={**floats, "seed": pl.Int64}, infer_schema_length=None)
+    unit = " (percentage points)" if is_share(metric) else ""
+    order = [subject.shown[name] for name in subject.order if name in by_name]
+    better = "smaller" if lower_is_better(metric) else "larger"
+    dots = bool((frame["kind"] == "seed").any())
+    methods = sorted({c.method for c in subject.comparisons})
+    yield Figure(
+        "effect",
+        f"Difference in {label(metric)} to {base}",
+        f"Large mark: the difference to {base}{', mean of the pairs' * dots}; line: its 95\u00a0% interval "
+        f"({'; '.join(methods)}){'; small dots: one seed each' * dots}. "
+        f"Coloured where the Holm-corrected p is below 0.05. "
+        f"For {label(metric)}, {better} is better.",
+        f"Differences in {label(metric)} to {base} with 95 % intervals, {len(order)} variants; "
+        "the numbers are in the table above.",
+        results_charts.effect(frame, order, f"difference in {label(metric)}{unit}"),
+        frame,
+    )
+
+
+def levels(subject: Subject) -> Iterator[Figure]:
+    """The metric against each numeric factor, a line for each combination of the other factors."""
+    study, metric = subject.results.study, subject.metric
+    short, scale = short_keys(study.factors), factor(metric)
+    for key in subject.numeric:
+        others = [k for k in study.factors if k != key]
+        rows = []
+        for name in subject.finished:
+            level = subject.plan[name].levels[key]
+            if not isinstance(level, int | float) or isinstance(level, bool):
+                continue
+            if study.design == "one_at_a_time" and not _only_differs_in(subject, name, key):
+                continue
+            group = SEPARATOR.join(level_label(subject.plan[name].levels[k]) for k in others)
+            values, numbers = subject.values(name, metric), mean_and_ends(subject, name, metric)
+            if numbers["value"] is None:
+                continue
+            shared = {"group": group, "level": float(level)}
+            rows.append(shared | {"kind": "interval", "seed": None} | numbers)
+            rows += [
+                shared | {"kind": "seed", "seed": seed, "value": scale * v, "low": None, "high": None}
+                for seed, v in values.items()
+                if len(values) > 1
+            ]
+        if len({row["level"] for row in rows}) < 3:
+            continue
+        overrides = {"seed": pl.Int64, "low": pl.Float64, "high": pl.Float64}
+        frame = pl.DataFrame(rows, schema_overrides=overrides, infer_schema_length=None)
+        groups = list(dict.fromkeys(frame["group"]))
+        colors = dict(zip(groups, style.categorical(len(groups)), strict=True))
+        if len(groups) == 1:
+            colors = {groups[0]: style.LIGHT["accent"]}
+        found = frame["level"].unique()
+        log = bool((found > 0).all()) and float(found.max() / found.min()) >= 8  # type: ignore[arg-type, operator]
+        yield Figure(
+            f"levels-{key}",
+            f"{label(metric).capitalize()} against {short[key]}",
+            "Mean over seeds with its 95 % t interval; small dots: one seed each."
+            if subject.seeds > 1
+            else "One seed a level, so no intervals over seeds.",
+            f"{label(metric)} against {key}, {len(found)} levels.",
+            results_charts.levels(
+                frame, short[key], heading(metric), colors, SEPARATOR.join(short[k] for k in others), log
+            ),
+            frame,
+        )
+
+
+def _only_differs_in(subject: Subject, name: str, key: str) -> bool:
+    base, other = subject.plan[subject.base].levels, subject.plan[name].levels
+    return all(base[k] == other[k] for k in base if k != key)

@@ -1,0 +1,96 @@
+"""Charts of the results: paired differences, and the metric against the levels of a factor."""
+
+from collections.abc import Sequence
+
+import altair as alt
+import polars as pl
+
+from assay.report.charts import Chart, Colors, layered, variant_color
+from assay.report.style import LIGHT
+
+VERDICTS = {
+    "better": (LIGHT["good"], "triangle-right"),
+    "cannot tell": (LIGHT["unsure"], "circle"),
+    "equal": (LIGHT["unsure"], "square"),
+    "worse": (LIGHT["bad"], "triangle-left"),
+}
+
+
+def effect(frame: pl.DataFrame, order: Sequence[str], title: str) -> Chart:
+    """Paired differences to the base.
+
+    Columns: variant, kind ("interval" or "seed"), seed, difference, low, high, verdict (a key of VERDICTS), p.
+    """
+    base = alt.Chart()
+    y = alt.Y("variant:N", title=None).scale(domain=list(order))
+    verdicts = {word: looks for word, looks in VERDICTS.items() if word in set(frame["verdict"])}
+    color = alt.Color("verdict:N", title=None).scale(domain=list(verdicts), range=[c for c, _ in verdicts.values()])
+    shape = alt.Shape("verdict:N", title=None).scale(domain=list(verdicts), range=[s for _, s in verdicts.values()])
+    interval = base.transform_filter("datum.kind == 'interval'")
+    tooltip = [
+        alt.Tooltip("variant:N"),
+        alt.Tooltip("difference:Q", format="+.3~f", title="mean difference"),
+        alt.Tooltip("low:Q", format="+.3~f", title="interval from"),
+        alt.Tooltip("high:Q", format="+.3~f", title="to"),
+        alt.Tooltip("p:Q", format=".3~g", title="p (Holm)"),
+    ]
+    zero = alt.Chart(pl.DataFrame({"zero": [0.0]})).mark_rule(color=LIGHT["muted"], strokeDash=[3, 3])
+    return layered(
+        frame,
+        zero.encode(x=alt.X("zero:Q")),
+        interval.mark_rule(strokeWidth=3, strokeCap="round").encode(
+            y=y, x=alt.X("low:Q", title=title), x2="high:Q", color=color, tooltip=tooltip
+        ),
+        interval.mark_point(size=110, filled=True, opacity=1).encode(
+            y=y, x="difference:Q", color=color, shape=shape, tooltip=tooltip
+        ),
+        base.transform_filter("datum.kind == 'seed'")
+        .mark_circle(size=26, opacity=0.55, yOffset=11, color=LIGHT["muted"])
+        .encode(
+            y=y,
+            x="difference:Q",
+            tooltip=[
+                alt.Tooltip("variant:N"),
+                alt.Tooltip("seed:O"),
+                alt.Tooltip("difference:Q", format="+.3~f"),
+            ],
+        ),
+        height=len(order) * (40 if len(order) < 12 else 30),
+    )
+
+
+def levels(frame: pl.DataFrame, factor: str, measure: str, colors: Colors, key: str, log: bool) -> Chart:
+    """A metric against the levels of a numeric factor; ``colors`` has the combinations of the others, ``key``.
+
+    Columns: group, level, kind ("interval" or "seed"), seed, value, low, high.
+    """
+    base = alt.Chart()
+    scale = (
+        alt.Scale(type="log", base=2, nice=False, padding=24) if log else alt.Scale(zero=False, nice=False, padding=24)
+    )
+    values = sorted(frame["level"].unique().to_list())
+    axis = alt.Axis(values=values, grid=False, format="~r") if len(values) <= 12 else alt.Axis(grid=False, format="~r")
+    x = alt.X("level:Q", title=factor, scale=scale, axis=axis)
+    y = alt.Y("value:Q", title=measure).scale(zero=False, nice=True)
+    color = variant_color("group", colors)
+    if len(colors) > 1:
+        color = color.legend(title=key, titleLimit=600, symbolOpacity=1)
+    interval = base.transform_filter("datum.kind == 'interval'")
+    tooltip = [
+        alt.Tooltip("level:Q", title=factor),
+        alt.Tooltip("value:Q", format=".4~f", title=measure),
+        alt.Tooltip("low:Q", format=".4~f", title="interval from"),
+        alt.Tooltip("high:Q", format=".4~f", title="to"),
+    ]
+    if len(colors) > 1:
+        tooltip.insert(0, alt.Tooltip("group:N", title="with"))
+    return layered(
+        frame,
+        base.transform_filter("datum.kind == 'seed'")
+        .mark_circle(size=26, opacity=0.45, xOffset=9)
+        .encode(x=x, y=y, color=color, tooltip=[alt.Tooltip("seed:O"), alt.Tooltip("value:Q", format=".4~f")]),
+        interval.mark_line().encode(x=x, y=y, color=color),
+        interval.mark_rule(strokeWidth=2).encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=color, tooltip=tooltip),
+        interval.mark_point(size=70, filled=True, opacity=1).encode(x=x, y=y, color=color, tooltip=tooltip),
+        height=320,
+    )

@@ -1,0 +1,63 @@
+"""What several sections say of the variants: a table variant × metric, and a mean over seeds with its interval."""
+
+from collections.abc import Sequence
+
+from assay.report.subject import Subject
+from assay.report.tables import Cell, Column, Mark, Table
+from assay.results.compare import Comparison
+from assay.results.formats import heading, p_value, plus_minus, signed
+from assay.results.metrics import bounds, factor, is_share, label, lower_is_better
+from assay.results.statistics import mean_interval
+
+
+def variants_table(subject: Subject, name: str, caption: str, metrics: Sequence[str], is_whole: bool = False) -> Table:
+    """Variant × metric, the page's own with its difference to the base; with ``is_whole`` the CSV has all metrics."""
+    table = subject.results.table(None if is_whole else metrics)
+    rows = {row["variant"]: row for row in table.iter_rows(named=True)}
+    compared = {c.variant: c for c in subject.comparisons or ()} if subject.metric in metrics else {}
+    best = _best(subject.metric, [rows[n].get(subject.metric) for n in subject.finished])
+    columns = [Column(subject.key, "left"), Column("seeds")]
+    for m in metrics:
+        columns.append(Column(heading(m)))
+        if m == subject.metric and compared:
+            columns += [Column(f"difference to base ({'points' if is_share(m) else label(m)})"), Column("p (Holm)")]
+    lines = []
+    for variant in [*subject.order, *(v for v in subject.plan if v not in subject.finished)]:
+        row = rows[variant]
+        hint = "base" if variant == subject.base and len(subject.plan) > 1 else ""
+        line = [Cell(subject.shown[variant], is_name=True, hint=hint), Cell(str(row["seeds"]))]
+        for m in metrics:
+            is_best = m == subject.metric and len(subject.finished) > 1 and row[m] is not None and row[m] == best
+            line.append(Cell(plus_minus(row[m], row[f"{m}_low"], row[f"{m}_high"], m), "best" if is_best else ""))
+            if m == subject.metric and compared:
+                line += _difference(compared.get(variant), m)
+        lines.append(line)
+    return Table(name, caption, columns, lines, table)
+
+
+def _difference(c: Comparison | None, metric: str) -> list[Cell]:
+    if c is None:
+        return [Cell(""), Cell("")]
+    return [Cell(signed(c.difference, c.low, c.high, metric), mark(c)), Cell(p_value(c.p_holm))]
+
+
+def mark(c: Comparison) -> Mark:
+    """Whether the difference of a comparison is lifted."""
+    return "better" if c.decided == "better" else "worse" if c.decided == "worse" else ""
+
+
+def _best(metric: str, values: list[float | None]) -> float | None:
+    there = [v for v in values if v is not None]
+    return (min if lower_is_better(metric) else max)(there) if there else None
+
+
+def mean_and_ends(subject: Subject, variant: str, metric: str) -> dict[str, float | None]:
+    """The mean over seeds with its 95 % t interval as the page shows them: value, low, high."""
+    found = mean_interval(list(subject.values(variant, metric).values()), within=bounds(metric))
+    named = {"value": found.mean, "low": found.low, "high": found.high}
+    return {name: None if number is None else number * factor(metric) for name, number in named.items()}
+
+
+def more(count: int) -> str:
+    """The summary of what is folded away."""
+    return f"{count} more variant{'s' * (count != 1)}"
