@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import polars as pl
 
 from assay.data.groups import group_numbers
-from assay.errors import AssayError, unknown
+from assay.errors import AssayError, nearest, unknown
 from assay.recipe.study import Study, label, load_study
 from assay.recipe.tasks import TASKS
 from assay.results.answers import Answers
@@ -201,7 +201,7 @@ class Results:
         nearest known name, or where one cannot be read, naming the file.
         """
         if name not in self.tables:
-            raise unknown(f"table of the finished runs in {self.folder}", name, self.tables)
+            raise AssayError(f"the finished runs in {self.folder} have no table '{name}'; {nearest(name, self.tables)}")
         stacked = []
         for run in self.finished:
             path = run.folder / f"{name}.parquet"
