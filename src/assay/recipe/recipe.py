@@ -40,7 +40,7 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _known_to_the_task(self) -> "Recipe":
         facts, train = TASKS[self.task], self.train
-        asked = [("train.loss", "loss", train.loss.name, facts.losses)]
+        asked: list[tuple[str, str, str, tuple[str, ...]]] = [("train.loss", "loss", train.loss.name, facts.losses)]
         asked += [("train.watch", "value to watch", train.watch, (facts.metric, "loss"))]
         asked += [("evaluate", "measure", measure.name, facts.measures) for measure in self.evaluate]
         for key, kind, name, known in asked:
