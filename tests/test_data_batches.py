@@ -10,6 +10,7 @@ import torch
 from assay.data import ImageData, ImageSet, load
 from assay.data.batches import normalization
 from assay.data.boxes import Boxes
+from assay.data.features import FeatureData, Kept
 from assay.data.targets import Labels, Masks, Tags, Values
 from assay.errors import AssayError
 from assay.recipe import AUGMENTATIONS, Augmentation, Data
@@ -215,6 +216,23 @@ def test_an_epoch_without_labels_is_all_training_images_and_has_no_class_counts(
     assert data.epoch_size == 41
     with pytest.raises(AssayError, match=r"a count of the classes needs one label an image, and .* have values"):
         _ = data.class_counts
+
+
+@pytest.mark.parametrize("kind", ["values", "boxes"])
+def test_features_come_with_the_targets_of_their_images(kind: str) -> None:
+    data = of_kind(kind)
+    given = {name: getattr(data, name) for name in ("images", "indices", "mean", "std")}
+    kept = Kept(np.arange(60), np.arange(60, dtype=np.float32)[:, None])
+    seen = FeatureData(**given, plain={"train": kept, "test": kept})
+    for (x, y), (_, expected) in zip(
+        seen.train_batches(8, 0, 1, "cpu"), data.train_batches(8, 0, 1, "cpu"), strict=True
+    ):
+        for part in ("edges", "labels") if kind == "boxes" else ("data",):
+            assert torch.equal(getattr(y, part), getattr(expected, part))
+        assert x.shape == (len(y), 1)
+    if kind == "boxes":
+        with pytest.raises(AssayError, match=r"data\.augment_views keeps features, not where the boxes of .* moved"):
+            FeatureData(**given, plain={"train": kept}, views=(kept,))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
