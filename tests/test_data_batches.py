@@ -1,5 +1,6 @@
 """Batches: every image once, normalised, seeded by name, and no trace left in the global generators."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,9 @@ import torch
 
 from assay.data import ImageData, ImageSet, load
 from assay.data.batches import normalization
-from assay.data.targets import Labels
+from assay.data.boxes import Boxes
+from assay.data.features import FeatureData, Kept
+from assay.data.targets import Labels, Masks, Tags, Values
 from assay.errors import AssayError
 from assay.recipe import AUGMENTATIONS, Augmentation, Data
 
@@ -181,6 +184,63 @@ def test_a_mapped_source_gives_batches_without_a_warning(tmp_path: Path, recwarn
 def test_what_is_wrong_with_an_augmentation_is_told_when_the_data_are_loaded(tmp_path: Path) -> None:
     with pytest.raises(AssayError, match=r"crop: 2\.5 is not a whole number of pixels"):
         load(Data.model_validate({"source": "digits", "augment": [{"crop": 2.5}]}), seed=0, root=tmp_path)
+
+
+def of_kind(kind: str) -> ImageData:
+    data, n = image_data(), 60
+    number = np.arange(n)
+    targets = {
+        "values": Values(number[:, None] / 2, ("half",)),
+        "tags": Tags((number[:, None] >> np.arange(6) & 1).astype(np.uint8)),
+        "boxes": Boxes(np.repeat(number, number % 4)[:, None].repeat(4, 1).astype(np.float32),
+                       np.repeat(number, number % 4), np.zeros((number % 4).sum(), np.uint8),
+                       np.append(0, np.cumsum(number % 4))),
+        "masks": Masks(number[:, None, None].repeat(8, 1).repeat(8, 2).astype(np.uint8)),
+    }[kind]  # fmt: skip
+    return replace(data, images=replace(data.images, targets=targets))
+
+
+@pytest.mark.parametrize("kind", ["values", "tags", "boxes", "masks"])
+def test_targets_of_every_kind_come_with_their_images(kind: str) -> None:
+    data = of_kind(kind)
+    epochs = {"train": data.train_batches(4, 0, 1, "cpu"), "test": data.batches("test", 4, "cpu")}
+    rows = {"train": data.order(0, 1), "test": torch.from_numpy(data.indices["test"])}
+    for split, batches in epochs.items():
+        whole = torch.cat([x for x, _ in image_data().batches("test", 4, "cpu")])
+        start = 0
+        for x, y in batches:
+            here = rows[split][start : start + len(x)]
+            expected = data.images.targets.take(here)
+            for part in ("edges", "labels") if kind == "boxes" else ("data",):
+                assert torch.equal(getattr(y, part), getattr(expected, part))
+            if split == "test":
+                assert torch.equal(x, whole[start : start + len(x)])
+            start += len(x)
+        assert start == len(rows[split])
+
+
+def test_an_epoch_without_labels_is_all_training_images_and_has_no_class_counts() -> None:
+    data = of_kind("values")
+    assert data.epoch_size == 41
+    with pytest.raises(AssayError, match=r"a count of the classes needs one label an image, and .* have values"):
+        _ = data.class_counts
+
+
+@pytest.mark.parametrize("kind", ["values", "boxes"])
+def test_features_come_with_the_targets_of_their_images(kind: str) -> None:
+    data = of_kind(kind)
+    given = {name: getattr(data, name) for name in ("images", "indices", "mean", "std")}
+    kept = Kept(np.arange(60), np.arange(60, dtype=np.float32)[:, None])
+    seen = FeatureData(**given, plain={"train": kept, "test": kept})
+    for (x, y), (_, expected) in zip(
+        seen.train_batches(8, 0, 1, "cpu"), data.train_batches(8, 0, 1, "cpu"), strict=True
+    ):
+        for part in ("edges", "labels") if kind == "boxes" else ("data",):
+            assert torch.equal(getattr(y, part), getattr(expected, part))
+        assert x.shape == (len(y), 1)
+    if kind == "boxes":
+        with pytest.raises(AssayError, match=r"data\.augment_views keeps features, not where the boxes of .* moved"):
+            FeatureData(**given, plain={"train": kept}, views=(kept,))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

@@ -1,5 +1,6 @@
 """The decode-once cache: one decoding per source, whole or absent, shared and safe under concurrency and full disks."""
 
+import json
 import os
 import shutil
 import signal
@@ -14,6 +15,9 @@ import pytest
 from PIL import Image
 
 from assay.data import cache, open_images
+from assay.data.boxes import Boxes
+from assay.data.images import Contents, Source
+from assay.data.targets import VOID, Labels, Masks, Tags, Targets, Values
 from assay.errors import AssayError
 from assay.recipe import Data
 from assay.system.process import Process, this_host, this_process
@@ -257,3 +261,125 @@ def test_an_entry_that_cannot_be_removed_stays(root: Path, folder: Path, monkeyp
     monkeypatch.setattr(Path, "rename", refuse)
     open_images(Data(source="set", size=4), root)
     assert entry.exists()
+
+
+@pytest.mark.parametrize("fit", ["stretch", "letterbox"])
+def test_letterboxed_pictures_are_another_entry(root: Path, folder: Path, fit: str) -> None:
+    stretched = open_images(Data(source="set", size=(4, 8)), root)
+    other = open_images(Data(source="set", size=(4, 8), fit=fit), root)
+    assert (other.identity == stretched.identity) == (fit == "stretch")
+    assert len(list(folder.iterdir())) == (1 if fit == "stretch" else 2)
+    assert (other.pixels[0, 0, :, 0] == (1 if fit == "stretch" else 0)).all()
+    assert (other.pixels[0, 0, :, 4] == 1).all()
+
+
+def test_an_entry_made_before_there_were_other_targets_is_read_as_it_lies(root: Path, folder: Path) -> None:
+    stamps = {p.relative_to(root / "set").as_posix(): p.stat() for p in (root / "set").rglob("*.png")}
+    pictures = sorted((name, (stat.st_size, stat.st_mtime_ns)) for name, stat in stamps.items())
+    identity = ["folder", str((root / "set").resolve()), pictures, ["a", "b"], []]
+    entry = cache.entry_folder("images", json.dumps([1, identity, None, None], sort_keys=True))
+    entry.mkdir(parents=True)
+    np.save(entry / "pixels.npy", np.full((4, 1, 8, 8), 9, np.uint8))  # not what is in the files: nothing is decoded
+    np.save(entry / "labels.npy", np.array([0, 0, 1, 1]))
+    np.save(entry / "is_test.npy", np.zeros(4, bool))
+    index = {"source": "set", "classes": ["a", "b"], "names": [name for name, _ in pictures], "skipped": []}
+    (entry / "index.json").write_text(json.dumps(index))
+    images = open_images(Data(source="set"), root)
+    assert (images.pixels == 9).all()
+    assert images.identity == entry.name
+    assert images.labels.tolist() == [0, 0, 1, 1]
+    scale, offset = images.placement
+    assert (scale == 1).all()
+    assert (offset == 0).all()
+
+
+BOXES = Boxes(
+    edges=np.array([[0, 0, 10, 20], [5, 5, 10, 10], [2, 4, 4, 8]], np.float32),
+    labels=np.array([0, 1, 1]),
+    flags=np.array([0, 1, 2], np.uint8),
+    starts=np.array([0, 2, 2, 3]),
+)
+MASKS = Masks(np.array([np.full((20, 10), k, np.uint8) for k in (0, 1, 2)]))
+KINDS: dict[str, Targets] = {
+    "labels": Labels(np.array([1, 0, 1])),
+    "values": Values(np.array([[1.5], [2.5], [1e9]]), ("weight",)),
+    "tags": Tags(np.array([[1, 0], [0, 0], [1, 1]], np.uint8)),
+    "boxes": BOXES,
+    "masks": MASKS,
+}
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch):
+    """A source of three pictures of 20×10 pixels with any targets; the second one may be damaged."""
+
+    def make(targets: Targets, damaged: bool = False) -> None:
+        def image(i: int) -> Image.Image:
+            if damaged and i == 1:
+                raise ValueError("damaged")
+            return Image.new("L", (10, 20), 50 * (i + 1))
+
+        contents = Contents(["a", "b"], ["p0", "p1", "p2"], targets, np.array([False, True, False]), image)
+        source = Source("three", ["three", targets.kind, damaged], lambda: contents)
+        monkeypatch.setattr(cache, "find", lambda name, root: source)
+
+    return make
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_targets_of_every_kind_are_kept_and_read_again(made, root: Path, kind: str) -> None:
+    made(KINDS[kind])
+    first, again = (open_images(Data(source="three"), root) for _ in range(2))
+    for images in (first, again):
+        assert images.targets.kind == kind
+        assert [images.targets.line(i) for i in range(3)] == [KINDS[kind].line(i) for i in range(3)]
+        assert images.sizes.tolist() == [[20, 10]] * 3
+
+
+@pytest.mark.parametrize("kind", ["values", "tags", "boxes", "masks"])
+def test_targets_follow_the_pictures_that_are_left(made, root: Path, kind: str) -> None:
+    made(KINDS[kind], damaged=True)
+    images = open_images(Data(source="three", on_bad_image="skip"), root)
+    assert (images.names, images.is_test.tolist()) == (["p0", "p2"], [False, False])
+    assert [images.targets.line(i) for i in range(2)] == [KINDS[kind].line(i) for i in (0, 2)]
+    with pytest.raises(
+        AssayError, match=rf"data.balance needs one label an image, and the images of three have {kind}"
+    ):
+        images.labels_for("data.balance")
+    with pytest.raises(AssayError, match=f"the images of three have {kind}"):
+        _ = images.labels
+
+
+def test_only_a_label_needs_a_readable_image_of_each_class(made, root: Path) -> None:
+    made(KINDS["labels"], damaged=True)
+    with pytest.raises(AssayError, match="class 'a' of three has no readable image"):
+        open_images(Data(source="three", on_bad_image="skip"), root)
+
+
+@pytest.mark.parametrize("name", ["edges", "box_labels", "flags", "starts", "sizes"])
+def test_an_entry_that_lost_a_part_of_its_boxes_is_made_again(made, root: Path, folder: Path, name: str) -> None:
+    made(BOXES)
+    open_images(Data(source="three"), root)
+    (entry,) = folder.iterdir()
+    (entry / f"{name}.npy").unlink()
+    images = open_images(Data(source="three"), root)
+    assert [images.targets.line(i) for i in range(3)] == [BOXES.line(i) for i in range(3)]
+
+
+def test_boxes_lie_on_the_canvas_and_are_kept_in_the_pictures_pixels(made, root: Path, folder: Path) -> None:
+    made(BOXES)
+    stretched = open_images(Data(source="three", size=40), root).targets
+    boxed = open_images(Data(source="three", size=40, fit="letterbox"), root).targets
+    assert stretched.edges.tolist() == [[0, 0, 40, 40], [20, 10, 40, 20], [8, 8, 16, 16]]
+    assert boxed.edges.tolist() == [[10, 0, 30, 40], [20, 10, 30, 20], [14, 8, 18, 16]]
+    for entry in folder.iterdir():
+        np.testing.assert_array_equal(np.load(entry / "edges.npy"), BOXES.edges)
+
+
+def test_masks_lie_on_the_canvas_with_void_around_them(made, root: Path) -> None:
+    made(MASKS)
+    masks = open_images(Data(source="three", size=(4, 8), fit="letterbox"), root).targets.values
+    assert isinstance(masks, np.memmap)
+    expected = np.full((3, 4, 8), VOID)
+    expected[:, :, 3:5] = np.arange(3)[:, None, None]
+    np.testing.assert_array_equal(masks, expected)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from assay.data import ImageSet, split
 from assay.data.groups import group_numbers
-from assay.data.targets import Labels
+from assay.data.targets import Labels, Values
 from assay.errors import AssayError
 from assay.recipe import Data, Recipe
 from assay.recipe.validation import mistakes
@@ -174,3 +174,19 @@ def test_no_original_lies_on_two_sides_and_the_numbers_are_near(
     if source == "train" and train == 1.0:
         left = len(images) - len(held_out)
         assert abs(len(found["validation"]) - validation * left) <= largest + 0.5
+
+
+def test_copies_of_one_original_stay_together_whatever_is_true_of_them() -> None:
+    draw = np.random.default_rng(1)
+    originals = np.repeat(np.arange(80), draw.integers(1, 6, 80))
+    numbers = Values((originals + draw.normal(0, 0.1, len(originals)))[:, None], ("age",))
+    names = [f"g{g}_{i}.png" for i, g in enumerate(originals)]
+    none = np.zeros(len(names), bool)
+    images = ImageSet(np.zeros((len(names), 1, 1, 1), np.uint8), numbers, names, none, [], [])
+    found = split(data(test=0.2, validation=0.2), images, seed=0)
+    sides = [groups_of(images, rows) for rows in found.values()]
+    assert sum(map(len, sides)) == len(set.union(*sides)) == 80
+    assert abs(len(found["test"]) - 0.2 * len(names)) <= 5
+    bins = numbers.strata()
+    for k in range(10):
+        assert abs((bins[found["test"]] == k).sum() - 0.2 * (bins == k).sum()) <= 6

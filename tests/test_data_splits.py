@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.data import ImageSet, split
+from assay.data.boxes import Boxes
 from assay.data.splits import even_allotment, proportional_allotment
-from assay.data.targets import Labels
+from assay.data.targets import Labels, Tags, Targets, Values
 from assay.errors import AssayError
 from assay.recipe import Data
 
@@ -235,3 +236,69 @@ def test_splits_are_disjoint_sorted_and_complete_or_refused(
         assert images.is_test[found["test"]].all()
         assert not images.is_test[found["train"]].any()
         assert (images.is_test[found["validation"]] == (source == "test")).all()
+
+
+def of(targets: Targets, is_test: np.ndarray | None = None) -> ImageSet:
+    n = len(targets)
+    is_test = np.zeros(n, bool) if is_test is None else is_test
+    return ImageSet(np.zeros((n, 1, 1, 1), np.uint8), targets, [str(i) for i in range(n)], is_test, [], [])
+
+
+NUMBERS = Values(np.random.default_rng(0).permutation(np.arange(1000.0))[:, None], ("age",))
+
+
+def test_numbers_are_split_alike_over_their_whole_range() -> None:
+    found = split(data(test=0.2, validation=0.25, train=0.5), of(NUMBERS), seed=0)
+    assert {name: len(rows) for name, rows in found.items()} == {"train": 300, "validation": 100, "test": 200}
+    for rows in found.values():
+        tenths = np.bincount((NUMBERS.values[rows, 0] // 100).astype(int), minlength=10)
+        assert (tenths == len(rows) // 10).all()
+    assert len(np.unique(np.concatenate(list(found.values())))) == 600
+
+
+def test_rare_tags_and_boxes_are_in_every_split() -> None:
+    rare = np.arange(200) % 20 == 3
+    tags = Tags(np.column_stack([np.ones(200), rare]).astype(np.uint8))
+    boxes = Boxes(np.zeros((10, 4), np.float32), np.full(10, 1), np.zeros(10, np.uint8), np.append(0, np.cumsum(rare)))
+    for targets in (tags, boxes):
+        found = split(data(test=0.2, validation=0.25), of(targets), seed=0)
+        assert [int(rare[found[name]].sum()) for name in ("train", "validation", "test")] == [6, 2, 2]
+
+
+def test_a_stratum_of_one_image_or_one_that_a_split_lacks_is_no_error() -> None:
+    values = np.zeros((40, 3), np.uint8)
+    values[0, 1] = values[1:3, 2] = 1
+    found = split(data(test=0.1, validation=0.1), of(Tags(values)), seed=0)
+    assert sorted(np.concatenate(list(found.values())).tolist()) == list(range(40))
+    assert all(len(rows) for rows in found.values())
+    few = split(data(train=2, validation=0), of(NUMBERS), seed=0)
+    assert len(few["train"]) == 2
+
+
+def test_a_number_of_images_keeps_the_mix_where_there_are_no_labels() -> None:
+    values = np.zeros((100, 1), np.uint8)
+    values[:10] = 1
+    found = split(data(train=40, test=0.2, validation=0), of(Tags(values)), seed=0)
+    assert values[found["train"]].sum() == 4
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"test": 1.0}, "takes all 1,000 images; the train split would be empty"),
+        ({"validation": 0.0001}, "that split would be empty"),
+        ({"balance": "oversample"}, "data.balance needs one label an image, and the images of the source have values"),
+        (
+            {"imbalance": {"a": 0.5}},
+            "data.imbalance needs one label an image, and the images of the source have values",
+        ),
+    ],
+)
+def test_what_cannot_be_without_labels(fields: dict[str, object], message: str) -> None:
+    with pytest.raises(AssayError, match=message):
+        split(data(**fields), of(NUMBERS), seed=0)
+
+
+def test_a_source_whose_every_image_is_a_test_image_of_its_own() -> None:
+    with pytest.raises(AssayError, match="there is no image in the training split"):
+        split(data(), of(NUMBERS, np.ones(1000, bool)), seed=0)

@@ -21,6 +21,7 @@ SETS = {
         "data": {"source": "set", "validation": 0.2, "test": 0.3, "size": [10, 12], "normalize": "symmetric"},
         "train": {"loss": "binary_cross_entropy"},
     },
+    "letterboxed": {"data": {"source": "set", "validation": 0.2, "test": 0.3, "size": [10, 20], "fit": "letterbox"}},
 }
 
 
@@ -67,9 +68,10 @@ def agrees(prediction: Any, row: dict[str, Any]) -> None:
     assert list(prediction.probabilities)[row["predicted"]] == prediction.label
 
 
-def test_files_of_the_source_give_what_the_run_said(runs: dict[str, Path], root: Path) -> None:
-    table = said(runs["color"])
-    predictions = predict(runs["color"], [root / "set" / name for name in table["name"]])
+@pytest.mark.parametrize("kind", ["color", "letterboxed"])
+def test_files_of_the_source_give_what_the_run_said(runs: dict[str, Path], root: Path, kind: str) -> None:
+    table = said(runs[kind])
+    predictions = predict(runs[kind], [root / "set" / name for name in table["name"]])
     assert len(predictions) == 12
     for prediction, row in zip(predictions, table.iter_rows(named=True), strict=True):
         agrees(prediction, row)
