@@ -11,6 +11,7 @@ from assay.runs.display import Display
 from assay.tools.inspection.inspecting import inspect
 from assay.tools.inspection.page import write_inspection
 from assay.tools.inspection.verdict import verdict
+from assay.tools.terminal import parse_size
 
 
 def check(
@@ -39,16 +40,6 @@ def check(
                 raise AssayError(re.sub(r"\bdata\.(size|color|group)\b", r"--\1", str(error))) from error
         page = write_inspection(found, out or Path("checks") / _folder_name(source), command)
     return "\n".join(verdict(found)), page
-
-
-def parse_size(text: str | None) -> int | list[int] | None:
-    """``96`` or ``96x128``, height first."""
-    if text is None:
-        return None
-    parts = text.lower().replace("×", "x").split("x")
-    if len(parts) > 2 or not all(part.strip().isdecimal() for part in parts):
-        raise AssayError(f"--size: found {text!r}, expected a number of pixels, or height and width as in 96x128")
-    return int(parts[0]) if len(parts) == 1 else [int(part) for part in parts]
 
 
 def _folder_name(source: str) -> str:
