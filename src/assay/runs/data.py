@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 def describe(data: "ImageData") -> dict[str, Any]:
     """What a prediction needs to know of the data, and what the report says of it."""
+    from assay.data.targets import Labels
+
     return {
         "classes": data.classes,
         "shape": list(data.shape),
@@ -23,9 +25,8 @@ def describe(data: "ImageData") -> dict[str, Any]:
         "std": [float(v) for v in data.std],
         "counts": {split: len(indices) for split, indices in data.indices.items()},
         "images_sha256": {split: images_digest(data, split) for split in data.indices},
-        "train_per_class": data.class_counts.tolist(),
         "skipped": [list(item) for item in data.images.skipped],
-    }
+    } | ({"train_per_class": data.class_counts.tolist()} if isinstance(data.images.targets, Labels) else {})
 
 
 def images_digest(data: "ImageData", split: str) -> str:
