@@ -109,10 +109,10 @@ def test_a_table_is_stacked_of_the_runs_that_have_it(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "help"),
-    [("histories", "did you mean 'history'"), ("curves", "expected one of: history, pictures, predictions")],
+    [("histories", "did you mean 'history'"), ("losses", "expected one of: history, pictures, predictions")],
 )
 def test_a_table_that_no_run_has_is_told_with_the_nearest(results, name, help):
-    with pytest.raises(AssayError, match=f"unknown table of the finished runs .*'{name}'; {help}"):
+    with pytest.raises(AssayError, match=f"no finished run in .* has a table '{name}'; {help}"):
         results.stacked(name)
 
 
@@ -172,6 +172,8 @@ def test_nothing_finished_yet(tmp_path):
     assert "No run has finished yet." in results._repr_html_()
     with pytest.raises(AssayError, match=r"no run of the study 'synthetic' .* has finished yet"):
         results.compare()
+    with pytest.raises(AssayError, match=r"no run of the study 'synthetic' .* has finished yet"):
+        results.stacked("history")
 
 
 @pytest.mark.parametrize("content", ["{", "[1, 2]", "null", b"\xff\xfe\x00"])

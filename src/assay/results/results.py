@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import polars as pl
 
-from assay.errors import AssayError, unknown
+from assay.errors import AssayError, nearest, unknown
 from assay.recipe.study import Study, label, load_study
 from assay.results.compare import Comparisons, compare
 from assay.results.folders import Run, planned_runs, read_table
@@ -83,8 +83,7 @@ class Results:
         Raises AssayError where no run has finished, or none has such a metric (with the nearest known name).
         """
         metric = metric or self.metric
-        if not self.finished:
-            raise AssayError(f"no run of the study '{self.study.name}' in {self.folder} has finished yet")
+        self._need_finished()
         if metric not in self.metric_names:
             raise unknown("metric", metric, self.metric_names)
         values: dict[str, dict[int, float]] = {name: {} for name in self.study.plan}
@@ -192,11 +191,12 @@ class Results:
     def stacked(self, name: str) -> pl.DataFrame:
         """The table ``<name>.parquet`` of all finished runs that have it, with variant and seed before its own columns.
 
-        What the columns are, docs/runs.md says. Raises AssayError where no finished run has such a table, with the
-        nearest known name, or where one cannot be read, naming the file.
+        Raises AssayError where no run has finished, or none has such a table (with the nearest known name), or where
+        one cannot be read, naming the file.
         """
+        self._need_finished()
         if name not in self.tables:
-            raise unknown(f"table of the finished runs in {self.folder}", name, self.tables)
+            raise AssayError(f"no finished run in {self.folder} has a table {name!r}; {nearest(name, self.tables)}")
         stacked = []
         for run in self.finished:
             path = run.folder / f"{name}.parquet"
@@ -217,6 +217,10 @@ class Results:
 
     def _repr_html_(self) -> str:
         return results_html(self.study.title, self.verdict(), self.table(), self.notes())
+
+    def _need_finished(self) -> None:
+        if not self.finished:
+            raise AssayError(f"no run of the study '{self.study.name}' in {self.folder} has finished yet")
 
     def _row(self, run: Run) -> dict[str, Any]:
         scalars = {k: v for k, v in self.metrics(run).items() if isinstance(v, int | float) and not isinstance(v, bool)}
