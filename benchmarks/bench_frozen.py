@@ -19,11 +19,11 @@ from benchmark import verdict, weather
 from assay import seeds
 from assay.data.batches import ImageData
 from assay.data.images import ImageSet
+from assay.data.targets import Labels
 from assay.models.catalogue import build
 from assay.models.weights import load_pretrained
 from assay.recipe import Recipe
 from assay.system.machine import reproducible
-from assay.tasks.classification import predict
 from assay.train.checkpoint import State
 from assay.train.frozen import trained_part
 from assay.train.loop import fit
@@ -50,7 +50,7 @@ def images() -> ImageData:
     colors = draw.integers(96, 160, (CLASSES, 3, 1, 1))
     pixels = np.clip(colors[labels] + draw.normal(0, 60, (n, 3, SIDE, SIDE)), 0, 255).astype(np.uint8)
     names = [str(i) for i in range(n)]
-    found = ImageSet(pixels, labels, names, np.zeros(n, bool), [str(c) for c in range(CLASSES)], [])
+    found = ImageSet(pixels, Labels(labels), names, np.zeros(n, bool), [str(c) for c in range(CLASSES)], [])
     rows = np.arange(n, dtype=np.int64)
     splits = {"train": rows[:TRAIN], "validation": rows[TRAIN:], "test": rows[:0]}
     half = np.full(3, 0.5, np.float32)
@@ -67,7 +67,7 @@ def train(data: ImageData, once: bool) -> tuple[float, float]:
         part, seen = trained_part(network, data, RECIPE, CPU, print) if once else (network, data)
         state = fit(part, seen, RECIPE, CPU, State(), lambda state: None)
         for split in ("train", "validation"):
-            predict(part, seen, split, RECIPE.train.loss, CPU)
+            predict(task, part, seen, split, RECIPE.train.loss, CPU)
     return time.perf_counter() - began, state.history[-1]["validation_accuracy"]
 
 

@@ -61,7 +61,6 @@ def main() -> None:
     from assay import load_study
     from assay.results import Results
     from assay.runs import engine, run
-    from assay.tasks import classification
     from assay.train import phases
 
     study = load_study(STUDY, ["train.epochs=8"], seeds=2)
@@ -75,7 +74,7 @@ def main() -> None:
         (run, "load", "data of a run"),
         (run, "initial_network", "building networks"),
         (run, "measure", "measuring"),
-        (classification, "predict", "measuring"),
+        (run, "predict", "measuring"),
         (run, "_train_and_measure", "results' files, status"),
         (engine, "plan_jobs", "checks before training"),
         (engine.claim, "acquire", "claims"),

@@ -1,6 +1,6 @@
 """Does the order that ``assay rank`` gives without training agree with the order after training?
 
-Every candidate is a pretrained network at an image size. ``assay.tools.ranking.rank`` orders them by cross-SI, cross-CSI
+Every candidate is a pretrained network at an image size. ``assay.ranking.rank`` orders them by cross-SI, cross-CSI
 and LogME; then a linear head is trained on each frozen backbone, with three seeds, and the mean test accuracies give
 the order after training. Printed for each measure: Kendall's τ-b between the two orders, and what taking its first
 would cost against the best. The weights come with the extra 'weights'. No target: the page docs/results/transfer says

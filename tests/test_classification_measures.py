@@ -11,8 +11,8 @@ from sklearn import metrics
 
 from assay.errors import AssayError, RunFailed
 from assay.evaluate import MEASURES, Value, measure
-from assay.evaluate.classification import scores, top_k_accuracy
 from assay.recipe import Measure
+from assay.tasks.classification.measure import quality, top_k_accuracy
 from assay.tools.names import members
 from trained import predictions, trained
 
@@ -32,7 +32,7 @@ THREE = predictions(
 
 
 def test_by_hand() -> None:
-    found = scores(THREE, top_k=(1, 2, 3, 5))
+    found = quality(THREE, top_k=(1, 2, 3, 5))
     assert found == {
         "accuracy": pytest.approx(3 / 6),
         "balanced_accuracy": pytest.approx((2 / 3 + 1 / 2 + 0) / 3),
@@ -58,11 +58,11 @@ def plain(value: Value) -> bool:
 
 
 def test_values_are_plain_numbers() -> None:
-    assert all(plain(value) for value in scores(THREE, top_k=(2,)).values())
+    assert all(plain(value) for value in quality(THREE, top_k=(2,)).values())
 
 
 def test_a_class_that_does_not_occur_counts_in_macro_but_not_in_balanced_accuracy() -> None:
-    found = scores(predictions([0, 1], [[0.9, 0.1, 0.0], [0.1, 0.9, 0.0]]))
+    found = quality(predictions([0, 1], [[0.9, 0.1, 0.0], [0.1, 0.9, 0.0]]))
     assert found["balanced_accuracy"] == 1.0
     assert found["recall_macro"] == pytest.approx(2 / 3)
     assert found["support_per_class"] == [1, 1, 0]
@@ -82,7 +82,7 @@ def test_agrees_with_scikit_learn(outcome: tuple[list[int], list[list[float]]]) 
     labels, probabilities = outcome
     classes = list(range(len(probabilities[0])))
     predicted = np.argmax(probabilities, axis=1)
-    found = scores(predictions(labels, probabilities), top_k=(1, 2))
+    found = quality(predictions(labels, probabilities), top_k=(1, 2))
     assert found["accuracy"] == pytest.approx(metrics.accuracy_score(labels, predicted))
     for average in ("macro", "weighted"):
         arguments: dict[str, Any] = {"average": average, "labels": classes, "zero_division": 0}

@@ -7,11 +7,16 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from assay.evaluate.pictures import mistakes, pictures_table, sample, thumbnail, unsure
-from assay.evaluate.predictions import predictions_table
+from assay.evaluate import Trained
 from assay.models import build
 from assay.recipe import Model
+from assay.tasks.pictures import sample, thumbnail
+from assay.tasks.predicting import predictions_table
 from trained import image_data, predictions, trained
+
+
+def gallery(run: Trained) -> pl.DataFrame:
+    return run.predictions["test"].gallery(run.data, run.recipe.seed)
 
 
 def test_predictions_have_a_row_for_each_validation_and_test_image() -> None:
@@ -45,7 +50,7 @@ def test_predictions_survive_parquet() -> None:
 
 def test_pictures_are_the_raw_pixels_with_their_predictions() -> None:
     run = trained(image_data(shape=(3, 28, 28), test=40))
-    table = pictures_table(run)
+    table = gallery(run)
     assert dict(table.schema) == {
         "kind": pl.String,
         "name": pl.String,
@@ -78,23 +83,23 @@ def test_the_sample_follows_the_seed_alone() -> None:
 
 def test_the_worst_mistakes_come_first() -> None:
     chances = [[0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.6, 0.4], [0.2, 0.8]]
-    assert mistakes(predictions([0, 0, 0, 1, 0], chances)).tolist() == [1, 4, 2, 3]
-    assert mistakes(predictions([0] * 50, [[0.1, 0.9]] * 50)).tolist() == list(range(25))
+    assert predictions([0, 0, 0, 1, 0], chances).mistakes().tolist() == [1, 4, 2, 3]
+    assert predictions([0] * 50, [[0.1, 0.9]] * 50).mistakes().tolist() == list(range(25))
 
 
 def test_the_least_sure_come_first_right_or_wrong() -> None:
     chances = [[0.9, 0.1], [0.4, 0.6], [0.5, 0.5], [0.6, 0.4], [0.3, 0.7]]
-    assert unsure(predictions([0, 0, 1, 0, 1], chances)).tolist() == [2, 1, 3, 4, 0]
-    assert unsure(predictions([0] * 50, [[0.9, 0.1]] * 50)).tolist() == list(range(25))
+    assert predictions([0, 0, 1, 0, 1], chances).unsure().tolist() == [2, 1, 3, 4, 0]
+    assert predictions([0] * 50, [[0.9, 0.1]] * 50).unsure().tolist() == list(range(25))
     later = [[0.9, 0.1]] * 40 + [[0.45, 0.55]] + [[0.9, 0.1]]
-    assert unsure(predictions([0] * 42, later)).tolist() == [40, *range(24)]
+    assert predictions([0] * 42, later).unsure().tolist() == [40, *range(24)]
 
 
 def test_a_single_logit_is_unsure_around_one_half() -> None:
     run = trained(
         image_data(classes=2, test=40), build(Model(name="mlp"), (1, 6, 6), 1), train={"loss": "binary_cross_entropy"}
     )
-    kept = pictures_table(run).filter(kind="unsure")["confidence"]
+    kept = gallery(run).filter(kind="unsure")["confidence"]
     assert kept.to_list() == np.sort(run.predictions["test"].confidence)[:25].tolist()
     assert kept.min() >= 0.5
 
@@ -102,7 +107,7 @@ def test_a_single_logit_is_unsure_around_one_half() -> None:
 def test_a_network_without_mistakes_has_no_pictures_of_them() -> None:
     run = trained(image_data(classes=2))
     run.predictions["test"] = predictions([0, 1], [[0.9, 0.1], [0.1, 0.9]])
-    assert pictures_table(run)["kind"].to_list() == ["sample", "sample", "unsure", "unsure"]
+    assert gallery(run)["kind"].to_list() == ["sample", "sample", "unsure", "unsure"]
 
 
 @pytest.mark.parametrize(

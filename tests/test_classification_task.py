@@ -12,9 +12,9 @@ from torch import nn
 from assay.errors import AssayError, RunFailed
 from assay.models import build
 from assay.recipe import BinaryCrossEntropy, CrossEntropy, MeanSquaredError, Model
-from assay.tasks.classification import correct, outputs, predict, probabilities
-from assay.train.losses import per_sample_loss
-from trained import CPU, image_data
+from assay.tasks.classification.losses import correct, per_sample_loss, probabilities
+from assay.tasks.classification.task import outputs
+from trained import CPU, image_data, predict
 
 
 def test_number_of_logits() -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -6,8 +8,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from assay.results import metrics
+from assay.results.answers import Answers
 from assay.results.compare import compare
 from assay.results.statistics import holm
+from assay.tasks.scores import mean_score
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -15,15 +19,21 @@ RELU = {0: 0.91, 1: 0.93, 2: 0.92}
 TANH = {0: 0.88, 1: 0.89, 2: 0.90}
 
 
-def answers_of(right):
+def answers_of(right, group=None):
     """Answers in which ``right[variant]`` says which images are right."""
 
     def answers(variant, seed):
         n = len(right[variant])
         images = {"image": range(n), "name": [f"{i}.png" for i in range(n)], "label": [0] * n}
-        return pl.DataFrame({**images, "correct": right[variant]})
+        table = pl.DataFrame({**images, "correct": right[variant]})
+        return Answers(table, ("label",), lambda rows: mean_score(rows["correct"].to_numpy()), group)
 
     return answers
+
+
+def answers_without_evidence(right):
+    whole = answers_of(right)
+    return lambda variant, seed: replace(whole(variant, seed), evidence=lambda rows: None)
 
 
 def test_pairs_of_seeds_by_hand():
@@ -88,12 +98,69 @@ def test_one_seed_is_compared_over_the_test_images():
     assert (c.pairs, c.sign_flip, c.more_seeds, c.decided) == (1, None, None, "worse")
 
 
-def test_one_seed_of_another_metric_or_other_images_gives_no_test():
+def test_copies_of_an_original_are_drawn_and_exchanged_together():
+    """Ten copies of each of 14 originals are worth 14 images, not 140."""
+    right = {"relu": [True] * 12 + [False] * 2, "tanh": [True] * 4 + [False] * 8 + [True, False]}
+    copies = {name: answers * 10 for name, answers in right.items()}
+    values = {"relu": {0: 12 / 14}, "tanh": {0: 5 / 14}}
+
+    def original(names):
+        return np.array([int(name.removesuffix(".png")) % 14 for name in names])
+
+    (alone,) = compare(values, "accuracy", "relu", answers_of(copies))
+    (grouped,) = compare(values, "accuracy", "relu", answers_of(copies, original))
+    (originals,) = compare(values, "accuracy", "relu", answers_of(right))
+    assert grouped.method == "bootstrap over originals, swaps"
+    assert grouped.high - grouped.low == pytest.approx(originals.high - originals.low, rel=0.1)
+    assert grouped.high - grouped.low > 2.5 * (alone.high - alone.low)
+    assert alone.p < 1e-6
+    assert grouped.p == pytest.approx(originals.p, abs=0.02)
+
+
+def test_a_metric_that_is_no_share_is_tested_by_exchanging_answers():
+    losses = {"relu": np.linspace(0.1, 0.9, 40), "tanh": np.linspace(0.2, 1.0, 40)}
+
+    def answers(variant, seed):
+        table = pl.DataFrame({"image": range(40), "name": ["x"] * 40, "loss": losses[variant]})
+        return Answers(table, (), lambda rows: mean_score(rows["loss"].to_numpy()))
+
+    (c,) = compare({"relu": {0: 0.5}, "tanh": {0: 0.6}}, "loss", "relu", answers)
+    assert c.method == "bootstrap over test images, swaps"
+    assert (c.difference, c.low, c.high) == pytest.approx((0.1, 0.1, 0.1))
+    assert c.p < 0.001
+    assert c.decided == "worse"
+
+
+def test_one_seed_of_what_is_no_property_of_answers_or_of_other_images_gives_no_test():
     right = {"relu": [True] * 9, "tanh": [True] * 8}
-    for metric in ("accuracy", "loss"):
-        (c,) = compare({"relu": {0: 0.9}, "tanh": {0: 0.8}}, metric, "relu", answers_of(right))
+    nothing = {"relu": [True] * 9, "tanh": [False] * 9}
+    for answers in (answers_of(right), answers_without_evidence(nothing), None):
+        (c,) = compare({"relu": {0: 0.9}, "tanh": {0: 0.8}}, "accuracy", "relu", answers)
         assert (c.method, c.p, c.low, c.decided) == ("single runs", None, None, "cannot tell")
         assert c.difference == pytest.approx(-0.1)
+
+
+def test_equal_differences_of_several_variants_need_the_pairs_of_all_comparisons():
+    shifted = {name: {k: v - shift for k, v in RELU.items()} for name, shift in (("tanh", 0.1), ("elu", 0.2))}
+    found = compare({"relu": RELU, **shifted}, "accuracy", "relu")
+    assert [(c.method, c.p, c.decided) for c in found] == [("sign flip over seeds", 0.25, "cannot tell")] * 2
+    assert [c.more_seeds for c in found] == [4, 4]  # seven pairs reach 2/128, below a half of 0.05
+
+
+def test_counts_that_vary_over_seeds_are_compared_over_seeds():
+    (c,) = compare({"a": {0: 10.0, 1: 12.0, 2: 13.0}, "b": {0: 11.0, 1: 15.0, 2: 15.0}}, "parameters", "a")
+    assert (c.method, c.difference) == ("paired t over seeds", 2)
+
+
+@pytest.mark.parametrize(("column", "other"), [("name", "other.png"), ("label", 1)])
+def test_images_of_equal_numbers_that_are_not_the_same_give_no_test(column, other):
+    def answers(variant, seed):
+        table = answers_of({"relu": [True] * 9, "tanh": [False] * 9})(variant, seed)
+        changed = pl.lit(other, table.schema[column]).alias(column)
+        return table if variant == "relu" else table.with_columns(changed)
+
+    (c,) = compare({"relu": {0: 1.0}, "tanh": {0: 0.0}}, "accuracy", "relu", answers)
+    assert (c.method, c.p) == ("single runs", None)
 
 
 def test_what_follows_from_the_recipe_is_compared_exactly():

@@ -15,7 +15,8 @@ from assay.recipe import AUGMENTATIONS, Augmentation
 def augmented(images: Tensor, *augment: tuple[str, float], seed: int = 0) -> Tensor:
     steps = tuple(Augmentation(name=name, amount=amount) for name, amount in augment)
     torch.manual_seed(seed)
-    return augmenter(steps, *images.shape[2:])(images.clone())
+    changed, _ = augmenter(steps, *images.shape[2:])(images.clone(), torch.zeros(len(images), dtype=torch.int64))
+    return changed
 
 
 def noise(n: int = 64, channels: int = 3, height: int = 12, width: int = 10) -> Tensor:

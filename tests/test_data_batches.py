@@ -8,13 +8,14 @@ import torch
 
 from assay.data import ImageData, ImageSet, load
 from assay.data.batches import normalization
+from assay.data.targets import Labels
 from assay.errors import AssayError
 from assay.recipe import AUGMENTATIONS, Augmentation, Data
 
 
 def image_set(n: int = 60, channels: int = 3) -> ImageSet:
     pixels = np.random.default_rng(0).integers(0, 256, (n, channels, 8, 8), dtype=np.uint8)
-    return ImageSet(pixels, np.arange(n) % 2, [str(i) for i in range(n)], np.zeros(n, bool), ["a", "b"], [])
+    return ImageSet(pixels, Labels(np.arange(n) % 2), [str(i) for i in range(n)], np.zeros(n, bool), ["a", "b"], [])
 
 
 def image_data(augment: tuple[str, ...] = (), normalize: str = "standard", channels: int = 3) -> ImageData:
@@ -63,9 +64,8 @@ def test_standard_agrees_with_numpy_in_double_precision(monkeypatch: pytest.Monk
 
 
 def test_ranges_of_unit_and_symmetric() -> None:
-    images = ImageSet(
-        np.array([0, 255], np.uint8).reshape(2, 1, 1, 1), np.arange(2), ["0", "1"], np.zeros(2, bool), ["a", "b"], []
-    )
+    pixels = np.array([0, 255], np.uint8).reshape(2, 1, 1, 1)
+    images = ImageSet(pixels, Labels(np.arange(2)), ["0", "1"], np.zeros(2, bool), ["a", "b"], [])
     for normalize, expected in (("unit", [0.0, 1.0]), ("symmetric", [-1.0, 1.0])):
         mean, std = normalization(Data.model_validate({"source": "x", "normalize": normalize}), images, np.arange(2))
         data = ImageData(images, {"test": np.arange(2)}, mean, std)
@@ -115,6 +115,14 @@ def test_an_epoch_is_a_function_of_seed_and_number(augment: tuple[str, ...]) -> 
     assert torch.equal(labels, labels_again)
     assert not torch.equal(first, epoch(data, number=2)[0])
     assert not torch.equal(first, epoch(data, seed=1)[0])
+
+
+def test_every_batch_draws_its_own_augmentation() -> None:
+    data = image_data(("rotation",))
+    data.images.pixels[:] = data.images.pixels[0]
+    batches = [x for x, _ in data.train_batches(10, 0, 1, "cpu")]
+    assert [len(x) for x in batches] == [10, 10, 10, 11]
+    assert len({x[:10].numpy().tobytes() for x in batches}) == 4
 
 
 def test_augmentation_does_not_change_the_order() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from assay.data import ImageSet, split
 from assay.data.groups import group_numbers
+from assay.data.targets import Labels
 from assay.errors import AssayError
 from assay.recipe import Data, Recipe
 from assay.recipe.validation import mistakes
@@ -22,7 +23,7 @@ def image_set(groups: list[list[int]], is_test: list[bool] | None = None) -> Ima
     rows = [rows[i] for i in np.random.default_rng(0).permutation(len(rows))]
     return ImageSet(
         pixels=np.zeros((len(rows), 1, 1, 1), np.uint8),
-        labels=np.array([k for _, k, _ in rows], dtype=np.int64),
+        targets=Labels(np.array([k for _, k, _ in rows], dtype=np.int64)),
         names=[name for name, _, _ in rows],
         is_test=np.array([t for _, _, t in rows], dtype=bool),
         classes=[f"c{k}" for k in range(max(k for _, k, _ in rows) + 1)],
@@ -124,7 +125,7 @@ def test_copies_on_both_sides_of_the_sources_own_split() -> None:
     assert len(split(data(validation=0), images, seed=0)["test"]) == 4
     moved = images.is_test.copy()
     moved[images.names.index("g2_0.png")] = False
-    across = ImageSet(images.pixels, images.labels, images.names, moved, images.classes, [])
+    across = ImageSet(images.pixels, images.targets, images.names, moved, images.classes, [])
     with pytest.raises(AssayError, match=r"copies of 1 originals on both sides, for example 'g2_0.png' and 'g2_1.png'"):
         split(data(), across, seed=0)
 

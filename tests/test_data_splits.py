@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from assay.data import ImageSet, split
 from assay.data.splits import even_allotment, proportional_allotment
+from assay.data.targets import Labels
 from assay.errors import AssayError
 from assay.recipe import Data
 
@@ -21,7 +22,7 @@ def image_set(train: list[int], test: list[int] | None = None) -> ImageSet:
     n = len(labels)
     return ImageSet(
         pixels=np.zeros((n, 1, 1, 1), np.uint8),
-        labels=labels[order].astype(np.int64),
+        targets=Labels(labels[order].astype(np.int64)),
         names=[str(i) for i in range(n)],
         is_test=is_test[order],
         classes=[f"c{k}" for k in range(len(train))],
@@ -98,6 +99,24 @@ def test_the_runs_seed_moves_validation_and_the_split_seed_the_test_images() -> 
     from_test = of(0, validation=0.5, validation_from="test")
     assert from_test == of(1, validation=0.5, validation_from="test")
     assert from_test["validation"] != of(0, validation=0.5, validation_from="test", split_seed=1)["validation"]
+
+
+def test_the_runs_seed_draws_the_reduced_training_split_and_the_split_seed_does_not() -> None:
+    one, other, same = (
+        split(data(train=0.5, validation=0, split_seed=held), FASHION, seed)["train"].tolist()
+        for seed, held in ((0, 0), (1, 0), (0, 1))
+    )
+    assert one == same
+    assert one != other
+
+
+def test_a_share_that_is_half_an_image_is_rounded_up() -> None:
+    images = image_set([5, 5])
+    assert [len(split(data(test=share, validation=0), images, seed=0)["test"]) for share in (0.24, 0.25, 0.34)] == [
+        2,
+        3,
+        3,
+    ]
 
 
 def test_validation_is_the_same_whatever_is_held_out_elsewhere_in_the_recipe() -> None:

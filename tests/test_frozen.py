@@ -24,11 +24,11 @@ from assay.recipe import Data, Recipe, UncertaintyMeasure
 from assay.recipe.study import Study
 from assay.recipe.validation import mistakes
 from assay.runs.checks import check_network
-from assay.tasks.classification import predict
+from assay.runs.engine import run as run_study
 from assay.train.checkpoint import State, pack, unpack
 from assay.train.frozen import trained_part
 from assay.train.loop import fit
-from trained import CPU, image_data
+from trained import CPU, image_data, predict
 
 LONG_HEAD = ["average_pool", {"dense": 16}, "batch_norm", {"dropout": 0.5}]
 TURNED: dict[str, Any] = {"augment": ["horizontal_flip", {"rotation": 30}], "augment_views": 2}
@@ -281,6 +281,9 @@ def test_epochs_go_round_the_views() -> None:
     assert torch.equal(epoch(1), epoch(3))
     assert torch.equal(epoch(2), epoch(4))
     assert not torch.allclose(epoch(1), epoch(2), atol=1e-3)
+    assert isinstance(seen, FeatureData)
+    every = torch.from_numpy(seen.indices["train"])
+    assert all(torch.equal(epoch(number), seen.views[number % 2].of(every)) for number in (1, 2))
 
 
 def test_views_follow_the_seed_and_are_shared(own_cache: Path) -> None:
@@ -348,7 +351,7 @@ def test_views_that_cannot_be_kept_are_refused_before_training(
     base = recipe(model, {"source": "digits", "size": 32, "color": "rgb"} | TURNED, phases=phases).dump()
     base.pop("seed")
     with pytest.raises(AssayError, match=f"variant 'base': data.augment_views: features cannot be kept, {said}"):
-        Study(title="?", name="views", base=base, seeds=1).run(tmp_path / "runs", quiet=True)
+        run_study(Study(title="?", name="views", base=base, seeds=1), tmp_path / "runs", quiet=True)
     assert not list(tmp_path.rglob("seed-0"))
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from assay.data import ImageData, ImageSet, load, split
 from assay.data.batches import batch_sizes
 from assay.data.imbalance import balanced, epoch_size
+from assay.data.targets import Labels
 from assay.errors import AssayError
 from assay.models import build
 from assay.recipe import Cosine, Data, Recipe
@@ -31,7 +32,8 @@ def image_set(train: list[int], test: list[int] | None = None, copies: int = 1) 
     labels = np.concatenate([np.full(n, k) for k, n, _ in sizes]).astype(np.int64)
     is_test = np.concatenate([np.full(n, t) for _, n, t in sizes])
     names = [f"o{i // copies}_{i % copies}.png" for i in range(len(labels))]
-    return ImageSet(np.zeros((len(labels), 1, 1, 1), np.uint8), labels, names, is_test, CLASSES[: len(train)], [])
+    pixels = np.zeros((len(labels), 1, 1, 1), np.uint8)
+    return ImageSet(pixels, Labels(labels), names, is_test, CLASSES[: len(train)], [])
 
 
 def data(**fields: Any) -> Data:
@@ -70,6 +72,12 @@ def test_a_smaller_share_is_a_subset_and_classes_do_not_meddle() -> None:
     assert kept(cat=0.1) < kept(cat=0.3) < kept(cat=1.0)
     assert kept(cat=0.1, dog=0.2) == kept(cat=0.1) & kept(dog=0.2)
     assert kept(cat=0.3) == kept(cat=0.3)
+
+
+def test_each_class_is_thinned_by_a_draw_of_its_own() -> None:
+    found = split(data(imbalance=dict.fromkeys(CLASSES, 0.2), validation=0), IMAGES, seed=0)["train"]
+    cat, dog, owl = (set((found[IMAGES.labels[found] == k] % 100).tolist()) for k in range(3))
+    assert len({*map(frozenset, (cat, dog, owl))}) == 3
 
 
 def test_the_runs_seed_draws_and_the_split_seed_does_not() -> None:
@@ -173,6 +181,20 @@ def test_undersampling_shows_every_image_within_the_epochs_it_takes() -> None:
         for first in range(0, 12, needed):
             seen = np.concatenate([parts[k] for parts in epochs[first : first + needed]])
             assert set(seen.tolist()) == set(TRAIN[np.equal(LABELS, k)].tolist())
+
+
+def test_when_a_class_is_used_up_another_permutation_of_it_begins() -> None:
+    epochs = [per_class("undersample", epoch)[2] for epoch in range(1, 13)]
+    first, second = np.concatenate(epochs[:6]), np.concatenate(epochs[6:])
+    assert set(first.tolist()) == set(second.tolist())
+    assert first.tolist() != second.tolist()
+
+
+def test_a_class_without_training_images_counts_for_nothing() -> None:
+    there = LABELS != 1
+    assert epoch_size(np.array([4, 0, 23]), "undersample") == 8
+    drawn = balanced(TRAIN[there], LABELS, "undersample", 0, 1)
+    assert np.bincount(LABELS[drawn]).tolist() == [4, 0, 4]
 
 
 @pytest.mark.parametrize("balance", ["oversample", "undersample"])

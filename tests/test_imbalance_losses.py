@@ -16,10 +16,11 @@ from assay.models import build
 from assay.recipe import Loss, Recipe, Train
 from assay.recipe.validation import validate
 from assay.seeds import scoped
-from assay.tasks.classification import outputs, predict
+from assay.tasks.classification.losses import class_weights, focal, objective, per_sample_loss
+from assay.tasks.classification.task import outputs
 from assay.train.checkpoint import State
 from assay.train.loop import fit
-from assay.train.losses import class_weights, focal, objective, per_sample_loss
+from trained import predict
 
 CPU = torch.device("cpu")
 COUNTS = np.array([10, 30, 60])

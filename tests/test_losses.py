@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from assay.recipe import Loss
-from assay.train.losses import per_sample_loss
+from assay.tasks.classification.losses import per_sample_loss
 
 
 def losses(loss: Any, logits: Any, labels: list[int]) -> Tensor:

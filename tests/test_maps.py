@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from assay.errors import AssayError
 from assay.recipe.study import Study
 from assay.report import style
+from assay.runs.engine import run as run_study
 from assay.tools.looking.maps import Unshown, by_activity, cam_layer, grad_cam, layer_maps, scaled
 from assay.tools.looking.page import Answer, Look, enlarged, overlay, write_look
 from assay.tools.predict import predict
@@ -248,7 +249,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "model": {"name": "cnn", "channels": [3, 4], "dense": [8]},
         "train": {"epochs": 1, "batch_size": 64},
     }
-    Study(title="maps", name="maps", base=base, seeds=1).run(out, quiet=True)
+    run_study(Study(title="maps", name="maps", base=base, seeds=1), out, quiet=True)
     return out / "maps" / "base" / "seed-0"
 
 

@@ -48,6 +48,7 @@ AFTER_A_RUN = """
 import sys
 import psutil
 from assay import Study
+from assay.runs.engine import run as run_study
 from assay.system.memory import give_back_freed_memory
 
 def resident():
@@ -59,7 +60,7 @@ base = {
     "train": {"epochs": 1, "optimizer": {"name": "sgd", "lr": 0.01}},
     "evaluate": ["classification"],
 }
-Study(title="One run", name="one", base=base, seeds=1).run(sys.argv[1], quiet=True)
+run_study(Study(title="One run", name="one", base=base, seeds=1), sys.argv[1], quiet=True)
 after = resident()
 give_back_freed_memory()
 print(after - resident())

@@ -1,11 +1,124 @@
 """What is known of a metric by its name."""
 
+import json
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+from torch import nn
 
-from assay.results.metrics import bounds
+from assay.evaluate import measure
+from assay.models import build
+from assay.recipe import Model
+from assay.results import Results, formats
+from assay.results.metrics import METRICS, bounds, comparative, in_order, known, label, lower_is_better, superlative
 from assay.results.statistics import mean_interval
+from assay.runs.run import Folder, measure_and_save
+from assay.tasks.metric import Metric
+from synthetic import fabricate, make_study
+from trained import image_data, trained
+
+EVERYTHING = [
+    {"name": "classification", "top_k": [1, 5]},
+    "curves",
+    "cost",
+    {
+        "name": "separation",
+        "splits": ["train", "validation", "test"],
+        "indices": ["separation", "center", "cross_separation", "cross_center"],
+    },
+    {"name": "uncertainty", "passes": 2},
+]
+
+
+@pytest.fixture(scope="module")
+def measured() -> list[str]:
+    """The names of all the numbers that the measures find of a network with dropout."""
+    data = image_data(classes=6, train=24, validation=12, test=12)
+    network = build(Model(name="mlp", hidden=[8], dropout=0.5), data.shape, 6)
+    assert any(isinstance(part, nn.Dropout) for part in network.modules())
+    found = measure(trained(data, network, evaluate=EVERYTHING))
+    return [name for name, value in found.items() if isinstance(value, int | float)]
+
+
+def rows_of(name: str) -> list[Metric]:
+    return [row for row in METRICS if row.called(name)]
+
+
+def test_every_number_that_is_measured_has_one_row(measured: list[str]) -> None:
+    assert len(measured) > 60
+    assert {name: len(rows_of(name)) for name in measured} == dict.fromkeys(measured, 1)
+
+
+def test_every_row_is_of_something_that_is_measured(measured: list[str]) -> None:
+    assert not [row.name for row in METRICS if not any(map(row.called, measured))]
+
+
+def test_every_number_of_a_fabricated_study_has_one_row(tmp_path: Path) -> None:
+    study = fabricate(tmp_path, make_study(1, 1), classes=[f"class {i}" for i in range(6)])
+    names = Results.read(study).metric_names
+    assert "top_5_accuracy" in names
+    assert {name: len(rows_of(name)) for name in names} == dict.fromkeys(names, 1)
+
+
+def test_rows_say_what_there_is_to_say() -> None:
+    assert len({row.name for row in METRICS}) == len(METRICS)
+    for row in METRICS:
+        assert row.of is not None
+        assert (row.better is None) == (row.of == "calibration")
+        assert (row.unit == "share") <= (row.within == (0, 1))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "my_accuracy_seconds", "accuracy_", "test_accuracy", "top_0_accuracy", "top_five_accuracy",
+        "top_5_accuracy_macro", "top_5_accuracy\n", "nll", "nll_other", "my_nll_plain", "si_testing",
+        "cross_si_train", "unsure_below_plain", "own_parameters", "features_seconds", "top_{k}_accuracy", "",
+    ],
+)  # fmt: skip
+def test_of_a_name_in_no_table_nothing_is_guessed(name: str) -> None:
+    assert known(name) == Metric(name, name.replace("_", " "))
+    assert formats.heading(name) == name.replace("_", " ")
+    assert formats.value(0.25, name) == "0.2500"
+
+
+def test_a_family_is_called_as_its_member() -> None:
+    family = Metric("ap.{label}_at_{k}", "AP of {label} ({k})", "higher", where={"label": ".+", "k": "[0-9]+"})
+    assert family.called("ap.red_cell {x}_at_50") == Metric(
+        "ap.red_cell {x}_at_50", "AP of red_cell {x} (50)", "higher"
+    )
+    assert family.called("apxred_at_50") is None
+    assert family.called("ap.red_at_") is None
+
+
+def test_the_higher_of_two_unknown_values_stands_first() -> None:
+    for name in ("own_measure", "temperature"):
+        assert known(name).better is None
+        assert not lower_is_better(name)
+        assert superlative(name) == f"the highest {label(name)}"
+        assert comparative(name) == f"has a higher {label(name)} than"
+
+
+def test_metrics_stand_in_the_order_of_the_tables_and_strangers_at_the_end() -> None:
+    names = ["zeta", "si_train", "nll_plain", "own", "macs", "top_5_accuracy", "loss", "accuracy", "nll_injected"]
+    ordered = ["accuracy", "top_5_accuracy", "loss", "macs", "si_train", "nll_injected", "nll_plain", "own", "zeta"]
+    assert in_order(names) == ordered
+
+
+def test_readings_of_the_clock_stand_apart_from_what_a_seed_repeats(tmp_path: Path) -> None:
+    measure_and_save(Folder(tmp_path), trained())
+    timing, rest = (json.loads((tmp_path / name).read_text()) for name in ("timing.json", "metrics.json"))
+    assert set(timing) == {"training_seconds", "inference_images_per_second"}
+    assert {"accuracy", "parameters", "confusion_matrix"} <= rest.keys()
+    assert not timing.keys() & rest.keys()
+
+
+def test_what_is_known_is_read_without_torch_or_numpy() -> None:
+    code = "import sys, assay.results.metrics; sys.exit(bool({'torch', 'numpy', 'polars'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -14,12 +127,13 @@ from assay.results.statistics import mean_interval
         ("accuracy", (0, 1)),
         ("accuracy_at_90_plain", (0, 1)),
         ("roc_auc_macro", (0, 1)),
-        ("average_precision", (0, 1)),
+        ("average_precision_macro", (0, 1)),
         ("auroc_injected", (0, 1)),
         ("adaptive_ece_plain", (0, 1)),
         ("aurc_temperature", (0, 1)),
         ("si_test", (0, 1)),
         ("csi_train", (0, 1)),
+        ("cross_si_test", (0, 1)),
         ("brier_plain", (0, 2)),
         ("validation_nll_plain", (0, math.inf)),
         ("loss", (0, math.inf)),

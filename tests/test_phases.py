@@ -17,6 +17,7 @@ from assay.recipe import Recipe
 from assay.recipe.study import Study
 from assay.recipe.validation import mistakes
 from assay.report.page import write_report
+from assay.runs.engine import run as run_study
 from assay.train.checkpoint import State, pack, unpack
 from assay.train.optimizers import blocks, build_optimizer
 from assay.train.phases import train
@@ -134,6 +135,14 @@ def test_early_stopping_and_plateaus_begin_anew(data: ImageData) -> None:
     phases = [{"epochs": 9, "early_stopping": {"patience": 2}}, {"epochs": 9, "early_stopping": {"patience": 3}}]
     _, state, _, _ = trained(recipe(phases, "cnn", optimizer=still), data)
     assert [row["phase"] for row in state.history] == [1, 1, 1, 2, 2, 2, 2]
+
+
+def test_a_plateau_is_one_of_its_own_phase(data: ImageData) -> None:
+    still = {"name": "sgd", "lr": 1e-30}
+    plateau = {"name": "plateau", "patience": 2, "factor": 0.5}
+    phases = [{"epochs": 3}, {"epochs": 4, "schedule": plateau}]
+    _, state, _, _ = trained(recipe(phases, "cnn", optimizer=still), data)
+    assert [row["lr"] / 1e-30 for row in state.history[3:]] == pytest.approx([1, 1, 1, 0.5])
 
 
 def test_a_phase_can_do_without_early_stopping(data: ImageData) -> None:
@@ -268,11 +277,11 @@ def study(phases: list[dict[str, Any]]) -> Study:
 def test_a_freeze_that_matches_nothing_is_told_before_training(tmp_path: Path) -> None:
     said = "'base': train.phases.1.freeze: no module or parameter is called 'layr1'; did you mean 'layer1'"
     with pytest.raises(AssayError, match=said):
-        study([{"epochs": 1}, {"epochs": 1, "freeze": "layr1"}]).run(tmp_path, quiet=True)
+        run_study(study([{"epochs": 1}, {"epochs": 1, "freeze": "layr1"}]), tmp_path, quiet=True)
 
 
 def test_a_run_in_phases_and_its_report(tmp_path: Path) -> None:
-    results = study([{"epochs": 1, "freeze": "backbone"}, {"epochs": 1}]).run(tmp_path, quiet=True)
+    results = run_study(study([{"epochs": 1, "freeze": "backbone"}, {"epochs": 1}]), tmp_path, quiet=True)
     (run,) = results.runs
     assert run.state == "finished", run.reason
     assert pl.read_parquet(run.folder / "history.parquet")["phase"].to_list() == [1, 2]

@@ -12,6 +12,7 @@ from PIL import Image
 import assay
 from assay import AssayError, predict
 from assay.recipe.study import Study
+from assay.runs.engine import run as run_study
 from synthetic import fabricate, make_study
 
 SETS = {
@@ -43,7 +44,7 @@ def runs(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path
     for name, sections in SETS.items():
         base: dict[str, Any] = {"model": {"name": "mlp", "hidden": [8]}, **sections}
         base["train"] = {"epochs": 2, "batch_size": 16, **sections.get("train", {})}
-        Study(title=name, name=name, base=base, seeds=1).run(out, data=root, quiet=True)
+        run_study(Study(title=name, name=name, base=base, seeds=1), out, data=root, quiet=True)
     return {name: out / name / "base" / "seed-0" for name in SETS}
 
 

@@ -378,7 +378,7 @@ def test_a_study_with_bad_weights_stops_before_it_trains(tmp_path: Path) -> None
     for named, said in {str(tmp_path / "none.pth"): "there is no file", "": "is a folder"}.items():
         base = {"data": {"source": "digits"}, "model": {"name": "cnn", "pretrained": named}}
         with pytest.raises(AssayError, match=rf"variant 'base': model.pretrained: .*{said}"):
-            Study(title="?", name="bad", base=base, seeds=1).run(tmp_path, quiet=True)
+            run_study(Study(title="?", name="bad", base=base, seeds=1), tmp_path, quiet=True)
 
 
 def test_the_digest_speaks_of_names_shapes_and_values() -> None:

@@ -23,15 +23,17 @@ from assay.models.freezing import needs_two
 from assay.recipe import Recipe
 from assay.recipe.study import Study
 from assay.results import Results, statistics
-from assay.tasks.classification import Predictions, predict
+from assay.runs.engine import run as run_study
+from assay.tasks.classification.predictions import Predictions
 from assay.tools.predict import load_run
 from assay.tools.refit import Refit, refit
 from assay.tools.refit.change import change, judged, standing
 from assay.tools.refit.continuing import continued, trained_on
-from assay.tools.refit.in_words import class_table, verdict
+from assay.tools.refit.in_words import verdict
+from assay.tools.refit.table import class_table
 from assay.train import loop
 from command import assay
-from trained import CPU, image_data, predictions
+from trained import CPU, image_data, predict, predictions
 
 DATA: dict[str, Any] = {"source": "digits", "train": 400, "validation": 0.2, "test": 300}
 TRAIN: dict[str, Any] = {"epochs": 3, "batch_size": 32, "optimizer": {"name": "sgd", "lr": 0.05}, "keep": "last"}
@@ -46,7 +48,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 def study(out: Path, variants: dict[str, dict[str, Any]] = VARIANTS, **sections: Any) -> Path:
     base = {"data": DATA, "model": {"name": "mlp", "hidden": [16]}, "train": TRAIN} | sections
-    Study(title="t", name="t", base=base, variants=variants, seeds=1).run(out, quiet=True)
+    run_study(Study(title="t", name="t", base=base, variants=variants, seeds=1), out, quiet=True)
     return out / "t"
 
 
@@ -263,7 +265,7 @@ def test_nothing_is_decided_that_interval_and_test_do_not_both_show() -> None:
     assert worse.p_holm == pytest.approx(3 * worse.p)
 
 
-def worded(found: Refit, mistakes: int, control: int) -> str:
+def worded(mistakes: int, control: int) -> str:
     """The verdict after so many of 100 test images were forgotten by the two networks; below 0, gained."""
 
     def answers(lost: int) -> Predictions:
@@ -271,12 +273,11 @@ def worded(found: Refit, mistakes: int, control: int) -> str:
 
     before, after, random = answers(0), answers(mistakes), answers(control)
     *tested, between = judged([(before, after), (before, random), (random, after)])
-    arms = [replace(arm, changes={"test": c}) for arm, c in zip((found.mistakes, found.random), tested, strict=True)]
-    return verdict(replace(found, images=214, mistakes=arms[0], random=arms[1], against_random=between))
+    return verdict(214, *tested, between)
 
 
 def test_the_verdict_in_words(found: Refit) -> None:
-    worse = worded(found, 20, 0)
+    worse = worded(20, 0)
     assert worse.startswith(
         "Training on the 214 mistakes made the test accuracy worse by 10.0 points (95 % interval −1"
     )
@@ -284,15 +285,15 @@ def test_the_verdict_in_words(found: Refit) -> None:
     assert worse.endswith(
         "The mistakes did worse than the random images by 10.0 points (−14.5 to −6.0, corrected p < 0.001)."
     )
-    better = worded(found, -20, -19)
+    better = worded(-20, -19)
     assert "made the test accuracy better by 10.0 points" in better
     assert "The two cannot be told apart (+0.5 points," in better
-    unsure = worded(found, 2, 0)
+    unsure = worded(2, 0)
     assert unsure.startswith(
         "Whether training on the 214 mistakes helped or harmed the test accuracy cannot be told: −1.0"
     )
     assert "corrected p 1.00), 0 test images gained, 2 forgotten; more" in unsure
-    assert "changed no test image" in worded(found, 0, 3)
+    assert "changed no test image" in worded(0, 3)
 
 
 def test_the_classes_that_changed_most_are_shown(found: Refit) -> None:

@@ -10,6 +10,7 @@ from assay.errors import AssayError
 from assay.recipe.study import Study
 from assay.results import Results
 from assay.results import folders as run_folders
+from assay.runs.engine import run as run_study
 from synthetic import NASTY, fabricate, make_study
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -243,5 +244,5 @@ def test_variants_tested_on_other_images_are_told(tmp_path):
     said = "The variants were not all tested on the same images"
     for name, told in {"other images": True, "fewer to learn from": False}.items():
         variants = {"base": {}, name: others[name]}
-        results = Study(title="?", name=name, base=base, variants=variants, seeds=2).run(tmp_path, quiet=True)
+        results = run_study(Study(title="?", name=name, base=base, variants=variants, seeds=2), tmp_path, quiet=True)
         assert any(note.startswith(said) for note in results.notes()) == told

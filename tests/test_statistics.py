@@ -36,6 +36,9 @@ def test_an_interval_ends_where_the_mean_cannot_be():
     mean, low, high = statistics.mean_interval([0.9, 1.0], within=(0.0, 1.0))
     assert (mean, high) == (pytest.approx(0.95), 1)
     assert low == statistics.mean_interval([0.9, 1.0]).low
+    mean, low, high = statistics.mean_interval([0.0, 0.1], within=(0.0, 1.0))
+    assert (mean, low) == (pytest.approx(0.05), 0)
+    assert high == statistics.mean_interval([0.0, 0.1]).high
 
 
 @given(numbers)

@@ -161,6 +161,19 @@ def test_labels_read_well():
     assert label(True) == "true"
 
 
+@pytest.mark.parametrize("names", [("deep", "Deep"), ("Deep", "deep")])
+def test_names_that_differ_in_case_alone_would_share_a_folder_on_some_systems(names):
+    first, second = names
+    with pytest.raises(AssayError, match=f"'{first}' and '{second}' would share the folder"):
+        _ = study(variants={first: {}, second: {"train.epochs": 3}}).plan
+
+
+def test_long_names_that_end_differently_have_folders_of_their_own():
+    folders = {folder_name("α" * 100 + end) for end in "ab"}
+    assert len(folders) == 2
+    assert all(len(folder.encode()) <= 120 for folder in folders)
+
+
 @given(st.text())
 def test_folder_names_are_safe_and_stable(name):
     folder = folder_name(name)

@@ -12,6 +12,7 @@ from assay.models.catalogue import build
 from assay.recipe import Recipe, overrides
 from assay.train.checkpoint import State, pack, unpack
 from assay.train.loop import fit
+from trained import image_data
 
 CPU = torch.device("cpu")
 
@@ -61,6 +62,16 @@ def test_the_same_recipe_gives_the_same_bits_whatever_the_global_seed(digits):
     second, _ = train(data, changed)
     assert same(first, second)
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_every_epoch_drops_others():
+    """Of images that are all the same the losses of a network that learns nothing differ by what it drops alone."""
+    data = image_data(train=16)
+    data.images.pixels[:] = data.images.pixels[0]
+    data.images.labels[:] = 0
+    still = recipe(model__dropout=0.5, train__optimizer={"name": "sgd", "lr": 1e-30})
+    losses = [row["train_loss"] for row in train(data, still)[1].history]
+    assert len(set(losses)) == 3
 
 
 def test_another_seed_gives_another_network(digits):
@@ -118,6 +129,30 @@ def test_sgd_is_torchs_sgd_by_hand(digits):
         torch.testing.assert_close(a, b)
 
 
+OPTIMIZERS = {
+    torch.optim.SGD: {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1},
+    torch.optim.Adam: {"lr": 0.01, "betas": (0.5, 0.8), "weight_decay": 0.1},
+    torch.optim.AdamW: {"lr": 0.01, "betas": (0.5, 0.8), "weight_decay": 0.5},
+    torch.optim.RMSprop: {"lr": 0.01, "alpha": 0.5, "momentum": 0.5, "weight_decay": 0.1},
+}
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_every_optimizer_is_torchs_with_all_its_settings(digits, kind):
+    settings = OPTIMIZERS[kind]
+    chosen = {"name": kind.__name__.lower()} | settings
+    ours, _ = train(digits, recipe(train__epochs=1, train__batch_size=100, train__optimizer=chosen))
+    with seeds.scoped(0, "initialisation"):
+        model = build(recipe().model, digits.shape, 10)
+    optimizer = kind(model.parameters(), **settings)
+    for x, y in digits.train_batches(100, 0, 1, CPU):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x), y).backward()
+        optimizer.step()
+    for a, b in zip(ours.parameters(), model.parameters(), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
+
+
 def test_keep_best_ends_with_the_weights_of_the_best_epoch(digits):
     changed = recipe(train__epochs=6, train__optimizer={"name": "sgd", "lr": 3.0})
     kept = []
@@ -127,6 +162,16 @@ def test_keep_best_ends_with_the_weights_of_the_best_epoch(digits):
     assert all(torch.equal(v, best[k]) for k, v in model.state_dict().items())
     last, _ = train(digits, changed.model_copy(update={"train": changed.train.model_copy(update={"keep": "last"})}))
     assert all(torch.equal(v, kept[-1][k]) for k, v in last.state_dict().items())
+
+
+def test_of_equally_good_epochs_the_first_is_kept(digits):
+    kept = []
+    slow = recipe(train__optimizer={"name": "sgd", "lr": 1e-5})
+    model, state = train(digits, slow, save=lambda state: kept.append(state.model))
+    assert len({row["validation_accuracy"] for row in state.history}) == 1
+    first, second = ([torch.equal(v, weights[k]) for k, v in model.state_dict().items()] for weights in kept[:2])
+    assert all(first)
+    assert not all(second)
 
 
 def test_early_stopping_ends_after_its_patience(digits):
@@ -149,6 +194,34 @@ def test_l1_shrinks_weights_and_clipping_bounds_the_step(digits):
     steps = len(list(digits.train_batches(50, 0, 1, CPU)))
     change = sum((a - b).square().sum() for a, b in zip(start.parameters(), moved.parameters(), strict=True)).sqrt()
     assert change < 1.1e-6 * steps
+
+
+def test_l1_leaves_biases_alone(digits):
+    once = {"train__optimizer": {"name": "sgd", "lr": 1.0}, "train__epochs": 1, "train__batch_size": 400}
+    plain, shrunk = (dict(train(digits, recipe(train__l1=l1, **once))[0].named_parameters()) for l1 in (0.0, 0.01))
+    same = {name for name, value in plain.items() if torch.equal(value, shrunk[name])}
+    assert same == {name for name in plain if name.endswith("bias")}
+
+
+def test_early_stopping_waits_for_more_than_min_delta(digits):
+    slow = {"train__epochs": 9, "train__optimizer": {"name": "sgd", "lr": 0.001}, "train__watch": "loss"}
+    losses = [row["validation_loss"] for row in train(digits, recipe(**slow))[1].history]
+    assert losses == sorted(losses, reverse=True)
+    asked = {"patience": 2, "min_delta": losses[0]}
+    assert train(digits, recipe(train__early_stopping=asked, **slow))[1].epoch == 3
+
+
+def test_clipping_bounds_the_true_gradient_in_half_precision_too(digits):
+    """One step, nearly that of float32: the factor by which the loss is scaled is taken out before."""
+    changes = {"train__optimizer": {"name": "sgd", "lr": 1.0}, "train__epochs": 1, "train__batch_size": 400}
+    once = recipe(train__clip=0.01, **changes)
+    with seeds.scoped(0, "initialisation"):
+        start = build(once.model, digits.shape, 10)
+    halved = recipe(train__clip=0.01, train__precision="float16", **changes)
+    single, half = (train(digits, each)[0] for each in (once, halved))
+    begin, single, half = (nn.utils.parameters_to_vector(m.parameters()).detach() for m in (start, single, half))
+    assert (single - begin).norm() == pytest.approx(0.01, rel=1e-3)
+    torch.testing.assert_close(half - begin, single - begin, atol=1e-4, rtol=0.05)
 
 
 def test_label_smoothing_changes_the_loss(digits):

@@ -344,6 +344,14 @@ def test_the_ensemble_is_the_mean_over_the_images_in_common() -> None:
     assert probabilities.tolist() == [pytest.approx([0.4, 0.6]), pytest.approx([0.3, 0.7])]
 
 
+def test_an_ensemble_is_in_the_order_of_the_images_and_of_the_same_ones_alone() -> None:
+    one = table({3: (0, [0.2, 0.8]), 1: (1, [0.6, 0.4]), 7: (0, [1.0, 0.0])})
+    two = table({1: (1, [0.2, 0.8]), 3: (0, [0.4, 0.6]), 7: (1, [1.0, 0.0])})
+    probabilities, labels = ensemble([one, two])
+    assert labels.tolist() == [1, 0]
+    assert probabilities.tolist() == [pytest.approx([0.4, 0.6]), pytest.approx([0.3, 0.7])]
+
+
 def test_an_ensemble_needs_runs_with_images_in_common() -> None:
     with pytest.raises(AssayError, match="found 1 runs"):
         ensemble([table({1: (0, [1.0, 0.0])})])

@@ -16,6 +16,7 @@ from assay.recipe import Recipe
 from assay.recipe.study import Study
 from assay.report.page import write_report
 from assay.results.metrics import is_share, label, lower_is_better
+from assay.runs.engine import run as run_study
 from assay.tools.names import names
 from assay.uncertainty import scores
 from trained import image_data, trained
@@ -87,7 +88,7 @@ def test_mistakes_are_told_before_training(tmp_path: Path, own: dict[str, Any], 
     base = {"data": {"source": "digits"}, "model": {"name": "mlp", "hidden": [4]}, "evaluate": [options(**own)]}
     (tmp_path / "s.yaml").write_text(yaml.safe_dump({"title": "t", "base": base, "seeds": 1}))
     with pytest.raises(AssayError, match=words):
-        load_study(tmp_path / "s.yaml").run(tmp_path / "runs", quiet=True)
+        run_study(load_study(tmp_path / "s.yaml"), tmp_path / "runs", quiet=True)
     assert not list(tmp_path.glob("runs/**/status.json"))
 
 
@@ -112,7 +113,7 @@ def test_a_study_keeps_the_tables(tmp_path: Path) -> None:
         "train": {"epochs": 1},
         "evaluate": ["classification", options()],
     }
-    results = Study(title="t", name="s", base=base, seeds=1).run(tmp_path, quiet=True)
+    results = run_study(Study(title="t", name="s", base=base, seeds=1), tmp_path, quiet=True)
     assert '<section id="uncertainty">' in write_report(results).read_text(encoding="utf-8")
     run = results.finished[0].folder
     assert pl.read_parquet(run / "reliability.parquet").height

@@ -44,6 +44,7 @@ def test_by_hand() -> None:
     assert risk_coverage(confidence, right)["risk"].to_list() == pytest.approx([1, 1 / 2, 1 / 3, 1 / 2])
     assert area_under_risk_coverage(confidence, right) == pytest.approx((1 + 1 / 2 + 1 / 3 + 1 / 2) / 4)
     assert accuracy_at_coverage(confidence, right, 0.75) == pytest.approx(2 / 3)
+    assert accuracy_at_coverage(confidence, right, 0.7) == pytest.approx(2 / 3)  # 2.8 images, the nearest number is 3
     assert error_auroc(confidence, right) == 0.5
 
 

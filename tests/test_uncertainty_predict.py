@@ -19,6 +19,7 @@ from sklearn.datasets import load_digits
 
 from assay import AssayError, predict
 from assay.recipe.study import Study
+from assay.runs.engine import run as run_study
 from assay.tools.predict_uncertain import predict_uncertain, uncertain_table
 from assay.tools.probe import probe
 
@@ -37,7 +38,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "bare": {**plain, "evaluate": ["classification"]},
     }
     for name, base in bases.items():
-        Study(title=name, name=name, base=base, seeds=1).run(out, quiet=True)
+        run_study(Study(title=name, name=name, base=base, seeds=1), out, quiet=True)
     found = {name: out / name / "base" / "seed-0" for name in bases}
     found["unheld"] = out / "unheld"
     shutil.copytree(found["bare"], found["unheld"])
@@ -144,7 +145,7 @@ def noise(folder: Path, train: int = 20) -> tuple[Path, Path]:
         "model": {"name": "mlp", "hidden": [16]},
         "train": {"epochs": 5, "batch_size": 8, "keep": "last"},
     }
-    Study(title="t", name="t", base=base, seeds=1).run(folder, quiet=True)
+    run_study(Study(title="t", name="t", base=base, seeds=1), folder, quiet=True)
     return source, folder / "t" / "base" / "seed-0"
 
 

@@ -63,6 +63,17 @@ def test_the_figures_show_every_variant_and_method(results: Results) -> None:
     assert sorted(ends["risk"].to_list()) == pytest.approx(sorted(100 * (1 - a) for a in accuracy))
 
 
+def test_the_reliability_over_seeds_is_that_of_all_their_images_together(results: Results) -> None:
+    drawn = next(figure.frame for figure in figures(Subject(results)) if figure.name == "reliability")
+    for variant, shown in (("dropout=0.0", "0.0"), ("dropout=0.4", "0.4")):
+        runs = [results.predictions(run) for run in results.finished if run.variant == variant]
+        images = pl.concat([frame.filter(pl.col("split") == "test") for frame in runs])
+        bins = drawn.filter((pl.col("variant") == shown) & (pl.col("method") == "plain"))
+        right = (images["predicted"] == images["label"]).sum()
+        assert (bins["accuracy"] * bins["images"]).sum() == pytest.approx(100 * right)
+        assert (bins["confidence"] * bins["images"]).sum() == pytest.approx(100 * images["confidence"].sum(), rel=1e-5)
+
+
 def test_the_sentences_say_where_tuning_helped(results: Results) -> None:
     said = sentences(Subject(results))
     assert said[0].startswith("Temperature scaling, tuned on validation images, ")

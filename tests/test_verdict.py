@@ -60,6 +60,18 @@ def test_several_variants():
     )
 
 
+def test_of_the_variants_it_cannot_be_told_from_the_nearest_comes_first():
+    rows = {
+        "relu": [0.920, 0.930, 0.925],
+        "tanh": [0.918, 0.910, 0.935],
+        "gelu": [0.905, 0.928, 0.920],
+        "elu": [0.928, 0.920, 0.924],
+    }
+    after = told(rows).partition("It cannot be told from ")[2]
+    assert 0 < after.index("(0.1 ±") < after.index("(0.4 ±") < after.index("(0.7 ±")
+    assert after.index("elu") < after.index("tanh") < after.index("gelu")
+
+
 def test_variants_without_runs_are_not_spoken_of():
     assert told({"relu": [0.9, 0.91], "elu": []}) == "relu: accuracy 90.5 ± 6.4 %; no other variant has a value."
     text = told({"relu": [0.9, 0.91], "elu": [], "tanh": [0.8, 0.811]})
@@ -71,7 +83,7 @@ def test_one_seed_says_that_seeds_were_not_varied(tmp_path):
     results = Results.read(fabricate(tmp_path, make_study(2, seeds=1), accuracies=[0.9, 0.7]))
     assert results.verdict().startswith("relu is better than elu by 20.2 ± ")
     assert "seeds were not varied" in results.verdict()
-    assert "one run of each says nothing about others" in results.verdict("loss")
+    assert "one run of each says nothing about others" in results.verdict("training_seconds")
     assert results.notes()[0].startswith("Seeds were not varied")
     assert any("McNemar" in note and "bootstrap" in note for note in results.notes())
 

@@ -1,6 +1,6 @@
 """Small images, predictions and trained networks made up from numbers, without training or reading anything."""
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
@@ -9,10 +9,13 @@ from torch import nn
 
 from assay.data.batches import ImageData
 from assay.data.images import ImageSet
+from assay.data.targets import Labels
 from assay.evaluate import Trained
 from assay.models import build
-from assay.recipe import Model, Recipe
-from assay.tasks.classification import Predictions, predict
+from assay.recipe import Loss, Model, Recipe
+from assay.tasks import predicting
+from assay.tasks.classification import task
+from assay.tasks.classification.predictions import Predictions
 
 CPU = torch.device("cpu")
 
@@ -24,7 +27,7 @@ def image_data(
     n = train + validation + test
     images = ImageSet(
         pixels=np.random.default_rng(0).integers(0, 256, (n, *shape), dtype=np.uint8),
-        labels=np.arange(n, dtype=np.int64) % classes,
+        targets=Labels(np.arange(n, dtype=np.int64) % classes),
         names=[f"image-{i}" for i in range(n)],
         is_test=np.arange(n) < test,
         classes=[f"class-{c}" for c in range(classes)],
@@ -47,6 +50,11 @@ def predictions(labels: list[int], probabilities: list[list[float]], losses: lis
         np.array(probabilities, np.float32),
         np.array(losses or [0.0] * n, np.float32),
     )
+
+
+def predict(model: nn.Module, data: ImageData, split: str, loss: Loss, device: torch.device = CPU) -> Predictions:
+    """What a classifier says of a split."""
+    return cast(Predictions, predicting.predict(task, model, data, split, loss, device))
 
 
 def trained(data: ImageData | None = None, model: nn.Module | None = None, **sections: Any) -> Trained:

@@ -1,6 +1,7 @@
 """Random changes of training images, batched by kornia: each image of a batch draws its own.
 
 Images are float in 0…1, before normalisation. What moves in from outside the picture is black (zero), everywhere.
+What is true of an image moves with it.
 """
 
 from collections.abc import Callable
@@ -8,13 +9,16 @@ from collections.abc import Callable
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from assay.data.moving import moved
+from assay.data.targets import Target
 from assay.errors import AssayError
 from assay.recipe import Augmentation
 
 Images = Float[Tensor, "batch channels height width"]
+Change = Callable[[Images, Target], tuple[Images, Target]]
 
 
-def augmenter(augment: tuple[Augmentation, ...], height: int, width: int) -> Callable[[Images], Images]:
+def augmenter(augment: tuple[Augmentation, ...], height: int, width: int) -> Change:
     """The augmentations in the recipe's order as one function; it draws from torch's global generator.
 
     Raises:
@@ -22,10 +26,11 @@ def augmenter(augment: tuple[Augmentation, ...], height: int, width: int) -> Cal
     """
     steps = [_step(a, height, width) for a in augment if a.amount]
 
-    def apply(images: Images) -> Images:
+    def apply(images: Images, target: Target) -> tuple[Images, Target]:
         for step in steps:
             images = step(images)
-        return images
+            target = moved(target, step, (height, width))
+        return images, target
 
     return apply
 

@@ -1,23 +1,27 @@
 """Batches by one indexing operation on the memory map, then cast, augmented and normalised on the device."""
 
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor
 
-from assay.data.augment import augmenter
+from assay.data.augment import Change, augmenter
+from assay.data.boxes import Boxes
 from assay.data.images import ImageSet
 from assay.data.imbalance import balanced, epoch_size
+from assay.data.mapped import as_tensor
+from assay.data.targets import Target
 from assay.errors import AssayError
 from assay.recipe import Augmentation, Balance, Data, Normalization
 from assay.seeds import scoped, torch_generator
 
-Batch = tuple[Float32[Tensor, "b c h w"], Int64[Tensor, " b"]]
+Batch = tuple[Float32[Tensor, "b c h w"], Any]
+"""Images, and their ``Target``: of which kind it is, is known to who asked for the data."""
 _RESIDENT_BYTES = 1 << 30
 """Images up to this size lie in the memory of an accelerator for the whole run."""
 _MEASURED = 256
@@ -55,28 +59,35 @@ class ImageData:
 
     @property
     def class_counts(self) -> Int64[np.ndarray, " classes"]:
-        """Training images of each class, each counted once, however often an epoch repeats it."""
-        return np.bincount(self.images.labels[self.indices["train"]], minlength=len(self.classes))
+        """Training images of each class, each counted once, however often an epoch repeats it.
+
+        Raises:
+            AssayError: the images have no labels, but for example boxes.
+        """
+        labels = self.images.labels_for("a count of the classes")
+        return np.bincount(labels[self.indices["train"]], minlength=len(self.classes))
 
     @property
     def epoch_size(self) -> int:
         """Images in an epoch of training: all of them, or more or fewer where the classes are balanced."""
-        return epoch_size(self.class_counts, self.balance)
+        return len(self.indices["train"]) if self.balance == "none" else epoch_size(self.class_counts, self.balance)
 
     def train_batches(self, batch_size: int, seed: int, epoch: int, device: torch.device | str) -> Iterator[Batch]:
         """The ``epoch_size`` training images of one epoch, shuffled and augmented; the last batch may be short, or
         longer by one.
 
-        Images are float32 (b, c, h, w), normalised; labels int64 (b,). Order and augmentation are functions of
-        (seed, epoch) alone, and torch's global generators are left as they were found.
+        Images are float32 (b, c, h, w), normalised; what is true of them is moved as they are. Order and augmentation
+        are functions of (seed, epoch) alone, and torch's global generators are left as they were found.
         """
         change = augmenter(self.augment, *self.shape[1:]) if self.augment else None
         return self._batches(self.order(seed, epoch), batch_size, torch.device(device), change, seed, epoch)
 
     def order(self, seed: int, epoch: int) -> Int64[Tensor, " n"]:
         """Which images an epoch of training shows, in its order."""
-        train = torch.from_numpy(balanced(self.indices["train"], self.images.labels, self.balance, seed, epoch))
-        return train[torch.randperm(len(train), generator=torch_generator(seed, "order", epoch))]
+        train = self.indices["train"]
+        if self.balance != "none":
+            train = balanced(train, self.images.labels_for("data.balance"), self.balance, seed, epoch)
+        return torch.from_numpy(train)[torch.randperm(len(train), generator=torch_generator(seed, "order", epoch))]
 
     def batches(self, split: str, batch_size: int, device: torch.device | str) -> Iterator[Batch]:
         """The images of a split in the order of their indices, not augmented."""
@@ -100,48 +111,45 @@ class ImageData:
         order: Int64[Tensor, " n"],
         batch_size: int,
         device: torch.device,
-        change: Callable[[Tensor], Tensor] | None = None,
+        change: Change | None = None,
         seed: int = 0,
         epoch: int = 0,
     ) -> Iterator[Batch]:
-        pixels, labels = self._on(device)
+        pixels, targets = self._on(device), self.images.targets
         scale, shift = (t.to(device) for t in self._scale_and_shift)
         sizes = batch_sizes(len(order), batch_size)
-        together = 1 if change else max(1, _BLOCK_BYTES // (4 * batch_size * pixels[0].numel()))
+        alone = change is not None or isinstance(targets, Boxes)  # how many places a batch has for boxes is its own
+        together = 1 if alone else max(1, _BLOCK_BYTES // (4 * batch_size * pixels[0].numel()))
         start = 0
         for number, first in enumerate(range(0, len(sizes), together)):
             block = sizes[first : first + together]
-            here = order[start : start + sum(block)].to(pixels.device)
+            here = order[start : start + sum(block)]
             start += len(here)
-            x, y = pixels.index_select(0, here), labels.index_select(0, here)
-            if pixels.device != device:
-                x, y = (t.pin_memory() if device.type == "cuda" else t for t in (x, y))
-                x, y = x.to(device, non_blocking=True), y.to(device, non_blocking=True)
+            x, y = pixels.index_select(0, here.to(pixels.device)), _sent(targets.take(here), device)
+            if pixels.device.type != device.type:
+                x = _sent(x, device)
             if change is None:
                 x = x.float().mul_(scale).add_(shift)
             else:
                 with scoped(seed, "augment", epoch, number):
-                    x = change(x.float().mul_(1 / 255))
+                    x, y = change(x.float().mul_(1 / 255), y)
                 x = x.mul_(scale * 255).add_(shift)
-            yield from zip(torch.split(x, block), torch.split(y, block), strict=True)
+            yield from zip(x.split(block), y.split(block), strict=True)
 
-    def _on(self, device: torch.device) -> tuple[UInt8[Tensor, "n c h w"], Int64[Tensor, " n"]]:
-        """Pixels and labels as tensors; on an accelerator where they fit, else where the memory map is."""
+    def _on(self, device: torch.device) -> UInt8[Tensor, "n c h w"]:
+        """Pixels as a tensor; on an accelerator where they fit, else where the memory map is."""
         if device.type == "cpu" or self.images.pixels.nbytes > _RESIDENT_BYTES:
-            return self._tensors
+            return self._mapped
         if device not in self._resident:
-            pixels, labels = self._tensors
-            self._resident[device] = pixels.to(device), labels.to(device)
+            self._resident[device] = self._mapped.to(device)
         return self._resident[device]
 
     @cached_property
-    def _tensors(self) -> tuple[Tensor, Tensor]:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-            return torch.from_numpy(self.images.pixels), torch.from_numpy(self.images.labels)
+    def _mapped(self) -> Tensor:
+        return as_tensor(self.images.pixels)
 
     @cached_property
-    def _resident(self) -> dict[torch.device, tuple[Tensor, Tensor]]:
+    def _resident(self) -> dict[torch.device, Tensor]:
         return {}
 
     @cached_property
@@ -149,6 +157,13 @@ class ImageData:
         """(x / 255 - mean) / std as one multiplication and one addition on the bytes."""
         mean, std = (torch.from_numpy(a.astype(np.float64)).view(1, -1, 1, 1) for a in (self.mean, self.std))
         return (1 / (255 * std)).float(), (-mean / std).float()
+
+
+def _sent(part: Target, device: torch.device) -> Any:
+    """What is on the processor, on the device."""
+    if device.type == "cpu":
+        return part
+    return (part.pin_memory() if device.type == "cuda" else part).to(device, non_blocking=True)
 
 
 def pass_size(height: int, width: int) -> int:

@@ -3,17 +3,23 @@
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from jaxtyping import Int32
+from PIL import Image
 
-from assay.data.decode import Bad, Color, Size, decode_all
+from assay.data.boxes import Boxes
+from assay.data.decode import Bad, decode_all, fitted
+from assay.data.geometry import Size
 from assay.data.images import Contents, ImageSet, Source
 from assay.data.publish import check_space, entry_folder, make, touch
 from assay.data.sources.catalogue import find
+from assay.data.targets import VOID, Labels, Masks, Targets, read_targets, write_targets
 from assay.errors import AssayError
-from assay.recipe import Data
+from assay.recipe import Data, Fit
 from assay.system import files
 
 Progress = Callable[[int, int], None]
@@ -27,58 +33,86 @@ def open_images(data: Data, root: Path, progress: Progress | None = None) -> Ima
         AssayError: the source is missing, malformed or has unreadable images, or the disk is full.
     """
     source = find(data.source, root)
-    size = (data.size, data.size) if isinstance(data.size, int) else data.size
-    identity = json.dumps([_VERSION, source.identity, size, data.color], sort_keys=True)
+    fit = () if data.fit == "stretch" else (data.fit,)  # entries from before there was a choice are still read
+    identity = json.dumps([_VERSION, source.identity, _size(data), data.color, *fit], sort_keys=True)
     folder = entry_folder("images", identity)
-    images = _open(folder)
+
+    def read(place: Path) -> ImageSet | None:
+        return _open(place, source, data.fit)
+
+    images = read(folder)
     if images is None:
         contents = source.contents()
-        images = make(
-            folder, lambda place: _fill(place, source, contents, size, data.color, data.on_bad_image, progress), _open
-        )
+        images = make(folder, lambda place: _fill(place, source, contents, data, progress), read)
     if images.skipped and data.on_bad_image == "fail":
         raise _bad_images(source, images.skipped)
     return images
 
 
-def _open(folder: Path) -> ImageSet | None:
+def _size(data: Data) -> Size | None:
+    return (data.size, data.size) if isinstance(data.size, int) else data.size
+
+
+def _open(folder: Path, source: Source, fit: Fit) -> ImageSet | None:
     touch(folder)
     try:
         index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
         pixels = np.load(folder / "pixels.npy", mmap_mode="r", allow_pickle=False)
-        labels = np.load(folder / "labels.npy", allow_pickle=False)
+        targets = read_targets(folder)
         is_test = np.load(folder / "is_test.npy", allow_pickle=False)
+        sizes = _sizes(folder / "sizes.npy", targets)
     except (OSError, ValueError, EOFError):
         return None
     skipped = [(name, reason) for name, reason in index["skipped"]]
-    return ImageSet(pixels, labels, index["names"], is_test, index["classes"], skipped, folder.name)
+    images = ImageSet(
+        pixels, targets, index["names"], is_test, index["classes"], skipped, folder.name, source.where, sizes, fit
+    )
+    return replace(images, targets=targets.placed(*images.placement)) if isinstance(targets, Boxes) else images
 
 
-def _fill(
-    folder: Path,
-    source: Source,
-    contents: Contents,
-    size: Size | None,
-    color: Color | None,
-    on_bad: str,
-    progress: Progress | None,
-) -> None:
+def _sizes(path: Path, targets: Targets) -> Int32[np.ndarray, "n 2"] | None:
+    """None in an entry made before sizes were kept: of labels, that is, which do without."""
+    if isinstance(targets, Labels) and not path.exists():
+        return None
+    sizes: Int32[np.ndarray, "n 2"] = np.load(path, allow_pickle=False)
+    return sizes
+
+
+def _fill(folder: Path, source: Source, contents: Contents, data: Data, progress: Progress | None) -> None:
     try:
-        kept, bad = _write_pixels(folder / "pixels.npy", source, contents, size, color, progress)
+        kept, sizes, bad = _write_pixels(folder / "pixels.npy", source, contents, data, progress)
     except _Colored:
-        kept, bad = _write_pixels(folder / "pixels.npy", source, contents, size, "rgb", progress)
+        rgb = data.model_copy(update={"color": "rgb"})
+        kept, sizes, bad = _write_pixels(folder / "pixels.npy", source, contents, rgb, progress)
     skipped = contents.misplaced + [(b.name, b.reason) for b in bad]
-    if skipped and on_bad == "fail":
+    if skipped and data.on_bad_image == "fail":
         raise _bad_images(source, skipped)
-    labels = contents.labels[kept]
-    for k, name in enumerate(contents.classes):
-        if not (labels == k).any():
-            raise AssayError(f"class {name!r} of {source.where} has no readable image")
-    np.save(folder / "labels.npy", labels, allow_pickle=False)
+    targets = contents.targets.subset(np.array(kept, dtype=np.int64))
+    _check_readable(source, contents.classes, targets)
+    if isinstance(targets, Masks):
+        targets = _on_canvas(targets, _size(data), data.fit)
+    write_targets(targets, folder)
     np.save(folder / "is_test.npy", contents.is_test[kept], allow_pickle=False)
+    np.save(folder / "sizes.npy", np.array(sizes, dtype=np.int32), allow_pickle=False)
     names = [contents.names[i] for i in kept]
     index = {"source": source.where, "classes": contents.classes, "names": names, "skipped": skipped}
     files.write(folder / "index.json", json.dumps(index, ensure_ascii=False))
+
+
+def _check_readable(source: Source, classes: list[str], targets: Targets) -> None:
+    if isinstance(targets, Labels):
+        for k, name in enumerate(classes):
+            if not (targets.values == k).any():
+                raise AssayError(f"class {name!r} of {source.where} has no readable image")
+    if not len(targets):
+        raise AssayError(f"{source.where} has no readable image")
+
+
+def _on_canvas(masks: Masks, size: Size | None, fit: Fit) -> Masks:
+    if size is None:
+        return masks
+    pictures = (fitted(Image.fromarray(mask), size, fit, Image.Resampling.NEAREST, VOID) for mask in masks.values)
+    return Masks(np.stack([np.asarray(picture) for picture in pictures]))
 
 
 class _Colored(Exception):
@@ -86,22 +120,27 @@ class _Colored(Exception):
 
 
 def _write_pixels(
-    path: Path, source: Source, contents: Contents, size: Size | None, color: Color | None, progress: Progress | None
-) -> tuple[list[int], list[Bad]]:
-    """Append row after row to an npy file whose header is written last: how many are readable shows at the end."""
-    total, done = len(contents.names), 0
+    path: Path, source: Source, contents: Contents, data: Data, progress: Progress | None
+) -> tuple[list[int], list[Size], list[Bad]]:
+    """Append row after row to an npy file whose header is written last: how many are readable shows at the end.
+
+    Which pictures were kept, their heights and widths, and the others.
+    """
+    total, done, size = len(contents.names), 0, _size(data)
     if size is not None:
         check_space(path.parent, f"decoding {source.where}", total * math.prod(size))
     kept: list[int] = []
+    sizes: list[Size] = []
     bad: list[Bad] = []
     shape: tuple[int, ...] | None = None
     first = ""
     with open(path, "wb") as file:
-        for chunk in decode_all(contents, color, size):
-            for i, row in enumerate(chunk, start=done):
-                if isinstance(row, Bad):
-                    bad.append(row)
+        for chunk in decode_all(contents, data.color, size, data.fit):
+            for i, found in enumerate(chunk, start=done):
+                if isinstance(found, Bad):
+                    bad.append(found)
                     continue
+                row = found.pixels
                 if shape is None:
                     shape, first = row.shape, contents.names[i]
                     check_space(path.parent, f"decoding {source.where}", total * math.prod(shape))
@@ -112,13 +151,14 @@ def _write_pixels(
                     raise _Colored
                 file.write(np.broadcast_to(row, shape).tobytes())
                 kept.append(i)
+                sizes.append(found.size)
             done += len(chunk)
             if progress is not None:
                 progress(done, total)
         if shape is not None:
             file.seek(0)
             _write_header(file, (len(kept), *shape))
-    return kept, bad
+    return kept, sizes, bad
 
 
 def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:

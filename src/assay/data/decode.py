@@ -12,15 +12,24 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
+from assay.data.geometry import Size, inner
 from assay.data.images import Contents
+from assay.recipe import Fit
 
 Color = Literal["gray", "rgb"]
-Size = tuple[int, int]
 T = TypeVar("T")
 _GRAY = {"1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N"}
 _CHUNK_BYTES = 4 << 20
 _AREA_WORTH_THREADS = 256 * 256
 """Below this many pixels, Python's share of the work makes threads slower than none (measured)."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A picture as pixels, and the height and width it had before it was fitted to the canvas."""
+
+    pixels: UInt8[np.ndarray, "c h w"]
+    size: Size
 
 
 @dataclass(frozen=True)
@@ -31,25 +40,45 @@ class Bad:
     reason: str
 
 
-def decode(image: Image.Image, color: Color | None, size: Size | None) -> UInt8[np.ndarray, "c h w"]:
+def decode(
+    image: Image.Image, color: Color | None, size: Size | None, fit: Fit = "stretch"
+) -> UInt8[np.ndarray, "c h w"]:
     """One picture as uint8, turned upright (EXIF), on black where transparent, 16 bits scaled to 8.
 
     ``color`` None keeps gray pictures gray and makes everything else RGB; ``size`` is (height, width), reached by
-    antialiased bilinear resampling without regard to the aspect ratio; None keeps the picture's own.
+    antialiased bilinear resampling, without regard to the aspect ratio or, under ``letterbox``, with black around it;
+    None keeps the picture's own.
 
     Raises:
         Exception: whatever Pillow meets in a damaged file.
     """
+    return _decoded(image, color, size, fit).pixels
+
+
+def _decoded(image: Image.Image, color: Color | None, size: Size | None, fit: Fit) -> Decoded:
     image.load()
     image = _eight_bits(ImageOps.exif_transpose(image))
     image = _on_black(image)
     mode = {"gray": "L", "rgb": "RGB", None: "L" if _is_gray(image) else "RGB"}[color]
     if image.mode != mode:
         image = image.convert(mode)
-    if size is not None and (image.height, image.width) != size:
-        image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-    array = np.asarray(image)
-    return array[None] if mode == "L" else np.ascontiguousarray(array.transpose(2, 0, 1))
+    own = image.height, image.width
+    array = np.asarray(image if size is None else fitted(image, size, fit, Image.Resampling.BILINEAR, 0))
+    return Decoded(array[None] if mode == "L" else np.ascontiguousarray(array.transpose(2, 0, 1)), own)
+
+
+def fitted(image: Image.Image, size: Size, fit: Fit, resample: Image.Resampling, around: int) -> Image.Image:
+    """A picture or a mask on a canvas of height and width ``size``; the value ``around`` where it does not reach."""
+    if (image.height, image.width) == size:
+        return image
+    taken, first = inner(np.array([[image.height, image.width]]), size, fit)
+    (height, width), (top, left) = taken[0].tolist(), first[0].tolist()
+    image = image.resize((width, height), resample)
+    if (height, width) == size:
+        return image
+    canvas = Image.new(image.mode, (size[1], size[0]), around)
+    canvas.paste(image, (left, top))
+    return canvas
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -79,14 +108,12 @@ def _is_gray(image: Image.Image) -> bool:
     return image.mode in _GRAY
 
 
-def decode_all(
-    contents: Contents, color: Color | None, size: Size | None
-) -> Iterator[list[UInt8[np.ndarray, "c h w"] | Bad]]:
+def decode_all(contents: Contents, color: Color | None, size: Size | None, fit: Fit) -> Iterator[list[Decoded | Bad]]:
     """Every picture in order, a chunk at a time; large ones by threads, for Pillow decodes outside Python's lock."""
     workers = min(8, os.cpu_count() or 1) if _first_area(contents) > _AREA_WORTH_THREADS else 1
 
-    def chunk(indices: range) -> list[UInt8[np.ndarray, "c h w"] | Bad]:
-        return [_attempt(contents, i, color, size) for i in indices]
+    def chunk(indices: range) -> list[Decoded | Bad]:
+        return [_attempt(contents, i, color, size, fit) for i in indices]
 
     if workers == 1:
         yield from map(chunk, _chunks(contents, size))
@@ -104,10 +131,10 @@ def _first_area(contents: Contents) -> int:
         return 0
 
 
-def _attempt(contents: Contents, i: int, color: Color | None, size: Size | None) -> UInt8[np.ndarray, "c h w"] | Bad:
+def _attempt(contents: Contents, i: int, color: Color | None, size: Size | None, fit: Fit) -> Decoded | Bad:
     try:
         with contents.image(i) as image:
-            return decode(image, color, size)
+            return _decoded(image, color, size, fit)
     except MemoryError:
         raise
     except Exception as error:

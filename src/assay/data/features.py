@@ -3,7 +3,6 @@
 import hashlib
 import json
 import time
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +15,11 @@ from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from assay.data.batches import ImageData, batch_sizes
+from assay.data.boxes import Boxes
+from assay.data.mapped import as_tensor
 from assay.data.publish import check_space, entry_folder, make, touch
+from assay.data.targets import Masks
+from assay.errors import AssayError
 from assay.system import files
 
 Features = Float32[np.ndarray, "n ..."]
@@ -40,9 +43,7 @@ class Kept:
 
     @cached_property
     def _tensor(self) -> Tensor:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-            return torch.from_numpy(self.values)
+        return as_tensor(self.values)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -54,14 +55,20 @@ class FeatureData(ImageData):
     views: tuple[Kept, ...] = ()
     """Of the training images, augmented; epoch e sees view e mod their number."""
 
+    def __post_init__(self) -> None:
+        """Raise AssayError for views of images whose targets move: where to is not kept."""
+        if self.views and isinstance(self.images.targets, Boxes | Masks):
+            kind = self.images.targets.kind
+            raise AssayError(f"data.augment_views keeps features, not where the {kind} of {self.images.source} moved")
+
     def train_batches(
         self, batch_size: int, seed: int, epoch: int, device: torch.device | str
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Features float32 (b, …) and labels int64 (b,) of one epoch, in the order of the images' own batches."""
+    ) -> Iterator[tuple[Tensor, Any]]:
+        """Features float32 (b, …) of one epoch and what is true of the images, in the order of their own batches."""
         kept = self.views[epoch % len(self.views)] if self.views else self.plain["train"]
         return self._gathered(kept, self.order(seed, epoch), batch_size, device)
 
-    def batches(self, split: str, batch_size: int, device: torch.device | str) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(self, split: str, batch_size: int, device: torch.device | str) -> Iterator[tuple[Tensor, Any]]:
         """The features of a split in the order of its indices, not augmented."""
         return self._gathered(self.plain[split], torch.from_numpy(self.indices[split]), batch_size, device)
 
@@ -72,10 +79,9 @@ class FeatureData(ImageData):
 
     def _gathered(
         self, kept: Kept, order: Int64[Tensor, " n"], batch_size: int, device: torch.device | str
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        labels = torch.from_numpy(self.images.labels)
+    ) -> Iterator[tuple[Tensor, Any]]:
         for here in torch.split(order, batch_sizes(len(order), batch_size)):
-            yield kept.of(here).to(device), labels[here].to(device)
+            yield kept.of(here).to(device), self.images.targets.take(here).to(device)
 
 
 def keep(

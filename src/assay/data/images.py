@@ -7,19 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Int64, UInt8
+from jaxtyping import Bool, Float64, Int32, Int64, UInt8
 from PIL import Image
 
+from assay.data.geometry import placed
+from assay.data.targets import Labels, Targets
 from assay.errors import AssayError
+from assay.recipe import Fit
 
 
 @dataclass(frozen=True)
 class Contents:
-    """Labelled pictures of one source, not yet decoded."""
+    """The pictures of one source, not yet decoded, and what is true of them."""
 
     classes: list[str]
     names: list[str]
-    labels: Int64[np.ndarray, " n"]
+    targets: Targets
+    """Boxes and masks in the pixels of the upright pictures."""
     is_test: Bool[np.ndarray, " n"]
     image: Callable[[int], Image.Image]
     """Opens picture ``i``; may raise anything if it is unreadable."""
@@ -29,7 +33,7 @@ class Contents:
 
 @dataclass(frozen=True)
 class Source:
-    """A place that holds labelled pictures; its ``contents`` are read only when they are not in the cache."""
+    """A place that holds pictures; its ``contents`` are read only when they are not in the cache."""
 
     where: str
     identity: Any
@@ -42,20 +46,50 @@ class ImageSet:
     """A decoded source: a memory map that all runs and processes share."""
 
     pixels: UInt8[np.ndarray, "n c h w"]
-    labels: Int64[np.ndarray, " n"]
+    targets: Targets
+    """Boxes and masks as they lie on ``pixels``."""
     names: list[str]
     """File name inside the source, or for example ``train/00017``."""
     is_test: Bool[np.ndarray, " n"]
     """Belongs to the source's own test split (all False if it has none)."""
     classes: list[str]
+    """Names in the order of the labels; none where the targets are numbers."""
     skipped: list[tuple[str, str]]
     """(name, reason) of the pictures left out under ``on_bad_image: skip``."""
     identity: str = ""
     """Changes whenever the pixels would; empty for images that come from no cache."""
+    source: str = "the source"
+    """As an error names it."""
+    sizes: Int32[np.ndarray, "n 2"] | None = None
+    """Height and width of the source's pictures; None: as ``pixels``."""
+    fit: Fit = "stretch"
 
     def __len__(self) -> int:
         """Number of images."""
-        return len(self.labels)
+        return len(self.names)
+
+    @property
+    def labels(self) -> Int64[np.ndarray, " n"]:
+        """The label of each image. Raises AssayError where that is not what is true of them."""
+        return self.labels_for("this")
+
+    def labels_for(self, what: str) -> Int64[np.ndarray, " n"]:
+        """The label of each image, without which there is no ``what``, for example ``data.balance``.
+
+        Raises:
+            AssayError: the images have no labels, but for example boxes.
+        """
+        if not isinstance(self.targets, Labels):
+            there = f"the images of {self.source} have {self.targets.kind}"
+            raise AssayError(f"{what} needs one label an image, and {there}")
+        return self.targets.values
+
+    @property
+    def placement(self) -> tuple[Float64[np.ndarray, "n 2"], Float64[np.ndarray, "n 2"]]:
+        """(scale, offset) in x and y of each picture on the canvas: see ``geometry.placed``."""
+        canvas = self.pixels.shape[2], self.pixels.shape[3]
+        sizes = np.broadcast_to(np.array(canvas, np.int32), (len(self), 2)) if self.sizes is None else self.sizes
+        return placed(sizes, canvas, self.fit)
 
 
 def data_root(path: str | os.PathLike[str] | None = None) -> Path:

@@ -23,9 +23,9 @@ def thinned(
     With ``groups`` whole originals are kept or dropped, as many as come closest to the share, and at least one.
 
     Raises:
-        AssayError: a class that is not there, or a share of its images that is none.
+        AssayError: a class that is not there, a share of its images that is none, or images without labels.
     """
-    labels, kept = images.labels[train], np.ones(len(train), dtype=bool)
+    labels, kept = images.labels_for("data.imbalance")[train], np.ones(len(train), dtype=bool)
     for name, share in shares.items():
         if name not in images.classes:
             error = unknown("class", name, images.classes)

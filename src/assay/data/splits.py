@@ -1,5 +1,8 @@
 """Which image trains, which validates, which tests: stratified, exact in number, a function of the seeds alone.
 
+Stratified by the label; where there is none, by what stands for it: see ``Targets.strata``. Only of a label must each
+split have some images, and a number of images is shared out evenly only over labels.
+
 The test split comes first and depends on ``data.split_seed``: all runs of a study are tested on the same images. Then
 the training split is reduced to ``data.train`` (the same share of every class, or as many of each), then the classes
 of ``data.imbalance`` are thinned, by the run's seed both, and last the validation images are cut, from what is left of
@@ -16,6 +19,7 @@ import numpy as np
 from assay.data.groups import Indices, allot_blocks, group_numbers, strata
 from assay.data.images import ImageSet
 from assay.data.imbalance import thinned
+from assay.data.targets import Labels
 from assay.errors import AssayError
 from assay.recipe import Data
 from assay.seeds import numpy_generator
@@ -28,8 +32,11 @@ def split(data: Data, images: ImageSet, seed: int) -> dict[str, Indices]:
 
     Raises:
         AssayError: an amount is more than there is, or leaves a split or a class of it without images, or copies of one
-            original lie on both sides of the source's own split, or ``data.imbalance`` names no class or leaves none.
+            original lie on both sides of the source's own split, or ``data.imbalance`` names no class or leaves none,
+            or it or ``data.balance`` is asked of images without labels.
     """
+    if data.balance != "none":
+        images.labels_for("data.balance")
     groups = None if data.group is None else group_numbers(data.group, images.names)
     cut = _Cutter(images, groups)
     if images.is_test.any():
@@ -40,7 +47,7 @@ def split(data: Data, images: ImageSet, seed: int) -> dict[str, Indices]:
             test, _ = cut(test, data.test, "data.test", numpy_generator(data.split_seed, "test"))
     else:
         amount = _HELD_OUT if data.test is None else data.test
-        everything = np.arange(len(images.labels))
+        everything = np.arange(len(images))
         test, train = cut(everything, amount, "data.test", numpy_generator(data.split_seed, "test"), leave="train")
     cut.require(train, "the training split")
     if data.train != 1.0:
@@ -59,10 +66,12 @@ def split(data: Data, images: ImageSet, seed: int) -> dict[str, Indices]:
 
 
 class _Cutter:
-    """Cuts an amount from a pool of indices, class by class, and checks that no class is lost by it."""
+    """Cuts an amount from a pool of indices, stratum by stratum, and checks that no class is lost by it."""
 
     def __init__(self, images: ImageSet, groups: Indices | None) -> None:
-        self.labels, self.classes, self.groups = images.labels, images.classes, groups
+        self.strata, self.groups = images.targets.strata(), groups
+        self.classes = images.classes if isinstance(images.targets, Labels) else []
+        self.number = max(len(self.classes), int(self.strata.max(initial=-1)) + 1)
 
     def __call__(
         self,
@@ -74,13 +83,14 @@ class _Cutter:
         leave: str | None = None,
         even: bool = False,
     ) -> tuple[Indices, Indices]:
-        """(taken, rest); ``leave`` names the split that the rest becomes; ``even``: a count is shared out evenly."""
-        counts = np.bincount(self.labels[pool], minlength=len(self.classes))
+        """(taken, rest); ``leave`` names the split that the rest becomes; ``even``: so many of each class."""
+        counts = np.bincount(self.strata[pool], minlength=self.number)
         total = len(pool) if amount == 1 else _number(amount, len(pool))
         if total > len(pool):
             raise AssayError(f"{key} asks for {total:,} images and there are {len(pool):,} to take them from")
-        wanted = even_allotment(counts, total) if even and amount > 1 else proportional_allotment(counts, total)
-        there = strata(pool, self.labels, len(self.classes), self.groups)
+        allot = even_allotment if even and amount > 1 and self.classes else proportional_allotment
+        wanted = allot(counts, total)
+        there = strata(pool, self.strata, self.number, self.groups)
         shuffled = [generator.permutation(stratum.blocks) for stratum in there]
         numbers = allot_blocks(there, wanted, generator)
         taken = sum((n * stratum.counts for n, stratum in zip(numbers, there, strict=True)), np.zeros_like(counts))
@@ -95,6 +105,8 @@ class _Cutter:
             raise AssayError(f"{key}: {amount:g} of {images} is none; that split would be empty")
         if leave and taken.sum() == counts.sum():
             raise AssayError(f"{key}: {amount:g} takes all {images}; the {leave} split would be empty")
+        if not self.classes:
+            return
         there = counts > 0
         for lost, split_name in ((there & (taken == 0), key.removeprefix("data.")), (there & (taken == counts), leave)):
             if split_name and lost.any():
@@ -105,9 +117,11 @@ class _Cutter:
                 )
 
     def require(self, pool: Indices, what: str) -> None:
-        """Every class must be in ``pool``."""
-        missing = np.flatnonzero(np.bincount(self.labels[pool], minlength=len(self.classes)) == 0)
-        if len(missing):
+        """Every class must be in ``pool``, and something at all."""
+        if not len(pool):
+            raise AssayError(f"there is no image in {what}")
+        missing = np.flatnonzero(np.bincount(self.strata[pool], minlength=self.number) == 0)
+        if self.classes and len(missing):
             raise AssayError(f"class {self.classes[missing[0]]!r} has no image in {what}")
 
 

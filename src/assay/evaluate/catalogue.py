@@ -2,11 +2,11 @@
 
 MEASURES: dict[str, tuple[str, str]] = {
     "classification": (
-        "assay.evaluate.classification:measure",
+        "assay.tasks.classification.measure:measure",
         "accuracy, precision, recall, F1, top-k, confusion matrix, losses",
     ),
     "curves": (
-        "assay.evaluate.curves:measure",
+        "assay.tasks.classification.curves:measure",
         "ROC and precision-recall curves of each class against the rest, ROC AUC and average precision (macro)",
     ),
     "cost": (

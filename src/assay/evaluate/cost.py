@@ -7,10 +7,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from assay.evaluate.measuring import Trained, Value
 from assay.models.layer_table import summary
 from assay.models.modes import evaluating
 from assay.recipe import CostMeasure
+from assay.tasks.contract import Trained, Value
 
 SECONDS = 1.0
 """What timing inference may take, besides the first pass."""
@@ -20,7 +20,7 @@ REPEATS = 30
 def measure(trained: Trained, options: CostMeasure) -> dict[str, Value]:
     """Parameters, MACs and activation bytes per image, weight bytes, and wall-clock readings.
 
-    The readings end in ``_seconds`` or ``_per_second``: training over all epochs, inference at the training batch size.
+    Readings: ``training_seconds`` over all epochs, ``inference_images_per_second`` at the training batch size.
     """
     table = summary(trained.model, trained.data.shape)
     images, _ = next(iter(trained.data.batches("test", trained.recipe.train.batch_size, trained.device)))

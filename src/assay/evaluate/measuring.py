@@ -1,41 +1,17 @@
 """A trained network in, named values out: the one small contract of every measure."""
 
 import math
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 import polars as pl
-import torch
 from torch import Tensor, nn
 
-from assay.data.batches import ImageData
 from assay.errors import AssayError, RunFailed
 from assay.evaluate.catalogue import CHECKS, MEASURES
 from assay.recipe import Recipe
-from assay.tasks.classification import Predictions
-
-Value = int | float | list[int] | list[float] | list[list[int]] | pl.DataFrame
-"""A number, one for each class, a table of counts; or a table with columns, which becomes a file of its own."""
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What a measure may read. It changes nothing of it."""
-
-    model: nn.Module
-    data: ImageData
-    recipe: Recipe
-    device: torch.device
-    predictions: dict[str, Predictions]
-    """By split: "train", "test", and "validation" where there are such images."""
-    history: pl.DataFrame
-    """One row for each epoch: epoch, lr, train_loss, train_accuracy, validation_loss, validation_accuracy, seconds."""
-    part: nn.Module
-    """What gives the outputs of ``model`` for ``seen``: its head for kept features where its backbone is frozen, else
-    ``model`` itself."""
-    seen: ImageData
-    """``data``, or kept features in the place of its images."""
+from assay.tasks.contract import Trained as Trained
+from assay.tasks.contract import Value as Value
 
 
 def measure(trained: Trained) -> dict[str, Value]:

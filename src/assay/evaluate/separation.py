@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from assay.data.batches import ImageData, Split
 from assay.data.splits import proportional_allotment
-from assay.evaluate.measuring import Trained, Value
 from assay.recipe import SeparationMeasure
 from assay.seeds import numpy_generator
 from assay.separation.by_layer import Layers, layers
 from assay.separation.capture import Batches, choose
+from assay.tasks.contract import Trained, Value
 
 SHORT = {"separation": "si", "center": "csi", "cross_separation": "cross_si", "cross_center": "cross_csi"}
 """Index → the name its value at the last layer has among the metrics, before ``_train`` or ``_test``."""

@@ -6,8 +6,8 @@ from torch import nn
 
 from assay.data.batches import ImageData, Split
 from assay.errors import AssayError
-from assay.evaluate.measuring import Trained, Value
 from assay.recipe import UncertaintyMeasure
+from assay.tasks.contract import Trained, Value
 from assay.uncertainty.injection import Calibration, Injection, calibrate, predictive
 from assay.uncertainty.measures import curves, scores
 from assay.uncertainty.replay import find_places, own_dropout

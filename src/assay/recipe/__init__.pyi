@@ -2,6 +2,7 @@ from .data import AUGMENTATIONS as AUGMENTATIONS
 from .data import Augmentation as Augmentation
 from .data import Balance as Balance
 from .data import Data as Data
+from .data import Fit as Fit
 from .data import Normalization as Normalization
 from .losses import BinaryCrossEntropy as BinaryCrossEntropy
 from .losses import ClassWeights as ClassWeights

@@ -51,6 +51,7 @@ class Normalization(Section):
 
 
 Balance = Literal["none", "oversample", "undersample"]
+Fit = Literal["stretch", "letterbox"]
 
 
 def _shares(value: Any) -> Any:
@@ -75,6 +76,8 @@ class Data(Section):
     source: str
     size: PositiveInt | tuple[PositiveInt, PositiveInt] | None = None
     """Height and width in pixels (one number: square); None keeps the source's own."""
+    fit: Fit = Field(default="stretch", exclude_if=lambda fit: fit == "stretch")
+    """How a picture comes to that size: stretched, or the ratio of its sides kept, in the middle of a black canvas."""
     color: Literal["gray", "rgb"] | None = None
     """None keeps the source's own."""
     train: Amount = 1.0

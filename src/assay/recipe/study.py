@@ -132,6 +132,11 @@ class Study(Section):
             plan[name] = Variant(name, folder, levels, recipe)
         return plan
 
+    @property
+    def task(self) -> str:
+        """What every network of the study is trained to say."""
+        return next(iter(self.plan.values())).recipe.task
+
     def _combinations(self) -> Iterable[tuple[str, dict[str, Any]]]:
         if self.variants:
             return [(str(name), changes or {}) for name, changes in self.variants.items()]

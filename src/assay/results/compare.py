@@ -13,6 +13,7 @@ from typing import Any, Literal, overload
 import polars as pl
 
 from assay.results import statistics
+from assay.results.answers import Answers, tested
 from assay.results.metrics import difference_text, is_exact, label, lower_is_better
 from assay.results.notebook import html_table
 
@@ -22,6 +23,8 @@ Method = Literal[
     "paired t over seeds",
     "sign flip over seeds",
     "bootstrap over test images, McNemar",
+    "bootstrap over test images, swaps",
+    "bootstrap over originals, swaps",
     "exact",
     "single runs",
     "no pairs",
@@ -102,23 +105,24 @@ class Comparisons(Sequence[Comparison]):
         return html_table(head, rows)
 
 
-Answers = Callable[[str, int], pl.DataFrame]
-"""(variant, seed) → a row per test image: image, name, label, correct."""
+AnswersOf = Callable[[str, int], Answers]
+"""(variant, seed) → what that run says of its test images."""
 
 
 def compare(
     values: Mapping[str, Mapping[int, float]],
     metric: str,
     reference: str,
-    answers: Answers | None = None,
+    answers: AnswersOf | None = None,
     chosen_by_value: bool = False,
 ) -> Comparisons:
     """Every other variant of ``values`` (variant → seed → value) against ``reference``.
 
-    Two pairs or more: the paired t test over seeds. One pair, and the metric is the accuracy: McNemar's test and the
-    bootstrap over test images, from ``answers``. A metric that follows from the recipe alone (parameters) is compared
-    exactly. p-values are corrected by Holm's method for the comparisons made; when the reference was
-    ``chosen_by_value`` (the best of them), for all pairs of variants, because every pair could have become this one.
+    Two pairs or more: the paired t test over seeds. One pair, and the metric is a property of ``answers``: the
+    bootstrap over test images, and McNemar's or the swap test (``assay.results.answers``). A metric that follows from
+    the recipe alone (parameters) is compared exactly. p-values are corrected by Holm's method for the comparisons
+    made; when the reference was ``chosen_by_value`` (the best of them), for all pairs of variants, because every pair
+    could have become this one.
     """
     known = cache(answers) if answers else None
 
@@ -140,7 +144,7 @@ def _evidence(
     reference: str,
     first: Mapping[int, float],
     second: Mapping[int, float],
-    answers: Answers | None,
+    answers: AnswersOf | None,
 ) -> Comparison:
     """The comparison before its p-value is corrected and the decision taken."""
     seeds = sorted(first.keys() & second.keys())
@@ -163,18 +167,11 @@ def _evidence(
     return replace(tested, p=t.p, method="paired t over seeds")
 
 
-def _one_pair(runs: Comparison, seed: int, answers: Answers | None) -> Comparison:
-    if runs.metric != "accuracy" or answers is None:
+def _one_pair(runs: Comparison, seed: int, answers: AnswersOf | None) -> Comparison:
+    found = tested(answers(runs.variant, seed), answers(runs.reference, seed)) if answers else None
+    if found is None:
         return runs
-    a, b = answers(runs.variant, seed), answers(runs.reference, seed)
-    both = a.join(b, on=["image", "name", "label"], how="inner", suffix="_other")
-    if not a.height == b.height == both.height > 0:
-        return runs  # the variants were not tested on the same images
-    right, other = both["correct"].to_numpy(), both["correct_other"].to_numpy()
-    difference, low, high = statistics.bootstrap_accuracy_difference(right, other)
-    p = statistics.mcnemar(right, other)
-    method: Method = "bootstrap over test images, McNemar"
-    return replace(runs, difference=difference, low=low, high=high, p=p, method=method)
+    return replace(runs, **found._asdict())
 
 
 def _decide(c: Comparison, family: int) -> Comparison:

@@ -2,29 +2,16 @@
 
 import math
 
-from assay.results.metrics import is_exact, is_share, label
+from assay.results.metrics import decimals, factor, known
 
 Number = int | float
 
 NARROW_SPACE = "\u202f"
 
 
-def factor(metric: str) -> float:
-    """What a value is multiplied by to be shown: shares are shown in percent."""
-    return 100.0 if is_share(metric) else 1.0
-
-
 def heading(metric: str) -> str:
     """``accuracy (%)``, ``training time (s)``: the metric with its unit, for a column or an axis."""
-    unit = " (%)" if is_share(metric) else " (s)" if metric.endswith("_seconds") else ""
-    return label(metric) + unit
-
-
-def decimals(half_width: Number, most: int) -> int:
-    """Digits after the point that show two digits of an interval's half width, between one and ``most``."""
-    if not math.isfinite(half_width) or half_width <= 0:
-        return most
-    return min(max(1 - math.floor(math.log10(half_width)), 1), most)
+    return known(metric).label + {"share": " (%)", "s": " (s)"}.get(known(metric).unit, "")
 
 
 def value(number: Number | None, metric: str, half_width: Number = math.nan) -> str:
@@ -48,15 +35,14 @@ def _shown(number: Number | None, metric: str, mean: Number, half_width: Number)
     """``number`` with the digits that suit ``mean`` and its half width."""
     if number is None or not math.isfinite(number):
         return "–"
-    if is_exact(metric) or metric.endswith("_per_second"):
-        return grouped(number)
-    scale = factor(metric)
+    unit, scale = known(metric).unit, factor(metric)
     shown, size, half = number * scale, abs(mean * scale), abs(half_width * scale)
-    if is_share(metric):
-        return fixed(shown, decimals(half, 2))
-    if metric.endswith("_seconds"):
-        return grouped(shown) if size >= 1000 else fixed(shown, decimals(half, 2 if size < 10 else 1))
-    return fixed(shown, decimals(half, 4)) if 1e-3 <= size < 1e5 or size == 0 else f"{shown:.3g}"
+    if unit == "count" or (unit == "s" and size >= 1000):
+        return grouped(shown)
+    if unit == "" and size and not 1e-3 <= size < 1e5:
+        return f"{shown:.3g}"
+    most = {"share": 2, "s": 2 if size < 10 else 1}.get(unit, 4)
+    return fixed(shown, decimals(half, 2, 1, most) if math.isfinite(half) and half > 0 else most)
 
 
 def signed(difference: Number | None, low: Number | None, high: Number | None, metric: str) -> str:

@@ -29,10 +29,25 @@ BOOTSTRAP = (
     "Where a single pair of runs is compared, the interval is a 95 % paired bootstrap interval over the test images "
     "and p is that of McNemar's exact test. Both assume independent images and say nothing about other seeds."
 )
+SWAPS = (
+    "Where a single pair of runs is compared, the interval is a 95 % paired bootstrap interval over the test images "
+    "and p is that of exchanging the two networks' answers image by image. Both assume independent images and say "
+    "nothing about other seeds."
+)
+ORIGINALS = (
+    "Where a single pair of runs is compared, whole originals are drawn for the 95 % paired bootstrap interval, and "
+    "the two networks' answers to them exchanged for p, all copies of one together. Both assume independent originals "
+    "and say nothing about other seeds."
+)
 OTHER_IMAGES = (
     "The variants were not all tested on the same images, so that a difference between them is one between images too, "
     "and the runs of a pair have no more than their seed in common."
 )
+OVER_IMAGES = {
+    "bootstrap over test images, McNemar": BOOTSTRAP,
+    "bootstrap over test images, swaps": SWAPS,
+    "bootstrap over originals, swaps": ORIGINALS,
+}
 SINGLE = "Where a single pair of runs is compared in this metric, there is neither an interval nor a p-value."
 
 
@@ -50,8 +65,7 @@ def notes(
         found.append(SAME_DIFFERENCE)
     if methods & {"paired t over seeds", "sign flip over seeds"}:
         found.append(_sign_flip(max(c.pairs for c in compared)))
-    if "bootstrap over test images, McNemar" in methods:
-        found.append(BOOTSTRAP)
+    found += [note for method, note in OVER_IMAGES.items() if method in methods]
     if "single runs" in methods:
         found.append(SINGLE)
     return found + _corrected(against_base, against_best) + _missing(study, runs, against_base or (), seeds)

@@ -3,15 +3,18 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 import polars as pl
 
+from assay.data.groups import group_numbers
 from assay.errors import AssayError, nearest, unknown
 from assay.recipe.study import Study, label, load_study
-from assay.results.compare import Comparisons, compare
+from assay.recipe.tasks import TASKS
+from assay.results.answers import Answers
+from assay.results.compare import AnswersOf, Comparisons, compare
 from assay.results.folders import Run, planned_runs, read_table
 from assay.results.metrics import bounds, in_order, lower_is_better
 from assay.results.notebook import results_html
@@ -19,6 +22,7 @@ from assay.results.notes import half_loaded, notes, other_test_images
 from assay.results.statistics import mean_interval
 from assay.results.verdict import verdict
 from assay.system.files import read_object
+from assay.tasks import catalogue
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,9 +77,10 @@ class Results:
 
     @property
     def metric(self) -> str:
-        """What the study is about unless asked otherwise: accuracy (of the network as it is), or the first there is."""
-        there = [name for name in ("accuracy", "accuracy_plain") if name in self.metric_names]
-        return next(iter([*there, *self.metric_names]), "accuracy")
+        """What the study is about unless asked otherwise: its task's metric (of the network as it is), else any."""
+        own = TASKS[self.study.task].metric
+        there = [name for name in (own, f"{own}_plain") if name in self.metric_names]
+        return next(iter([*there, *self.metric_names]), own)
 
     def values(self, metric: str | None = None) -> dict[str, dict[int, float]]:
         """Variant → seed → value, over the finished runs; an empty part for a variant without one.
@@ -134,7 +139,7 @@ class Results:
             reference = self.best(metric)
         elif reference not in values:
             raise unknown("variant", reference, [*values, "best"])
-        return compare(values, metric, reference, self._answers, by_value)
+        return compare(values, metric, reference, self._answers(metric), by_value)
 
     def verdict(self, metric: str | None = None) -> str:
         """What the study found, in a few sentences of plain text (escape it before it goes into HTML)."""
@@ -228,6 +233,12 @@ class Results:
         finite = {key: value if math.isfinite(value) else None for key, value in scalars.items()}
         return finite | {"variant": run.variant, "seed": run.seed} | levels
 
-    def _answers(self, variant: str, seed: int) -> pl.DataFrame:
-        test = self.predictions(self.run(variant, seed)).filter(pl.col("split") == "test")
-        return test.select("image", "name", "label", correct=pl.col("label") == pl.col("predicted"))
+    def _answers(self, metric: str) -> AnswersOf:
+        def answers(variant: str, seed: int) -> Answers:
+            task = catalogue.task(self.study.task)
+            test = self.predictions(self.run(variant, seed)).filter(pl.col("split") == "test")
+            pattern = self.study.plan[variant].recipe.data.group
+            group = None if pattern is None else partial(group_numbers, pattern)
+            return Answers(test, task.TRUTH, lambda rows: task.read(rows).evidence(metric), group)
+
+        return answers

@@ -56,7 +56,7 @@ def verdict(
         text = _pair(rivals[0], name)
     else:
         text = " ".join([f"{name(best)} has {superlative(metric)} ({standing}).", *_standings(rivals, name)])
-    one_pair = [c for c in rivals if c.method == "bootstrap over test images, McNemar"]
+    one_pair = [c for c in rivals if c.method.startswith("bootstrap")]
     if one_pair and len(one_pair) == len(rivals):
         text += " This speaks of these trained networks: seeds were not varied, and training again may change it."
     elif one_pair:

@@ -93,12 +93,12 @@ def check_network(recipe: Recipe, shape: tuple[int, int, int], classes: list[str
     from assay.models.freezing import needs_two
     from assay.models.weights import fitting
     from assay.seeds import scoped
-    from assay.tasks import classification
+    from assay.tasks import catalogue
     from assay.train.frozen import TRIAL, only_the_head_learns, why_not_kept
 
     with scoped(0, "trial"):
         images = torch.rand(TRIAL, *shape)
-    outputs = classification.outputs(recipe.train.loss, classes)
+    outputs = catalogue.task(recipe.task).outputs(recipe.train.loss, classes)
     for number, stage in enumerate(recipe.stages):
         with of_phase(recipe, number):
             network = try_out(stage.model, shape, outputs)

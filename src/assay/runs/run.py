@@ -19,19 +19,19 @@ from torch import nn
 from assay.data import ImageData, load
 from assay.errors import AssayError, StudyStopped
 from assay.evaluate import Trained, measure
-from assay.evaluate.pictures import pictures_table
-from assay.evaluate.predictions import predictions_table
 from assay.evaluate.tracking import BY_EPOCH, follow
 from assay.models.catalogue import complete
 from assay.models.weights import in_words, initial_network
 from assay.recipe import Data, Recipe
+from assay.results.metrics import known
 from assay.runs.data import describe, refuse_other_data
 from assay.system import files
 from assay.system.claim import ClaimLost
 from assay.system.files import MEND, read_object
 from assay.system.machine import environment, reproducible, resolve_device
 from assay.system.memory import give_back_freed_memory, keep_freed_memory
-from assay.tasks import classification
+from assay.tasks import catalogue
+from assay.tasks.predicting import predict, predictions_table
 from assay.train.checkpoint import State, pack, unpack
 from assay.train.phases import train
 from assay.train.tensorboard import event_writer
@@ -113,7 +113,8 @@ def _train_and_measure(
     folder.log(f"continued after epoch {state.epoch}" if state.epoch else "started")
 
     data = shared_data(recipe.data, recipe.seed, settings.root)
-    outputs = classification.outputs(recipe.train.loss, data.classes)
+    task = catalogue.task(recipe.task)
+    outputs = task.outputs(recipe.train.loss, data.classes)
     model, loaded = initial_network(recipe, data.shape, outputs, data.classes)
     if state.epoch:
         refuse_other_data(folder.path, read_object(folder.path / "data.json", missing={}), data)
@@ -140,7 +141,7 @@ def _train_and_measure(
         state, part, seen = train(model, data, recipe, device, state, after_epoch, folder.log)
 
     predictions = {
-        split: classification.predict(part, seen, split, recipe.train.loss, device)
+        split: predict(task, part, seen, split, recipe.train.loss, device)
         for split, indices in data.indices.items()
         if len(indices)
     }
@@ -154,10 +155,10 @@ def measure_and_save(folder: Folder, trained: Trained) -> None:
     """Measure a trained network, and write what was found and the network itself."""
     values = measure(trained)
     tables = {name: value for name, value in values.items() if isinstance(value, pl.DataFrame)}
-    timed = {name for name in values if name.endswith(("_seconds", "_per_second"))}
+    timed = {name for name in values if known(name).of == "time"}
     folder.write_table("history.parquet", trained.history)
     folder.write_table("predictions.parquet", predictions_table(trained))
-    folder.write_table("pictures.parquet", pictures_table(trained))
+    folder.write_table("pictures.parquet", trained.predictions["test"].gallery(trained.data, trained.recipe.seed))
     for name, table in tables.items():
         folder.write_table(f"{name}.parquet", table)
     folder.write("model.safetensors", save_model(trained.model))
@@ -207,17 +208,8 @@ def read_checkpoint(folder: Folder) -> State:
 
 def history_table(state: State) -> pl.DataFrame:
     """The history, a row an epoch."""
-    kinds = {
-        "epoch": pl.Int64,
-        "lr": pl.Float64,
-        "train_loss": pl.Float64,
-        "train_accuracy": pl.Float64,
-        "validation_loss": pl.Float64,
-        "validation_accuracy": pl.Float64,
-        "seconds": pl.Float64,
-    }
-    if any("phase" in row for row in state.history):
-        kinds["phase"] = pl.Int64
+    names = dict.fromkeys(name for row in state.history for name in row)
+    kinds = {name: pl.Int64 if name in ("epoch", "phase") else pl.Float64 for name in names}
     return pl.DataFrame([{name: row[name] for name in kinds} for row in state.history], schema=kinds)
 
 

@@ -1,1 +1,1 @@
-"""What a network is trained to do: the size of its head, its probabilities and predictions."""
+"""What a network is trained to say: ``contract`` has what a task is, and each task has a folder."""

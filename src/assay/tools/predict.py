@@ -1,7 +1,6 @@
-"""The class of pictures by a finished run."""
+"""What a finished run says of pictures."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,47 +8,38 @@ from rich.table import Table
 from rich.text import Text
 
 from assay.errors import AssayError
-from assay.recipe import Recipe
+from assay.recipe import Fit, Recipe
 from assay.recipe.validation import validate
 from assay.recipe.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     import torch
 
-
-@dataclass(frozen=True)
-class Prediction:
-    """What the network says of one picture."""
-
-    picture: Path
-    label: str
-    probability: float
-    probabilities: dict[str, float]
-    """Class → probability, in the order of the classes."""
+    from assay.tasks.contract import Told
 
 
-def predict(run: str | Path, pictures: Sequence[str | Path]) -> list[Prediction]:
-    """Classify picture files with the network of a finished run, prepared as its test images were.
+def predict(run: str | Path, pictures: Sequence[str | Path]) -> "Sequence[Told]":
+    """What the network of a finished run says of picture files, prepared as its test images were.
 
-    Raises AssayError for a folder without a finished run and for a picture that cannot be read, naming it.
+    Of each picture a ``Prediction`` of the run's task, such as ``assay.tasks.classification.task.Prediction``. Raises
+    AssayError for a folder without a finished run and for a picture that cannot be read, naming it.
     """
     import torch
 
     from assay.data.batches import pass_size
-    from assay.tasks import classification
+    from assay.tasks import catalogue
 
-    run = Path(run)
-    _, about, model = load_run(run)
-    classes, rows = about["classes"], []
+    recipe, about, model = load_run(Path(run))
+    task, paths = catalogue.task(recipe.task), list(map(Path, pictures))
     together = pass_size(*about["shape"][1:])
-    with torch.inference_mode():
-        for start in range(0, len(pictures), together):
-            images = torch.stack([read_picture(Path(p), about) for p in pictures[start : start + together]])
-            rows += classification.probabilities(model(images)).tolist()
-    return [
-        Prediction(Path(p), classes[row.index(max(row))], max(row), dict(zip(classes, row, strict=True)))
-        for p, row in zip(pictures, rows, strict=True)
-    ]
+    told: list[Told] = []
+    for start in range(0, len(paths), together):
+        part = paths[start : start + together]
+        with torch.inference_mode():
+            images = torch.stack([read_picture(path, about, recipe.data.fit) for path in part])
+            answers = task.said(model, images)
+        told += task.told(answers, part, about)
+    return told
 
 
 def load_run(run: Path) -> "tuple[Recipe, dict[str, Any], torch.nn.Module]":
@@ -59,7 +49,7 @@ def load_run(run: Path) -> "tuple[Recipe, dict[str, Any], torch.nn.Module]":
 
     from assay.models.catalogue import build
     from assay.system.files import read_object
-    from assay.tasks import classification
+    from assay.tasks import catalogue
 
     state = read_object(run / "status.json", missing={}).get("state")
     if state != "finished":
@@ -67,7 +57,7 @@ def load_run(run: Path) -> "tuple[Recipe, dict[str, Any], torch.nn.Module]":
         raise AssayError(f"{run}: {found}; expected the folder of a finished run, such as runs/STUDY/VARIANT/seed-0")
     recipe = validate(Recipe, read_yaml(run / "recipe.yaml"), str(run / "recipe.yaml"))
     about = read_object(run / "data.json")
-    outputs = classification.outputs(recipe.train.loss, about["classes"])
+    outputs = catalogue.task(recipe.task).outputs(recipe.train.loss, about["classes"])
     model = build(recipe.model, tuple(about["shape"]), outputs)
     try:
         model.load_state_dict(load_file(run / "model.safetensors"))
@@ -77,7 +67,7 @@ def load_run(run: Path) -> "tuple[Recipe, dict[str, Any], torch.nn.Module]":
     return recipe, about, model.eval()
 
 
-def read_picture(path: Path, about: dict[str, Any]) -> "torch.Tensor":
+def read_picture(path: Path, about: dict[str, Any], fit: Fit) -> "torch.Tensor":
     """One picture as the network wants it: float (c, h, w), in the run's size, colour and normalisation."""
     import torch
     from PIL import Image, UnidentifiedImageError
@@ -87,7 +77,7 @@ def read_picture(path: Path, about: dict[str, Any]) -> "torch.Tensor":
     channels, height, width = about["shape"]
     try:
         with Image.open(path) as image:
-            pixels = decode(image, "gray" if channels == 1 else "rgb", (height, width))
+            pixels = decode(image, "gray" if channels == 1 else "rgb", (height, width), fit)
     except FileNotFoundError:
         raise AssayError(f"there is no picture {path}") from None
     except UnidentifiedImageError:
@@ -99,9 +89,9 @@ def read_picture(path: Path, about: dict[str, Any]) -> "torch.Tensor":
     return (torch.tensor(pixels) / 255 - mean) / std
 
 
-def prediction_table(predictions: Sequence[Prediction]) -> Table:
+def prediction_table(predictions: "Sequence[Told]") -> Table:
     """The predictions for the terminal."""
-    table = Table("picture", "class", "probability", box=None, pad_edge=False)
-    for p in predictions:
-        table.add_row(Text(str(p.picture)), Text(p.label), f"{p.probability:.3f}")
+    table = Table(*(predictions[0].cells if predictions else ()), box=None, pad_edge=False)
+    for prediction in predictions:
+        table.add_row(*map(Text, prediction.cells.values()))
     return table

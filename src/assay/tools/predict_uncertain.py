@@ -12,11 +12,12 @@ from rich.text import Text
 from assay.errors import AssayError
 from assay.recipe import Recipe, UncertaintyMeasure
 from assay.system.files import read_object
-from assay.tools.predict import Prediction, load_run, read_picture
+from assay.tools.predict import load_run, read_picture
 
 if TYPE_CHECKING:
     import torch
 
+    from assay.tasks.classification.task import Prediction
     from assay.uncertainty.injection import Calibration, Injection
 
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 class UncertainPrediction:
     """A prediction with calibrated probabilities."""
 
-    prediction: Prediction
+    prediction: "Prediction"
     low: float
     """The interval that holds the class's probability, and what it is in nine of ten passes with injected dropout."""
     high: float
@@ -60,6 +61,7 @@ def predict_uncertain(
     import numpy as np
     import torch
 
+    from assay.tasks.classification.task import Prediction
     from assay.uncertainty.injection import Injection, predictive
     from assay.uncertainty.temperature import shows_nothing
 
@@ -67,7 +69,7 @@ def predict_uncertain(
     recipe, about, model = load_run(run)
     if not about.get("counts", {}).get("validation"):
         raise AssayError(f"{run}: its uncertainty is not known, since the run had no validation images to calibrate on")
-    images = [read_picture(Path(picture), about) for picture in pictures]
+    images = [read_picture(Path(picture), about, recipe.data.fit) for picture in pictures]
     measures = (measure for measure in recipe.evaluate if isinstance(measure, UncertaintyMeasure))
     options = next(measures, UncertaintyMeasure())
     injection = Injection(options.layers, options.passes, recipe.seed)

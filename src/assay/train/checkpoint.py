@@ -31,7 +31,7 @@ class State:
 
     def watched(self, watch: str) -> list[float]:
         """Per epoch the watched validation value, larger is better."""
-        sign = 1 if watch == "accuracy" else -1
+        sign = -1 if watch == "loss" else 1
         return [sign * row[f"validation_{watch}"] for row in self.history]
 
 

@@ -3,19 +3,20 @@
 import math
 import time
 from collections.abc import Callable
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, nn, optim
 
 from assay import seeds
 from assay.data.batches import ImageData, batch_sizes
 from assay.errors import RunFailed
 from assay.models.freezing import training
 from assay.recipe import Recipe, Train
-from assay.tasks import classification
+from assay.recipe.tasks import TASKS
+from assay.tasks import catalogue
+from assay.tasks.contract import Step, Sums, Task
+from assay.tasks.predicting import predict, scores
 from assay.train.checkpoint import State, Weights
-from assay.train.losses import objective, per_sample_loss
 from assay.train.optimizers import build_optimizer, optimizer_tensors, restore_optimizer
 from assay.train.schedules import rate_factor
 
@@ -31,7 +32,7 @@ def fit(
     weights that the recipe keeps.
     Raises RunFailed when a loss is not finite.
     """
-    config = recipe.train
+    config, task = recipe.train, catalogue.task(recipe.task)
     model.to(device)
     if config.channels_last:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -41,51 +42,23 @@ def fit(
         model.load_state_dict(state.model)
         restore_optimizer(optimizer, state.optimizer)
         scaler.load_state_dict(state.scaler)
-    loss_of = per_sample_loss(config.loss)
-    minimised = objective(config.loss, data.class_counts, device)
-    weights = [p for p in model.parameters() if p.ndim > 1 and p.requires_grad]
-    steps = len(batch_sizes(data.epoch_size, config.batch_size))
+    learn = task.learning(config.loss, data, device)
 
     while state.epoch - state.start < config.epochs and not stopped_early(state, config):
-        epoch, began = state.epoch + 1, time.perf_counter()
-        total, right = torch.zeros((), device=device), torch.zeros((), device=device)
-        rate, validation_losses = 0.0, [row["validation_loss"] for row in state.history[state.start :]]
+        began = time.perf_counter()
         training(model)
-        with seeds.scoped(recipe.seed, "noise", epoch):
-            batches = data.train_batches(config.batch_size, recipe.seed, epoch, device)
-            for step, (images, labels) in enumerate(batches, start=(state.epoch - state.start) * steps):
-                rate = config.optimizer.lr * rate_factor(config.schedule, step, steps, config.epochs, validation_losses)
-                for group in optimizer.param_groups:
-                    group["lr"] = rate * group["share"]
-                with torch.autocast(device.type, PRECISIONS[config.precision], enabled=config.precision != "float32"):
-                    logits = model(laid_out(images, config))
-                    losses = loss_of(logits.float(), labels)
-                    loss = minimised(losses, labels)
-                    if config.l1:
-                        loss = loss + config.l1 * sum(w.abs().sum() for w in weights)
-                scaler.scale(loss).backward()
-                if config.clip is not None:
-                    scaler.unscale_(optimizer)
-                    nn.utils.clip_grad_norm_(model.parameters(), config.clip)
-                scaler.step(optimizer)
-                scaler.update()
-                optimizer.zero_grad()
-                total += losses.detach().sum()
-                right += classification.correct(logits.detach(), labels).sum()
-
-        images_seen = data.epoch_size
-        row: dict[str, Any] = {
-            "epoch": epoch,
-            "lr": rate,
-            "train_loss": total.item() / images_seen,
-            "train_accuracy": right.item() / images_seen,
-            "seconds": time.perf_counter() - began,
-        } | validate(model, data, loss_of, config, device)
-        for name in ("train_loss", "validation_loss"):
-            if row[name] is not None and not math.isfinite(row[name]):
-                raise RunFailed(f"the {name.replace('_', ' ')} is not finite in epoch {epoch} (learning rate {rate:g})")
-        state.epoch, state.history = epoch, [*state.history, row]
-        state.model = snapshot(model)
+        rate, sums = learn_once(model, data, recipe, device, state, learn, optimizer, scaler)
+        learned = {f"train_{name}": value for name, value in task.epoch(sums, data.epoch_size).items()}
+        seconds = time.perf_counter() - began
+        epoch = state.epoch + 1
+        if not math.isfinite(learned["train_loss"]):
+            raise RunFailed(f"the train loss is not finite in epoch {epoch} (learning rate {rate:g})")
+        try:
+            checked = validate(task, model, data, recipe, device)
+        except RunFailed as error:
+            raise RunFailed(f"{error} in epoch {epoch} (learning rate {rate:g})") from None
+        state.history = [*state.history, {"epoch": epoch, "lr": rate, **learned, **checked, "seconds": seconds}]
+        state.epoch, state.model = epoch, snapshot(model)
         state.optimizer, state.scaler = optimizer_tensors(optimizer), scaler.state_dict()
         if config.keep == "best" and is_best(state.watched(config.watch)):
             state.best = state.model
@@ -95,21 +68,52 @@ def fit(
     return state
 
 
-@torch.inference_mode()
+def learn_once(
+    model: nn.Module,
+    data: ImageData,
+    recipe: Recipe,
+    device: torch.device,
+    state: State,
+    learn: Step,
+    optimizer: optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+) -> tuple[float, Sums]:
+    """One epoch: every training image once, a step a batch. The last learning rate, and the sums of the batches."""
+    config, sums, rate = recipe.train, Sums(), 0.0
+    weights = [p for p in model.parameters() if p.ndim > 1 and p.requires_grad]
+    steps, done = len(batch_sizes(data.epoch_size, config.batch_size)), state.epoch - state.start
+    validation_losses = [row["validation_loss"] for row in state.history[state.start :]]
+    with seeds.scoped(recipe.seed, "noise", state.epoch + 1):
+        batches = data.train_batches(config.batch_size, recipe.seed, state.epoch + 1, device)
+        for step, (images, target) in enumerate(batches, start=done * steps):
+            rate = config.optimizer.lr * rate_factor(config.schedule, step, steps, config.epochs, validation_losses)
+            for group in optimizer.param_groups:
+                group["lr"] = rate * group["share"]
+            with torch.autocast(device.type, PRECISIONS[config.precision], enabled=config.precision != "float32"):
+                loss, found = learn(model, laid_out(images, config), target)
+                if config.l1:
+                    loss = loss + config.l1 * sum(w.abs().sum() for w in weights)
+            scaler.scale(loss).backward()
+            if config.clip is not None:
+                scaler.unscale_(optimizer)
+                nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+            scaler.step(optimizer)
+            scaler.update()
+            optimizer.zero_grad()
+            for name, value in found.items():
+                sums[name] = sums[name] + value if name in sums else value
+    return rate, sums
+
+
 def validate(
-    model: nn.Module, data: ImageData, loss_of: Callable[[Tensor, Tensor], Tensor], config: Train, device: torch.device
+    task: Task, model: nn.Module, data: ImageData, recipe: Recipe, device: torch.device
 ) -> dict[str, float | None]:
-    """Loss and accuracy on the validation images, in evaluation mode; None where there are none."""
-    images_seen = len(data.indices["validation"])
-    if not images_seen:
-        return {"validation_loss": None, "validation_accuracy": None}
-    model.eval()
-    total, right = torch.zeros((), device=device), torch.zeros((), device=device)
-    for images, labels in data.batches("validation", data.pass_size, device):
-        logits = model(laid_out(images, config))
-        total += loss_of(logits, labels).sum()
-        right += classification.correct(logits, labels).sum()
-    return {"validation_loss": total.item() / images_seen, "validation_accuracy": right.item() / images_seen}
+    """The loss and the task's metric on the validation images; None where there are none."""
+    metrics = ("loss", TASKS[recipe.task].metric)
+    found: dict[str, float | None] = dict.fromkeys(metrics)
+    if len(data.indices["validation"]):
+        found |= scores(predict(task, model, data, "validation", recipe.train.loss, device), metrics)
+    return {f"validation_{name}": value for name, value in found.items()}
 
 
 def laid_out(images: Tensor, config: Train) -> Tensor:

@@ -9,7 +9,7 @@ from assay.data.batches import ImageData
 from assay.models.catalogue import build
 from assay.recipe import Model, Recipe
 from assay.seeds import scoped
-from assay.tasks import classification
+from assay.tasks import catalogue
 from assay.train.checkpoint import State
 from assay.train.frozen import trained_part
 from assay.train.loop import fit, snapshot
@@ -33,7 +33,7 @@ def train(
     the phases before: the best of all epochs so far, or the last. ``save`` gets the state after every epoch; continued
     from it, the training ends bit for bit the same. In a later phase, history rows say which (``phase``, from 1).
     """
-    outputs = classification.outputs(recipe.train.loss, data.classes)
+    outputs = catalogue.task(recipe.task).outputs(recipe.train.loss, data.classes)
     for number, stage in enumerate(recipe.stages):
         if number < state.phase:
             continue

@@ -15,6 +15,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from assay.data.images import Contents, Source
+from assay.data.targets import Labels
 from assay.errors import AssayError
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
@@ -84,7 +85,7 @@ def _contents(parts: dict[str, bytes]) -> Contents:
     return Contents(
         classes=list(CLASSES),
         names=names,
-        labels=every[:, 0].astype(np.int64),
+        targets=Labels(every[:, 0].astype(np.int64)),
         is_test=np.arange(len(every)) >= len(every) - len(records[-1]),
         image=lambda i: Image.fromarray(every[i, 1:].reshape(3, 32, 32).transpose(1, 2, 0)),
     )

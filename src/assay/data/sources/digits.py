@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from assay.data.images import Contents, Source
+from assay.data.targets import Labels
 
 
 def digits(root: Path) -> Source:
@@ -21,7 +22,7 @@ def _contents() -> Contents:
     return Contents(
         classes=[str(name) for name in bunch.target_names],
         names=[f"{i:05d}" for i in range(len(pixels))],
-        labels=bunch.target.astype(np.int64),
+        targets=Labels(bunch.target.astype(np.int64)),
         is_test=np.zeros(len(pixels), dtype=bool),
         image=lambda i: Image.fromarray(pixels[i]),
     )

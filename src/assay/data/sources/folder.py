@@ -16,6 +16,7 @@ from PIL import Image
 
 from assay.data.images import Contents, Source
 from assay.data.sources.layout import layout
+from assay.data.targets import Labels
 from assay.errors import AssayError
 
 EXTENSIONS = (
@@ -142,7 +143,7 @@ def _contents(
     return Contents(
         classes=found.classes,
         names=names,
-        labels=np.array([number[p.label] for p in found.placed], dtype=np.int64),
+        targets=Labels(np.array([number[p.label] for p in found.placed], dtype=np.int64)),
         is_test=np.array([p.is_test for p in found.placed], dtype=bool),
         image=lambda i: open_image(names[i]),
         misplaced=found.misplaced + [(name, "does not end like a picture") for name in beside],

@@ -17,6 +17,7 @@ from jaxtyping import Shaped
 from PIL import Image
 
 from assay.data.images import Contents, Source
+from assay.data.targets import Labels
 from assay.errors import AssayError
 
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -130,7 +131,7 @@ def _contents(files: dict[str, Path]) -> Contents:
     return Contents(
         classes=list(_CLOTHES),
         names=names,
-        labels=np.concatenate(labels).astype(np.int64),
+        targets=Labels(np.concatenate(labels).astype(np.int64)),
         is_test=np.arange(len(every)) >= len(pixels[0]),
         image=lambda i: Image.fromarray(every[i]),
     )

@@ -88,7 +88,7 @@ def _mean(counts: list[list[int] | None], classes: int) -> list[float] | None:
 
 
 def _intervals(values: dict[str, list[float]]) -> dict[str, float | None]:
-    intervals = {name: mean_interval(numbers, within=bounds(name)) for name, numbers in values.items()}
+    intervals = {name: mean_interval(numbers, within=bounds(f"{name}_macro")) for name, numbers in values.items()}
     return {
         f"{name}{end}": value
         for name, interval in intervals.items()

@@ -8,8 +8,8 @@ from assay.report.figures import Figure
 from assay.report.section import Grid, Legend, Part, Section, Text
 from assay.report.sections import learning_charts
 from assay.report.subject import Subject
-from assay.results.formats import factor, heading
-from assay.results.metrics import label
+from assay.results.formats import heading
+from assay.results.metrics import factor, label
 
 
 def section(subject: Subject) -> Section | None:

@@ -13,8 +13,8 @@ from assay.report.sections import results_charts
 from assay.report.sections.variants import mark, mean_and_ends, variants_table
 from assay.report.subject import SEPARATOR, Subject
 from assay.report.tables import Cell, Column, Table
-from assay.results.formats import factor, heading, p_value, signed
-from assay.results.metrics import is_share, label, lower_is_better
+from assay.results.formats import heading, p_value, signed
+from assay.results.metrics import factor, is_share, label, lower_is_better
 
 QUALITY = (
     "si_train", "si_test", "csi_train", "csi_test",

@@ -76,7 +76,8 @@ def score_table(subject: Subject) -> Table | None:
             best = _best(score, of_variant.filter(pl.col("score") == score)["mean"].to_list())
             row = own.get(score, {"mean": None, "low": None, "high": None})
             is_best = row["mean"] is not None and row["mean"] == best
-            line.append(Cell(plus_minus(row["mean"], row["low"], row["high"], score), "best" if is_best else ""))
+            text = plus_minus(row["mean"], row["low"], row["high"], f"{score}_plain")
+            line.append(Cell(text, "best" if is_best else ""))
         lines.append(line)
     columns = [Column(subject.key, "left"), Column("method", "left"), *map(Column, COLUMNS.values())]
     caption = "Test images. Bold: the best of the variant. "

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Mark, Table
 from assay.results.compare import Comparison
-from assay.results.formats import factor, heading, p_value, plus_minus, signed
-from assay.results.metrics import bounds, is_share, label, lower_is_better
+from assay.results.formats import heading, p_value, plus_minus, signed
+from assay.results.metrics import bounds, factor, is_share, label, lower_is_better
 from assay.results.statistics import mean_interval
 
 

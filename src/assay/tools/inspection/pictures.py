@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int64
 
-from assay.evaluate.pictures import thumbnail
 from assay.report.document import data_address
 from assay.seeds import numpy_generator
+from assay.tasks.pictures import thumbnail
 from assay.tools.inspection.inspecting import Inspection
 
 Indices = Int64[np.ndarray, " _"]

@@ -6,7 +6,7 @@ import torch
 
 from assay.errors import AssayError
 from assay.separation.capture import choose
-from assay.tasks import classification
+from assay.tasks.classification.losses import probabilities
 from assay.tools.looking.maps import available, cam_layer, grad_cam, layer_maps
 from assay.tools.looking.page import Answer, Look, write_look
 from assay.tools.predict import load_run, read_picture
@@ -18,18 +18,18 @@ def look(run: Path, picture: Path, layers: str = "blocks", cam: str | None = Non
     ``layers`` is ``blocks``, ``leaves`` or patterns with commas between. Raises AssayError for a folder without a
     finished run, a picture that cannot be read, a pattern that matches no layer, or a layer without maps for ``cam``.
     """
-    _, about, model = load_run(run)
-    image = read_picture(picture, about)
+    recipe, about, model = load_run(run)
+    image = read_picture(picture, about, recipe.data.fit)
     names = choose(model, [part.strip() for part in layers.split(",")] if "," in layers else layers)
     layer = cam_layer(model, image, cam)
     with torch.inference_mode():
-        probabilities = classification.probabilities(model(image[None].clone()))[0]
-    if not probabilities.isfinite().all():
+        chances = probabilities(model(image[None].clone()))[0]
+    if not chances.isfinite().all():
         raise AssayError(f"{picture}: the network's outputs for this picture are not finite")
-    target = int(probabilities.argmax())
+    target = int(chances.argmax())
     maps, unshown = layer_maps(model, names, image)
     heat = grad_cam(model, layer, image, target) if layer and available() else None
-    answer = Answer(about["classes"][target], dict(zip(about["classes"], probabilities.tolist(), strict=True)))
+    answer = Answer(about["classes"][target], dict(zip(about["classes"], chances.tolist(), strict=True)))
     mean, std = (torch.tensor(about[name]).view(-1, 1, 1) for name in ("mean", "std"))
     seen = ((image * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
     return Look(run, picture, seen.numpy(), answer, maps, unshown, layer, None if heat is None else heat.numpy())

@@ -10,10 +10,10 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch.nn import functional
 
-from assay.evaluate.pictures import thumbnail
 from assay.report import style
 from assay.report.document import data_address, document
 from assay.system.files import write
+from assay.tasks.pictures import thumbnail
 from assay.tools.looking.maps import Channel, Maps, Unshown
 
 Pixels = UInt8[np.ndarray, "channels height width"]

@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from assay.results import statistics
+from assay.results.answers import Groups, compared
 from assay.results.compare import ALPHA, Decision
-from assay.tasks.classification import Predictions
+from assay.tasks.classification.predictions import Predictions
+from assay.tasks.scores import mean_score
 from assay.uncertainty.measures import calibration_error, negative_log_likelihood
 
 
@@ -42,7 +44,7 @@ class Change:
     """End of the paired 95 % bootstrap interval over images; None for images that the networks were trained on."""
     high: float | None = None
     p: float | None = None
-    """Of McNemar's test …"""
+    """Of McNemar's test, or with copies that of exchanging the answers to whole originals …"""
     p_holm: float | None = None
     """… and corrected for the comparisons made."""
     decided: Decision = "cannot tell"
@@ -51,27 +53,31 @@ class Change:
 
 def standing(of: Predictions) -> Standing:
     """The quality of a network's answers."""
-    accuracy = float((of.predicted == of.labels).mean())
+    accuracy = float(of.right.mean())
     nll, ece = (measure(of.probabilities, of.labels) for measure in (negative_log_likelihood, calibration_error))
     return Standing(len(of.labels), accuracy, nll, ece)
 
 
 def change(before: Predictions, after: Predictions) -> Change:
     """The images gained and forgotten, counted and not yet judged."""
-    was, now = before.predicted == before.labels, after.predicted == after.labels
+    was, now = before.right, after.right
     classes = before.probabilities.shape[1]
     gained, forgotten = (np.bincount(before.labels[each], minlength=classes) for each in (now & ~was, was & ~now))
     sums = int(gained.sum()), int(forgotten.sum())
     return Change(*sums, tuple(gained.tolist()), tuple(forgotten.tolist()), (sums[0] - sums[1]) / len(was))
 
 
-def judged(pairs: Sequence[tuple[Predictions, Predictions]]) -> list[Change]:
-    """The changes of several pairs (before, after) on images that taught none of them, p corrected for their number."""
+def judged(pairs: Sequence[tuple[Predictions, Predictions]], groups: Groups | None = None) -> list[Change]:
+    """The changes of several pairs (before, after) on images that taught none of them, p corrected for their number.
+
+    ``groups`` numbers the originals of the images, where some are copies.
+    """
     found = []
     for before, after in pairs:
-        was, now = before.predicted == before.labels, after.predicted == after.labels
-        _, low, high = statistics.bootstrap_accuracy_difference(now, was)
-        found.append(replace(change(before, after), low=low, high=high, p=statistics.mcnemar(now, was)))
+        both = mean_score(np.concatenate([after.right, before.right]))
+        one = compared(mean_score(after.right), mean_score(before.right), both, len(before.labels), groups)
+        counted = change(before, after)
+        found.append(counted if one is None else replace(counted, low=one.low, high=one.high, p=one.p))
     corrected = statistics.holm([c.p for c in found if c.p is not None])
     return [_decide(replace(c, p_holm=float(p))) for c, p in zip(found, corrected, strict=True)]
 

@@ -12,9 +12,9 @@ from torch import nn
 from assay import seeds
 from assay.data import ImageData
 from assay.recipe import Constant, MeanSquaredError, Recipe
+from assay.tasks.classification.losses import class_weights
 from assay.train.checkpoint import State
 from assay.train.loop import fit
-from assay.train.losses import class_weights
 
 LR_SHARE = 0.1
 """The rate is this share of the recipe's, unless one is given."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import polars as pl
@@ -10,10 +11,11 @@ from torch import nn
 
 from assay.data import ImageData
 from assay.errors import AssayError
-from assay.evaluate.predictions import SPLITS
 from assay.recipe import Recipe
 from assay.results.folders import read_table
-from assay.tasks.classification import Predictions, predict
+from assay.tasks.classification import task
+from assay.tasks.classification.predictions import Predictions
+from assay.tasks.predicting import SPLITS, predict
 
 AGREE = 0.01
 """How far a probability may be from the one that the run kept, which another machine may have computed."""
@@ -34,10 +36,8 @@ class Finished:
 
     def predictions(self, network: nn.Module) -> BySplit:
         """What a network says of the images of each split that has some, in evaluation mode, without augmentation."""
-        loss = self.recipe.train.loss
-        return {
-            s: predict(network, self.data, s, loss, self.device) for s, own in self.data.indices.items() if len(own)
-        }
+        loss, there = self.recipe.train.loss, [split for split, own in self.data.indices.items() if len(own)]
+        return cast(BySplit, {s: predict(task, network, self.data, s, loss, self.device) for s in there})
 
 
 def refuse_other_answers(run: Path, said: BySplit) -> None:

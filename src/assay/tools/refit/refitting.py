@@ -14,16 +14,17 @@ from torch import nn
 
 from assay import seeds
 from assay.data.batches import batch_sizes
+from assay.data.groups import group_numbers
 from assay.errors import AssayError, NothingToDo, unknown
-from assay.evaluate.predictions import rows
 from assay.models.freezing import needs_two
 from assay.recipe import Recipe
+from assay.results.answers import Groups
 from assay.runs.data import load_data_of
 from assay.runs.run import save_model
 from assay.system import files
 from assay.system.files import read_object
 from assay.system.machine import environment, reproducible, resolve_device
-from assay.tasks import classification
+from assay.tasks import catalogue
 from assay.tools.predict import load_run
 from assay.tools.refit import EPOCHS
 from assay.tools.refit.change import Change, Standing, change, judged, standing
@@ -115,7 +116,7 @@ def refit(
         before = finished.predictions(model)
         refuse_other_answers(run, before)
         stage = continued(recipe, data, epochs, lr)
-        learn_as(model, stage.model, data.shape, classification.outputs(stage.train.loss, data.classes))
+        learn_as(model, stage.model, data.shape, catalogue.task(recipe.task).outputs(stage.train.loss, data.classes))
         mistakes = _mistakes(finished, before)
         drawn = seeds.numpy_generator(recipe.seed, "refit").choice(data.indices["train"], len(mistakes), replace=False)
         networks = []
@@ -148,12 +149,13 @@ def _compared(
     finished: Finished, stage: Recipe, images: int, before: BySplit, after: BySplit, control: BySplit
 ) -> Refit:
     test = [(before["test"], after["test"]), (before["test"], control["test"]), (control["test"], after["test"])]
-    *on_test, against_random = judged(test)
+    *on_test, against_random = judged(test, _originals(finished, "test"))
     arms = []
     for network, tested in zip((after, control), on_test, strict=True):
         changes = {"train": change(before["train"], network["train"])}
         if "validation" in before:
-            changes["validation"] = judged([(before["validation"], network["validation"])])[0]
+            own = [(before["validation"], network["validation"])]
+            changes["validation"] = judged(own, _originals(finished, "validation"))[0]
         arms.append(Arm({s: standing(p) for s, p in network.items()}, changes | {"test": tested}))
     epochs, size = stage.train.epochs, stage.train.batch_size
     return Refit(
@@ -173,10 +175,16 @@ def _compared(
 def _stacked(said: list[BySplit], names: list[str]) -> pl.DataFrame:
     """The predictions of the three networks, with the network's name in front."""
     return pl.concat(
-        rows(split, predictions, names).select(pl.lit(network).alias("network"), pl.all())
+        predictions.table(split, names).select(pl.lit(network).alias("network"), pl.all())
         for network, by_split in zip(("before", "mistakes", "random"), said, strict=True)
         for split, predictions in by_split.items()
     )
+
+
+def _originals(finished: Finished, split: str) -> Groups | None:
+    """A number for each image of a split, the same for all copies of an original; None where there are none."""
+    pattern, names = finished.recipe.data.group, finished.data.images.names
+    return None if pattern is None else group_numbers(pattern, names)[finished.data.indices[split]]
 
 
 def _write(found: Refit, network: nn.Module, predictions: pl.DataFrame, made_on: dict[str, object]) -> None:

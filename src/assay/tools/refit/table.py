@@ -40,7 +40,7 @@ def networks_table(found: Refit) -> Table:
             table.add_row("  gained (wrong, now right)", "", *(f"{c.gained:,}" for c in changes))
         table.add_row("  forgotten (right, now wrong)", "", *(f"{c.forgotten:,}" for c in changes))
         if split == "test":
-            table.add_row("  p (McNemar, Holm)", "", *(p_value(c.p_holm) for c in changes))
+            table.add_row("  p (Holm)", "", *(p_value(c.p_holm) for c in changes))
         if split != "train":
             table.add_row("  negative log-likelihood", *(f"{s.nll:.4f}" for s in standings))
             table.add_row("  calibration error, ECE (%)", *(f"{100 * s.ece:.2f}" for s in standings))

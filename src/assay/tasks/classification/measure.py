@@ -7,22 +7,22 @@ import numpy as np
 from jaxtyping import Float32, Int64
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from assay.evaluate.measuring import Trained, Value
 from assay.recipe import ClassificationMeasure
-from assay.tasks.classification import Predictions
+from assay.tasks.classification.predictions import Predictions
+from assay.tasks.contract import Trained, Value
+from assay.tasks.predicting import scores
 
 
 def measure(trained: Trained, options: ClassificationMeasure) -> dict[str, Value]:
     """Values over the test images, and of the other splits ``<split>_loss`` and ``<split>_accuracy``."""
-    values = scores(trained.predictions["test"], options.top_k)
+    values = quality(trained.predictions["test"], options.top_k)
     for split, predictions in trained.predictions.items():
         if split != "test":
-            values[f"{split}_loss"] = _loss(predictions)
-            values[f"{split}_accuracy"] = _accuracy(predictions)
+            values |= {f"{split}_{name}": value for name, value in scores(predictions, ("loss", "accuracy")).items()}
     return values
 
 
-def scores(predictions: Predictions, top_k: tuple[int, ...] = ()) -> dict[str, Value]:
+def quality(predictions: Predictions, top_k: tuple[int, ...] = ()) -> dict[str, Value]:
     """Accuracy, precision, recall, F1, support, confusion matrix (rows true, columns predicted) and mean loss.
 
     Lists are in the order of the classes. ``macro`` is the mean over classes, ``weighted`` the mean over images, and
@@ -36,9 +36,8 @@ def scores(predictions: Predictions, top_k: tuple[int, ...] = ()) -> dict[str, V
         labels, predicted, labels=classes, average=None, zero_division=0.0
     )
     values: dict[str, Value] = {
-        "accuracy": _accuracy(predictions),
+        **scores(predictions, ("accuracy", "loss")),
         "balanced_accuracy": float(recall[support > 0].mean()),
-        "loss": _loss(predictions),
         "confusion_matrix": table.tolist(),
         "support_per_class": support.astype(int).tolist(),
     }
@@ -56,11 +55,3 @@ def top_k_accuracy(probabilities: Float32[np.ndarray, "n classes"], labels: Int6
     """The share of images whose label is among the ``k`` most probable classes; of equals the first classes count."""
     best = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
     return float((best == labels[:, None]).any(axis=1).mean())
-
-
-def _accuracy(predictions: Predictions) -> float:
-    return float((predictions.predicted == predictions.labels).mean())
-
-
-def _loss(predictions: Predictions) -> float:
-    return float(predictions.losses.mean(dtype=np.float64))

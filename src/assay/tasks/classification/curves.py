@@ -11,10 +11,10 @@ import polars as pl
 from jaxtyping import Bool, Float32
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from assay.evaluate.measuring import Trained, Value
-from assay.polylines import Line, area, mean_line, thinned
 from assay.recipe import CurvesMeasure
-from assay.tasks.classification import Predictions
+from assay.tasks.classification.polylines import Line, area, mean_line, thinned
+from assay.tasks.classification.predictions import Predictions
+from assay.tasks.contract import Trained, Value
 
 SCHEMA = {
     "class": pl.String,

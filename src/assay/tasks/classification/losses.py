@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, Int64
+from jaxtyping import Bool, Float, Float32, Int, Int64
 from torch import Tensor
 from torch.nn import functional
 
@@ -96,3 +96,16 @@ def mse(logits: Float[Tensor, "batch outputs"], labels: Int[Tensor, " batch"]) -
 def binary_cross_entropy(logits: Float[Tensor, "batch 1"], labels: Int[Tensor, " batch"]) -> Float[Tensor, " batch"]:
     """−log of the probability of the label (0 or 1), where the sigmoid of the one logit is that of class 1."""
     return functional.binary_cross_entropy_with_logits(logits.float()[:, 0], labels.float(), reduction="none")
+
+
+def probabilities(logits: Float[Tensor, "batch outputs"]) -> Float32[Tensor, "batch classes"]:
+    """Softmax of the logits, or (1 − p, p) with p the sigmoid of a single logit."""
+    logits = logits.float()
+    if logits.shape[1] > 1:
+        return logits.softmax(dim=1)
+    return torch.cat([torch.sigmoid(-logits), torch.sigmoid(logits)], dim=1)
+
+
+def correct(logits: Float[Tensor, "batch outputs"], labels: Int[Tensor, " batch"]) -> Bool[Tensor, " batch"]:
+    """Where the most probable class (of equals the first) is the label."""
+    return probabilities(logits).argmax(dim=1) == labels

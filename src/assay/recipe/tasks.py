@@ -1,0 +1,55 @@
+"""What a network can be trained to say, and what the recipe of each such task may ask for. Strings only."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from assay.errors import AssayError
+
+Target = Literal["labels", "values", "tags"]
+
+WORDS: dict[Target, str] = {
+    "labels": "one label an image",
+    "values": "numbers an image",
+    "tags": "any number of labels an image",
+}
+"""What is true of an image, in words."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a task without importing it."""
+
+    module: str
+    """Where its functions are, as ``assay.tasks.contract`` names them."""
+    what: str
+    """In a few words."""
+    target: Target
+    """What its sources must know of an image."""
+    metric: str
+    """What the watched value, the verdict and the page are about unless asked otherwise."""
+    losses: tuple[str, ...]
+    """Those it knows, its default first."""
+    measures: tuple[str, ...]
+    """Those it knows."""
+    evaluate: tuple[str, ...]
+    """The measures unless the recipe lists others."""
+
+
+TASKS: dict[str, Facts] = {
+    "classification": Facts(
+        module="assay.tasks.classification.task",
+        what="one of several classes an image",
+        target="labels",
+        metric="accuracy",
+        losses=("cross_entropy", "focal", "mse", "binary_cross_entropy"),
+        measures=("classification", "curves", "cost", "separation", "uncertainty"),
+        evaluate=("classification", "cost"),
+    ),
+}
+"""Name → what is known of it."""
+
+
+def require(target: Target, task: str, what: str, source: str) -> None:
+    """Raise AssayError where ``what`` is asked of a task whose images have another kind of target."""
+    if TASKS[task].target != target:
+        raise AssayError(f"{what} needs {WORDS[target]}, and the images of {source} have {WORDS[TASKS[task].target]}")

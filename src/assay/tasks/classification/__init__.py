@@ -1,0 +1,1 @@
+"""Classification: every image has one of the classes."""

@@ -1,0 +1,100 @@
+"""Classification as a task: the size of the head, a step of learning, what a network says."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from jaxtyping import Float, Float32
+from torch import Tensor, nn
+
+from assay.data.batches import ImageData
+from assay.errors import AssayError
+from assay.recipe import BinaryCrossEntropy, Loss, MeanSquaredError
+from assay.tasks.classification.losses import correct, objective, per_sample_loss, probabilities
+from assay.tasks.classification.predictions import Predictions
+from assay.tasks.contract import Images, Step, Sums
+
+if TYPE_CHECKING:
+    from assay.tasks.contract import Task
+
+TRUTH = ("label",)
+gathered, read = Predictions.gathered, Predictions.read
+
+
+def outputs(loss: Loss, classes: Sequence[str]) -> int:
+    """The number of logits: one for each class, or a single one under binary cross-entropy, which needs two classes.
+
+    Raises AssayError where the loss does not fit the classes.
+    """
+    weights = None if isinstance(loss, MeanSquaredError) else loss.class_weights
+    if weights not in (None, "inverse") and len(weights) != len(classes):
+        raise AssayError(
+            f"train.loss: class_weights has {len(weights)} numbers, expected {len(classes)}, one for each class: "
+            + ", ".join(classes)
+        )
+    if not isinstance(loss, BinaryCrossEntropy):
+        return len(classes)
+    if len(classes) != 2:
+        raise AssayError(
+            f"train.loss: binary_cross_entropy needs 2 classes, and the data has {len(classes)}; use cross_entropy"
+        )
+    return 1
+
+
+def learning(loss: Loss, data: ImageData, device: torch.device) -> Step:
+    """The batch's loss, with the sums of its images' losses and of its right answers."""
+    loss_of, minimised = per_sample_loss(loss), objective(loss, data.class_counts, device)
+
+    def step(network: nn.Module, images: Images, labels: Tensor) -> tuple[Tensor, Sums]:
+        logits = network(images)
+        losses = loss_of(logits.float(), labels)
+        sums = {"loss": losses.detach().sum(), "accuracy": correct(logits.detach(), labels).sum()}
+        return minimised(losses, labels), sums
+
+    return step
+
+
+def epoch(sums: Sums, images: int) -> dict[str, float]:
+    """Mean loss and accuracy over the images of an epoch."""
+    return {name: total.item() / images for name, total in sums.items()}
+
+
+def said(network: nn.Module, images: Images) -> Float[Tensor, "batch outputs"]:
+    """The logits, on the processor."""
+    logits: Tensor = network(images)
+    return logits.float().cpu()
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the network says of one picture."""
+
+    picture: Path
+    label: str
+    probability: float
+    probabilities: dict[str, float]
+    """Class → probability, in the order of the classes."""
+
+    @property
+    def cells(self) -> dict[str, str]:
+        """Heading → text."""
+        return {"picture": str(self.picture), "class": self.label, "probability": f"{self.probability:.3f}"}
+
+
+def told(
+    answers: Float32[Tensor, "batch outputs"], pictures: Sequence[Path], about: Mapping[str, Any]
+) -> list[Prediction]:
+    """The class of each picture and the probabilities of all."""
+    classes = about["classes"]
+    return [
+        Prediction(picture, classes[row.index(max(row))], max(row), dict(zip(classes, row, strict=True)))
+        for picture, row in zip(pictures, probabilities(answers).tolist(), strict=True)
+    ]
+
+
+if TYPE_CHECKING:
+    from assay.tasks.classification import task
+
+    _: Task = task

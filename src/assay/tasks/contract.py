@@ -1,0 +1,131 @@
+"""What a task is: a module with seven functions. No base class, no registration.
+
+``recipe/tasks.py`` maps the names of tasks to their modules, and mypy holds each module against ``Task``.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import polars as pl
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from assay.data.batches import ImageData
+from assay.recipe import Loss, Recipe
+from assay.tasks.scores import Score
+
+Images = Float[Tensor, "batch channels height width"]
+Target = Any
+"""What is true of a batch: what ``Targets.take`` of its data gives."""
+Answers = Any
+"""What a network says of a batch, on the processor, in a form of the task's own."""
+Sums = dict[str, Tensor]
+"""Numbers added up over an epoch on the device: no synchronisation inside the loop."""
+Step = Callable[[nn.Module, Images, Target], tuple[Float[Tensor, ""], Sums]]
+"""(network, images, target) → what is minimised, and sums over the batch. The network is called here: it may own its
+loss."""
+Value = int | float | list[int] | list[float] | list[list[int]] | pl.DataFrame
+"""A number, one for each class, a table of counts; or a table with columns, which becomes a file of its own."""
+
+
+@runtime_checkable
+class Predictions(Protocol):
+    """What a network says of the images of one split, in their order, and what is true of them."""
+
+    @property
+    def indices(self) -> Int64[np.ndarray, " n"]:
+        """Of the images in their source."""
+        ...
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether all that the network says is."""
+        ...
+
+    def table(self, split: str, names: Sequence[str]) -> pl.DataFrame:
+        """A row an image: split, image, name (of ``names``, those of all images of the source), loss, and more."""
+        ...
+
+    def evidence(self, metric: str) -> Score | None:
+        """The metric as a function of image weights; None where it is not a property of answers (seconds, bytes)."""
+        ...
+
+    def gallery(self, data: ImageData, seed: int) -> pl.DataFrame:
+        """The pictures of a report, up to 25 of each kind: kind, name, png, and what is said of them."""
+        ...
+
+
+@runtime_checkable
+class Told(Protocol):
+    """What a finished run says of one picture."""
+
+    @property
+    def picture(self) -> Path:
+        """Its file."""
+        ...
+
+    @property
+    def cells(self) -> dict[str, str]:
+        """Heading → text, a row on the terminal."""
+        ...
+
+
+@runtime_checkable
+class Task(Protocol):
+    """The functions of a task's module."""
+
+    @property
+    def TRUTH(self) -> Sequence[str]:
+        """The columns of the predictions' table that say what is true of an image."""
+        ...
+
+    def outputs(self, loss: Loss, classes: Sequence[str]) -> int:
+        """The width of the network's head. AssayError where the loss does not fit the classes."""
+        ...
+
+    def learning(self, loss: Loss, data: ImageData, device: torch.device) -> Step:
+        """How a batch is learned."""
+        ...
+
+    def epoch(self, sums: Sums, images: int) -> dict[str, float]:
+        """The training values of an epoch of so many images, from the sums of its batches: the loss first."""
+        ...
+
+    def said(self, network: nn.Module, images: Images) -> Answers:
+        """What the network says of a batch."""
+        ...
+
+    def gathered(self, answers: Iterable[Answers], data: ImageData, split: str, loss: Loss) -> Predictions:
+        """The answers to the batches of ``split``, in the order of its indices."""
+        ...
+
+    def read(self, table: pl.DataFrame) -> Predictions:
+        """The inverse of the predictions' ``table``."""
+        ...
+
+    def told(self, answers: Answers, pictures: Sequence[Path], about: Mapping[str, Any]) -> Sequence[Told]:
+        """The same in words for pictures without truth; ``about`` is the run's data.json."""
+        ...
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a measure may read. It changes nothing of it."""
+
+    model: nn.Module
+    data: ImageData
+    recipe: Recipe
+    device: torch.device
+    predictions: dict[str, Any]
+    """By split: "train", "test", and "validation" where there are such images; the task's own ``Predictions``."""
+    history: pl.DataFrame
+    """A row an epoch: epoch, lr, train_loss and more, validation_loss and the watched metric, seconds."""
+    part: nn.Module
+    """What gives the outputs of ``model`` for ``seen``: its head for kept features where its backbone is frozen, else
+    ``model`` itself."""
+    seen: ImageData
+    """``data``, or kept features in the place of its images."""

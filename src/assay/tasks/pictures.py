@@ -1,0 +1,29 @@
+"""The pictures that a run keeps for its report."""
+
+from io import BytesIO
+
+import numpy as np
+from jaxtyping import Int64, UInt8
+from PIL import Image
+
+from assay import seeds
+
+COUNT = 25
+"""Of each kind, a square of 5 × 5."""
+SIDE = 96
+"""Pixels of the longer side, at most."""
+
+
+def sample(n: int, seed: int) -> Int64[np.ndarray, " k"]:
+    """Up to 25 of ``n`` rows, in order: the same for every variant that is tested on the same images."""
+    chosen = seeds.numpy_generator(seed, "pictures").choice(n, min(COUNT, n), replace=False)
+    return np.sort(chosen).astype(np.int64)
+
+
+def thumbnail(pixels: UInt8[np.ndarray, "channels height width"]) -> bytes:
+    """PNG of a gray or RGB image, no side longer than 96 pixels; a smaller image keeps its size."""
+    image = Image.fromarray(pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0)))
+    image.thumbnail((SIDE, SIDE))
+    buffer = BytesIO()
+    image.save(buffer, format="PNG")
+    return buffer.getvalue()
