@@ -73,6 +73,13 @@ def test_a_detection_takes_the_object_that_it_overlaps_most_and_the_next_takes_w
     assert match(truth, said, 1).outcomes[[0, 6, 7]].tolist() == [[1, 1], [1, 1], [1, 0]]  # IoU 1, then 10/12
 
 
+def test_of_two_objects_that_it_overlaps_as_much_a_detection_takes_the_last():
+    low, high, between = (0, 0, 0, 10, 10), (0, 0, 2, 10, 12), (0.9, 0, 0, 1, 10, 11)
+    said = detections([between, (0.8, *low)])
+    assert ap(objects([low, high]), said, iou=0.75) == 1
+    assert ap(objects([high, low]), said, iou=0.75) == pytest.approx(51 / 101)
+
+
 def test_a_label_is_not_confused_with_another_nor_an_image():
     truth = objects([SQUARE], [(1, *FAR)])
     assert ap(truth, detections([(0.9, 1, 0, 0, 10, 10)], [(0.9, 1, *FAR)]), classes=2, label=0) == 0

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -101,9 +103,14 @@ def test_equal_networks_have_p_one():
 
 
 def test_ties_up_to_rounding_are_ties():
-    losses = np.array([0.1, 0.2, 0.3, 0.7]) / 3
-    p = swap(both(losses + np.array([0.1, 0.2, 0.3, 0.6]), losses), 4, draws=20_000)
-    assert p == pytest.approx(2 / 16, abs=0.01)  # the exchange of none and that of all
+    tenths = np.array([1, 2, -3, 3])  # 1 + 2 is as much as 3, and 0.1 + 0.2 more than 0.3
+    exact = np.mean([abs(signs @ tenths) >= 3 for signs in itertools.product([-1, 1], repeat=4)])
+    assert swap(both(tenths / 10, np.zeros(4)), 4, draws=20_000) == pytest.approx(exact, abs=0.015)
+
+
+def test_exchanges_after_which_one_side_has_no_pixel_of_the_class_are_not_counted():
+    hits, unions = np.array([[2], [0], [0], [1]]), np.array([[2], [0], [0], [2]])
+    assert swap(ratio_score(hits, unions), 2) == 1  # IoU 1 and 0.5, or the other way round
 
 
 def test_swaps_of_right_answers_agree_with_mcnemar():

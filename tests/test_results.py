@@ -110,10 +110,10 @@ def test_a_table_is_stacked_of_the_runs_that_have_it(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "help"),
-    [("histories", "did you mean 'history'"), ("losses", "expected one of: history, pictures, predictions")],
+    [("histories", "did you mean 'history'"), ("layers", "expected one of: history, pictures, predictions")],
 )
 def test_a_table_that_no_run_has_is_told_with_the_nearest(results, name, help):
-    with pytest.raises(AssayError, match=f"no finished run in .* has a table '{name}'; {help}"):
+    with pytest.raises(AssayError, match=f"the finished runs in .* have no table '{name}'; {help}"):
         results.stacked(name)
 
 

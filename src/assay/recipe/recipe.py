@@ -2,26 +2,55 @@
 
 import hashlib
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
+from assay.errors import nearest
 from assay.recipe.data import Data
 from assay.recipe.measures import ClassificationMeasure, CostMeasure, Measure, SeparationMeasure
 from assay.recipe.model import Model
 from assay.recipe.section import Section, named
+from assay.recipe.tasks import TASKS, WORDS, TaskName
 from assay.recipe.train import Phase, Train
 
 
 class Recipe(Section):
     """One training run, wholly determined (up to machine and number of threads)."""
 
-    task: Literal["classification"] = "classification"
+    task: TaskName = "classification"
     data: Data
     model: Annotated[Model, named()]
     train: Train = Train()
     evaluate: tuple[Measure, ...] = (ClassificationMeasure(), CostMeasure())
     seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_task_has_it(cls, values: Any) -> Any:
+        """What another task than the usual one leaves out is what that task's facts say."""
+        facts = TASKS.get(str(values.get("task"))) if isinstance(values, dict) else None
+        if facts is None or values["task"] == cls.model_fields["task"].default:
+            return values
+        train = values.get("train", {})
+        if isinstance(train, dict):
+            values = values | {"train": {"loss": facts.losses[0], "watch": facts.metric, **train}}
+        return {"evaluate": facts.evaluate, **values}
+
+    @model_validator(mode="after")
+    def _known_to_the_task(self) -> "Recipe":
+        facts, train = TASKS[self.task], self.train
+        asked = [("train.loss", "loss", train.loss.name, facts.losses)]
+        asked += [("train.watch", "value to watch", train.watch, (facts.metric, "loss"))]
+        asked += [("evaluate", "measure", measure.name, facts.measures) for measure in self.evaluate]
+        for key, kind, name, known in asked:
+            if name not in known:
+                raise ValueError(f"{key}: '{name}' is no {kind} of task {self.task}; {nearest(name, known)}")
+        if facts.target != "labels":
+            for key, stated in (("imbalance", self.data.imbalance), ("balance", self.data.balance != "none")):
+                if stated:
+                    raise ValueError(f"data.{key} needs one label an image; task {self.task} has {WORDS[facts.target]}")
+        return self
 
     @field_validator("evaluate")
     @classmethod

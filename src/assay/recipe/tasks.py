@@ -5,6 +5,7 @@ from typing import Literal
 
 from assay.errors import AssayError
 
+TaskName = Literal["classification"]
 Target = Literal["labels", "values", "tags"]
 
 WORDS: dict[Target, str] = {

@@ -54,8 +54,8 @@ class Train(Section):
     """Largest norm of the whole gradient."""
     early_stopping: EarlyStopping | None = None
     keep: Literal["best", "last"] = "best"
-    watch: Literal["accuracy", "loss"] = "accuracy"
-    """The validation value that ``keep`` and ``early_stopping`` go by."""
+    watch: str = "accuracy"
+    """The validation value that ``keep`` and ``early_stopping`` go by: the loss, or the metric of the task."""
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     channels_last: bool = False
     device: Annotated[

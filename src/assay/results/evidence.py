@@ -52,11 +52,11 @@ def bootstrap(
         return Difference(None, None, None)
     ones = np.ones((1, images))
     difference = float((a(ones) - b(ones))[0])
+    if np.isnan(difference):
+        return Difference(None, None, None)
     original, originals = _originals(images, groups)
     found = np.concatenate([a(w) - b(w) for w in _resamples(original, originals, draws, seed)])
     found = found[~np.isnan(found)]
-    if np.isnan(difference):
-        return Difference(None, None, None)
     if originals == 1 or found.size == 0:
         return Difference(difference, None, None)
     low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])

@@ -201,7 +201,7 @@ class Results:
         """
         self._need_finished()
         if name not in self.tables:
-            raise AssayError(f"no finished run in {self.folder} has a table {name!r}; {nearest(name, self.tables)}")
+            raise AssayError(f"the finished runs in {self.folder} have no table '{name}'; {nearest(name, self.tables)}")
         stacked = []
         for run in self.finished:
             path = run.folder / f"{name}.parquet"

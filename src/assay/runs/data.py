@@ -30,7 +30,7 @@ def describe(data: "ImageData") -> dict[str, Any]:
 
 def images_digest(data: "ImageData", split: str) -> str:
     """SHA-256 of the names of the images of a split, in their order, and of what is true of them."""
-    lines = (f"{data.images.targets.line(i)} {data.images.names[i]}\n" for i in data.indices[split])
+    lines = (f"{data.images.targets.line(i)} {data.images.names[i]}\n" for i in data.indices[split].tolist())
     return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 

@@ -10,6 +10,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
+from assay.recipe.tasks import TASKS
+from assay.results.metrics import label
 from assay.system.files import read_json
 
 if TYPE_CHECKING:
@@ -112,9 +114,10 @@ class Display:
         if status["state"] == "failed":
             self.console.print(f"[red]failed[/]    {name}: {escape(status['reason'])}", soft_wrap=True)
             return
-        accuracy = (read_json(job.folder / "metrics.json") or {}).get("accuracy")
+        metric = TASKS[job.recipe.task].metric
+        found = (read_json(job.folder / "metrics.json") or {}).get(metric)
         seconds = (read_json(job.folder / "timing.json") or {}).get("training_seconds")
-        values = [f"accuracy {accuracy:.4f}" if accuracy is not None else "", f"{seconds:.0f} s" if seconds else ""]
+        values = [f"{label(metric)} {found:.4f}" if found is not None else "", f"{seconds:.0f} s" if seconds else ""]
         self.console.print(f"[green]finished[/]  {name}  {'  '.join(v for v in values if v)}", soft_wrap=True)
 
 

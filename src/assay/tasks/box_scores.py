@@ -62,7 +62,7 @@ def match(truth: Objects, said: Detections, classes: int) -> Matches:
     Of equal scores the first comes first, in the order of the images and within one: as in pycocotools.
     """
     there, found = _cells(truth, classes), _cells(said, classes)
-    by_cell = np.lexsort((truth.flags != 0, there))
+    by_cell = np.argsort(there, kind="stable")
     chosen = np.lexsort((-said.scores, found))
     chosen = chosen[_place_in_run(found[chosen]) < MOST]
     there, found = there[by_cell], found[chosen]
@@ -173,7 +173,7 @@ def _overlaps(
 def _outcomes(
     overlaps: Float64[np.ndarray, "detections objects"], crowd: Bool[np.ndarray, " objects"]
 ) -> Int8[np.ndarray, "ious detections"]:
-    """Of one image and class: detections from the highest score, crowds behind the other objects.
+    """Of one image and class: detections from the highest score, crowds after the other objects.
 
     Only where no object is left does one take a crowd, which can be taken again. Of equal overlaps the last is taken.
     """

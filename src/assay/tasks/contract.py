@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from assay.data.batches import ImageData
 from assay.recipe import Loss, Recipe
+from assay.tasks.metric import Metric
 from assay.tasks.scores import Score
 
 Images = Float[Tensor, "batch channels height width"]
@@ -77,6 +78,11 @@ class Told(Protocol):
 @runtime_checkable
 class Task(Protocol):
     """The functions of a task's module."""
+
+    @property
+    def METRICS(self) -> Sequence[Metric]:
+        """What is known of the metrics of its answers."""
+        ...
 
     @property
     def TRUTH(self) -> Sequence[str]:

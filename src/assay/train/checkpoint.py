@@ -1,12 +1,15 @@
 """What an interrupted run needs to go on: one safetensors file, replaced after every epoch."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from safetensors.torch import load, save
 from torch import Tensor
+
+from assay.tasks.metric import Metric
 
 Weights = dict[str, Tensor]
 
@@ -29,9 +32,9 @@ class State:
     begin: Weights = field(default_factory=dict)
     """The whole network as a later phase found it, where that phase trains, and ``model`` holds, the head alone."""
 
-    def watched(self, watch: str) -> list[float]:
-        """Per epoch the watched validation value, larger is better."""
-        sign = -1 if watch == "loss" else 1
+    def watched(self, watch: str, metrics: Iterable[Metric]) -> list[float]:
+        """Per epoch the watched validation value, turned so that larger is better, as ``metrics`` know it."""
+        sign = next(-1 if metric.better == "lower" else 1 for metric in metrics if metric.name == watch)
         return [sign * row[f"validation_{watch}"] for row in self.history]
 
 

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn, optim
@@ -15,6 +15,7 @@ from assay.recipe import Recipe, Train
 from assay.recipe.tasks import TASKS
 from assay.tasks import catalogue
 from assay.tasks.contract import Step, Sums, Task
+from assay.tasks.metric import Metric
 from assay.tasks.predicting import predict, scores
 from assay.train.checkpoint import State, Weights
 from assay.train.optimizers import build_optimizer, optimizer_tensors, restore_optimizer
@@ -44,7 +45,7 @@ def fit(
         scaler.load_state_dict(state.scaler)
     learn = task.learning(config.loss, data, device)
 
-    while state.epoch - state.start < config.epochs and not stopped_early(state, config):
+    while state.epoch - state.start < config.epochs and not stopped_early(state, config, task.METRICS):
         began = time.perf_counter()
         training(model)
         rate, sums = learn_once(model, data, recipe, device, state, learn, optimizer, scaler)
@@ -60,7 +61,7 @@ def fit(
         state.history = [*state.history, {"epoch": epoch, "lr": rate, **learned, **checked, "seconds": seconds}]
         state.epoch, state.model = epoch, snapshot(model)
         state.optimizer, state.scaler = optimizer_tensors(optimizer), scaler.state_dict()
-        if config.keep == "best" and is_best(state.watched(config.watch)):
+        if config.keep == "best" and is_best(state.watched(config.watch, task.METRICS)):
             state.best = state.model
         save(state)
 
@@ -132,12 +133,12 @@ def is_best(values: list[float]) -> bool:
     return len(values) == 1 or values[-1] > max(values[:-1])
 
 
-def stopped_early(state: State, config: Train) -> bool:
+def stopped_early(state: State, config: Train, metrics: Iterable[Metric]) -> bool:
     """Whether the watched value has not risen by ``min_delta`` over the phase's best for ``patience`` epochs."""
     if config.early_stopping is None:
         return False
     best, waited = -math.inf, 0
-    for value in state.watched(config.watch)[state.start :]:
+    for value in state.watched(config.watch, metrics)[state.start :]:
         if value > best + config.early_stopping.min_delta:
             best, waited = value, 0
         else:

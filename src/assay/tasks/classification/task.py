@@ -13,11 +13,14 @@ from assay.data.batches import ImageData
 from assay.errors import AssayError
 from assay.recipe import BinaryCrossEntropy, Loss, MeanSquaredError
 from assay.tasks.classification.losses import correct, objective, per_sample_loss, probabilities
+from assay.tasks.classification.metrics import CLASSIFICATION as METRICS
 from assay.tasks.classification.predictions import Predictions
 from assay.tasks.contract import Images, Step, Sums
 
 if TYPE_CHECKING:
     from assay.tasks.contract import Task
+
+__all__ = ["METRICS", "TRUTH", "Prediction", "epoch", "gathered", "learning", "outputs", "read", "said", "told"]
 
 TRUTH = ("label",)
 gathered, read = Predictions.gathered, Predictions.read
