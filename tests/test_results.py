@@ -173,6 +173,8 @@ def test_nothing_finished_yet(tmp_path):
     assert "No run has finished yet." in results._repr_html_()
     with pytest.raises(AssayError, match=r"no run of the study 'synthetic' .* has finished yet"):
         results.compare()
+    with pytest.raises(AssayError, match=r"no run of the study 'synthetic' .* has finished yet"):
+        results.stacked("history")
 
 
 @pytest.mark.parametrize("content", ["{", "[1, 2]", "null", b"\xff\xfe\x00"])

@@ -42,11 +42,6 @@ class Subject:
         return found
 
     @property
-    def task(self) -> str:
-        """What the networks are trained to say."""
-        return self.plan[self.base].recipe.task
-
-    @property
     def plan(self) -> dict[str, Variant]:
         """Variant by its full name."""
         return self.results.study.plan
