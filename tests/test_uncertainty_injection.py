@@ -204,6 +204,14 @@ def test_an_interval_beside_the_temperature_takes_no_scale(network: nn.Module, d
     assert np.allclose(said("injected", 3.0, 1.0).low, one.low)
 
 
+def test_an_interval_beside_the_temperature_is_softened_by_it(network: nn.Module, digits: dict[str, Pairs]) -> None:
+    few = [(digits["test"].x[:20], digits["test"].y[:20])]
+    nll = {"plain": 1.0, "temperature": 0.1, "injected": 0.5}
+    said = predictive(network, few, Calibration(1e6, 0.3, 1.0, nll, {}), Injection(passes=20))
+    assert np.allclose(said.low, 0.1, atol=1e-3)
+    assert np.allclose(said.high, 0.1, atol=1e-3)
+
+
 def test_outputs_that_are_not_finite_and_no_images_are_told(digits: dict[str, Pairs]) -> None:
     broken = nn.Linear(64, 10)
     nn.init.constant_(broken.weight, math.inf)
