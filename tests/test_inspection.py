@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import numpy as np
 import polars as pl
 import pytest
+from scipy.stats import beta
 
 from assay.data import split
 from assay.errors import AssayError
@@ -96,6 +97,12 @@ def test_the_threshold_follows_the_dimension_not_the_copies() -> None:
         assert chosen(np.concatenate([points, points[:1500] + 1e-6])) == pytest.approx(chosen(points), rel=0.2)
     assert chosen_threshold(np.ones((5, 1))) == 0.5
     assert chosen_threshold(np.zeros((100, 50))) == 0.0
+
+
+def test_the_threshold_by_hand() -> None:
+    """The tenth of fifty neighbours as near as in four dimensions; 49 could be nearest, as they are or mirrored."""
+    shares = np.full((20, 50), beta.median(10, 40) ** (1 / 4))
+    assert chosen_threshold(shares) == pytest.approx((BY_CHANCE / 98) ** (1 / 4))
 
 
 def test_nothing_is_near_at_threshold_zero_but_what_is_equal() -> None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 import torch
@@ -14,6 +15,8 @@ from assay import run
 from assay.engine import run_study
 from assay.errors import AssayError
 from assay.evaluate import measure
+from assay.evaluate.separation import subset
+from assay.evaluate.tracking import BY_EPOCH, follow
 from assay.probe import probe_model
 from assay.recipe import Recipe
 from assay.report.layers import aligned
@@ -201,6 +204,24 @@ def test_an_interrupted_training_goes_on_following(tracking: Study, tracked: Res
             run_study(tracking, tmp_path, quiet=True)
     resumed = run_study(tracking, tmp_path, quiet=True)
     assert resumed.layers_by_epoch().equals(tracked.layers_by_epoch())
+
+
+def test_rows_that_an_interrupted_training_left_of_later_epochs_are_measured_anew() -> None:
+    made = trained(evaluate=[{"name": "separation", "layers": "leaves", "track": {"every": 1}}])
+    kept = pl.DataFrame(schema=BY_EPOCH)
+    for epoch in (0, 1, 2, 3):
+        kept = follow(kept, epoch, made.model, made.data, made.recipe, made.device)
+    again = follow(kept, 2, made.model, made.data, made.recipe, made.device)
+    assert again["epoch"].unique().sort().to_list() == [0, 1, 2]
+    assert again.equals(kept.filter(pl.col("epoch") < 3))
+
+
+def test_the_images_measured_are_drawn_by_the_runs_seed_the_same_share_of_every_class() -> None:
+    labels = np.repeat([0, 1], [40, 80])
+    first, again, other = (subset(np.arange(120) + 7, labels, 0.25, seed) for seed in (0, 0, 1))
+    assert np.bincount(labels[first - 7]).tolist() == [10, 20]
+    assert first.tolist() == again.tolist() == sorted(set(first.tolist()))
+    assert first.tolist() != other.tolist()
 
 
 def test_the_page_shows_the_layers_while_they_learn(tracked: Results) -> None:

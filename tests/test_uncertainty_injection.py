@@ -293,6 +293,17 @@ def test_the_gaussian_likelihood_is_that_of_torch() -> None:
     assert gaussian_nll(mean, variance, y) == pytest.approx(float(expected))
 
 
+def test_a_value_that_no_pass_moves_is_not_certain() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(2, 64, bias=False), nn.Linear(64, 1))
+    pairs = Pairs(np.array([[0.0, 0.0], [1.0, 2.0], [-2.0, 1.0]]), np.array([0.5, 1.0, 2.0]))
+    injection = Injection(passes=20)
+    found = calibrate_gaussian(model, pairs, injection)
+    assert math.isfinite(found.nll)
+    variance = predictive_gaussian(model, pairs, found, injection).variance
+    assert 0 < variance[0] < variance[1:].min()
+
+
 def test_dropout_that_moves_nothing_is_told(diabetes: dict[str, Pairs]) -> None:
     model = nn.Sequential(nn.Linear(10, 4), nn.Linear(4, 1))
     nn.init.zeros_(model[1].weight)
