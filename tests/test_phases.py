@@ -82,6 +82,11 @@ def test_a_phase_that_says_nothing_of_it_freezes_what_the_model_freezes() -> Non
     assert [stage.model.freeze for stage in found.stages] == ["backbone", "none", "backbone"]
 
 
+def test_a_phase_that_says_nothing_of_its_epochs_has_those_of_the_training() -> None:
+    assert recipe([{}, {"epochs": 3}, {}], epochs=5).train.total_epochs == 5 + 3 + 5
+    assert recipe(None, epochs=5).train.total_epochs == 5
+
+
 def test_a_phase_in_which_all_learns_changes_all(data: ImageData) -> None:
     with seeds.scoped(0, "initialisation"):
         before = build(recipe(HEAD_FIRST).model, data.shape, 3).state_dict()

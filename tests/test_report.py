@@ -152,6 +152,17 @@ def test_the_levels_of_a_factor_changed_alone_are_those_beside_the_bases_others(
         assert found[f"levels-{key}"]["level"].sort().to_list() == alone
 
 
+@pytest.mark.parametrize("metric", ["accuracy", "loss"])
+def test_the_best_variant_comes_first_whichever_way_is_better(tmp_path, metric):
+    folder = fabricate(tmp_path, make_study(3, 2), accuracies=[0.7, 0.9, 0.8])
+    for path in folder.rglob("metrics.json"):
+        found = json.loads(path.read_text())
+        path.write_text(json.dumps({metric: found["accuracy"] if metric == "accuracy" else 1 - found["accuracy"]}))
+    subject = Subject(Results.read(folder))
+    assert subject.metric == metric
+    assert [name.partition("=")[2] for name in subject.order] == ["elu", "tanh", "relu"]
+
+
 @pytest.mark.parametrize(
     ("change", "comparable"), [({"label_smoothing": 0.1}, False), ({"class_weights": "inverse"}, True)]
 )

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from polars.testing import assert_frame_equal
 from torch import Tensor, nn
 
 from assay import run
@@ -19,7 +20,8 @@ from assay.evaluate.separation import subset
 from assay.evaluate.tracking import BY_EPOCH, follow
 from assay.probe import probe_model
 from assay.recipe import Recipe
-from assay.report.layers import aligned
+from assay.report.layers import aligned, curves
+from assay.report.subject import Subject
 from assay.results import Results
 from assay.study import Study
 from assay.validation import validate
@@ -75,6 +77,16 @@ def test_the_page_shows_the_layers(results: Results) -> None:
     assert [text.count(f">{name}<") for name in ("SI-train", "SI-test", "CSI-train", "CSI-test")] == [1, 1, 1, 1]
     drawn = {path.name for path in (page.parent / "figures").glob("layers-*.svg")}
     assert {"layers-separation-test.svg", "layers-center-train.svg", "layers-soft_order-5-test.svg"} <= drawn
+
+
+def test_a_curve_over_depth_is_the_mean_of_the_seeds_between_their_extremes(results: Results) -> None:
+    (curve,) = (figure.frame for figure in curves(Subject(results)) if figure.name == "layers-separation-test")
+    layers = results.layers().filter(index="separation", split="test", variant="norm=batch").drop_nulls("value")
+    value = pl.col("value")
+    expected = layers.group_by("layer").agg(mean=value.mean(), low=value.min(), high=value.max(), seeds=pl.len())
+    found = curve.filter(variant="batch").select("layer", "mean", "low", "high", "seeds").sort("layer")
+    assert_frame_equal(found, expected.sort("layer"))
+    assert (found["seeds"] == 2).all()
 
 
 def test_the_page_names_what_was_not_measured(results: Results) -> None:
