@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.report import write_report
+from assay.report.classes import per_class
 from assay.report.document import for_page, json_for_script
 from assay.report.figures import effect, learning, levels
 from assay.report.subject import Subject
@@ -150,6 +151,19 @@ def test_the_levels_of_a_factor_changed_alone_are_those_beside_the_bases_others(
     found = {f.name: f.frame for f in levels(Subject(Results.read(fabricate(tmp_path, study))))}
     for key, alone in vary.items():
         assert found[f"levels-{key}"]["level"].sort().to_list() == alone
+
+
+def test_of_many_classes_the_hardest_are_shown(tmp_path):
+    names = [f"c{i:02d}" for i in range(30)]
+    results = Results.read(fabricate(tmp_path, make_study(2, 2), classes=names, images=300))
+    (figure,) = per_class(Subject(results))
+    rows = itertools.chain(*figure.chart.to_dict()["datasets"].values())
+    shown = {row["class"] for row in rows if "class" in row}
+    means = figure.frame.filter(pl.col("measure") != "f1").group_by("class").agg(pl.col("mean").mean())
+    hardest = means.sort("mean")["mean"][len(shown) - 1]
+    assert len(shown) == 24
+    assert means.filter(pl.col("class").is_in(sorted(shown)))["mean"].max() <= hardest
+    assert set(figure.frame["class"]) == set(names)
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "loss"])
