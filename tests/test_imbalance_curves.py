@@ -37,6 +37,13 @@ def test_two_classes_by_hand() -> None:
     assert found["average_precision_macro"] == pytest.approx(0.5 + 1 / 3)
 
 
+def test_chance_is_a_half_or_the_share_of_the_class() -> None:
+    found = curves(predictions([0, 0, 0, 1], [[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.2, 0.8]]), ["no", "yes"])
+    for name, share in (("no", 0.75), ("yes", 0.25), (None, 0.5)):
+        assert set(table(found, name, "roc")["chance"]) == {0.5}
+        assert set(table(found, name, "precision_recall")["chance"]) == {share}
+
+
 def many(n: int, classes: int, seed: int = 0) -> Any:
     random = np.random.default_rng(seed)
     labels = random.integers(0, classes, n)
