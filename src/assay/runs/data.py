@@ -25,6 +25,7 @@ def describe(data: "ImageData") -> dict[str, Any]:
         "images_sha256": {split: images_digest(data, split) for split in data.indices},
         "train_per_class": data.class_counts.tolist(),
         "skipped": [list(item) for item in data.images.skipped],
+        "unlisted": data.images.unlisted,
     }
 
 
