@@ -82,7 +82,9 @@ def test_the_page_shows_the_layers(results: Results) -> None:
 
 def test_a_curve_over_depth_is_the_mean_of_the_seeds_between_their_extremes(results: Results) -> None:
     (curve,) = (figure.frame for figure in curves(Subject(results)) if figure.name == "layers-separation-test")
-    layers = results.stacked("separation").filter(index="separation", split="test", variant="norm=batch").drop_nulls("value")
+    layers = (
+        results.stacked("separation").filter(index="separation", split="test", variant="norm=batch").drop_nulls("value")
+    )
     value = pl.col("value")
     expected = layers.group_by("layer").agg(mean=value.mean(), low=value.min(), high=value.max(), seeds=pl.len())
     found = curve.filter(variant="batch").select("layer", "mean", "low", "high", "seeds").sort("layer")

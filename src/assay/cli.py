@@ -87,7 +87,7 @@ def list_names(
 
 @app.command()
 def check(
-    source: Annotated[str, typer.Argument(metavar="DATA", help="A named source, a folder or a zip.")],
+    source: Annotated[str, typer.Argument(metavar="DATA", help="A named source, folder or zip, or a study file.")],
     size: Annotated[str | None, typer.Option(metavar="N|HxW", help="Height and width: 96 or 96x128.")] = None,
     color: Annotated[str | None, typer.Option(metavar="gray|rgb", help="Else the source's own.")] = None,
     group: Annotated[
