@@ -9,7 +9,7 @@ from assay.report.figures import Figure
 from assay.report.section import Grid, Group, Legend, Name, Part, Text
 from assay.report.sections import classes_curve_charts
 from assay.report.subject import Subject
-from assay.tasks.classification.polylines import mean_line, thinned
+from assay.tasks.polylines import mean_line, thinned
 
 MOST_CLASSES = 24
 """More classes than these are cut to the hardest; the CSV has them all."""
