@@ -12,8 +12,8 @@ from jaxtyping import Bool, Float32
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from assay.recipe import CurvesMeasure
-from assay.tasks.polylines import Line, area, mean_line, thinned
 from assay.tasks.contract import Trained, Value
+from assay.tasks.polylines import Line, area, mean_line, thinned
 
 SCHEMA = {
     "class": pl.String,

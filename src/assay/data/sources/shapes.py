@@ -19,7 +19,7 @@ NOISE = 18
 
 
 def shapes(root: Path) -> Source:
-    """2,400 pictures, 32×32 RGB, without a test split of their own; a fourth of them has no shape."""
+    """2,400 pictures, 32×32 RGB, without a test split of their own; more than a fourth of them without any."""
     return Source(where="shapes", identity=["shapes", 1], contents=_contents)
 
 
@@ -48,9 +48,7 @@ def _picture(i: int, tags: UInt8[np.ndarray, " shapes"]) -> Image.Image:
     return Image.fromarray(noisy.round().clip(0, 255).astype(np.uint8))
 
 
-def _draw(
-    draw: ImageDraw.ImageDraw, shape: str, x: int, y: int, radius: int, color: tuple[int, int, int]
-) -> None:
+def _draw(draw: ImageDraw.ImageDraw, shape: str, x: int, y: int, radius: int, color: tuple[int, int, int]) -> None:
     box = (x - radius, y - radius, x + radius, y + radius)
     match shape:
         case "disc":

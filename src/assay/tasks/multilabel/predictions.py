@@ -73,9 +73,7 @@ class Predictions:
                 "tags": self.named(self.truth),
                 "predicted": self.named(self.predicted),
                 "loss": self.losses,
-                "probabilities": pl.DataFrame(
-                    self.probabilities, schema=list(self.labels), orient="row"
-                ).to_struct(),
+                "probabilities": pl.DataFrame(self.probabilities, schema=list(self.labels), orient="row").to_struct(),
             }
         )
 
@@ -114,7 +112,9 @@ class Predictions:
         """Up to 25 images of each kind, as PNG: "sample" is drawn by the seed; "false_alarm", "miss" and "unsure" are
         of the answer about one ``label``, with its ``probability``: see ``pictures.chosen``."""
         kinds = {"sample": [(row, None) for row in sample(len(self.indices), seed).tolist()]}
-        kinds |= {kind: those.tolist() for kind, those in chosen(self.truth, self.predicted, self.probabilities).items()}
+        kinds |= {
+            kind: those.tolist() for kind, those in chosen(self.truth, self.predicted, self.probabilities).items()
+        }
         tags, predicted, images = self.named(self.truth), self.named(self.predicted), data.images
         return pl.DataFrame(
             [
