@@ -65,7 +65,7 @@ class ImageData:
             AssayError: the images have neither labels nor tags, but for example boxes.
         """
         if isinstance(self.images.targets, Tags):
-            return self.images.targets.values[self.indices["train"]].sum(axis=0, dtype=np.int64)
+            return np.asarray(self.images.targets.values[self.indices["train"]].sum(axis=0, dtype=np.int64))
         labels = self.images.labels_for("a count of the classes")
         return np.bincount(labels[self.indices["train"]], minlength=len(self.classes))
 

@@ -11,7 +11,7 @@ MEASURES: dict[str, tuple[str, str]] = {
     ),
     "curves": (
         "assay.tasks.curves:measure",
-        "ROC and precision-recall curves of each class or label against the rest, ROC AUC and average precision (macro)",
+        "ROC and precision-recall curves of each class or label, ROC AUC and average precision (macro)",
     ),
     "cost": (
         "assay.evaluate.cost:measure",

@@ -16,8 +16,8 @@ def _class_weights(value: Any) -> Any:
 
 
 ClassWeights = Annotated[Literal["inverse"] | tuple[Positive, ...] | None, BeforeValidator(_class_weights)]
-"""``inverse`` is n / (classes · n_c), where n_c of the n training images are of the class. Where an image has any number
-of labels, the weights are those of the labels' positives, and ``inverse`` is (n − n_c) / n_c."""
+"""``inverse`` is n / (classes · n_c), where n_c of the n training images are of the class. Where an image has any
+number of labels, the weights are those of the labels' positives, and ``inverse`` is (n − n_c) / n_c."""
 
 
 class CrossEntropy(Section):

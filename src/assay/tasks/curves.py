@@ -39,7 +39,9 @@ def measure(trained: Trained, options: CurvesMeasure) -> dict[str, Value]:
 def curves(
     truth: Bool[np.ndarray, "n classes"], probabilities: Float32[np.ndarray, "n classes"], classes: list[str]
 ) -> dict[str, Value]:
-    """``truth`` says which images are of which classes, of one or of several. The table has the points of each curve, at most 200: class (null: macro), curve ("roc": x false positive rate, y
+    """``truth`` says which images are of which classes, each of one or of any number.
+
+    The table has the points of each curve, at most 200: class (null: macro), curve ("roc": x false positive rate, y
     true positive rate; "precision_recall": x recall, y precision), x, y, area (under the whole curve), and chance, the
     area by chance: a half, or the class's share of the test images.
 

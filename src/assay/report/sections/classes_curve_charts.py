@@ -15,7 +15,7 @@ AXES = {
 
 
 def curves(frame: pl.DataFrame, kind: str, classes: Sequence[str], colors: Colors, noun: str = "class") -> Chart:
-    """A line for each variant, for the class (or label: the ``noun``) that a menu shows, first the first; dashed: what chance would give.
+    """A line for each variant, for the class (the ``noun``) that a menu shows, first the first; dashed: chance.
 
     Columns: variant, class, point (order along the line), x, y, area, low, high (over seeds), chance.
     """

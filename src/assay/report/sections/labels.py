@@ -9,10 +9,9 @@ from assay.report.section import Grid, Group, Legend, Name, Part, Section, Text
 from assay.report.sections import classes_curves, labels_charts, labels_report
 from assay.report.sections.classes_curves import LABEL, MOST_CLASSES
 from assay.report.subject import Subject
-from assay.results.formats import heading
 from assay.results.metrics import factor
 
-MEASURES = {"average_precision": "Average precision", "f1": "F1"}
+TITLES = {"average_precision": "Average precision", "f1": "F1"}
 
 
 def section(subject: Subject) -> Section | None:
@@ -47,11 +46,10 @@ def figures(subject: Subject, table: pl.DataFrame) -> Iterator[Figure]:
     labels = table["label"].unique(maintain_order=True).to_list()
     shown = labels
     if len(labels) > MOST_CLASSES:
-        hard = table.group_by("label", maintain_order=True).agg(pl.col("average_precision").mean())
-        shown = (
-            hard.sort("average_precision", nulls_last=True, maintain_order=True)["label"].head(MOST_CLASSES).to_list()
-        )
-    for measure, title in MEASURES.items():
+        mean = table.group_by("label", maintain_order=True).agg(pl.col("average_precision").mean())
+        hard = mean.sort("average_precision", nulls_last=True, maintain_order=True)
+        shown = hard["label"].head(MOST_CLASSES).to_list()
+    for measure, title in TITLES.items():
         frame = label_frame(subject, table, measure)
         seen = frame.filter(pl.col("label").is_in(shown))
         yield Figure(
@@ -59,7 +57,7 @@ def figures(subject: Subject, table: pl.DataFrame) -> Iterator[Figure]:
             f"{title} of every label" if shown == labels else f"{title} of the {len(shown)} hardest labels",
             "",
             f"{title} of {len(shown)} labels for {frame['variant'].n_unique()} variants; the numbers are in the CSV.",
-            labels_charts.by_label(seen, shown, heading(f"{measure}_macro"), subject.colors),
+            labels_charts.by_label(seen, shown, labels_report.MEASURES[measure], subject.colors),
             frame,
             wide=False,
             legend=False,

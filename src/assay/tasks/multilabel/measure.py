@@ -52,7 +52,7 @@ def existing(predictions: Predictions, metrics: Sequence[str]) -> dict[str, floa
 
 
 def by_label(predictions: Predictions) -> pl.DataFrame:
-    """A row a label: label, images (that have it), hits, missed, false_alarms, average_precision, f1, precision, recall.
+    """A row a label: label, images with it, hits, missed, false_alarms, average_precision, f1, precision, recall.
 
     null where there is none: average precision and recall of a label that no image has, precision of one that is never
     said, F1 of what is neither.

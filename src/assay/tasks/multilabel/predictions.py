@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,7 +20,7 @@ from assay.tasks.scores import Score, average_precision_score, f1_score, mean_sc
 THRESHOLD = 0.5
 """A label is said of an image where its probability is above this: the same for every label, and not tuned."""
 
-GALLERY = {
+GALLERY: dict[str, Any] = {
     "kind": pl.String,
     "name": pl.String,
     "tags": pl.List(pl.String),
@@ -112,9 +113,8 @@ class Predictions:
         """Up to 25 images of each kind, as PNG: "sample" is drawn by the seed; "false_alarm", "miss" and "unsure" are
         of the answer about one ``label``, with its ``probability``: see ``pictures.chosen``."""
         kinds = {"sample": [(row, None) for row in sample(len(self.indices), seed).tolist()]}
-        kinds |= {
-            kind: those.tolist() for kind, those in chosen(self.truth, self.predicted, self.probabilities).items()
-        }
+        about = chosen(self.truth, self.predicted, self.probabilities)
+        kinds |= {kind: those.tolist() for kind, those in about.items()}
         tags, predicted, images = self.named(self.truth), self.named(self.predicted), data.images
         return pl.DataFrame(
             [
