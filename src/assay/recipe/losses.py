@@ -29,8 +29,7 @@ class CrossEntropy(Section):
 
 
 class Focal(Section):
-    """Cross-entropy, softmax or of each label its sigmoid, times (1 − p of what is true) to the power gamma,
-    arXiv:1708.02002."""
+    """Cross-entropy times (1 − p of what is true) to the power gamma, arXiv:1708.02002."""
 
     name: Literal["focal"] = "focal"
     gamma: NonNegative = 2.0
