@@ -12,8 +12,8 @@ from hypothesis.extra.numpy import arrays
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from assay.evaluate import measure
-from assay.tasks.classification.curves import curves, precision_recall, roc
-from assay.tasks.classification.polylines import area, mean_line, thinned
+from assay.tasks.curves import curves, precision_recall, roc
+from assay.tasks.polylines import area, mean_line, thinned
 from trained import predictions, trained
 
 

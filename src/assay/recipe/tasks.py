@@ -5,7 +5,7 @@ from typing import Literal
 
 from assay.errors import AssayError
 
-TaskName = Literal["classification"]
+TaskName = Literal["classification", "multilabel"]
 Target = Literal["labels", "values", "tags"]
 
 WORDS: dict[Target, str] = {
@@ -45,6 +45,15 @@ TASKS: dict[str, Facts] = {
         losses=("cross_entropy", "focal", "mse", "binary_cross_entropy"),
         measures=("classification", "curves", "cost", "separation", "uncertainty"),
         evaluate=("classification", "cost"),
+    ),
+    "multilabel": Facts(
+        module="assay.tasks.multilabel.task",
+        what="any number of labels an image",
+        target="tags",
+        metric="average_precision_macro",
+        losses=("binary_cross_entropy", "focal"),
+        measures=("multilabel", "curves", "cost"),
+        evaluate=("multilabel", "cost"),
     ),
 }
 """Name → what is known of it."""

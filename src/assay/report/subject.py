@@ -15,8 +15,11 @@ from assay.results.folders import Run
 from assay.results.metrics import lower_is_better
 
 SEPARATOR = " · "
-MEASURED_AS = {"focal": "cross_entropy"}
-"""A loss that is trained with a focus and measured without; every loss is measured without class weights."""
+MEASURED_AS = {
+    "classification": {"focal": "cross_entropy"},
+    "multilabel": {"focal": "binary_cross_entropy"},
+}
+"""A task's loss that is trained with a focus and measured without; every loss is measured without class weights."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +100,8 @@ class Subject:
     @cached_property
     def losses_differ(self) -> bool:
         """Whether the losses measured are of different kinds, whose values no table should put side by side."""
-        losses = [self.plan[name].recipe.train.loss for name in self.finished]
-        return len({(MEASURED_AS.get(one.name, one.name), getattr(one, "label_smoothing", 0.0)) for one in losses}) > 1
+        losses, same = [self.plan[name].recipe.train.loss for name in self.finished], MEASURED_AS.get(self.task, {})
+        return len({(same.get(one.name, one.name), getattr(one, "label_smoothing", 0.0)) for one in losses}) > 1
 
     @cached_property
     def best(self) -> str | None:

@@ -7,11 +7,12 @@ from functools import cache
 from assay.evaluate.metrics import COST, SEPARATION, UNCERTAINTY
 from assay.tasks.classification.metrics import CLASSIFICATION
 from assay.tasks.metric import Metric
+from assay.tasks.multilabel.metrics import MULTILABEL
 
 Number = int | float
 
-METRICS: tuple[Metric, ...] = (*CLASSIFICATION, *COST, *SEPARATION, *UNCERTAINTY)
-"""In the order in which a table shows them: quality first, then cost and time."""
+METRICS: tuple[Metric, ...] = tuple(dict.fromkeys((*CLASSIFICATION, *MULTILABEL, *COST, *SEPARATION, *UNCERTAINTY)))
+"""In the order in which a table shows them: quality first, then cost and time. What tasks share stands once."""
 
 
 @cache

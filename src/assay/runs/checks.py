@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from assay.errors import AssayError
 from assay.recipe import Recipe
 from assay.recipe.study import Study, load_study
+from assay.recipe.tasks import TASKS, WORDS
 from assay.recipe.yaml_files import read_yaml
 from assay.runs.display import Display
 from assay.runs.jobs import Job
@@ -72,6 +73,8 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
             with display.decoding(recipe.data.source) as progress:
                 opened[source] = open_images(recipe.data, root, progress)
         images = opened[source]
+        with of_variant(job):
+            refuse_other_targets(recipe, images)
         split(recipe.data, images, job.seed)
         train = recipe.train
         key = repr((recipe.model, train.loss, train.phases, train.batch_size, recipe.data, recipe.evaluate))
@@ -82,6 +85,16 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
         augmenter(recipe.data.augment, *shape[1:])
         with of_variant(job):
             check_network(recipe, shape, images.classes)
+
+
+def refuse_other_targets(recipe: Recipe, images: "ImageSet") -> None:
+    """Raise AssayError where the source knows something else of its images than the task learns to say."""
+    target = TASKS[recipe.task].target
+    if images.targets.kind != target:
+        there = f"the images of {images.source} have {images.targets.kind}"
+        fitting = [name for name, facts in TASKS.items() if facts.target == images.targets.kind]
+        hint = f"; expected task: {' or '.join(fitting)}" if fitting else ""
+        raise AssayError(f"task {recipe.task} needs {WORDS[target]}, and {there}{hint}")
 
 
 def check_network(recipe: Recipe, shape: tuple[int, int, int], classes: list[str]) -> None:

@@ -16,6 +16,10 @@ SOURCES: dict[str, tuple[str, str]] = {
         "assay.data.sources.digits:digits",
         "1,797 handwritten digits, 8×8 gray, 10 classes, part of scikit-learn",
     ),
+    "shapes": (
+        "assay.data.sources.shapes:shapes",
+        "2,400 drawn pictures, 32×32 RGB, each with any of disc, square, triangle, cross and ring; made when asked for",
+    ),
     "fashion-mnist": (
         "assay.data.sources.idx:fashion_mnist",
         "60,000 + 10,000 pictures of clothing, 28×28 gray, 10 classes; from the data root, else downloaded",

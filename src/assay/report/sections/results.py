@@ -18,7 +18,8 @@ from assay.results.metrics import factor, is_share, label, lower_is_better
 
 QUALITY = (
     "si_train", "si_test", "csi_train", "csi_test",
-    "balanced_accuracy", "roc_auc_macro", "average_precision_macro", "f1_macro", "loss", "train_accuracy",
+    "balanced_accuracy", "roc_auc_macro", "average_precision_macro", "f1_macro", "f1_micro", "exact_match", "loss",
+    "train_accuracy",
 )  # fmt: skip
 """What the table shows beside the page's metric; the CSV has every metric."""
 WIDEST = 4

@@ -118,7 +118,9 @@ def rank(
     options = validate(SeparationMeasure, {"images": images}, "rank")
     rows = []
     for done, recipe in enumerate(recipes, start=1):
-        data = chosen(load(recipe.data, recipe.seed, data_root(root), decoding), recipe.seed, options)
+        data = load(recipe.data, recipe.seed, data_root(root), decoding)
+        data.images.labels_for("rank")
+        data = chosen(data, recipe.seed, options)
         try:
             rows.append(measured(recipe, data))
         except AssayError as error:
