@@ -53,7 +53,7 @@ class ImageSet:
     is_test: Bool[np.ndarray, " n"]
     """Belongs to the source's own test split (all False if it has none)."""
     classes: list[str]
-    """Names in the order of the labels; none where the targets are numbers."""
+    """Names in the order of the labels, or of the numbers of an image."""
     skipped: list[tuple[str, str]]
     """(name, reason) of the pictures left out under ``on_bad_image: skip``."""
     identity: str = ""

@@ -52,6 +52,18 @@ class Recipe(Section):
                     raise ValueError(f"data.{key} needs one label an image; task {self.task} has {WORDS[facts.target]}")
         return self
 
+    @model_validator(mode="after")
+    def _layers_are_measured_by_what_is_true(self) -> "Recipe":
+        target = TASKS[self.task].target
+        if target == "values":
+            measures = (m.of_values if isinstance(m, SeparationMeasure) else m for m in self.evaluate)
+            object.__setattr__(self, "evaluate", tuple(measures))
+        for index in (i for m in self.evaluate if isinstance(m, SeparationMeasure) for i in m.indices):
+            if (index == "smoothness") != (target == "values"):
+                needs = WORDS["values" if index == "smoothness" else "labels"]
+                raise ValueError(f"evaluate: separation: index '{index}' needs {needs}; task {self.task} has {WORDS[target]}")
+        return self
+
     @field_validator("evaluate")
     @classmethod
     def _measures_differ(cls, evaluate: tuple[Measure, ...]) -> tuple[Measure, ...]:

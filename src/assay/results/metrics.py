@@ -6,11 +6,12 @@ from functools import cache
 
 from assay.evaluate.metrics import COST, SEPARATION, UNCERTAINTY
 from assay.tasks.classification.metrics import CLASSIFICATION
+from assay.tasks.regression.metrics import INTERVALS, REGRESSION
 from assay.tasks.metric import Metric
 
 Number = int | float
 
-METRICS: tuple[Metric, ...] = (*CLASSIFICATION, *COST, *SEPARATION, *UNCERTAINTY)
+METRICS: tuple[Metric, ...] = (*REGRESSION, *CLASSIFICATION, *COST, *SEPARATION, *UNCERTAINTY, *INTERVALS)
 """In the order in which a table shows them: quality first, then cost and time."""
 
 

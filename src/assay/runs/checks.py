@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from assay.errors import AssayError
 from assay.recipe import Recipe
 from assay.recipe.study import Study, load_study
+from assay.recipe.tasks import TASKS, WORDS
 from assay.recipe.yaml_files import read_yaml
 from assay.runs.display import Display
 from assay.runs.jobs import Job
 
 if TYPE_CHECKING:
-    from assay.data import ImageSet
+    from assay.data import ImageData, ImageSet
 
 
 def refuse_other_study(study: Study, folder: Path) -> None:
@@ -54,7 +55,9 @@ def flatten(tree: Any, path: str = "") -> dict[str, Any]:
 
 def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> None:
     """Decode the data, cut the splits and build and try every network, so that mistakes show before training."""
-    from assay.data import open_images, split
+    import numpy as np
+
+    from assay.data import ImageData, open_images, split
     from assay.data.augment import augmenter
     from assay.models.catalogue import complete
     from assay.system.machine import resolve_device
@@ -72,7 +75,9 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
             with display.decoding(recipe.data.source) as progress:
                 opened[source] = open_images(recipe.data, root, progress)
         images = opened[source]
-        split(recipe.data, images, job.seed)
+        indices = split(recipe.data, images, job.seed)
+        with of_variant(job):
+            check_targets(recipe, ImageData(images, indices, np.zeros(1, np.float32), np.ones(1, np.float32)))
         train = recipe.train
         key = repr((recipe.model, train.loss, train.phases, train.batch_size, recipe.data, recipe.evaluate))
         if key in seen:
@@ -82,6 +87,19 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
         augmenter(recipe.data.augment, *shape[1:])
         with of_variant(job):
             check_network(recipe, shape, images.classes)
+
+
+def check_targets(recipe: Recipe, data: "ImageData") -> None:
+    """Raise AssayError where the task cannot learn what is true of these images."""
+    import torch
+
+    from assay.tasks import catalogue
+
+    target, facts = data.images.targets.kind, TASKS[recipe.task]
+    if target != facts.target:
+        found = f"and the images of {data.images.source} have {target}"
+        raise AssayError(f"task {recipe.task} needs {WORDS[facts.target]}, {found}")
+    catalogue.task(recipe.task).learning(recipe.train.loss, data, torch.device("cpu"))
 
 
 def check_network(recipe: Recipe, shape: tuple[int, int, int], classes: list[str]) -> None:

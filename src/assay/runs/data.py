@@ -23,9 +23,20 @@ def describe(data: "ImageData") -> dict[str, Any]:
         "std": [float(v) for v in data.std],
         "counts": {split: len(indices) for split, indices in data.indices.items()},
         "images_sha256": {split: images_digest(data, split) for split in data.indices},
-        "train_per_class": data.class_counts.tolist(),
+        **_of_training(data),
         "skipped": [list(item) for item in data.images.skipped],
     }
+
+
+def _of_training(data: "ImageData") -> dict[str, Any]:
+    """What is true of the training images together: images of each class, or mean and deviation of each target."""
+    from assay.data.standard import standard_of
+    from assay.data.targets import Values
+
+    if not isinstance(data.images.targets, Values):
+        return {"train_per_class": data.class_counts.tolist()}
+    standard = standard_of(data)
+    return {"target_mean": standard.mean.tolist(), "target_deviation": standard.deviation.tolist()}
 
 
 def images_digest(data: "ImageData", split: str) -> str:
