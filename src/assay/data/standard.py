@@ -31,7 +31,8 @@ class Standard:
 
     def in_own_units(self, values: Float[np.ndarray, "n k"]) -> Float64[np.ndarray, "n k"]:
         """The inverse, in double precision."""
-        return values.astype(np.float64) * self.deviation + self.mean
+        own: Float64[np.ndarray, "n k"] = values.astype(np.float64) * self.deviation + self.mean
+        return own
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,8 @@ def standard_of(data: ImageData) -> Standard:
     for name, (mean, deviation) in zip(targets.names, moments, strict=True):
         if deviation <= LEAST * abs(mean):
             raise AssayError(
-                f"target '{name}' of {data.images.source} does not vary over the {len(values):,} training images (it is "
-                f"{mean:g}), and there is nothing to learn; expected different numbers"
+                f"target '{name}' of {data.images.source} does not vary over the {len(values):,} training images "
+                f"(it is {mean:g}), and there is nothing to learn; expected different numbers"
             )
     return Standard(np.array([mean for mean, _ in moments]), np.array([deviation for _, deviation in moments]))
 
@@ -67,7 +68,9 @@ def values_of(data: ImageData) -> Values:
     """The numbers of all images. AssayError where they have labels, say."""
     targets = data.images.targets
     if not isinstance(targets, Values):
-        raise AssayError(f"regression needs numbers an image, and the images of {data.images.source} have {targets.kind}")
+        raise AssayError(
+            f"regression needs numbers an image, and the images of {data.images.source} have {targets.kind}"
+        )
     return targets
 
 

@@ -4,13 +4,15 @@ Plain, every image has the same deviation, that of the errors on the validation 
 trained network each has its own (``assay.uncertainty.gaussian``). All is in the targets' own units.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 import polars as pl
+import torch
 from jaxtyping import Float64
+from torch import nn
 
 from assay.data.batches import ImageData, Split
 from assay.data.standard import StandardSplit, standard_of
@@ -46,20 +48,18 @@ class Normal:
         return (np.abs(truth - self.mean) <= half).mean(axis=0), 2 * half.mean(axis=0)
 
 
-def measure(trained: Trained, options: UncertaintyMeasure) -> dict[str, Value]:
+def measure(trained: Trained, options: UncertaintyMeasure, model: nn.Module, data: ImageData) -> dict[str, Value]:
     """The rate and scale that validation images say, and of the test images by method (plain, injected): negative
     log-likelihood, coverage of intervals (mean over targets), mean width of that of 90 %.
 
-    The table ``intervals``: target, method, level, coverage, width.
+    ``model`` on ``data`` says what the trained network does on its images. The table ``intervals``: target, method,
+    level, coverage, width.
     """
     injection = Injection(options.layers, options.passes, trained.recipe.seed)
     validation, test = trained.predictions["validation"], trained.predictions["test"]
-    calibration = calibrated(trained.model, trained.data, injection, trained.device)
-    standard = standard_of(trained.data)
-    said = predictive_gaussian(
-        trained.model, StandardSplit(Split(trained.data, "test", trained.device), standard), calibration, injection,
-        trained.device,
-    )  # fmt: skip
+    calibration, standard = calibrated(model, data, injection, trained.device), standard_of(data)
+    batches = StandardSplit(Split(data, "test", trained.device), standard)
+    said = predictive_gaussian(model, batches, calibration, injection, trained.device)
     spread = np.maximum(np.sqrt((validation.errors**2).mean(axis=0)), LEAST * standard.deviation)
     plain = (Normal(each.said, np.broadcast_to(spread, each.said.shape)) for each in (validation, test))
     before, after = plain
@@ -67,20 +67,32 @@ def measure(trained: Trained, options: UncertaintyMeasure) -> dict[str, Value]:
     log_unit = float(np.log(standard.deviation).mean())
     values: dict[str, Value] = {
         "dropout_rate": calibration.rate,
-        "variance_scale": calibration.scale,
         "validation_nll_plain": before.nll(validation.truth),
         "validation_nll_injected": calibration.nll + log_unit,
     }
+    names = [f"variance_scale{suffix}" for suffix in _suffixes(test.targets)]
+    values |= dict(zip(names, np.atleast_1d(calibration.scale).tolist(), strict=True))
     return values | _on_test({"plain": after, "injected": injected}, test.truth, test.targets)
 
 
-def calibrated(model: Any, data: ImageData, injection: Injection, device: Any) -> GaussianCalibration:
+def calibrated(model: nn.Module, data: ImageData, injection: Injection, device: torch.device) -> GaussianCalibration:
     """Rate and scale by the validation images; its ``nll`` is of standardised values."""
     batches = StandardSplit(Split(data, "validation", device), standard_of(data))
     return calibrate_gaussian(model, batches, injection, device)
 
 
-def _on_test(by_method: dict[str, Normal], truth: Numbers, targets: tuple[str, ...]) -> dict[str, Value]:
+def calibration_from(metrics: dict[str, float], targets: Sequence[str]) -> GaussianCalibration:
+    """The rate and scales that a run keeps among its metrics. Raises KeyError for a run without."""
+    scale = np.array([metrics[f"variance_scale{suffix}"] for suffix in _suffixes(targets)])
+    return GaussianCalibration(metrics["dropout_rate"], scale, metrics["validation_nll_injected"])
+
+
+def _suffixes(targets: Sequence[str]) -> list[str]:
+    """What ends the name of a metric of each target; nothing where there is a single one."""
+    return [f"_{target}" for target in targets] if len(targets) > 1 else [""]
+
+
+def _on_test(by_method: dict[str, Normal], truth: Numbers, targets: Sequence[str]) -> dict[str, Value]:
     values: dict[str, Value] = {}
     rows = []
     for method, normal in by_method.items():
@@ -93,6 +105,6 @@ def _on_test(by_method: dict[str, Normal], truth: Numbers, targets: tuple[str, .
                 for target, share, wide in zip(targets, coverage.tolist(), width.tolist(), strict=True)
             ]
             if level == WIDTH_AT:
-                names = [f"_{target}" for target in targets] if len(targets) > 1 else [""]
-                values |= {f"width_90_{method}{name}": wide for name, wide in zip(names, width.tolist(), strict=True)}
+                names = [f"width_90_{method}{suffix}" for suffix in _suffixes(targets)]
+                values |= dict(zip(names, width.tolist(), strict=True))
     return values | {"intervals": pl.DataFrame(rows)}

@@ -67,10 +67,10 @@ def measured_layers(
     standard = standard_of(data) if isinstance(data.images.targets, Values) else None
     data = chosen(data, seed, options)
     there = [split for split in options.splits if len(data.indices[split])]
-    known = {split: Split(data, split, device) for split in there}
-    splits: dict[str, Batches] = dict(known)
-    if standard is not None:
-        splits = {split: StandardSplit(part, standard) for split, part in known.items()}
+    splits: dict[str, Batches] = {}
+    for split in there:
+        part = Split(data, split, device)
+        splits[split] = part if standard is None else StandardSplit(part, standard)
     found = layers(
         model,
         splits,
@@ -99,10 +99,7 @@ def chosen(data: ImageData, seed: int, options: SeparationMeasure) -> ImageData:
     if options.images == 1.0:
         return data
     strata = data.images.targets.strata()
-    indices = {
-        split: subset(indices, strata[indices], options.images, seed)
-        for split, indices in data.indices.items()
-    }
+    indices = {split: subset(indices, strata[indices], options.images, seed) for split, indices in data.indices.items()}
     return replace(data, indices=indices)
 
 

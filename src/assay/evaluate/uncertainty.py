@@ -23,7 +23,7 @@ def measure(trained: Trained, options: UncertaintyMeasure) -> dict[str, Value]:
     images have numbers in place of labels, see ``assay.evaluate.intervals``.
     """
     if TASKS[trained.recipe.task].target == "values":
-        return intervals.measure(trained, options)
+        return intervals.measure(trained, options, *_run_by_the_passes(trained, options))
     injection = Injection(options.layers, options.passes, trained.recipe.seed)
     model, data = _run_by_the_passes(trained, options)
     validation, test = (Split(data, split, trained.device) for split in ("validation", "test"))

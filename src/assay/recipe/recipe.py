@@ -61,7 +61,9 @@ class Recipe(Section):
         for index in (i for m in self.evaluate if isinstance(m, SeparationMeasure) for i in m.indices):
             if (index == "smoothness") != (target == "values"):
                 needs = WORDS["values" if index == "smoothness" else "labels"]
-                raise ValueError(f"evaluate: separation: index '{index}' needs {needs}; task {self.task} has {WORDS[target]}")
+                raise ValueError(
+                    f"evaluate: separation: index '{index}' needs {needs}; task {self.task} has {WORDS[target]}"
+                )
         return self
 
     @field_validator("evaluate")

@@ -6,8 +6,8 @@ from functools import cache
 
 from assay.evaluate.metrics import COST, SEPARATION, UNCERTAINTY
 from assay.tasks.classification.metrics import CLASSIFICATION
-from assay.tasks.regression.metrics import INTERVALS, REGRESSION
 from assay.tasks.metric import Metric
+from assay.tasks.regression.metrics import INTERVALS, REGRESSION
 
 Number = int | float
 

@@ -30,7 +30,7 @@ OF_ORDER = ("high_order", "soft_order", "anti")
 CROSS = ("cross_separation", "cross_center")
 TRAIN = "train"
 Known = Int64[np.ndarray, " n"] | Float64[np.ndarray, "n targets"]
-Labelled = tuple[Samples, Known]
+Labelled = tuple[Samples, Int64[np.ndarray, "..."] | Float64[np.ndarray, "..."]]
 SCHEMA = {
     "layer": pl.String,
     "depth": pl.Int64,
@@ -79,7 +79,8 @@ def layers(
 
     Args:
         model: any network; it is left as it was.
-        batches: pairs of inputs and labels (for smoothness: targets (b,) or (b, t)), which can be gone through repeatedly in one order, or such by split.
+        batches: pairs of inputs and labels (for smoothness: targets (b,) or (b, t)), which can be gone through
+            repeatedly in one order, or such by split.
         choose_layers: ``"blocks"`` (direct children), ``"leaves"``, or patterns on dotted names.
         indices: of ``INDICES``; the cross indices compare every other split with the one called ``train``. Or
             ``("smoothness",)`` alone: see ``smoothness_index``.

@@ -228,14 +228,15 @@ def labels_of(batches: Batches, split: str) -> Int64[np.ndarray, " n"]:
     found = [
         labels(theirs, len(images), f"labels of {split} images", "a batch") for images, theirs in _again(batches, split)
     ]
-    return _joined(found, split)
+    joined: Int64[np.ndarray, " n"] = _joined(found, split)
+    return joined
 
 
 def targets_of(batches: Batches, split: str) -> Float64[np.ndarray, "n targets"]:
     """The numbers of a split, in order: a row an image. AssayError as of ``labels_of``, and for no numbers."""
     found = [theirs.detach().cpu().double().numpy() for _, theirs in _again(batches, split)]
-    rows = [part.reshape(len(part), -1) for part in found]
-    return _joined(rows, split)
+    joined: Float64[np.ndarray, "n targets"] = _joined([part.reshape(len(part), -1) for part in found], split)
+    return joined
 
 
 def _again(batches: Batches, split: str) -> Batches:

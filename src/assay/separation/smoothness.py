@@ -14,7 +14,12 @@ _BLOCK = 2**21
 
 
 def smoothness_index(
-    x: Matrix | Samples, targets: Targets, *, standardize: bool = False, memory: int = MEMORY, progress: Progress | None = None
+    x: Matrix | Samples,
+    targets: Targets,
+    *,
+    standardize: bool = False,
+    memory: int = MEMORY,
+    progress: Progress | None = None,
 ) -> Index:
     """SmI: the mean over samples of (d_max − d*) / (d_max − d_min).
 

@@ -136,8 +136,8 @@ def is_best(values: list[float]) -> bool:
 
 
 def stopped_early(state: State, config: Train, metrics: Iterable[Metric]) -> bool:
-    """Whether the watched value has not risen by ``min_delta`` over the phase's best for ``patience`` epochs in which it
-    existed."""
+    """Whether the watched value has not risen by ``min_delta`` over the phase's best for ``patience`` epochs, those
+    left out in which it does not exist."""
     if config.early_stopping is None:
         return False
     best, waited = -math.inf, 0

@@ -1,4 +1,4 @@
-"""Losses, one value for each image: the mean over targets, of standardised values, so that no unit outweighs another."""
+"""Losses, one value for each image: the mean over targets, of standardised values, so that no unit outweighs others."""
 
 from collections.abc import Callable
 from functools import partial

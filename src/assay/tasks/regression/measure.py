@@ -26,7 +26,9 @@ def measure(trained: Trained, options: RegressionMeasure) -> dict[str, Value]:
     values: dict[str, Value] = {**_existing(scores(test, test.metrics)), "error_by_decile": error_by_decile(test)}
     for split, predictions in trained.predictions.items():
         if split != "test":
-            values |= {f"{split}_{name}": found for name, found in _existing(scores(predictions, ("loss", "r2"))).items()}
+            values |= {
+                f"{split}_{name}": found for name, found in _existing(scores(predictions, ("loss", "r2"))).items()
+            }
     half_widths = half_width(trained.predictions["validation"]) if "validation" in trained.predictions else None
     return values if half_widths is None else values | {"interval_90": half_widths}
 

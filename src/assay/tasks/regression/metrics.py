@@ -33,6 +33,9 @@ REGRESSION = (
 
 INTERVALS = (
     _coverage("coverage_{level}_{method}", "coverage of {level} % intervals ({method})", where=LEVEL | METHOD),
+    Metric(
+        "variance_scale_{target}", "variance scale of {target}", of="calibration", within=NOT_NEGATIVE, where=TARGET
+    ),
     _error("width_90_{method}", "width of 90 % intervals ({method})", where=METHOD),
     _error("width_90_{method}_{target}", "width of 90 % intervals of {target} ({method})", where=METHOD | TARGET),
 )

@@ -36,7 +36,8 @@ class Predictions:
     @property
     def errors(self) -> Numbers:
         """What is said minus what is true."""
-        return self.said - self.truth
+        errors: Numbers = self.said - self.truth
+        return errors
 
     @property
     def is_finite(self) -> bool:
@@ -55,7 +56,11 @@ class Predictions:
 
     def table(self, split: str, names: Sequence[str]) -> pl.DataFrame:
         """A row an image: split, image, name, truth and said (a field a target), loss."""
-        columns = {"split": [split] * len(self.indices), "image": self.indices, "name": [names[i] for i in self.indices]}
+        columns = {
+            "split": [split] * len(self.indices),
+            "image": self.indices,
+            "name": [names[i] for i in self.indices],
+        }
         said = {"truth": self._fields(self.truth), "said": self._fields(self.said), "loss": self.losses}
         return pl.DataFrame(columns | said)
 
