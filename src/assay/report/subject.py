@@ -103,7 +103,11 @@ class Subject:
     def losses_differ(self) -> bool:
         """Whether the losses measured are of different kinds, whose values no table should put side by side."""
         losses = [self.plan[name].recipe.train.loss for name in self.finished]
-        return len({(MEASURED_AS.get(one.name, one.name), getattr(one, "label_smoothing", 0.0)) for one in losses}) > 1
+        kinds = {
+            (MEASURED_AS.get(one.name, one.name), getattr(one, "label_smoothing", 0.0), getattr(one, "delta", 0.0))
+            for one in losses
+        }
+        return len(kinds) > 1
 
     @cached_property
     def best(self) -> str | None:
