@@ -13,17 +13,21 @@ MEASURES: dict[str, tuple[str, str]] = {
         "assay.tasks.curves:measure",
         "ROC and precision-recall curves of each class or label, ROC AUC and average precision (macro)",
     ),
+    "regression": (
+        "assay.tasks.regression.measure:measure",
+        "R², Spearman, MAE, RMSE, errors by decile of the truth, losses",
+    ),
     "cost": (
         "assay.evaluate.cost:measure",
         "parameters, multiply-accumulates, bytes, seconds of training, images per second",
     ),
     "separation": (
         "assay.evaluate.separation:measure",
-        "how well the classes are kept apart, layer by layer",
+        "how well the classes are kept apart, or numbers in order, layer by layer",
     ),
     "uncertainty": (
         "assay.evaluate.uncertainty:measure",
-        "how far the probabilities may be believed: plain, by temperature, with dropout injected",
+        "how far the answers may be believed: plain, by temperature, with dropout injected",
     ),
 }
 """Name → (where the function is, what it measures)."""

@@ -25,6 +25,7 @@ SEPARATION = (
     _index("cross_csi_{split}", "cross-CSI-{split}", where={"split": "validation|test"}),
     _index("cross_si_{split}", "cross-SI-{split}", where={"split": "validation|test"}),
     _index("csi_{split}", "CSI-{split}", where={"split": "train|validation|test"}),
+    _index("smi_{split}", "SmI-{split}", where={"split": "train|validation|test"}),
     _index("si_{split}", "SI-{split}", where={"split": "train|validation|test"}),
 )
 

@@ -1,4 +1,4 @@
-"""How well each layer keeps the classes apart; the mathematics is in ``assay.separation``."""
+"""How well each layer keeps the classes apart, or numbers in order; the mathematics is in ``assay.separation``."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,13 +11,21 @@ from torch import Tensor, nn
 
 from assay.data.batches import ImageData, Split
 from assay.data.splits import proportional_allotment
+from assay.data.standard import StandardSplit, standard_of
+from assay.data.targets import Labels, Values
 from assay.recipe import SeparationMeasure
 from assay.seeds import numpy_generator
 from assay.separation.by_layer import Layers, layers
 from assay.separation.capture import Batches, choose
 from assay.tasks.contract import Trained, Value
 
-SHORT = {"separation": "si", "center": "csi", "cross_separation": "cross_si", "cross_center": "cross_csi"}
+SHORT = {
+    "separation": "si",
+    "center": "csi",
+    "cross_separation": "cross_si",
+    "cross_center": "cross_csi",
+    "smoothness": "smi",
+}
 """Index → the name its value at the last layer has among the metrics, before ``_train`` or ``_test``."""
 
 
@@ -52,10 +60,17 @@ def measured_layers(
     device: torch.device,
     progress: Callable[[int, int], None] | None = None,
 ) -> Layers:
-    """The layers of a network on the splits of its data, as ``options`` ask; ``progress`` as in ``layers``."""
+    """The layers of a network on the splits of its data, as ``options`` ask; ``progress`` as in ``layers``.
+
+    Several numbers an image count together, each in standard deviations over the training images.
+    """
+    standard = standard_of(data) if isinstance(data.images.targets, Values) else None
     data = chosen(data, seed, options)
     there = [split for split in options.splits if len(data.indices[split])]
-    splits: dict[str, Batches] = {split: Split(data, split, device) for split in there}
+    splits: dict[str, Batches] = {}
+    for split in there:
+        part = Split(data, split, device)
+        splits[split] = part if standard is None else StandardSplit(part, standard)
     found = layers(
         model,
         splits,
@@ -70,6 +85,8 @@ def measured_layers(
 
 def alone(data: ImageData, split: str) -> list[str]:
     """The classes with a single image among those of a split, which has no neighbour of its class, in sentences."""
+    if not isinstance(data.images.targets, Labels):
+        return []
     counts = np.bincount(data.images.labels[data.indices[split]], minlength=len(data.classes))
     return [
         f"class '{data.classes[label]}' has one of the {split} images: its SI is 0 and its CSI 1, whatever the layer"
@@ -78,13 +95,11 @@ def alone(data: ImageData, split: str) -> list[str]:
 
 
 def chosen(data: ImageData, seed: int, options: SeparationMeasure) -> ImageData:
-    """The images to measure: all, or the same share of every class of each split, drawn by the run's seed."""
+    """The images to measure: all, or the same share of every class (or bin) of each split, drawn by the run's seed."""
     if options.images == 1.0:
         return data
-    indices = {
-        split: subset(indices, data.images.labels[indices], options.images, seed)
-        for split, indices in data.indices.items()
-    }
+    strata = data.images.targets.strata()
+    indices = {split: subset(indices, strata[indices], options.images, seed) for split, indices in data.indices.items()}
     return replace(data, indices=indices)
 
 

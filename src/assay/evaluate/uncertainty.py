@@ -6,7 +6,9 @@ from torch import nn
 
 from assay.data.batches import ImageData, Split
 from assay.errors import AssayError
+from assay.evaluate import intervals
 from assay.recipe import UncertaintyMeasure
+from assay.recipe.tasks import TASKS
 from assay.tasks.contract import Trained, Value
 from assay.uncertainty.injection import Calibration, Injection, calibrate, predictive
 from assay.uncertainty.measures import curves, scores
@@ -17,8 +19,11 @@ def measure(trained: Trained, options: UncertaintyMeasure) -> dict[str, Value]:
     """What validation images say (temperature, dropout_rate, variance_scale, …), and ``<score>_<method>`` on the test.
 
     Methods are plain, temperature, injected and, of a network with dropout layers, trained. Tables: ``reliability`` and
-    ``risk_coverage``, by method. ``absent_from_validation`` names the classes without a validation image, if any.
+    ``risk_coverage``, by method. ``absent_from_validation`` names the classes without a validation image, if any. Where
+    images have numbers in place of labels, see ``assay.evaluate.intervals``.
     """
+    if TASKS[trained.recipe.task].target == "values":
+        return intervals.measure(trained, options, *_run_by_the_passes(trained, options))
     injection = Injection(options.layers, options.passes, trained.recipe.seed)
     model, data = _run_by_the_passes(trained, options)
     validation, test = (Split(data, split, trained.device) for split in ("validation", "test"))

@@ -8,13 +8,16 @@ from .losses import BinaryCrossEntropy as BinaryCrossEntropy
 from .losses import ClassWeights as ClassWeights
 from .losses import CrossEntropy as CrossEntropy
 from .losses import Focal as Focal
+from .losses import Huber as Huber
 from .losses import Loss as Loss
+from .losses import MeanAbsoluteError as MeanAbsoluteError
 from .losses import MeanSquaredError as MeanSquaredError
 from .measures import ClassificationMeasure as ClassificationMeasure
 from .measures import CostMeasure as CostMeasure
 from .measures import CurvesMeasure as CurvesMeasure
 from .measures import Measure as Measure
 from .measures import MultilabelMeasure as MultilabelMeasure
+from .measures import RegressionMeasure as RegressionMeasure
 from .measures import SeparationMeasure as SeparationMeasure
 from .measures import Tracking as Tracking
 from .measures import UncertaintyMeasure as UncertaintyMeasure

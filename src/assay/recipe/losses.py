@@ -38,9 +38,27 @@ class Focal(Section):
 
 
 class MeanSquaredError(Section):
-    """Squared distance between the softmax and the one-hot target, averaged over classes (Brier score / classes)."""
+    """Of classification: squared distance between the softmax and the one-hot target, averaged over classes (Brier
+    score / classes). Of regression: squared error, of targets standardised on the training images."""
 
     name: Literal["mse"] = "mse"
+
+
+class MeanAbsoluteError(Section):
+    """Absolute error, of targets standardised on the training images."""
+
+    name: Literal["mae"] = "mae"
+
+
+class Huber(Section):
+    """Half the squared error up to ``delta``, and beyond it delta · (absolute error − delta / 2).
+
+    Of targets standardised on the training images: Huber, Ann. Math. Statist. 35, 1964.
+    """
+
+    name: Literal["huber"] = "huber"
+    delta: Positive = 1.0
+    """In standard deviations of the target."""
 
 
 class BinaryCrossEntropy(Section):
@@ -51,5 +69,7 @@ class BinaryCrossEntropy(Section):
 
 
 Loss = Annotated[
-    CrossEntropy | Focal | MeanSquaredError | BinaryCrossEntropy, named("cross_entropy"), Discriminator("name")
+    CrossEntropy | Focal | MeanSquaredError | MeanAbsoluteError | Huber | BinaryCrossEntropy,
+    named("cross_entropy"),
+    Discriminator("name"),
 ]

@@ -26,6 +26,12 @@ class CurvesMeasure(Section):
     name: Literal["curves"] = "curves"
 
 
+class RegressionMeasure(Section):
+    """R², Spearman, MAE and RMSE, errors by decile of the truth, losses."""
+
+    name: Literal["regression"] = "regression"
+
+
 class CostMeasure(Section):
     """Parameters, multiply-accumulates, bytes, and the time of training and inference."""
 
@@ -42,7 +48,7 @@ class Tracking(Section):
 
 
 class SeparationMeasure(Section):
-    """How well each layer's activations keep the classes apart (arXiv:1906.05156)."""
+    """How well each layer's activations keep the classes apart, or the values in order (arXiv:1906.05156)."""
 
     name: Literal["separation"] = "separation"
     layers: Literal["blocks", "leaves"] | tuple[str, ...] = "blocks"
@@ -51,8 +57,12 @@ class SeparationMeasure(Section):
     images: Some = 1.0
     """How much of each split is measured, the same share of every class."""
     indices: tuple[
-        Literal["separation", "high_order", "soft_order", "anti", "center", "cross_separation", "cross_center"], ...
+        Literal[
+            "separation", "high_order", "soft_order", "anti", "center", "cross_separation", "cross_center", "smoothness"
+        ],
+        ...,
     ] = ("separation", "center")
+    """Smoothness is of numbers, and their only one; the others are of classes."""
     orders: tuple[PositiveInt, ...] = (5,)
     """k of the high-order, soft-order and anti index."""
     track: Tracking | None = Field(default=None, exclude_if=lambda track: track is None)
@@ -68,9 +78,14 @@ class SeparationMeasure(Section):
                 raise ValueError(f"{name} compares with the training images, so 'train' is expected among splits")
         return self
 
+    @property
+    def of_values(self) -> "SeparationMeasure":
+        """The same where images have numbers: by smoothness, unless indices are asked for."""
+        return self if "indices" in self.model_fields_set else self.model_copy(update={"indices": ("smoothness",)})
+
 
 class UncertaintyMeasure(Section):
-    """How far the probabilities may be believed: as they are, by temperature, and with dropout injected."""
+    """How far the answers may be believed: as they are, with dropout injected, and of probabilities by temperature."""
 
     name: Literal["uncertainty"] = "uncertainty"
     passes: Annotated[int, Field(ge=2)] = 50
@@ -79,11 +94,17 @@ class UncertaintyMeasure(Section):
     """Before the dense or convolutional layer that is called last, or after the layers that patterns ask for, such as
     ``dense*`` on dotted names."""
     bins: PositiveInt = 15
-    """Of the calibration errors and the reliability diagram."""
+    """Of the calibration errors and the reliability diagram of probabilities."""
 
 
 Measure = Annotated[
-    ClassificationMeasure | MultilabelMeasure | CurvesMeasure | CostMeasure | SeparationMeasure | UncertaintyMeasure,
+    ClassificationMeasure
+    | RegressionMeasure
+    | MultilabelMeasure
+    | CurvesMeasure
+    | CostMeasure
+    | SeparationMeasure
+    | UncertaintyMeasure,
     named(),
     Discriminator("name"),
 ]

@@ -55,16 +55,25 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _told_what_the_task_learns(self) -> "Recipe":
         target, told = TASKS[self.task].target, self.data.told
-        if told is None and target in ("values", "tags"):
-            raise ValueError(
-                f"task {self.task} needs {WORDS[target]}, from a table (data.table) and its columns "
-                f"(data.{COLUMNS[target]})"
-            )
         if told is not None and told != target:
             raise ValueError(
                 f"data.{COLUMNS[told]} gives {WORDS[told]}, and task {self.task} needs {WORDS[target]}"
                 + (f" (data.{COLUMNS[target]})" if target in COLUMNS else "")
             )
+        return self
+
+    @model_validator(mode="after")
+    def _layers_are_measured_by_what_is_true(self) -> "Recipe":
+        target = TASKS[self.task].target
+        if target == "values":
+            measures = (m.of_values if isinstance(m, SeparationMeasure) else m for m in self.evaluate)
+            object.__setattr__(self, "evaluate", tuple(measures))
+        for index in (i for m in self.evaluate if isinstance(m, SeparationMeasure) for i in m.indices):
+            if (index == "smoothness") != (target == "values"):
+                needs = WORDS["values" if index == "smoothness" else "labels"]
+                raise ValueError(
+                    f"evaluate: separation: index '{index}' needs {needs}; task {self.task} has {WORDS[target]}"
+                )
         return self
 
     @field_validator("evaluate")

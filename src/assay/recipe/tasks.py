@@ -5,7 +5,7 @@ from typing import Literal
 
 from assay.errors import AssayError
 
-TaskName = Literal["classification", "multilabel"]
+TaskName = Literal["classification", "regression", "multilabel"]
 Target = Literal["labels", "values", "tags"]
 
 WORDS: dict[Target, str] = {
@@ -45,6 +45,15 @@ TASKS: dict[str, Facts] = {
         losses=("cross_entropy", "focal", "mse", "binary_cross_entropy"),
         measures=("classification", "curves", "cost", "separation", "uncertainty"),
         evaluate=("classification", "cost"),
+    ),
+    "regression": Facts(
+        module="assay.tasks.regression.task",
+        what="one or several numbers an image",
+        target="values",
+        metric="r2",
+        losses=("mse", "mae", "huber"),
+        measures=("regression", "cost", "separation", "uncertainty"),
+        evaluate=("regression", "cost"),
     ),
     "multilabel": Facts(
         module="assay.tasks.multilabel.task",

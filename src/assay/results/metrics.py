@@ -8,10 +8,13 @@ from assay.evaluate.metrics import COST, SEPARATION, UNCERTAINTY
 from assay.tasks.classification.metrics import CLASSIFICATION
 from assay.tasks.metric import Metric
 from assay.tasks.multilabel.metrics import MULTILABEL
+from assay.tasks.regression.metrics import INTERVALS, REGRESSION
 
 Number = int | float
 
-METRICS: tuple[Metric, ...] = tuple(dict.fromkeys((*CLASSIFICATION, *MULTILABEL, *COST, *SEPARATION, *UNCERTAINTY)))
+METRICS: tuple[Metric, ...] = tuple(
+    dict.fromkeys((*REGRESSION, *CLASSIFICATION, *MULTILABEL, *COST, *SEPARATION, *UNCERTAINTY, *INTERVALS))
+)
 """In the order in which a table shows them: quality first, then cost and time. What tasks share stands once."""
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.errors import AssayError
 from assay.recipe import Recipe
+from assay.recipe.data import COLUMNS
 from assay.recipe.study import Study, load_study
 from assay.recipe.tasks import TASKS, WORDS
 from assay.recipe.yaml_files import read_yaml
@@ -14,7 +15,7 @@ from assay.runs.display import Display
 from assay.runs.jobs import Job
 
 if TYPE_CHECKING:
-    from assay.data import ImageSet
+    from assay.data import ImageData, ImageSet
 
 
 def refuse_other_study(study: Study, folder: Path) -> None:
@@ -55,7 +56,9 @@ def flatten(tree: Any, path: str = "") -> dict[str, Any]:
 
 def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> None:
     """Decode the data, cut the splits and build and try every network, so that mistakes show before training."""
-    from assay.data import open_images, split
+    import numpy as np
+
+    from assay.data import ImageData, open_images, split
     from assay.data.augment import augmenter
     from assay.models.catalogue import complete
     from assay.system.machine import resolve_device
@@ -73,9 +76,9 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
             with display.decoding(recipe.data.source) as progress:
                 opened[source] = open_images(recipe.data, root, progress)
         images = opened[source]
+        indices = split(recipe.data, images, job.seed)
         with of_variant(job):
-            refuse_other_targets(recipe, images)
-        split(recipe.data, images, job.seed)
+            check_targets(recipe, ImageData(images, indices, np.zeros(1, np.float32), np.ones(1, np.float32)))
         train = recipe.train
         key = repr((recipe.model, train.loss, train.phases, train.batch_size, recipe.data, recipe.evaluate))
         if key in seen:
@@ -87,14 +90,22 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
             check_network(recipe, shape, images.classes)
 
 
-def refuse_other_targets(recipe: Recipe, images: "ImageSet") -> None:
-    """Raise AssayError where the source knows something else of its images than the task learns to say."""
-    target = TASKS[recipe.task].target
-    if images.targets.kind != target:
-        there = f"the images of {images.source} have {images.targets.kind}"
-        fitting = [name for name, facts in TASKS.items() if facts.target == images.targets.kind]
-        hint = f"; expected task: {' or '.join(fitting)}" if fitting else ""
-        raise AssayError(f"task {recipe.task} needs {WORDS[target]}, and {there}{hint}")
+def check_targets(recipe: Recipe, data: "ImageData") -> None:
+    """Raise AssayError where the task cannot learn what is true of these images."""
+    import torch
+
+    from assay.tasks import catalogue
+
+    target, there = TASKS[recipe.task].target, data.images.targets.kind
+    if there != target:
+        fitting = [f"task: {name}" for name, facts in TASKS.items() if facts.target == there]
+        if target in COLUMNS and recipe.data.told is None:
+            fitting.append(f"a table (data.table) with their columns (data.{COLUMNS[target]})")
+        hint = f"; expected {' or '.join(fitting)}" if fitting else ""
+        raise AssayError(
+            f"task {recipe.task} needs {WORDS[target]}, and the images of {data.images.source} have {there}{hint}"
+        )
+    catalogue.task(recipe.task).learning(recipe.train.loss, data, torch.device("cpu"))
 
 
 def check_network(recipe: Recipe, shape: tuple[int, int, int], classes: list[str]) -> None:

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 def describe(data: "ImageData") -> dict[str, Any]:
     """What a prediction needs to know of the data, and what the report says of it."""
-    from assay.data.targets import Labels
-
     return {
         "classes": data.classes,
         "shape": list(data.shape),
@@ -25,9 +23,23 @@ def describe(data: "ImageData") -> dict[str, Any]:
         "std": [float(v) for v in data.std],
         "counts": {split: len(indices) for split, indices in data.indices.items()},
         "images_sha256": {split: images_digest(data, split) for split in data.indices},
+        **_of_training(data),
         "skipped": [list(item) for item in data.images.skipped],
         "unlisted": data.images.unlisted,
-    } | ({"train_per_class": data.class_counts.tolist()} if isinstance(data.images.targets, Labels) else {})
+    }
+
+
+def _of_training(data: "ImageData") -> dict[str, Any]:
+    """What is true of the training images together: images of each class, or mean and deviation of each target."""
+    from assay.data.standard import standard_of
+    from assay.data.targets import Labels, Values
+
+    if isinstance(data.images.targets, Labels):
+        return {"train_per_class": data.class_counts.tolist()}
+    if not isinstance(data.images.targets, Values):
+        return {}
+    standard = standard_of(data)
+    return {"target_mean": standard.mean.tolist(), "target_deviation": standard.deviation.tolist()}
 
 
 def images_digest(data: "ImageData", split: str) -> str:

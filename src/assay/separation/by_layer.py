@@ -1,4 +1,7 @@
-"""Separation layer by layer, for any network: where the classes come apart, and which layers push them together."""
+"""Separation layer by layer, for any network: where the classes come apart, and which layers push them together.
+
+Of images with numbers in place of labels there is the smoothness index.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,22 +12,25 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
-from jaxtyping import Int64
+from jaxtyping import Float64, Int64
 from torch import nn
 
 from assay.errors import AssayError, unknown
-from assay.separation.capture import Activations, Batches, Layer, capture, choose, labels_of
+from assay.separation.capture import Activations, Batches, Layer, capture, choose, labels_of, targets_of
 from assay.separation.centers import mean_index
 from assay.separation.index import Index
 from assay.separation.indices import neighbor_index
 from assay.separation.neighbors import MEMORY, check_order, search
 from assay.separation.samples import Samples, is_order, samples
+from assay.separation.smoothness import smoothness_index
 
 INDICES = ("separation", "high_order", "soft_order", "anti", "center", "cross_separation", "cross_center")
+SMOOTHNESS = "smoothness"
 OF_ORDER = ("high_order", "soft_order", "anti")
 CROSS = ("cross_separation", "cross_center")
 TRAIN = "train"
-Labelled = tuple[Samples, Int64[np.ndarray, "..."]]
+Known = Int64[np.ndarray, " n"] | Float64[np.ndarray, "n targets"]
+Labelled = tuple[Samples, Int64[np.ndarray, "..."] | Float64[np.ndarray, "..."]]
 SCHEMA = {
     "layer": pl.String,
     "depth": pl.Int64,
@@ -73,9 +79,11 @@ def layers(
 
     Args:
         model: any network; it is left as it was.
-        batches: pairs of inputs and labels, which can be gone through repeatedly in one order, or such by split.
+        batches: pairs of inputs and labels (for smoothness: targets (b,) or (b, t)), which can be gone through
+            repeatedly in one order, or such by split.
         choose_layers: ``"blocks"`` (direct children), ``"leaves"``, or patterns on dotted names.
-        indices: of ``INDICES``; the cross indices compare every other split with the one called ``train``.
+        indices: of ``INDICES``; the cross indices compare every other split with the one called ``train``. Or
+            ``("smoothness",)`` alone: see ``smoothness_index``.
         orders: k of the high-order, soft-order and anti index.
         device: where the forward passes run; None is where the model is.
         memory: bytes to work in.
@@ -85,10 +93,11 @@ def layers(
     Raises:
         AssayError: an unknown index, orders that are not whole numbers, a pattern that matches no layer, a split
             without images, batches that can be gone through only once, or labels that are not one whole number an
-            image.
+            image (for smoothness: numbers).
     """
     splits = batches if isinstance(batches, Mapping) else {"all": batches}
-    for name in indices:
+    are_smooth = tuple(indices) == (SMOOTHNESS,)
+    for name in indices if not are_smooth else ():
         if name not in INDICES:
             raise unknown("index", name, INDICES)
     if isinstance(orders, str) or not isinstance(orders, Iterable) or not all(map(is_order, orders)):
@@ -99,7 +108,7 @@ def layers(
         raise AssayError("the cross indices compare with a split called 'train', and there is none")
     names = choose(model, choose_layers)
     where = torch.device(device) if device else next((p.device for p in model.parameters()), torch.device("cpu"))
-    known = {split: labels_of(part, split) for split, part in splits.items()}
+    known = {split: (targets_of if are_smooth else labels_of)(part, split) for split, part in splits.items()}
     rows: list[dict[str, Any]] = []
     skipped: list[tuple[str, str]] = []
     deepest = 0
@@ -116,7 +125,7 @@ def layers(
 
 def measured(
     found: Activations,
-    known: Mapping[str, Int64[np.ndarray, " n"]],
+    known: Mapping[str, Known],
     indices: Sequence[str],
     orders: Sequence[int],
     memory: int,
@@ -124,7 +133,7 @@ def measured(
     """The rows of one layer, and why others are missing."""
     rows: list[dict[str, Any]] = []
     reasons = [found.trouble] if found.trouble else []
-    asked = [(n, k) for n in INDICES if n in indices for k in (orders if n in OF_ORDER else (None,))]
+    asked = [(n, k) for n in (*INDICES, SMOOTHNESS) if n in indices for k in (orders if n in OF_ORDER else (None,))]
     checked: dict[str, Labelled] = {}
     for split, x in found.splits.items():
         with noting(reasons):
@@ -149,6 +158,8 @@ def measuring(here: Labelled, train: Labelled, deepest: int, memory: int) -> Cal
     neighbors = cache(lambda: search(x, deepest, memory=memory).rows)
 
     def measure(name: str, order: int | None) -> Index:
+        if name == SMOOTHNESS:
+            return smoothness_index(x, y, memory=memory)
         if name == "cross_separation":
             return neighbor_index(name, search(train[0], 1, x, memory).rows, y, train[1])
         if name == "cross_center":

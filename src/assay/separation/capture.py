@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32, Float64, Int64
 from torch import Tensor, nn
 
 from assay.errors import AssayError, nearest
@@ -225,12 +225,30 @@ def labels_of(batches: Batches, split: str) -> Int64[np.ndarray, " n"]:
     Raises AssayError for batches that can be gone through only once, without images, or whose labels are not one whole
     number an image.
     """
+    found = [
+        labels(theirs, len(images), f"labels of {split} images", "a batch") for images, theirs in _again(batches, split)
+    ]
+    joined: Int64[np.ndarray, " n"] = _joined(found, split)
+    return joined
+
+
+def targets_of(batches: Batches, split: str) -> Float64[np.ndarray, "n targets"]:
+    """The numbers of a split, in order: a row an image. AssayError as of ``labels_of``, and for no numbers."""
+    found = [theirs.detach().cpu().double().numpy() for _, theirs in _again(batches, split)]
+    joined: Float64[np.ndarray, "n targets"] = _joined([part.reshape(len(part), -1) for part in found], split)
+    return joined
+
+
+def _again(batches: Batches, split: str) -> Batches:
     if isinstance(batches, Iterator):
         raise AssayError(
             f"{split} images: expected a list of batches or a DataLoader, since layers goes through them repeatedly, "
             "found an iterator, which ends"
         )
-    found = [labels(theirs, len(images), f"labels of {split} images", "a batch") for images, theirs in batches]
-    if not sum(map(len, found)):
+    return batches
+
+
+def _joined(parts: list[Any], split: str) -> Any:
+    if not sum(map(len, parts)):
         raise AssayError(f"separation: there are no images in the split {split!r}")
-    return np.concatenate(found)
+    return np.concatenate(parts)

@@ -7,14 +7,19 @@ from torch import Tensor
 from assay.errors import AssayError
 from assay.separation.index import Index, index
 from assay.separation.neighbors import MEMORY, Progress, search
-from assay.separation.samples import Matrix, enough, samples, standardized
+from assay.separation.samples import Matrix, Samples, enough, samples, standardized
 
 Targets = Shaped[Tensor, "n ..."] | Shaped[np.ndarray, "n ..."]
 _BLOCK = 2**21
 
 
 def smoothness_index(
-    x: Matrix, targets: Targets, *, standardize: bool = False, memory: int = MEMORY, progress: Progress | None = None
+    x: Matrix | Samples,
+    targets: Targets,
+    *,
+    standardize: bool = False,
+    memory: int = MEMORY,
+    progress: Progress | None = None,
 ) -> Index:
     """SmI: the mean over samples of (d_max − d*) / (d_max − d_min).
 
@@ -23,7 +28,7 @@ def smoothness_index(
     far, d_max = d_min, no neighbour could do better, and the sample counts as 1.
 
     Args:
-        x: (n, d), one sample a row.
+        x: (n, d), one sample a row, or such rows already checked.
         targets: (n,) or (n, t) real numbers.
         standardize: count differences of ``x`` in standard deviations of each column.
         memory: bytes to work in, besides ``x``.
@@ -35,7 +40,7 @@ def smoothness_index(
     Raises:
         AssayError: fewer than two samples, targets that do not fit the rows, values that are not finite.
     """
-    data = samples(x)
+    data = x if isinstance(x, Samples) else samples(x)
     enough(len(data))
     wanted = _targets(targets, len(data))
     found = search(standardized(data) if standardize else data, 1, None, memory, progress)

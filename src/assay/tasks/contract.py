@@ -115,7 +115,8 @@ class Task(Protocol):
         ...
 
     def told(self, answers: Answers, pictures: Sequence[Path], about: Mapping[str, Any]) -> Sequence[Told]:
-        """The same in words for pictures without truth; ``about`` is the run's data.json."""
+        """The same in words for pictures without truth; ``about`` is the run's data.json, and under
+        ``measured`` its metrics.json."""
         ...
 
 

@@ -21,6 +21,7 @@ validation images; the recipe alone, whatever the seed; the clock."""
 ANY = (-math.inf, math.inf)
 NOT_NEGATIVE = (0.0, math.inf)
 TO_ONE = (0.0, 1.0)
+UP_TO_ONE = (-math.inf, 1.0)
 
 
 @dataclass(frozen=True)
@@ -53,3 +54,7 @@ class Metric:
         pairs = zip(rest[::2], rest[1::2], strict=True)
         parts = (f"(?P<{key}>{self.where[key]}){re.escape(after)}" for key, after in pairs)
         return re.compile(re.escape(text) + "".join(parts))
+
+
+LOSS = Metric("loss", "test loss", "lower", "answers", within=NOT_NEGATIVE)
+"""Of every task, and by its name the value to watch that every task has."""

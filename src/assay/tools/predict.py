@@ -11,6 +11,7 @@ from assay.errors import AssayError
 from assay.recipe import Fit, Recipe
 from assay.recipe.validation import validate
 from assay.recipe.yaml_files import read_yaml
+from assay.system.files import read_object
 
 if TYPE_CHECKING:
     import torch
@@ -30,6 +31,7 @@ def predict(run: str | Path, pictures: Sequence[str | Path]) -> "Sequence[Told]"
     from assay.tasks import catalogue
 
     recipe, about, model = load_run(Path(run))
+    measured = read_object(Path(run) / "metrics.json", missing={})
     task, paths = catalogue.task(recipe.task), list(map(Path, pictures))
     together = pass_size(*about["shape"][1:])
     told: list[Told] = []
@@ -38,7 +40,7 @@ def predict(run: str | Path, pictures: Sequence[str | Path]) -> "Sequence[Told]"
         with torch.inference_mode():
             images = torch.stack([read_picture(path, about, recipe.data.fit) for path in part])
             answers = task.said(model, images)
-        told += task.told(answers, part, about)
+        told += task.told(answers, part, about | {"measured": measured})
     return told
 
 
@@ -48,7 +50,6 @@ def load_run(run: Path) -> "tuple[Recipe, dict[str, Any], torch.nn.Module]":
     from safetensors.torch import load_file
 
     from assay.models.catalogue import build
-    from assay.system.files import read_object
     from assay.tasks import catalogue
 
     state = read_object(run / "status.json", missing={}).get("state")

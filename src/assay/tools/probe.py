@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from assay.recipe import Recipe, SeparationMeasure
-from assay.recipe.tasks import require
+from assay.recipe.tasks import TASKS, require
 from assay.recipe.validation import validate
 from assay.runs.display import unread
 
@@ -30,7 +30,7 @@ def probe(
     root: str | Path | None = None,
     measuring: Progress | None = None,
 ) -> "Layers":
-    """SI and CSI of the layers of a finished run on its own splits, without augmentation.
+    """SI and CSI of the layers of a finished run on its own splits, without augmentation; of regression SmI.
 
     Arguments are those of the measure ``separation``; ``root`` is the data root, and ``measuring`` is called with
     (layers done, layers to do). Raises AssayError for a folder without a finished run, a pattern that matches no layer,
@@ -43,7 +43,10 @@ def probe(
 
     options = chosen_options(layers, splits, images)
     recipe, about, model = load_run(Path(run))
-    require("labels", recipe.task, "probe", recipe.data.source)
+    if TASKS[recipe.task].target == "values":
+        options = options.of_values
+    else:
+        require("labels", recipe.task, "probe", recipe.data.source)
     device = resolve_device(recipe.train.device)
     data = load_data_of(Path(run), recipe, about, root)
     return measured_layers(model.to(device), data, recipe.seed, options, device, measuring)

@@ -1,6 +1,7 @@
 """What an interrupted run needs to go on: one safetensors file, replaced after every epoch."""
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,9 +34,11 @@ class State:
     """The whole network as a later phase found it, where that phase trains, and ``model`` holds, the head alone."""
 
     def watched(self, watch: str, metrics: Iterable[Metric]) -> list[float]:
-        """Per epoch the watched validation value, turned so that larger is better, as ``metrics`` know it."""
+        """Per epoch the watched validation value, turned so that larger is better, as ``metrics`` know it; −∞ where it
+        does not exist."""
         sign = next(-1 if metric.better == "lower" else 1 for metric in metrics if metric.name == watch)
-        return [sign * row[f"validation_{watch}"] for row in self.history]
+        values = (row[f"validation_{watch}"] for row in self.history)
+        return [-math.inf if value is None else sign * value for value in values]
 
 
 def pack(state: State) -> bytes:

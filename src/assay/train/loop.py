@@ -109,12 +109,14 @@ def learn_once(
 def validate(
     task: Task, model: nn.Module, data: ImageData, recipe: Recipe, device: torch.device
 ) -> dict[str, float | None]:
-    """The loss and the task's metric on the validation images; None where there are none."""
+    """The loss and the task's metric on the validation images; None where there are none, or the metric does not exist
+    for them (R² of values that are all alike)."""
     metrics = ("loss", TASKS[recipe.task].metric)
     found: dict[str, float | None] = dict.fromkeys(metrics)
     if len(data.indices["validation"]):
         found |= scores(predict(task, model, data, "validation", recipe.train.loss, device), metrics)
-    return {f"validation_{name}": value for name, value in found.items()}
+    existing = {name: None if value is None or math.isnan(value) else value for name, value in found.items()}
+    return {f"validation_{name}": value for name, value in existing.items()}
 
 
 def laid_out(images: Tensor, config: Train) -> Tensor:
@@ -129,18 +131,19 @@ def snapshot(model: nn.Module) -> Weights:
 
 
 def is_best(values: list[float]) -> bool:
-    """Whether the last value is larger than all before it."""
-    return len(values) == 1 or values[-1] > max(values[:-1])
+    """Whether the last value is larger than all before it; of values that do not exist the last is."""
+    return len(values) == 1 or values[-1] > max(values[:-1]) or max(values) == -math.inf
 
 
 def stopped_early(state: State, config: Train, metrics: Iterable[Metric]) -> bool:
-    """Whether the watched value has not risen by ``min_delta`` over the phase's best for ``patience`` epochs."""
+    """Whether the watched value has not risen by ``min_delta`` over the phase's best for ``patience`` epochs, those
+    left out in which it does not exist."""
     if config.early_stopping is None:
         return False
     best, waited = -math.inf, 0
     for value in state.watched(config.watch, metrics)[state.start :]:
         if value > best + config.early_stopping.min_delta:
             best, waited = value, 0
-        else:
+        elif value > -math.inf:
             waited += 1
     return waited >= config.early_stopping.patience

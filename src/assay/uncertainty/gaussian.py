@@ -2,7 +2,7 @@
 
 Ledda, Fumera, Roli, arXiv:2302.02924: N(μ, scale · σ²), where μ and σ² are mean and variance over the passes. For a
 given rate the scale with the least negative log-likelihood has a closed form, the mean of (y − μ)²/σ² (also Laves et
-al., arXiv:2104.12376); the rate is the one of ``RATES`` that then has the least.
+al., arXiv:2104.12376), for each output its own; the rate is the one of ``RATES`` that then has the least.
 """
 
 import math
@@ -28,7 +28,8 @@ class GaussianCalibration:
     """The rate of the injected dropout and the scale on the variance, with what they reach on validation data."""
 
     rate: float
-    scale: float
+    scale: float | Float[np.ndarray, " outputs"]
+    """One for each output, or the same for all."""
     nll: float
 
 
@@ -49,9 +50,10 @@ def gaussian_nll(mean: Values, variance: Values, targets: Values) -> float:
     return float((0.5 * np.log(2 * math.pi * variance) + (targets - mean) ** 2 / (2 * variance)).mean())
 
 
-def best_scale(mean: Values, variance: Values, targets: Values) -> float:
-    """The factor on the variance with the least ``gaussian_nll``: the mean of (y − μ)²/σ²."""
-    return float(((targets - mean) ** 2 / variance).mean())
+def best_scale(mean: Values, variance: Values, targets: Values) -> Float[np.ndarray, " outputs"]:
+    """The factors on the variance of each output with the least ``gaussian_nll``: the mean of (y − μ)²/σ²."""
+    scale: Float[np.ndarray, " outputs"] = ((targets - mean) ** 2 / variance).mean(axis=0)
+    return scale
 
 
 def calibrate_gaussian(
@@ -64,7 +66,7 @@ def calibrate_gaussian(
     """
     tried = []
     for rate, (mean, variance, targets) in _moments(model, batches, injection or Injection(), RATES, device).items():
-        scale = max(best_scale(mean, variance, targets), FLOOR)
+        scale = np.maximum(best_scale(mean, variance, targets), FLOOR)
         tried.append(GaussianCalibration(rate, scale, gaussian_nll(mean, scale * variance, targets)))
     return min(tried, key=lambda one: one.nll)
 

@@ -20,6 +20,10 @@ SOURCES: dict[str, tuple[str, str]] = {
         "assay.data.sources.shapes:shapes",
         "2,400 drawn pictures, 32×32 RGB, each with any of disc, square, triangle, cross and ring; made when asked for",
     ),
+    "discs": (
+        "assay.data.sources.discs:discs",
+        "2,000 drawn pictures, 32×32 gray, with two numbers: the count and the mean diameter of their discs",
+    ),
     "fashion-mnist": (
         "assay.data.sources.idx:fashion_mnist",
         "60,000 + 10,000 pictures of clothing, 28×28 gray, 10 classes; from the data root, else downloaded",

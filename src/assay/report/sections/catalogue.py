@@ -12,6 +12,17 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "assay.report.sections.missing:section",
         "assay.report.sections.reproduce:section",
     ),
+    "regression": (
+        "assay.report.sections.results:section",
+        "assay.report.sections.learning:section",
+        "assay.report.sections.values:section",
+        "assay.report.sections.layers:section",
+        "assay.report.sections.intervals:section",
+        "assay.report.sections.cost:section",
+        "assay.report.sections.values_pictures:section",
+        "assay.report.sections.missing:section",
+        "assay.report.sections.reproduce:section",
+    ),
     "multilabel": (
         "assay.report.sections.results:section",
         "assay.report.sections.learning:section",

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
+from assay.recipe.tasks import TASKS
 from assay.report.figures import Figure
 from assay.report.section import Grid, Legend, Name, Part, Section, Sentences, Text
 from assay.report.sections import layers_charts
@@ -18,12 +19,18 @@ WORDS = {
     "high_order": "high-order separation",
     "soft_order": "soft-order separation",
     "anti": "anti-separation",
+    "smoothness": "smoothness (SmI)",
 }
 
-CAPTION = (
+OF_CLASSES = (
     "How well the activations of each layer keep the classes apart: the share of images whose nearest neighbour (SI), "
     "or nearest class mean (CSI), is of their own class. A layer that lowers the curve of the test images mixes "
     "classes up; the layer with the highest one is the one to transfer from."
+)
+OF_VALUES = (
+    "How well neighbours in the activations of each layer are neighbours in truth: 1 where every image's nearest "
+    "neighbour has the nearest values of all, 0 where it has the farthest. Several numbers count together, each in "
+    "standard deviations. What chance would give is in the CSV."
 )
 
 
@@ -36,7 +43,7 @@ def section(subject: Subject) -> Section | None:
         parts += [Legend(subject.key, subject.colors), Grid(drawn), *heat_maps(subject), Sentences(said)]
     if noted:
         parts += [Text("To note:"), Sentences(noted)]
-    caption = CAPTION if drawn else ""
+    caption = (OF_VALUES if _is_of_values(subject) else OF_CLASSES) if drawn else ""
     if drawn and subject.seeds > 1:
         caption += " Lines: mean over seeds; bars: from the lowest to the highest seed."
     return Section("layers", "Layers", caption, parts) if parts else None
@@ -117,13 +124,18 @@ def heat_maps(subject: Subject) -> Iterator[Figure]:
     yield Figure(
         "layers-by-epoch",
         f"{named[0].upper()}{named[1:]} while learning, {split} images",
-        "Read a column from top to bottom as the way of an image through the network after that epoch. "
-        "The darker, the better the classes are kept apart; a row that stays pale has learned nothing.",
+        "Read a column from top to bottom as the way of an image through the network after that epoch. The darker, the "
+        f"better {'neighbours agree' if _is_of_values(subject) else 'the classes are kept apart'}; a row that stays "
+        "pale has learned nothing.",
         f"{named} of {len(order)} layers over the epochs on {split} images; the numbers are in the CSV.",
         layers_charts.layer_epochs(frame, order, names, names[0], subject.key, named),
         frame,
         legend=False,
     )
+
+
+def _is_of_values(subject: Subject) -> bool:
+    return TASKS[subject.results.study.task].target == "values"
 
 
 def each_variant(table: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:

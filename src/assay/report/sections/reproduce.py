@@ -65,7 +65,9 @@ def _data(subject: Subject) -> Iterator[tuple[str, str]]:
         return
     data = subject.results.data(run)
     yield "source", subject.plan[run.variant].recipe.data.source
-    if "classes" in data:
+    if "target_mean" in data:
+        yield "targets", ", ".join(data["classes"])
+    elif "classes" in data:
         yield "classes", str(len(data["classes"]))
     channels, height, width = data["shape"]
     yield "images", f"{width} × {height} pixels, {channels} channel{'s' * (channels != 1)}"

@@ -1,5 +1,6 @@
 """The section on the results: what each variant reached, differences to the base, levels of a numeric factor."""
 
+import fnmatch
 from collections.abc import Iterator
 
 import polars as pl
@@ -17,11 +18,12 @@ from assay.results.formats import heading, p_value, signed
 from assay.results.metrics import factor, is_share, label, lower_is_better
 
 QUALITY = (
+    "mae", "rmse", "mae_*", "spearman", "smi_test", "rmse_*",
     "si_train", "si_test", "csi_train", "csi_test",
     "balanced_accuracy", "roc_auc_macro", "average_precision_macro", "f1_macro", "f1_micro", "exact_match", "loss",
     "train_accuracy",
 )  # fmt: skip
-"""What the table shows beside the page's metric; the CSV has every metric."""
+"""What the table shows beside the page's metric, a pattern for families; the CSV has every metric."""
 WIDEST = 4
 """So many of these, the first there are, fit."""
 
@@ -39,7 +41,8 @@ def section(subject: Subject) -> Section:
 def quality(subject: Subject) -> Table:
     """Variant × quality, with the differences in the page's metric to the base."""
     names = subject.results.metric_names
-    wanted = [m for m in QUALITY if m in names and not (m == "loss" and subject.losses_differ)]
+    known = [m for pattern in QUALITY for m in fnmatch.filter(names, pattern)]
+    wanted = [m for m in known if not (m == "loss" and subject.losses_differ)]
     others = [m for m in wanted if m != subject.metric and not _repeats(subject, m)][:WIDEST]
     caption = (
         "Mean over seeds ± half of its 95 % t interval, shares cut at 0 and 100 %."
@@ -50,6 +53,8 @@ def quality(subject: Subject) -> Table:
         caption += f" ● the {'lowest' if subject.lower_is_better else 'highest'} {label(subject.metric)}."
     if "si_test" in others:
         caption += " SI and CSI are of the last layer."
+    if "smi_test" in others:
+        caption += " SmI is of the last layer."
     if subject.losses_differ:
         caption += " The variants train with different losses, whose values cannot be compared."
     return variants_table(subject, "results", caption, [subject.metric, *others] if names else [], is_whole=True)

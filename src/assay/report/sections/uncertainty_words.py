@@ -21,17 +21,17 @@ def sentences(subject: Subject) -> list[str]:
         ("temperature", "Temperature scaling", "temperature"),
         ("injected", "Injected dropout", "dropout_rate"),
     ):
-        changes = {name: _changes(subject, name, method) for name in subject.order}
-        measured = {name: by_seed for name, by_seed in changes.items() if by_seed}
+        found = {name: changes(subject, name, method) for name in subject.order}
+        measured = {name: by_seed for name, by_seed in found.items() if by_seed}
         not_lower = [name for name, by_seed in measured.items() if np.mean([*by_seed.values()]) >= 0]
         average = "on average " if any(len(by_seed) > 1 for by_seed in measured.values()) else ""
-        said.append(f"{tuned}, tuned on validation images, {average}{_lowered(len(measured), len(not_lower))}")
+        said.append(f"{tuned}, tuned on validation images, {average}{lowered(len(measured), len(not_lower))}")
         if len(measured) > 1 or not not_lower:
-            said[-1] += _how_often([c for by_seed in measured.values() for c in by_seed.values()], len(measured))
+            said[-1] += how_often([c for by_seed in measured.values() for c in by_seed.values()], len(measured))
         said[-1] += "."
         for name in not_lower:
             before, after = (_mean(subject, name, f"nll_{m}") or 0.0 for m in ("plain", method))
-            often = _how_often([*measured[name].values()], 1)
+            often = how_often([*measured[name].values()], 1)
             why = f"{by.replace('_', ' ')} {_range(subject.values(name, by).values())}"
             why += _reason(subject, name, method, measured[name])
             said[-1] += f" Not of {_called(subject, name)}: {before:.4f} → {after:.4f}{often}, {why}."
@@ -42,7 +42,8 @@ def _called(subject: Subject, name: str) -> str:
     return subject.shown[name] if subject.key == "variant" else f"{subject.key} {subject.shown[name]}"
 
 
-def _lowered(all_of: int, not_lower: int) -> str:
+def lowered(all_of: int, not_lower: int) -> str:
+    """Of how many variants the likelihood got better, in words."""
     what = "the negative log-likelihood of the test images"
     if not not_lower:
         return f"lowered {what}" + (f" of all {all_of} variants" if all_of > 1 else "")
@@ -51,7 +52,7 @@ def _lowered(all_of: int, not_lower: int) -> str:
     return f"lowered {what} of {all_of - not_lower} of {all_of} variants"
 
 
-def _how_often(changes: list[float], variants: int) -> str:
+def how_often(changes: list[float], variants: int) -> str:
     """Of how many networks it was lowered, where there are several."""
     if len(changes) == variants:
         return ""
@@ -113,7 +114,7 @@ def _mean(subject: Subject, name: str, metric: str) -> float | None:
     return mean_interval(list(subject.values(name, metric).values())).mean
 
 
-def _changes(subject: Subject, name: str, method: str) -> dict[int, float]:
+def changes(subject: Subject, name: str, method: str) -> dict[int, float]:
     """Seed → by how much the method moved the negative log-likelihood of the test images."""
     before, after = (subject.values(name, f"nll_{m}") for m in ("plain", method))
     return {seed: after[seed] - before[seed] for seed in before if seed in after}

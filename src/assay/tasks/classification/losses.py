@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Float32, Int, Int64
 from torch import Tensor
 from torch.nn import functional
 
+from assay.errors import AssayError
 from assay.recipe import BinaryCrossEntropy, CrossEntropy, Focal, Loss, MeanSquaredError
 from assay.tasks.focal import focal
 
@@ -34,6 +35,8 @@ def per_sample_loss(loss: Loss) -> PerSampleLoss:
             return mse
         case BinaryCrossEntropy():
             return binary_cross_entropy
+        case _:
+            raise AssayError(f"train.loss: '{loss.name}' is no loss of classification")
 
 
 def objective(loss: Loss, counts: Int64[np.ndarray, " classes"], device: torch.device) -> Objective:
@@ -62,7 +65,7 @@ def class_weights(loss: Loss, counts: Int64[np.ndarray, " classes"]) -> Float[Te
 
     ``inverse``: n / (classes · n_c), which is 1 on average over the n training images.
     """
-    weights = None if isinstance(loss, MeanSquaredError) else loss.class_weights
+    weights = getattr(loss, "class_weights", None)
     if weights is None:
         return None
     values = counts.sum() / (len(counts) * counts) if weights == "inverse" else np.array(weights)

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from assay.tasks.metric import NOT_NEGATIVE, TO_ONE, Metric
+from assay.tasks.metric import LOSS, NOT_NEGATIVE, TO_ONE, Metric
 
 _share = partial(Metric, better="higher", of="answers", unit="share", within=TO_ONE)
 _area = partial(Metric, better="higher", of="answers", within=TO_ONE)
@@ -20,7 +20,7 @@ CLASSIFICATION = (
     _share("recall_weighted", "recall (weighted)"),
     _area("roc_auc_macro", "ROC AUC (macro)"),
     _area("average_precision_macro", "average precision (macro)"),
-    _loss("loss", "test loss"),
+    LOSS,
     _share("validation_accuracy", "validation accuracy"),
     _loss("validation_loss", "validation loss"),
     _share("train_accuracy", "train accuracy"),

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from assay.data.batches import ImageData
 from assay.errors import AssayError
-from assay.recipe import BinaryCrossEntropy, Loss, MeanSquaredError
+from assay.recipe import BinaryCrossEntropy, Loss
 from assay.tasks.classification.losses import correct, objective, per_sample_loss, probabilities
 from assay.tasks.classification.metrics import CLASSIFICATION as METRICS
 from assay.tasks.classification.predictions import Predictions
@@ -31,7 +31,7 @@ def outputs(loss: Loss, classes: Sequence[str]) -> int:
 
     Raises AssayError where the loss does not fit the classes.
     """
-    weights = None if isinstance(loss, MeanSquaredError) else loss.class_weights
+    weights = getattr(loss, "class_weights", None)
     if weights not in (None, "inverse") and len(weights) != len(classes):
         raise AssayError(
             f"train.loss: class_weights has {len(weights)} numbers, expected {len(classes)}, one for each class: "

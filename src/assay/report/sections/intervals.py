@@ -1,0 +1,112 @@
+"""Uncertainty of numbers on the page: likelihood, coverage and width of intervals, plain and by injected dropout."""
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from assay.report.figures import Figure
+from assay.report.section import Grid, Part, Section, Sentences
+from assay.report.sections import intervals_charts
+from assay.report.sections.uncertainty_words import changes, how_often, lowered
+from assay.report.style import LIGHT
+from assay.report.subject import Subject
+from assay.report.tables import Cell, Column, Table
+from assay.results.formats import fixed, plus_minus
+from assay.results.metrics import bounds, label
+from assay.results.statistics import mean_interval
+
+METHODS = {"plain": ("plain", LIGHT["c7"]), "injected": ("dropout injected", LIGHT["c1"])}
+"""Method → its name on the page and its colour."""
+LEVELS = (50, 80, 90, 95)
+
+CAPTION = (
+    "How far the numbers may be believed: a normal distribution around each, as wide for every image as the errors on "
+    "the validation images were (plain), or as the passes with dropout injected into the trained network vary, with "
+    "rate and scale tuned on validation images. An interval of 90 % should hold the truth of 90 % of the test images: "
+    "with fewer the network is too sure, with more too careful. NLL: lower is better."
+)
+
+
+def section(subject: Subject) -> Section | None:
+    """Where the runs measured uncertainty."""
+    table = subject.stacked("intervals")
+    if table.is_empty():
+        return None
+    parts: list[Part] = [Sentences(sentences(subject)), score_table(subject), Grid(list(figures(subject, table)))]
+    return Section("uncertainty", "Uncertainty", CAPTION, parts)
+
+
+def sentences(subject: Subject) -> list[str]:
+    """Whether injected dropout lowered the negative log-likelihood, and what intervals of 90 % hold."""
+    measured = {name: by_seed for name in subject.order if (by_seed := changes(subject, name, "injected"))}
+    not_lower = [name for name, by_seed in measured.items() if sum(by_seed.values()) >= 0]
+    average = "on average " if any(len(by_seed) > 1 for by_seed in measured.values()) else ""
+    all_changes = [change for by_seed in measured.values() for change in by_seed.values()]
+    said = f"Injected dropout, tuned on validation images, {average}{lowered(len(measured), len(not_lower))}"
+    held = (f"{name} ones {_range(subject, f'coverage_90_{method}')}" for method, (name, _) in METHODS.items())
+    return [
+        f"{said}{how_often(all_changes, len(measured))}.",
+        f"Intervals of 90 % hold of the true values: {', '.join(held)} %, from the lowest to the highest run.",
+    ]
+
+
+def score_table(subject: Subject) -> Table:
+    """Likelihood, coverage and width of every variant by both methods."""
+    names = subject.results.metric_names
+    coverage = {f"coverage_{level}": f"{level} % (%)" for level in LEVELS}
+    widths = [name.removeprefix("width_90_plain") for name in names if name.startswith("width_90_plain")]
+    headings = {"nll": "NLL"} | coverage
+    headings |= {f"width_90{suffix}": _width(suffix) for suffix in widths}
+    lines, rows = [], []
+    for variant in subject.order:
+        for method, (shown, _) in METHODS.items():
+            line = [Cell(subject.shown[variant], is_name=True), Cell(shown)]
+            for score in headings:
+                metric = f"width_90_{method}{score.removeprefix('width_90')}"
+                metric = metric if score.startswith("width") else f"{score}_{method}"
+                ends = mean_interval(list(subject.values(variant, metric).values()), within=bounds(metric))
+                line.append(Cell(plus_minus(ends.mean, ends.low, ends.high, metric)))
+                rows.append({"variant": variant, "method": method, "metric": metric, **ends._asdict()})
+            lines.append(line)
+    columns = [Column(subject.key, "left"), Column("method", "left"), *map(Column, headings.values())]
+    caption = "Test images: coverage of intervals by their level, and the mean width of that of 90 %. "
+    caption += "Mean over seeds ± half of its 95 % t interval." if subject.seeds > 1 else "One seed: no intervals."
+    return Table("uncertainty", caption, columns, lines, pl.DataFrame(rows, infer_schema_length=None))
+
+
+def figures(subject: Subject, table: pl.DataFrame) -> Iterator[Figure]:
+    """Coverage against level, of each target, one variant at a time."""
+    targets = table["target"].unique(maintain_order=True).to_list()
+    rank = {method: i for i, method in enumerate(METHODS)}
+    variants, first = [subject.shown[name] for name in subject.order], subject.shown[subject.best or subject.base]
+    for number, target in enumerate(targets, start=1):
+        frame = (
+            table.filter(pl.col("target") == target)
+            .group_by("variant", "method", level=(100 * pl.col("level")).round(1))
+            .agg(coverage=100 * pl.col("coverage").mean(), width=pl.col("width").mean())
+            .sort(pl.col("method").replace_strict(rank, return_dtype=pl.Int64), "variant", "level")
+            .with_columns(
+                pl.col("variant").replace(subject.shown),
+                pl.col("method").replace({method: shown for method, (shown, _) in METHODS.items()}),
+            )
+        )
+        yield Figure(
+            f"coverage-{number}" if len(targets) > 1 else "coverage",
+            f"Coverage of intervals of {target}",
+            "Test images whose truth lies in the interval; on the dashed line as many as promised. Below it the "
+            f"network is too sure.{' Mean over seeds.' if subject.seeds > 1 else ''}",
+            f"Coverage of intervals of {target} by two methods, one variant at a time, first {first}.",
+            intervals_charts.coverage(frame, dict(METHODS.values()), variants, first, subject.key),
+            frame,
+            wide=False,
+        )
+
+
+def _width(suffix: str) -> str:
+    return label(f"width_90_plain{suffix}").replace("width of 90 % intervals", "width").removesuffix(" (plain)")
+
+
+def _range(subject: Subject, metric: str) -> str:
+    values = [100 * value for name in subject.order for value in subject.values(name, metric).values()]
+    least, most = (fixed(end, 1) for end in (min(values), max(values)))
+    return least if least == most else f"{least} to {most}"

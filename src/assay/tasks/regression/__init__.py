@@ -1,0 +1,1 @@
+"""Regression: every image has one or several numbers."""

@@ -1,0 +1,106 @@
+"""Regression as a task: an output a target, which learns standardised values and is told in the target's own unit."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32
+from torch import Tensor, nn
+
+from assay.data.batches import ImageData
+from assay.data.standard import Standard, standard_of
+from assay.recipe import Loss
+from assay.tasks.contract import Images, Step, Sums
+from assay.tasks.metric import LOSS
+from assay.tasks.regression.losses import per_sample_loss
+from assay.tasks.regression.metrics import REGRESSION
+from assay.tasks.regression.predictions import Predictions
+
+if TYPE_CHECKING:
+    from assay.tasks.contract import Task
+
+__all__ = ["METRICS", "TRUTH", "Prediction", "epoch", "gathered", "learning", "outputs", "read", "said", "told"]
+
+METRICS = (*REGRESSION, LOSS)
+TRUTH = ("truth",)
+gathered, read = Predictions.gathered, Predictions.read
+
+
+def outputs(loss: Loss, classes: Sequence[str]) -> int:
+    """One for each target, whose names are the ``classes``. AssayError for a loss of another task."""
+    per_sample_loss(loss)
+    return len(classes)
+
+
+def learning(loss: Loss, data: ImageData, device: torch.device) -> Step:
+    """The batch's mean loss on standardised values, with the sums of its images' losses and squared errors.
+
+    Raises AssayError for images whose target is not numbers, and for a target that does not vary.
+    """
+    loss_of, standard = per_sample_loss(loss), standard_of(data)
+
+    def step(network: nn.Module, images: Images, values: Tensor) -> tuple[Tensor, Sums]:
+        outputs, wanted = network(images).float(), standard.standardised(values)
+        losses = loss_of(outputs, wanted)
+        squares = (outputs.detach() - wanted).square().mean(dim=1)
+        return losses.mean(), {"loss": losses.detach().sum(), "squares": squares.sum()}
+
+    return step
+
+
+def epoch(sums: Sums, images: int) -> dict[str, float]:
+    """Mean loss, and R²: 1 less the mean squared error, since the values' variance over the training images is 1."""
+    return {"loss": sums["loss"].item() / images, "r2": 1 - sums["squares"].item() / images}
+
+
+def said(network: nn.Module, images: Images) -> Float[Tensor, "batch targets"]:
+    """The outputs, of standardised values, on the processor."""
+    found: Tensor = network(images)
+    return found.float().cpu()
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the network says of one picture, in the targets' own units."""
+
+    picture: Path
+    values: dict[str, float]
+    """By target."""
+    intervals: dict[str, tuple[float, float]]
+    """By target; it holds the truth of nine of ten images like the validation images. Empty where a run had too few of
+    those, or did not measure ``regression``."""
+
+    @property
+    def cells(self) -> dict[str, str]:
+        """Heading → text."""
+        cells = {"picture": str(self.picture)}
+        for target, value in self.values.items():
+            cells[target] = f"{value:.4g}"
+            if target in self.intervals:
+                low, high = self.intervals[target]
+                cells[f"90 % interval{f' of {target}' if len(self.values) > 1 else ''}"] = f"{low:.4g} to {high:.4g}"
+        return cells
+
+
+def told(
+    answers: Float32[Tensor, "batch targets"], pictures: Sequence[Path], about: Mapping[str, Any]
+) -> list[Prediction]:
+    """The values of each picture, with intervals as wide as the errors on the validation images were."""
+    targets, half_widths = about["classes"], about.get("measured", {}).get("interval_90", [])
+    standard = Standard(np.array(about["target_mean"]), np.array(about["target_deviation"]))
+    found = []
+    for picture, row in zip(pictures, standard.in_own_units(answers.numpy()).tolist(), strict=True):
+        values = dict(zip(targets, row, strict=True))
+        around = dict(zip(targets, half_widths, strict=False))
+        intervals = {target: (values[target] - half, values[target] + half) for target, half in around.items()}
+        found.append(Prediction(picture, values, intervals))
+    return found
+
+
+if TYPE_CHECKING:
+    from assay.tasks.regression import task
+
+    _: Task = task
