@@ -11,6 +11,7 @@ from rich.text import Text
 
 from assay.errors import AssayError
 from assay.recipe import Recipe, UncertaintyMeasure
+from assay.recipe.tasks import require
 from assay.system.files import read_object
 from assay.tools.predict import load_run, read_picture
 
@@ -67,6 +68,7 @@ def predict_uncertain(
 
     run = Path(run)
     recipe, about, model = load_run(run)
+    require("labels", recipe.task, "predict --uncertainty", recipe.data.source)
     if not about.get("counts", {}).get("validation"):
         raise AssayError(f"{run}: its uncertainty is not known, since the run had no validation images to calibrate on")
     images = [read_picture(Path(picture), about, recipe.data.fit) for picture in pictures]

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from assay.recipe import Recipe, SeparationMeasure
+from assay.recipe.tasks import require
 from assay.recipe.validation import validate
 from assay.runs.display import unread
 
@@ -42,6 +43,7 @@ def probe(
 
     options = chosen_options(layers, splits, images)
     recipe, about, model = load_run(Path(run))
+    require("labels", recipe.task, "probe", recipe.data.source)
     device = resolve_device(recipe.train.device)
     data = load_data_of(Path(run), recipe, about, root)
     return measured_layers(model.to(device), data, recipe.seed, options, device, measuring)
@@ -85,6 +87,7 @@ def probe_model(
     }
     recipe = complete(validate(Recipe, values, "probe"))
     data = load(recipe.data, recipe.seed, data_root(root), decoding)
+    data.images.labels_for("probe")
     try_out(recipe.model, data.shape, len(data.classes))
     network, _ = initial_network(recipe, data.shape, len(data.classes), data.classes)
     device = resolve_device(recipe.train.device)

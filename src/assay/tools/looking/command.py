@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from assay.errors import AssayError
+from assay.recipe.tasks import require
 from assay.separation.capture import choose
 from assay.tasks.classification.losses import probabilities
 from assay.tools.looking.maps import available, cam_layer, grad_cam, layer_maps
@@ -19,6 +20,7 @@ def look(run: Path, picture: Path, layers: str = "blocks", cam: str | None = Non
     finished run, a picture that cannot be read, a pattern that matches no layer, or a layer without maps for ``cam``.
     """
     recipe, about, model = load_run(run)
+    require("labels", recipe.task, "maps", recipe.data.source)
     image = read_picture(picture, about, recipe.data.fit)
     names = choose(model, [part.strip() for part in layers.split(",")] if "," in layers else layers)
     layer = cam_layer(model, image, cam)
