@@ -1,6 +1,7 @@
 """A table beside the pictures: it is read as written, its rows meet their pictures, and its mistakes are named."""
 
 import io
+import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -421,13 +422,11 @@ def test_a_bad_table_is_refused_before_training(
 def test_a_study_of_labels_from_a_table_runs_and_tells_what_it_left_out(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import json
-
     monkeypatch.chdir(tmp_path)
     pictures = tuple(f"{i}.png" for i in range(30))
     rows = "".join(f"{i},{'ab'[i % 2]}\n" for i in range(24))
     as_folder(tmp_path, tree(f"image,c\n{rows}", "t.csv", pictures))
-    data = {"source": "set", "table": "t.csv", "label": "c", "validation": 0}
+    data = {"source": "set", "table": "t.csv", "label": "c", "validation": 4}
     base = {"data": data, "model": {"name": "mlp", "hidden": [4]}, "train": {"epochs": 1}}
     ended = assay(capfd, "run", write_study(Path("s.yaml"), base=base, vary=None))
     assert ended.status == 0, ended
