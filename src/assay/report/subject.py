@@ -100,10 +100,8 @@ class Subject:
     @cached_property
     def losses_differ(self) -> bool:
         """Whether the losses measured are of different kinds, whose values no table should put side by side."""
-        losses, same = (
-            [self.plan[name].recipe.train.loss for name in self.finished],
-            MEASURED_AS.get(self.results.study.task, {}),
-        )
+        losses = [self.plan[name].recipe.train.loss for name in self.finished]
+        same = MEASURED_AS.get(self.results.study.task, {})
         kinds = {
             (same.get(one.name, one.name), getattr(one, "label_smoothing", 0.0), getattr(one, "delta", 0.0))
             for one in losses

@@ -12,10 +12,9 @@ from assay.tasks.regression.metrics import INTERVALS, REGRESSION
 
 Number = int | float
 
-METRICS: tuple[Metric, ...] = tuple(
-    dict.fromkeys((*REGRESSION, *CLASSIFICATION, *MULTILABEL, *COST, *SEPARATION, *UNCERTAINTY, *INTERVALS))
-)
-"""In the order in which a table shows them: quality first, then cost and time. What tasks share stands once."""
+TABLES = (*REGRESSION, *MULTILABEL, *CLASSIFICATION, *COST, *SEPARATION, *UNCERTAINTY, *INTERVALS)
+METRICS: tuple[Metric, ...] = tuple(reversed(dict.fromkeys(reversed(TABLES))))
+"""In the order in which a table shows them: quality first, then cost and time. What tasks share stands once, at the end of what is their own."""
 
 
 @cache

@@ -73,7 +73,7 @@ def _contents(tree: Tree, file: _File, data: Data) -> Contents:
     is_test = in_test(table, data.split)
     image, pictures = next(iter(table.columns)), sorted(tree.pictures)
     met = meet(table, image, pictures)
-    lost = np.flatnonzero(met < 0)
+    lost = np.flatnonzero(met < 0).tolist()
     if len(lost) == len(met) or (len(lost) and data.on_bad_image == "fail"):
         raise missing(table, image, lost, tree.where)
     rows = one_row_each(table, image, met, [f"{targets.line(i)} {is_test[i]}" for i in range(len(met))])
@@ -87,8 +87,7 @@ def _contents(tree: Tree, file: _File, data: Data) -> Contents:
         is_test=is_test[rows],
         image=lambda i: tree.image(names[i]),
         misplaced=[
-            (str(table.columns[image][row]), f"{table.at(row, image)}: there is no such picture")
-            for row in lost.tolist()
+            (str(table.columns[image][row]), f"{table.at(row, image)}: there is no such picture") for row in lost
         ],
         unlisted=len(pictures) - len(names),
     )

@@ -58,13 +58,13 @@ def _by(names: Sequence[str], way: Callable[[str], str]) -> dict[str, list[int]]
     return dict(found)
 
 
-def missing(table: Table, column: str, rows: Indices, where: str) -> AssayError:
+def missing(table: Table, column: str, rows: Sequence[int], where: str) -> AssayError:
     """The error for rows that name no picture."""
-    count = f"{len(rows):,} of {len(table.places):,} rows name none"
-    name = table.columns[column][rows[0]]
+    name, total = table.columns[column][rows[0]], len(table.places)
+    skip = "; mend the table or set data.on_bad_image: skip" if len(rows) < total else ""
     return AssayError(
-        f"{table.at(rows[0], column)}: there is no picture {str(name)!r} in {where} ({count}); "
-        "mend the table or set data.on_bad_image: skip"
+        f"{table.at(rows[0], column)}: there is no picture {str(name)!r} in {where} "
+        f"({len(rows):,} of {total:,} rows name none){skip}"
     )
 
 
@@ -93,12 +93,12 @@ def check_labels(table: Table, column: str, rows: Indices, labels: Labels, is_te
     """Raise AssayError for a label that only one picture has, or that only test pictures have."""
     values = labels.values[rows]
     counts = np.bincount(values)
-    for row in rows[counts[values] == 1]:
+    for row in rows[counts[values] == 1].tolist():
         label = table.columns[column][row]
         raise AssayError(
             f"{table.at(row, column)}: the label {str(label)!r} occurs once, and cannot be in the training and in the "
             "test split"
         )
-    for row in rows[~np.isin(values, values[~is_test[rows]])]:
+    for row in rows[~np.isin(values, values[~is_test[rows]])].tolist():
         label = table.columns[column][row]
         raise AssayError(f"{table.at(row, column)}: the label {str(label)!r} has test pictures but none to train on")
