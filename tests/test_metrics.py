@@ -18,7 +18,7 @@ from assay.results.statistics import mean_interval
 from assay.runs.run import Folder, measure_and_save
 from assay.tasks.metric import Metric
 from synthetic import fabricate, make_study
-from trained import image_data, trained
+from trained import image_data, tagged_data, trained
 
 EVERYTHING = [
     {"name": "classification", "top_k": [1, 5]},
@@ -40,6 +40,7 @@ def measured() -> list[str]:
     network = build(Model(name="mlp", hidden=[8], dropout=0.5), data.shape, 6)
     assert any(isinstance(part, nn.Dropout) for part in network.modules())
     found = measure(trained(data, network, evaluate=EVERYTHING))
+    found |= measure(trained(tagged_data(), task="multilabel", evaluate=["multilabel", "curves"]))
     return [name for name, value in found.items() if isinstance(value, int | float)]
 
 

@@ -14,7 +14,8 @@ Number = int | float
 
 TABLES = (*REGRESSION, *MULTILABEL, *CLASSIFICATION, *COST, *SEPARATION, *UNCERTAINTY, *INTERVALS)
 METRICS: tuple[Metric, ...] = tuple(reversed(dict.fromkeys(reversed(TABLES))))
-"""In the order in which a table shows them: quality first, then cost and time. What tasks share stands once, at the end of what is their own."""
+"""In the order in which a table shows them: quality first, then cost and time. What tasks share stands once, after what
+is their own."""
 
 
 @cache
