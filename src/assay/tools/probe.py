@@ -10,7 +10,6 @@ from rich.table import Table
 from rich.text import Text
 
 from assay.recipe import Recipe, SeparationMeasure
-from assay.recipe.tasks import TASKS
 from assay.recipe.validation import validate
 from assay.runs.display import unread
 
@@ -36,6 +35,7 @@ def probe(
     (layers done, layers to do). Raises AssayError for a folder without a finished run, a pattern that matches no layer,
     or data that are no longer those of the run.
     """
+    from assay.data.targets import Values
     from assay.evaluate.separation import measured_layers
     from assay.runs.data import load_data_of
     from assay.system.machine import resolve_device
@@ -45,8 +45,7 @@ def probe(
     recipe, about, model = load_run(Path(run))
     device = resolve_device(recipe.train.device)
     data = load_data_of(Path(run), recipe, about, root)
-    if TASKS[recipe.task].target == "values":
-        options = options.of_values
+    options = options.of_values if isinstance(data.images.targets, Values) else options
     return measured_layers(model.to(device), data, recipe.seed, options, device, measuring)
 
 
@@ -70,6 +69,7 @@ def probe_model(
     pattern that matches no layer.
     """
     from assay.data import data_root, load
+    from assay.data.targets import Values
     from assay.evaluate.separation import measured_layers
     from assay.models.catalogue import complete, try_out
     from assay.models.weights import initial_network
@@ -88,6 +88,7 @@ def probe_model(
     }
     recipe = complete(validate(Recipe, values, "probe"))
     data = load(recipe.data, recipe.seed, data_root(root), decoding)
+    options = options.of_values if isinstance(data.images.targets, Values) else options
     try_out(recipe.model, data.shape, len(data.classes))
     network, _ = initial_network(recipe, data.shape, len(data.classes), data.classes)
     device = resolve_device(recipe.train.device)
@@ -113,7 +114,7 @@ def probe_table(found: "Layers") -> RenderableType:
         table.add_row(Text(str(layer)), f"{width:,}", *cells)
     skipped = [Text(f"{layer}, not measured: {reason}") for layer, reason in found.skipped]
     skipped += [Text(note) for note in found.notes]
+    index = "smoothness" if "smoothness" in found.table["index"] else "separation"
     splits = found.table["split"].unique(maintain_order=True)
-    return Group(
-        table, *skipped, *unread(found.left_out), *(Text(reading(found.table, split=split)) for split in splits)
-    )
+    said = [Text(reading(found.table, index, split)) for split in splits]
+    return Group(table, *skipped, *unread(found.left_out), *said)

@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from assay.errors import AssayError
+from assay.recipe.tasks import require
 from assay.separation.capture import choose
 from assay.tasks.classification.losses import probabilities
 from assay.tools.looking.maps import available, cam_layer, grad_cam, layer_maps
@@ -16,9 +17,10 @@ def look(run: Path, picture: Path, layers: str = "blocks", cam: str | None = Non
     """What the network of a finished run makes of a picture, which is prepared as the run's test images were.
 
     ``layers`` is ``blocks``, ``leaves`` or patterns with commas between. Raises AssayError for a folder without a
-    finished run, a picture that cannot be read, a pattern that matches no layer, or a layer without maps for ``cam``.
+    finished run of classification, a picture that cannot be read, a pattern that matches no layer, or a layer without maps for ``cam``.
     """
     recipe, about, model = load_run(run)
+    require("labels", recipe.task, "maps", recipe.data.source)
     image = read_picture(picture, about, recipe.data.fit)
     names = choose(model, [part.strip() for part in layers.split(",")] if "," in layers else layers)
     layer = cam_layer(model, image, cam)

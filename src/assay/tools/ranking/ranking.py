@@ -161,7 +161,7 @@ def features(
     with evaluating(network):
         shown = data.batches(name, data.pass_size, device)
         rows = torch.cat([backbone(images).float().flatten(1).cpu() for images, _ in shown])
-    return rows.numpy(), data.images.labels[data.indices[name]]
+    return rows.numpy(), data.images.labels_for("rank")[data.indices[name]]
 
 
 def placed(table: pl.DataFrame) -> pl.DataFrame:

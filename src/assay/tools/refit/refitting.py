@@ -18,6 +18,7 @@ from assay.data.groups import group_numbers
 from assay.errors import AssayError, NothingToDo, unknown
 from assay.models.freezing import needs_two
 from assay.recipe import Recipe
+from assay.recipe.tasks import require
 from assay.results.answers import Groups
 from assay.runs.data import load_data_of
 from assay.runs.run import save_model
@@ -108,6 +109,7 @@ def refit(
     run = Path(run)
     _check(on, epochs, lr)
     recipe, about, model = load_run(run)
+    require("labels", recipe.task, "refit", recipe.data.source)
     threads = read_object(run / "environment.json", missing={}).get("threads") or torch.get_num_threads()
     device = resolve_device(recipe.train.device)
     with reproducible(threads):
