@@ -187,11 +187,15 @@ def predict(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")],
     pictures: Annotated[list[Path], typer.Argument(help="Image files.")],
     uncertainty: Annotated[
-        bool, typer.Option("--uncertainty", help="Calibrated probabilities, intervals, and where the run is unsure.")
+        bool,
+        typer.Option(
+            "--uncertainty",
+            help="Calibrated probabilities or intervals, and where the run is unsure.",
+        ),
     ] = False,
     data: DataRoot = None,
 ) -> None:
-    """The class of pictures by a finished run."""
+    """What a finished run says of pictures: their class, or numbers with intervals."""
     if uncertainty:
         from assay.tools.predict_uncertain import predict_uncertain, uncertain_table
 

@@ -1,4 +1,4 @@
-"""The class of pictures by a finished run, with how far to believe it."""
+"""What a finished run says of pictures, with how far to believe it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +11,10 @@ from rich.text import Text
 
 from assay.errors import AssayError
 from assay.recipe import Recipe, UncertaintyMeasure
-from assay.recipe.tasks import require
+from assay.recipe.tasks import TASKS, require
 from assay.system.files import read_object
 from assay.tools.predict import load_run, read_picture
+from assay.tools.predict_interval import IntervalPredictions, interval_table, predict_intervals
 
 if TYPE_CHECKING:
     import torch
@@ -51,8 +52,8 @@ class UncertainPredictions:
 
 def predict_uncertain(
     run: str | Path, pictures: Sequence[str | Path], root: str | Path | None = None
-) -> UncertainPredictions:
-    """Classify picture files with a finished run and say where it is unsure.
+) -> UncertainPredictions | IntervalPredictions:
+    """Classify picture files with a finished run and say where it is unsure; of regression, give intervals.
 
     The calibration is the run's own where its recipe has the measure ``uncertainty``; otherwise it is found now on the
     run's validation images, which must still be under the data root ``root``. What is said of a picture does not depend
@@ -68,13 +69,17 @@ def predict_uncertain(
 
     run = Path(run)
     recipe, about, model = load_run(run)
-    require("labels", recipe.task, "predict --uncertainty", recipe.data.source)
+    if TASKS[recipe.task].target != "values":
+        require("labels", recipe.task, "predict --uncertainty", recipe.data.source)
     if not about.get("counts", {}).get("validation"):
         raise AssayError(f"{run}: its uncertainty is not known, since the run had no validation images to calibrate on")
     images = [read_picture(Path(picture), about, recipe.data.fit) for picture in pictures]
     measures = (measure for measure in recipe.evaluate if isinstance(measure, UncertaintyMeasure))
     options = next(measures, UncertaintyMeasure())
     injection = Injection(options.layers, options.passes, recipe.seed)
+    if TASKS[recipe.task].target == "values":
+        pairs = list(zip(map(Path, pictures), images, strict=True))
+        return predict_intervals(run, recipe, about, model, injection, pairs, root)
     calibration = calibration_of(run, recipe, about, model, injection, root)
     method, classes, each = calibration.method, about["classes"], []
     nothing_shown = shows_nothing(calibration.temperature, calibration.nll["temperature"], len(classes))
@@ -119,8 +124,10 @@ def calibration_of(
         model.cpu()
 
 
-def uncertain_table(found: UncertainPredictions) -> RenderableType:
+def uncertain_table(found: UncertainPredictions | IntervalPredictions) -> RenderableType:
     """The predictions for the terminal, and how to read them."""
+    if isinstance(found, IntervalPredictions):
+        return interval_table(found)
     table = Table("picture", "class", "probability", "interval", "", box=None, pad_edge=False)
     for one in found.each:
         p = one.prediction

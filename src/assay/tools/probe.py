@@ -10,11 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from assay.recipe import Recipe, SeparationMeasure
-from assay.recipe.tasks import TASKS, require
 from assay.recipe.validation import validate
 from assay.runs.display import unread
 
 if TYPE_CHECKING:
+    from assay.data import ImageData
     from assay.separation import Layers
 
 Progress = Callable[[int, int], None]
@@ -43,12 +43,9 @@ def probe(
 
     options = chosen_options(layers, splits, images)
     recipe, about, model = load_run(Path(run))
-    if TASKS[recipe.task].target == "values":
-        options = options.of_values
-    else:
-        require("labels", recipe.task, "probe", recipe.data.source)
     device = resolve_device(recipe.train.device)
     data = load_data_of(Path(run), recipe, about, root)
+    options = suited(options, data)
     return measured_layers(model.to(device), data, recipe.seed, options, device, measuring)
 
 
@@ -90,7 +87,7 @@ def probe_model(
     }
     recipe = complete(validate(Recipe, values, "probe"))
     data = load(recipe.data, recipe.seed, data_root(root), decoding)
-    data.images.labels_for("probe")
+    options = suited(options, data)
     try_out(recipe.model, data.shape, len(data.classes))
     network, _ = initial_network(recipe, data.shape, len(data.classes), data.classes)
     device = resolve_device(recipe.train.device)
@@ -102,6 +99,16 @@ def chosen_options(layers: str | Sequence[str], splits: Sequence[str], images: i
     """The measure's options; a single pattern may stand alone. Raises AssayError for what they cannot be."""
     named = layers if layers in ("blocks", "leaves") else [layers] if isinstance(layers, str) else list(layers)
     return validate(SeparationMeasure, {"layers": named, "splits": list(splits), "images": images}, "probe")
+
+
+def suited(options: SeparationMeasure, data: "ImageData") -> SeparationMeasure:
+    """The options with an index that suits what is true of the images. AssayError where none does."""
+    from assay.data.targets import Values
+
+    if isinstance(data.images.targets, Values):
+        return options.of_values
+    data.images.labels_for("probe")
+    return options
 
 
 def probe_table(found: "Layers") -> RenderableType:
@@ -116,7 +123,7 @@ def probe_table(found: "Layers") -> RenderableType:
         table.add_row(Text(str(layer)), f"{width:,}", *cells)
     skipped = [Text(f"{layer}, not measured: {reason}") for layer, reason in found.skipped]
     skipped += [Text(note) for note in found.notes]
+    index = "smoothness" if "smoothness" in found.table["index"] else "separation"
     splits = found.table["split"].unique(maintain_order=True)
-    return Group(
-        table, *skipped, *unread(found.left_out), *(Text(reading(found.table, split=split)) for split in splits)
-    )
+    said = [Text(reading(found.table, index, split)) for split in splits]
+    return Group(table, *skipped, *unread(found.left_out), *said)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from assay.data.batches import ImageData
@@ -85,14 +85,18 @@ class Prediction:
         return cells
 
 
+def standard_from(about: Mapping[str, Any]) -> Standard:
+    """How a run's targets were standardised, by its data.json."""
+    return Standard(np.array(about["target_mean"]), np.array(about["target_deviation"]))
+
+
 def told(
-    answers: Float32[Tensor, "batch targets"], pictures: Sequence[Path], about: Mapping[str, Any]
+    answers: Float[Tensor, "batch targets"], pictures: Sequence[Path], about: Mapping[str, Any]
 ) -> list[Prediction]:
     """The values of each picture, with intervals as wide as the errors on the validation images were."""
     targets, half_widths = about["classes"], about.get("measured", {}).get("interval_90", [])
-    standard = Standard(np.array(about["target_mean"]), np.array(about["target_deviation"]))
     found = []
-    for picture, row in zip(pictures, standard.in_own_units(answers.numpy()).tolist(), strict=True):
+    for picture, row in zip(pictures, standard_from(about).in_own_units(answers.numpy()).tolist(), strict=True):
         values = dict(zip(targets, row, strict=True))
         around = dict(zip(targets, half_widths, strict=False))
         intervals = {target: (values[target] - half, values[target] + half) for target, half in around.items()}

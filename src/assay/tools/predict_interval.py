@@ -1,0 +1,94 @@
+"""The numbers of pictures by a finished run of regression, with intervals by dropout injected into its network."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+
+from assay.recipe import Recipe
+from assay.system.files import read_object
+from assay.tools.predict import prediction_table
+
+if TYPE_CHECKING:
+    import torch
+
+    from assay.tasks.regression.task import Prediction
+    from assay.uncertainty.gaussian import GaussianCalibration
+    from assay.uncertainty.injection import Injection
+
+LEVEL = 0.9
+
+
+@dataclass(frozen=True)
+class IntervalPredictions:
+    """Values, the means over passes with injected dropout, with the intervals of normal distributions around them."""
+
+    each: "tuple[Prediction, ...]"
+    calibration: "GaussianCalibration"
+    """What the validation images say: the rate of the dropout, and for each target the scale on the variance."""
+
+
+def predict_intervals(
+    run: Path,
+    recipe: Recipe,
+    about: dict[str, Any],
+    model: "torch.nn.Module",
+    injection: "Injection",
+    images: "Sequence[tuple[Path, torch.Tensor]]",
+    root: str | Path | None,
+) -> IntervalPredictions:
+    """The values of pictures (c, h, w), prepared as the run's images were; see ``predict_uncertain``.
+
+    What is said of a picture does not depend on the others.
+    """
+    import numpy as np
+    import torch
+
+    from assay.tasks.regression.task import standard_from, told
+    from assay.uncertainty.gaussian import predictive_gaussian
+
+    calibration, standard = calibration_of(run, recipe, about, model, injection, root), standard_from(about)
+    nothing = torch.zeros(1, len(about["classes"]))
+    each = []
+    for picture, image in images:
+        said = predictive_gaussian(model, [(image[None], nothing)], calibration, injection)
+        half = NormalDist().inv_cdf((1 + LEVEL) / 2) * np.sqrt(said.variance[0]) * standard.deviation
+        own = {"measured": {"interval_90": half.tolist()}}
+        each += told(torch.from_numpy(said.mean), [picture], about | own)
+    return IntervalPredictions(tuple(each), calibration)
+
+
+def calibration_of(
+    run: Path,
+    recipe: Recipe,
+    about: dict[str, Any],
+    model: "torch.nn.Module",
+    injection: "Injection",
+    root: str | Path | None,
+) -> "GaussianCalibration":
+    """What the run keeps, else what its validation images say now."""
+    from assay.evaluate.intervals import calibrated, calibration_from
+    from assay.runs.data import load_data_of
+    from assay.system.machine import resolve_device
+
+    kept = read_object(run / "metrics.json")
+    if "dropout_rate" in kept:
+        return calibration_from(kept, about["classes"])
+    device = resolve_device(recipe.train.device)
+    data = load_data_of(run, recipe, about, root)
+    try:
+        return calibrated(model.to(device), data, injection, device)
+    finally:
+        model.cpu()
+
+
+def interval_table(found: IntervalPredictions) -> RenderableType:
+    """The predictions for the terminal, and how to read them."""
+    return Group(
+        prediction_table(found.each),
+        f"Means over passes with injected dropout of {found.calibration.rate:g}; by the validation images nine of ten "
+        "truths lie in the interval, if errors are normal.",
+    )
