@@ -6,7 +6,7 @@ from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Mark, Table
 from assay.results.compare import Comparison
 from assay.results.formats import heading, p_value, plus_minus, signed
-from assay.results.metrics import bounds, factor, is_share, lower_is_better
+from assay.results.metrics import bounds, factor, is_share, label, lower_is_better
 from assay.results.statistics import mean_interval
 
 
@@ -20,7 +20,7 @@ def variants_table(subject: Subject, name: str, caption: str, metrics: Sequence[
     for m in metrics:
         columns.append(Column(heading(m)))
         if m == subject.metric and compared:
-            columns += [Column("difference to base" + " (points)" * is_share(m)), Column("p (Holm)")]
+            columns += [Column(f"difference to base ({'points' if is_share(m) else label(m)})"), Column("p (Holm)")]
     lines = []
     for variant in [*subject.order, *(v for v in subject.plan if v not in subject.finished)]:
         row = rows[variant]
