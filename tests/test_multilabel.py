@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
@@ -233,6 +233,7 @@ Matrix = st.tuples(st.integers(3, 12), st.integers(2, 4)).flatmap(
 )
 
 
+@settings(max_examples=40)
 @given(Matrix)
 def test_scores_are_scikit_learns_and_torchmetrics(drawn: tuple[Any, Any]) -> None:
     truth, chances = drawn

@@ -22,7 +22,7 @@ def by_label(frame: pl.DataFrame, labels: Sequence[str], measure: str, colors: C
     y = alt.Y("label:N", title=None, axis=alt.Axis(grid=False, domain=False, ticks=False, labelColor=LIGHT["ink"]))
     y = y.scale(domain=list(labels), paddingInner=0.3)
     offset = alt.YOffset("variant:N").scale(domain=list(colors)) if beside > 1 else alt.YOffset()
-    x = alt.X("mean:Q", title=measure).scale(zero=False, nice=True)
+    x = alt.X("mean:Q", title=measure, axis=alt.Axis(tickCount=5)).scale(zero=False, nice=True)
     color = variant_color("variant", colors)
     shown = "focus == null || datum.variant == focus"
     tooltip = [

@@ -26,7 +26,7 @@ def section(subject: Subject) -> Section | None:
         "What ",
         Name(subject.shown[subject.best]),
         f", seed {subject.runs(subject.best)[0].seed}, makes of test images. Bold: the labels that are there; below "
-        "them those that are said, right (✓) only where all are, or the one label in question with its probability.",
+        "them those that are said, right (✓) only where all are, or the answer about one label, with its probability.",
     )
     return Section("pictures", "Pictures", caption, found)
 
@@ -52,7 +52,8 @@ def _picture(row: dict[str, Any]) -> Picture:
     if label is None:
         line, is_right = Line(", ".join(said) or NONE), truth == said
     else:
-        line, is_right = Line(label, share(row["probability"])), (label in truth) == (label in said)
+        words = label if label in said else f"not {label}"
+        line, is_right = Line(words, share(row["probability"])), (label in truth) == (label in said)
     return Picture(row["name"], row["png"], ", ".join(truth) or NONE, [line], "right" if is_right else "wrong")
 
 
