@@ -1,4 +1,6 @@
-"""The share of each brain scan's area that is bright, as a table: python studies/regression/brightness.py ZIP > brightness.csv
+"""The share of each brain scan's area that is bright, as a table.
+
+    python studies/regression/brightness.py data/brain-mri.zip > brightness.csv
 
 Bright is a pixel above half of the scan's own 99th percentile, so that the exposure of a scan does not count.
 """
