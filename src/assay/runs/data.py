@@ -32,9 +32,9 @@ def describe(data: "ImageData") -> dict[str, Any]:
 def _of_training(data: "ImageData") -> dict[str, Any]:
     """What is true of the training images together: images of each class, or mean and deviation of each target."""
     from assay.data.standard import standard_of
-    from assay.data.targets import Labels, Values
+    from assay.data.targets import Labels, Tags, Values
 
-    if isinstance(data.images.targets, Labels):
+    if isinstance(data.images.targets, Labels | Tags):
         return {"train_per_class": data.class_counts.tolist()}
     if not isinstance(data.images.targets, Values):
         return {}
