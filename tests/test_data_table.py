@@ -1,20 +1,18 @@
 """A table beside the pictures: it is read as written, its rows meet their pictures, and its mistakes are named."""
 
 import io
-import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from assay.data import ImageSet, open_images, split
+from assay.data import ImageSet, load, open_images, split
 from assay.data.sources.table_file import Table, read_table
 from assay.data.targets import Tags, Values
 from assay.errors import AssayError
@@ -22,6 +20,7 @@ from assay.recipe import Data, Recipe
 from assay.recipe.data import COLUMNS
 from assay.recipe.tasks import TASKS
 from assay.recipe.validation import mistakes
+from assay.runs.data import describe
 from command import assay, write_study
 
 PICTURES = ("0.png", "1.png", "2.png", "3.png")
@@ -419,18 +418,10 @@ def test_a_bad_table_is_refused_before_training(
     assert not list(Path("runs").rglob("status.json"))
 
 
-def test_a_study_of_labels_from_a_table_runs_and_tells_what_it_left_out(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    pictures = tuple(f"{i}.png" for i in range(30))
+def test_a_run_keeps_how_many_pictures_the_table_leaves_out(tmp_path: Path) -> None:
     rows = "".join(f"{i},{'ab'[i % 2]}\n" for i in range(24))
-    as_folder(tmp_path, tree(f"image,c\n{rows}", "t.csv", pictures))
-    data = {"source": "set", "table": "t.csv", "label": "c", "validation": 4}
-    base = {"data": data, "model": {"name": "mlp", "hidden": [4]}, "train": {"epochs": 1}}
-    ended = assay(capfd, "run", write_study(Path("s.yaml"), base=base, vary=None))
-    assert ended.status == 0, ended
-    about = json.loads(next(Path("runs").rglob("data.json")).read_text())
+    as_folder(tmp_path, tree(f"image,c\n{rows}", "t.csv", tuple(f"{i}.png" for i in range(30))))
+    about = describe(load(Data(source="set", table="t.csv", label="c", validation=4), 0, tmp_path))
     assert about["classes"] == ["a", "b"]
     assert about["unlisted"] == 6
-    assert np.sum(list(about["counts"].values())) == 24
+    assert about["counts"] == {"train": 15, "validation": 4, "test": 5}
