@@ -202,14 +202,17 @@ def test_a_table_beside_a_zip(tmp_path: Path) -> None:
     assert len(open_images(Data(source="set", table="t.csv", targets=("y",)), tmp_path)) == 1
 
 
-def test_a_changed_table_is_read_again(opened: Open) -> None:
-    assert opened("image,y\n0,1\n", targets="y").targets.line(0) == "1.0"
-    assert opened("image,y\n0,25\n", targets="y").targets.line(0) == "25.0"
+@pytest.mark.parametrize("place", ["set/t.csv", "t.csv"])
+def test_a_changed_table_is_read_again_and_another_column_of_it_too(tmp_path: Path, place: str) -> None:
+    as_folder(tmp_path, {name: png() for name in PICTURES})
 
+    def first(column: str) -> str:
+        return open_images(Data(source="set", table="t.csv", targets=(column,)), tmp_path).targets.line(0)
 
-def test_another_column_of_the_same_table_is_another_set(opened: Open) -> None:
-    text = "image,y,z\n0,1,2\n"
-    assert opened(text, targets="y").identity != opened(text, targets="z").identity
+    (tmp_path / place).write_text("image,y,z\n0,1,2\n")
+    assert (first("y"), first("z")) == ("1.0", "2.0")
+    (tmp_path / place).write_text("image,y,z\n0,25,2\n")
+    assert first("y") == "25.0"
 
 
 # ------------------------------------------------------------------------------------ files
@@ -223,7 +226,7 @@ def test_another_column_of_the_same_table_is_another_set(opened: Open) -> None:
         "image\ty\n0\t1\n1\t2\n",
         "\ufeffimage,y\r\n0,1\r\n1,2\r\n",
         'image , "y"\n"0", 1 \n\n\n1,"2"\n',
-        'image,"a;b;c",y\n0,"x\ny",1\n1,,2',
+        'image,"a;b;c;d",y\n0,"x\ny",1\n1,,2',
     ],
 )
 def test_dialects_of_csv(opened: Open, text: str) -> None:
@@ -282,6 +285,11 @@ def test_lines_are_those_of_an_editor() -> None:
             "image,y\n0,1\n1,2\n0,3\n",
             {"targets": "y"},
             "line 4, column 'image': '0' is listed twice, with '1' in line 2",
+        ),
+        (
+            "image,y,s\n0,1,train\n0,1,test\n",
+            {"targets": "y", "split": "s"},
+            "line 3, column 'image': '0' is listed twice, with 'train' in line 2 and 'test' here",
         ),
         ("image,y\n7,1\n", {"targets": "y", "on_bad_image": "skip"}, "no picture '7' in"),
         ("image,c\n0,a\n1,a\n2,b\n", {"label": "c"}, "line 4, column 'c': the label 'b' occurs once"),

@@ -104,7 +104,7 @@ def test_far_out_by_hand() -> None:
 
 
 def test_together_by_hand() -> None:
-    assert together(Tags(np.array([[1, 1, 0, 1], [1, 1, 1, 0], [0, 0, 0, 0]], np.uint8))).tolist() == [[0, 1]]
+    assert together(Tags(np.array([[1, 1, 0, 1, 0], [1, 1, 1, 0, 1], [0, 0, 0, 0, 0]], np.uint8))).tolist() == [[0, 1]]
 
 
 def test_a_study_file_names_its_data(
