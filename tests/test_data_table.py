@@ -1,20 +1,18 @@
 """A table beside the pictures: it is read as written, its rows meet their pictures, and its mistakes are named."""
 
 import io
-import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from assay.data import ImageSet, open_images, split
+from assay.data import ImageSet, load, open_images, split
 from assay.data.sources.table_file import Table, read_table
 from assay.data.targets import Tags, Values
 from assay.errors import AssayError
@@ -22,6 +20,7 @@ from assay.recipe import Data, Recipe
 from assay.recipe.data import COLUMNS
 from assay.recipe.tasks import TASKS
 from assay.recipe.validation import mistakes
+from assay.runs.data import describe
 from command import assay, write_study
 
 PICTURES = ("0.png", "1.png", "2.png", "3.png")
@@ -203,14 +202,17 @@ def test_a_table_beside_a_zip(tmp_path: Path) -> None:
     assert len(open_images(Data(source="set", table="t.csv", targets=("y",)), tmp_path)) == 1
 
 
-def test_a_changed_table_is_read_again(opened: Open) -> None:
-    assert opened("image,y\n0,1\n", targets="y").targets.line(0) == "1.0"
-    assert opened("image,y\n0,25\n", targets="y").targets.line(0) == "25.0"
+@pytest.mark.parametrize("place", ["set/t.csv", "t.csv"])
+def test_a_changed_table_is_read_again_and_another_column_of_it_too(tmp_path: Path, place: str) -> None:
+    as_folder(tmp_path, {name: png() for name in PICTURES})
 
+    def first(column: str) -> str:
+        return open_images(Data(source="set", table="t.csv", targets=(column,)), tmp_path).targets.line(0)
 
-def test_another_column_of_the_same_table_is_another_set(opened: Open) -> None:
-    text = "image,y,z\n0,1,2\n"
-    assert opened(text, targets="y").identity != opened(text, targets="z").identity
+    (tmp_path / place).write_text("image,y,z\n0,1,2\n")
+    assert (first("y"), first("z")) == ("1.0", "2.0")
+    (tmp_path / place).write_text("image,y,z\n0,25,2\n")
+    assert first("y") == "25.0"
 
 
 # ------------------------------------------------------------------------------------ files
@@ -224,7 +226,7 @@ def test_another_column_of_the_same_table_is_another_set(opened: Open) -> None:
         "image\ty\n0\t1\n1\t2\n",
         "\ufeffimage,y\r\n0,1\r\n1,2\r\n",
         'image , "y"\n"0", 1 \n\n\n1,"2"\n',
-        'image,"a;b;c",y\n0,"x\ny",1\n1,,2',
+        'image,"a;b;c;d",y\n0,"x\ny",1\n1,,2',
     ],
 )
 def test_dialects_of_csv(opened: Open, text: str) -> None:
@@ -283,6 +285,11 @@ def test_lines_are_those_of_an_editor() -> None:
             "image,y\n0,1\n1,2\n0,3\n",
             {"targets": "y"},
             "line 4, column 'image': '0' is listed twice, with '1' in line 2",
+        ),
+        (
+            "image,y,s\n0,1,train\n0,1,test\n",
+            {"targets": "y", "split": "s"},
+            "line 3, column 'image': '0' is listed twice, with 'train' in line 2 and 'test' here",
         ),
         ("image,y\n7,1\n", {"targets": "y", "on_bad_image": "skip"}, "no picture '7' in"),
         ("image,c\n0,a\n1,a\n2,b\n", {"label": "c"}, "line 4, column 'c': the label 'b' occurs once"),
@@ -419,18 +426,10 @@ def test_a_bad_table_is_refused_before_training(
     assert not list(Path("runs").rglob("status.json"))
 
 
-def test_a_study_of_labels_from_a_table_runs_and_tells_what_it_left_out(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    pictures = tuple(f"{i}.png" for i in range(30))
+def test_a_run_keeps_how_many_pictures_the_table_leaves_out(tmp_path: Path) -> None:
     rows = "".join(f"{i},{'ab'[i % 2]}\n" for i in range(24))
-    as_folder(tmp_path, tree(f"image,c\n{rows}", "t.csv", pictures))
-    data = {"source": "set", "table": "t.csv", "label": "c", "validation": 4}
-    base = {"data": data, "model": {"name": "mlp", "hidden": [4]}, "train": {"epochs": 1}}
-    ended = assay(capfd, "run", write_study(Path("s.yaml"), base=base, vary=None))
-    assert ended.status == 0, ended
-    about = json.loads(next(Path("runs").rglob("data.json")).read_text())
+    as_folder(tmp_path, tree(f"image,c\n{rows}", "t.csv", tuple(f"{i}.png" for i in range(30))))
+    about = describe(load(Data(source="set", table="t.csv", label="c", validation=4), 0, tmp_path))
     assert about["classes"] == ["a", "b"]
     assert about["unlisted"] == 6
-    assert np.sum(list(about["counts"].values())) == 24
+    assert about["counts"] == {"train": 15, "validation": 4, "test": 5}

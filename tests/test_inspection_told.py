@@ -50,7 +50,7 @@ def test_numbers_are_told_with_what_is_far_out_and_what_never_changes(numbers: I
     ages = [float(age) for i, age in enumerate([*range(58), 999, 7]) if i != 30]
     low, high = np.quantile(ages, [0.25, 0.75])
     middle = f"the middle half from {low:g} to {high:g}"
-    assert f"age goes from 0 to 999, {middle}; 1 image far out, the farthest 58.png with 999." in said
+    assert f"age goes from 0 to 999, {middle}; 1 image is far out, the farthest 58.png with 999." in said
     assert "eyes is 2 in every image: there is nothing to learn." in said
     assert "1 image could not be read and is left out." in said
     assert "1 picture is not in the table and left out." in said
@@ -104,7 +104,7 @@ def test_far_out_by_hand() -> None:
 
 
 def test_together_by_hand() -> None:
-    assert together(Tags(np.array([[1, 1, 0, 1], [1, 1, 1, 0], [0, 0, 0, 0]], np.uint8))).tolist() == [[0, 1]]
+    assert together(Tags(np.array([[1, 1, 0, 1, 0], [1, 1, 1, 0, 1], [0, 0, 0, 0, 0]], np.uint8))).tolist() == [[0, 1]]
 
 
 def test_a_study_file_names_its_data(

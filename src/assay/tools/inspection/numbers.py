@@ -9,7 +9,7 @@ from assay.report.figures import Figure
 from assay.report.tables import Cell, Column, Table
 from assay.results.formats import grouped
 from assay.tools.inspection import charts
-from assay.tools.inspection.in_words import count
+from assay.tools.inspection.in_words import are, count
 from assay.tools.inspection.inspecting import Inspection
 
 FAR = 3.0
@@ -38,7 +38,7 @@ def sentences(found: Inspection, targets: Values) -> list[str]:
         text = f"{name} goes from {low} to {high}, the middle half from {first} to {third}"
         if len(rows := _farthest(values)):
             image = f"{found.images.names[rows[0]]} with {values[rows[0]]:g}"
-            text += f"; {count(len(rows), 'image')} far out, the farthest {image}"
+            text += f"; {count(len(rows), 'image')} {are(len(rows))} far out, the farthest {image}"
         texts.append(f"{text}.")
     return texts
 
