@@ -20,8 +20,10 @@ from assay.recipe import Data, Recipe
 from assay.recipe.data import COLUMNS
 from assay.recipe.tasks import TASKS
 from assay.recipe.validation import mistakes
+from assay.runs.checks import check_targets
 from assay.runs.data import describe
 from command import assay, write_study
+from trained import image_data
 
 PICTURES = ("0.png", "1.png", "2.png", "3.png")
 Open = Callable[..., ImageSet]
@@ -379,10 +381,12 @@ def test_a_task_takes_the_columns_that_tell_what_it_learns_and_no_others(task: s
 
 
 @pytest.mark.parametrize("task", [task for task, facts in TASKS.items() if facts.target in ("values", "tags")])
-def test_a_task_of_numbers_or_tags_needs_a_table(task: str) -> None:
-    (found,) = mistakes(Recipe, {"task": task, "data": {"source": "set"}, "model": "mlp"})
-    assert f"task {task} needs" in found
-    assert "data.table" in found
+def test_a_task_of_numbers_or_tags_on_labelled_pictures_is_shown_the_way_to_a_table(task: str) -> None:
+    recipe = Recipe.model_validate({"task": task, "data": {"source": "set"}, "model": "mlp"})
+    column = COLUMNS[TASKS[task].target]
+    words = rf"task {task} needs .* have labels; expected task: classification or a table .* \(data.{column}\)"
+    with pytest.raises(AssayError, match=words):
+        check_targets(recipe, image_data())
 
 
 def test_without_a_table_nothing_of_it_is_written_out() -> None:

@@ -120,7 +120,6 @@ def inspect(
     if near is not None and not 0 <= near < 1:
         raise AssayError(f"near: found {near:g}, expected a share of the distance to the 50th neighbour, 0 to below 1")
     images = open_images(data, root, decoding)
-    images.labels_for("check")
     given = None if data.group is None else Grouping(data.group, True, group_numbers(data.group, images.names))
     copies = find_copies(images.pixels, near, searching)
     same = alike(images)
