@@ -17,7 +17,8 @@ def look(run: Path, picture: Path, layers: str = "blocks", cam: str | None = Non
     """What the network of a finished run makes of a picture, which is prepared as the run's test images were.
 
     ``layers`` is ``blocks``, ``leaves`` or patterns with commas between. Raises AssayError for a folder without a
-    finished run of classification, a picture that cannot be read, a pattern that matches no layer, or a layer without maps for ``cam``.
+    finished run of classification, a picture that cannot be read, a pattern that matches no layer, or a layer without
+    maps for ``cam``.
     """
     recipe, about, model = load_run(run)
     require("labels", recipe.task, "maps", recipe.data.source)
