@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from torch import nn
 
@@ -19,6 +20,8 @@ from assay.runs.run import Folder, measure_and_save
 from assay.tasks.metric import Metric
 from synthetic import fabricate, make_study
 from trained import image_data, tagged_data, trained
+from valued import trained as valued_trained
+from valued import value_data
 
 EVERYTHING = [
     {"name": "classification", "top_k": [1, 5]},
@@ -31,6 +34,11 @@ EVERYTHING = [
     },
     {"name": "uncertainty", "passes": 2},
 ]
+OF_VALUES = [
+    "regression",
+    {"name": "separation", "splits": ["train", "validation", "test"]},
+    {"name": "uncertainty", "passes": 2},
+]
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +49,9 @@ def measured() -> list[str]:
     assert any(isinstance(part, nn.Dropout) for part in network.modules())
     found = measure(trained(data, network, evaluate=EVERYTHING))
     found |= measure(trained(tagged_data(), task="multilabel", evaluate=["multilabel", "curves"]))
+    numbers = value_data(np.random.default_rng(0).random((48, 2)), ("age", "weight, kg"))
+    for valued in (value_data(), numbers):
+        found |= measure(valued_trained(valued, evaluate=OF_VALUES))
     return [name for name, value in found.items() if isinstance(value, int | float)]
 
 
@@ -78,6 +89,7 @@ def test_rows_say_what_there_is_to_say() -> None:
         "my_accuracy_seconds", "accuracy_", "test_accuracy", "top_0_accuracy", "top_five_accuracy",
         "top_5_accuracy_macro", "top_5_accuracy\n", "nll", "nll_other", "my_nll_plain", "si_testing",
         "cross_si_train", "unsure_below_plain", "own_parameters", "features_seconds", "top_{k}_accuracy", "",
+        "r2_", "coverage_70_plain", "maes", "width_90_trained",
     ],
 )  # fmt: skip
 def test_of_a_name_in_no_table_nothing_is_guessed(name: str) -> None:

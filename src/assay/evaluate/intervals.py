@@ -4,9 +4,10 @@ Plain, every image has the same deviation, that of the errors on the validation 
 trained network each has its own (``assay.uncertainty.gaussian``). All is in the targets' own units.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -81,7 +82,7 @@ def calibrated(model: nn.Module, data: ImageData, injection: Injection, device: 
     return calibrate_gaussian(model, batches, injection, device)
 
 
-def calibration_from(metrics: dict[str, float], targets: Sequence[str]) -> GaussianCalibration:
+def calibration_from(metrics: Mapping[str, Any], targets: Sequence[str]) -> GaussianCalibration:
     """The rate and scales that a run keeps among its metrics. Raises KeyError for a run without."""
     scale = np.array([metrics[f"variance_scale{suffix}"] for suffix in _suffixes(targets)])
     return GaussianCalibration(metrics["dropout_rate"], scale, metrics["validation_nll_injected"])

@@ -39,7 +39,7 @@ def _shown(number: Number | None, metric: str, mean: Number, half_width: Number)
     shown, size, half = number * scale, abs(mean * scale), abs(half_width * scale)
     if unit == "count" or (unit == "s" and size >= 1000):
         return grouped(shown)
-    if unit == "" and size and not 1e-3 <= size < 1e5:
+    if unit == "" and size and not 1e-3 <= (size if math.isnan(half) else max(size, half)) < 1e5:
         return f"{shown:.3g}"
     most = {"share": 2, "s": 2 if size < 10 else 1}.get(unit, 4)
     return fixed(shown, decimals(half, 2, 1, most) if math.isfinite(half) and half > 0 else most)
