@@ -31,10 +31,12 @@ def describe(data: "ImageData") -> dict[str, Any]:
 def _of_training(data: "ImageData") -> dict[str, Any]:
     """What is true of the training images together: images of each class, or mean and deviation of each target."""
     from assay.data.standard import standard_of
-    from assay.data.targets import Values
+    from assay.data.targets import Labels, Values
 
-    if not isinstance(data.images.targets, Values):
+    if isinstance(data.images.targets, Labels):
         return {"train_per_class": data.class_counts.tolist()}
+    if not isinstance(data.images.targets, Values):
+        return {}
     standard = standard_of(data)
     return {"target_mean": standard.mean.tolist(), "target_deviation": standard.deviation.tolist()}
 
