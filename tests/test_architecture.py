@@ -1,6 +1,7 @@
 """Imports run one way, those inside functions and for type checking too; rooms stand on each other in one order."""
 
 import ast
+import re
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -120,3 +121,12 @@ def test_no_file_and_no_function_is_too_long_to_read() -> None:
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef):
                 assert (node.end_lineno or 0) - node.lineno < 60, f"{path}: {node.name}"
+
+
+def test_the_map_of_the_house_names_what_is_there() -> None:
+    page = (ROOT.parents[1] / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rooms = [path.parent.name for path in ROOT.glob("*/__init__.py")]
+    assert set(re.findall(r"^\| `(\w+)/` \|", page, re.MULTILINE)) == set(rooms)
+    named = set(re.findall(r"\b(?:[a-z_]+/)+[a-z_.0-9]+\.(?:py|j2)\b", page)) - {"tests/test_architecture.py"}
+    missing = [name for name in named if not (ROOT / name).exists() and not (ROOT.parents[1] / name).exists()]
+    assert not missing

@@ -210,11 +210,17 @@ def test_a_foreign_claim_that_beats_is_respected(run, clock):
 
 def test_another_foreign_claim_in_its_place_is_watched_anew(run, clock):
     path, watch = leave_claim(run, ELSEWHERE), Watch()
-    beat = path.stat().st_mtime
+    beat = path.stat().st_mtime_ns
     assert acquire(run, watch) is None
     clock[0] += claim.PATIENCE + 1
-    leave_claim(run, ELSEWHERE, token="another", age=time.time() - beat)
+    os.utime(leave_claim(run, ELSEWHERE, token="another"), ns=(beat, beat))
     assert acquire(run, watch) is None
+
+
+@pytest.mark.parametrize(("late", "alive"), [(-30, True), (30, False)])
+def test_in_one_look_a_foreign_claim_lives_as_long_as_its_beat_is_young(run, late, alive):
+    leave_claim(run, ELSEWHERE, age=claim.PATIENCE + late)
+    assert holder_alive(run) == alive
 
 
 @pytest.mark.parametrize(

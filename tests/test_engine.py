@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
+import yaml
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -22,8 +23,10 @@ import assay.runs.run
 from assay import seeds
 from assay.errors import AssayError, StudyStopped
 from assay.models import build
+from assay.models.catalogue import complete
 from assay.recipe import Model, Recipe
 from assay.report.page import write_report
+from assay.runs.checks import refuse_other_recipe
 from assay.runs.display import Display
 from assay.runs.engine import run as run_study
 from assay.runs.engine import stored_threads, tidy
@@ -67,6 +70,18 @@ def test_a_default_spelled_out_is_the_same_run(tmp_path):
         assert [run.state for run in again.runs] == ["finished"]
         assert again.metrics(again.runs[0]) == first.metrics(first.runs[0])
         assert count(again.folder, "started") == 1, "it was trained again"
+
+
+def test_a_key_that_only_the_folders_recipe_has_makes_it_another_run(tmp_path):
+    recipe = Recipe.model_validate({"data": {"source": "digits"}, "model": {"name": "mlp"}})
+    balanced = Recipe.model_validate({"data": {"source": "digits", "balance": "oversample"}, "model": {"name": "mlp"}})
+    assert "balance" not in recipe.dump()["data"]
+    job = Job("base", 0, recipe, tmp_path)
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(complete(recipe).dump()))
+    refuse_other_recipe(job)
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(complete(balanced).dump()))
+    with pytest.raises(AssayError, match=r"data\.balance is 'oversample' there and None here"):
+        refuse_other_recipe(job)
 
 
 def test_the_folder_of_another_study_is_left_alone(tmp_path):

@@ -150,7 +150,7 @@ def leave(folder: Path, name: str, writer: Process, age: float = 0.0) -> str:
 def test_the_next_write_removes_what_a_killed_one_left(tmp_path, name):
     leave(tmp_path, name, dead_process())
     leave(tmp_path, name, replace(this_process(), host="elsewhere"), age=2 * files.ABANDONED)
-    live = leave(tmp_path, name, this_process())
+    live = leave(tmp_path, name, this_process(), age=2 * files.ABANDONED)
     foreign = leave(tmp_path, name, replace(this_process(), host="elsewhere"))
     files.write(tmp_path / name, "whole")
     assert names(tmp_path) == sorted([live, foreign, name])

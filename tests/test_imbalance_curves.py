@@ -12,8 +12,8 @@ from hypothesis.extra.numpy import arrays
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from assay.evaluate import measure
-from assay.tasks.classification.curves import curves, precision_recall, roc
-from assay.tasks.classification.polylines import area, mean_line, thinned
+from assay.tasks.curves import curves, precision_recall, roc
+from assay.tasks.polylines import area, mean_line, thinned
 from trained import predictions, trained
 
 
@@ -24,7 +24,7 @@ def table(found: dict[str, Any], name: str | None, kind: str) -> pl.DataFrame:
 
 def test_two_classes_by_hand() -> None:
     chances = [0.1, 0.4, 0.35, 0.8]
-    found = curves(predictions([0, 0, 1, 1], [[1 - p, p] for p in chances]), ["no", "yes"])
+    found = curves_of(predictions([0, 0, 1, 1], [[1 - p, p] for p in chances]), ["no", "yes"])
     yes = table(found, "yes", "roc")
     assert yes.select("x", "y").rows() == [(0, 0), (0, 0.5), (0.5, 0.5), (0.5, 1), (1, 1)]
     assert yes["area"][0] == pytest.approx(0.75)
@@ -37,6 +37,17 @@ def test_two_classes_by_hand() -> None:
     assert found["average_precision_macro"] == pytest.approx(0.5 + 1 / 3)
 
 
+def curves_of(own: Any, classes: list[str]) -> Any:
+    return curves(own.truth, own.probabilities, classes)
+
+
+def test_chance_is_a_half_or_the_share_of_the_class() -> None:
+    found = curves_of(predictions([0, 0, 0, 1], [[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.2, 0.8]]), ["no", "yes"])
+    for name, share in (("no", 0.75), ("yes", 0.25), (None, 0.5)):
+        assert set(table(found, name, "roc")["chance"]) == {0.5}
+        assert set(table(found, name, "precision_recall")["chance"]) == {share}
+
+
 def many(n: int, classes: int, seed: int = 0) -> Any:
     random = np.random.default_rng(seed)
     labels = random.integers(0, classes, n)
@@ -47,7 +58,7 @@ def many(n: int, classes: int, seed: int = 0) -> Any:
 
 def test_areas_are_scikit_learns_and_curves_are_short() -> None:
     own = many(5000, 4)
-    found = curves(own, list("abcd"))
+    found = curves_of(own, list("abcd"))
     one_hot = np.eye(4)[own.labels]
     assert found["roc_auc_macro"] == pytest.approx(
         roc_auc_score(own.labels, own.probabilities / own.probabilities.sum(1, keepdims=True), multi_class="ovr"),
@@ -106,24 +117,21 @@ def test_areas_with_ties(scores: Any, positive: int) -> None:
 
 def test_a_class_without_test_images_is_told_and_left_out() -> None:
     own = predictions([0, 1, 0], [[0.7, 0.2, 0.1], [0.3, 0.6, 0.1], [0.8, 0.1, 0.1]])
-    found = curves(own, ["a", "b", "c"])
+    found = curves_of(own, ["a", "b", "c"])
     frame = found["curves"]
     (absent,) = frame.filter(pl.col("class") == "c").rows(named=True)
     assert {k: v for k, v in absent.items() if v is not None} == {
         "class": "c",
-        "reason": "no test image is of this class",
+        "reason": "no test image has it",
     }
     assert found["roc_auc_macro"] == 1.0
     assert frame.schema["reason"] == pl.String
 
 
 def test_with_one_class_among_the_test_images_there_is_no_area() -> None:
-    found = curves(predictions([0, 0], [[0.7, 0.3], [0.2, 0.8]]), ["a", "b"])
+    found = curves_of(predictions([0, 0], [[0.7, 0.3], [0.2, 0.8]]), ["a", "b"])
     assert list(found) == ["curves"]
-    assert found["curves"]["reason"].to_list() == [
-        "all test images are of this class",
-        "no test image is of this class",
-    ]
+    assert found["curves"]["reason"].to_list() == ["all test images have it", "no test image has it"]
 
 
 def test_it_is_a_measure_among_the_others() -> None:

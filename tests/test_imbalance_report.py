@@ -120,7 +120,7 @@ def test_a_class_without_test_images_is_told_on_the_page(tmp_path: Path) -> None
     found = run_study(study(base={"data": source}, seeds=1), tmp_path / "runs", quiet=True)
     assert len(found.finished) == 3
     text = write_report(found).read_text(encoding="utf-8")
-    assert "Without a curve: <bdi>c &lt;i&gt; (no test image is of this class)</bdi>." in text
+    assert "Without a curve: <bdi>c &lt;i&gt; (no test image has it)</bdi>." in text
 
 
 @pytest.mark.parametrize(

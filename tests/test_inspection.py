@@ -9,13 +9,14 @@ from urllib.parse import unquote
 import numpy as np
 import polars as pl
 import pytest
+from scipy.stats import beta
 
 from assay.data import split
 from assay.errors import AssayError
 from assay.recipe import Data
 from assay.tools.inspection import Copies, Inspection, find_copies, inspect, write_inspection
-from assay.tools.inspection.copies import BY_CHANCE, chosen_threshold
-from assay.tools.inspection.labels import sample_scores
+from assay.tools.inspection.copies import BY_CHANCE, chosen_threshold, closeness
+from assay.tools.inspection.labels import most_doubtful, sample_scores
 from assay.tools.inspection.originals import propose
 from assay.tools.inspection.verdict import verdict
 from command import assay
@@ -98,6 +99,12 @@ def test_the_threshold_follows_the_dimension_not_the_copies() -> None:
     assert chosen_threshold(np.zeros((100, 50))) == 0.0
 
 
+def test_the_threshold_by_hand() -> None:
+    """The tenth of fifty neighbours as near as in four dimensions; 49 could be nearest, as they are or mirrored."""
+    shares = np.full((20, 50), beta.median(10, 40) ** (1 / 4))
+    assert chosen_threshold(shares) == pytest.approx((BY_CHANCE / 98) ** (1 / 4))
+
+
 def test_nothing_is_near_at_threshold_zero_but_what_is_equal() -> None:
     copies = find_copies(stack([*UNRELATED, darker(UNRELATED[0]), UNRELATED[1]]), threshold=0.0)
     assert copies.pairs.tolist() == [[1, len(UNRELATED) + 1]]
@@ -139,6 +146,20 @@ def test_sample_scores_by_hand() -> None:
     )
     assert sample_scores(copies, np.array([0, 0, 0, 1])).tolist() == [2, 2, -1, -3]
     assert sample_scores(copies, np.array([0, 0, 1, 1])).tolist() == [1, 1, 1, 1]
+
+
+def test_closeness_goes_by_the_nearer_of_the_two_fiftieth_neighbours() -> None:
+    found = closeness(np.array([[1.0, 0.0], [1.0, 3.0]]), np.array([[1, 1], [0, 0]]), np.array([2.0, 4.0]))
+    assert found.tolist() == [[0.5, 0.0], [0.5, 1.5]]
+
+
+def test_of_equally_doubtful_labels_the_one_with_the_closest_neighbour_comes_first() -> None:
+    neighbors = np.array([[1, 2], [0, 3], [3, 0], [2, 1]])
+    distances = np.array([[0.5, 1.0], [0.5, 1.0], [0.2, 1.0], [0.3, 1.0]])
+    copies = Copies(np.arange(4), neighbors, distances, np.arange(4)[:, None], np.ones((4, 1)), 0.1)
+    scores = sample_scores(copies, np.array([0, 1, 0, 1]))
+    assert scores.tolist() == [-1, -1, -1, -1]
+    assert most_doubtful(copies, scores).tolist() == [2, 3, 0, 1]
 
 
 # ------------------------------------------------------------------------------------------------- names
@@ -234,6 +255,8 @@ def test_families_conflicts_and_doubtful_labels(planted: Inspection) -> None:
     assert [names(planted, pair) for pair in planted.conflicts] == [["test/b/003.png", "train/a/003.png"]]
     assert "train/b/010.png" in names(planted, planted.doubtful[:3])
     assert planted.agreement > 0.75 > planted.chance
+    labels, n = planted.images.labels, len(planted.images)
+    assert planted.chance == pytest.approx(((labels[:, None] == labels).sum() - n) / (n * (n - 1)))
 
 
 def test_a_random_split_of_augmented_copies_leaks_and_the_names_tell(augmented: Inspection) -> None:

@@ -19,7 +19,7 @@ from assay.results.statistics import mean_interval
 from assay.runs.run import Folder, measure_and_save
 from assay.tasks.metric import Metric
 from synthetic import fabricate, make_study
-from trained import image_data, trained
+from trained import image_data, tagged_data, trained
 from valued import trained as valued_trained
 from valued import value_data
 
@@ -48,6 +48,7 @@ def measured() -> list[str]:
     network = build(Model(name="mlp", hidden=[8], dropout=0.5), data.shape, 6)
     assert any(isinstance(part, nn.Dropout) for part in network.modules())
     found = measure(trained(data, network, evaluate=EVERYTHING))
+    found |= measure(trained(tagged_data(), task="multilabel", evaluate=["multilabel", "curves"]))
     numbers = value_data(np.random.default_rng(0).random((48, 2)), ("age", "weight, kg"))
     for valued in (value_data(), numbers):
         found |= measure(valued_trained(valued, evaluate=OF_VALUES))

@@ -306,6 +306,13 @@ def test_a_block_without_skip_is_its_branch_and_with_skip_adds_the_input() -> No
     torch.testing.assert_close(with_skip(x), functional.elu(branch + x))
 
 
+def test_a_branch_is_two_convolutions_with_an_elu_between() -> None:
+    model = make("elu_resnet", (3, 32, 32))
+    branch, x = model.block1_1.branches[0], torch.randn(2, 64, 16, 16)
+    torch.testing.assert_close(branch(x), branch.conv2(functional.elu(branch.conv1(x))))
+    assert sum(isinstance(module, nn.ELU) for module in model.modules()) == 4 + 2 * 2
+
+
 def test_paths_are_summed() -> None:
     block = make("elu_resnet", (3, 32, 32), paths=2).block2_1
     x = torch.randn(2, 256, 4, 4)

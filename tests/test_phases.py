@@ -77,6 +77,18 @@ def test_each_phase_has_its_own_settings(data: ImageData) -> None:
     assert "phase 2 of 2 begins after epoch 2" in log
 
 
+def test_a_phase_that_says_nothing_of_it_freezes_what_the_model_freezes() -> None:
+    values = recipe([{}, {"freeze": "none"}, {"epochs": 2}]).dump()
+    values["model"]["freeze"] = "backbone"
+    found = Recipe.model_validate(values)
+    assert [stage.model.freeze for stage in found.stages] == ["backbone", "none", "backbone"]
+
+
+def test_a_phase_that_says_nothing_of_its_epochs_has_those_of_the_training() -> None:
+    assert recipe([{}, {"epochs": 3}, {}], epochs=5).train.total_epochs == 5 + 3 + 5
+    assert recipe(None, epochs=5).train.total_epochs == 5
+
+
 def test_a_phase_in_which_all_learns_changes_all(data: ImageData) -> None:
     with seeds.scoped(0, "initialisation"):
         before = build(recipe(HEAD_FIRST).model, data.shape, 3).state_dict()

@@ -122,6 +122,17 @@ def test_places_are_the_mean_of_three() -> None:
     assert found["place"].to_list() == [1, 2, 3]
 
 
+def test_of_equal_means_the_higher_cross_csi_comes_first() -> None:
+    found = table(cross_si=[0.9, 0.5], cross_csi=[0.5, 0.9], logme=[0.2, 0.2])
+    assert found["model"].to_list() == ["b", "a"]
+
+
+@pytest.mark.parametrize(("si", "csi"), [(0.82, 0.82), (0.5, 0.88), (0.88, 0.5)])
+def test_a_case_is_clear_only_where_both_intervals_lie_apart(si: float, csi: float) -> None:
+    said = recommendation(table(cross_si=[0.9, si], cross_csi=[0.9, csi], logme=[0.3, 0.1]), True)
+    assert said.startswith("Take a, without certainty: b does not stand clearly behind it")
+
+
 def test_a_clear_case_is_called_clear() -> None:
     said = recommendation(table(cross_si=[0.9, 0.5], cross_csi=[0.9, 0.6], logme=[0.3, 0.1]), True)
     assert said == "Take a: its cross-SI and cross-CSI lie above those of all others, intervals and all."

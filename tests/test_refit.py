@@ -186,6 +186,31 @@ def test_a_later_phase_goes_on_with_its_own_rate_and_frozen_part(runs: Path) -> 
     assert not any(name.startswith("dense") for name in changed)
 
 
+def test_what_goes_on_has_a_seed_of_its_own_a_constant_rate_and_no_early_end() -> None:
+    train = TRAIN | {"schedule": "cosine", "early_stopping": {"patience": 1}, "keep": "best", "clip": 0.5}
+    recipe = Recipe.model_validate({"data": {"source": "noise"}, "model": {"name": "mlp"}, "train": train})
+    found = continued(recipe, image_data(), 7)
+    assert found.seed != recipe.seed
+    changes: dict[str, Any] = {"epochs": 7, "schedule": "constant", "early_stopping": None, "keep": "last"}
+    changes["optimizer"] = {"name": "sgd", "lr": 0.1}
+    expected = Recipe.model_validate(recipe.dump() | {"train": train | changes})
+    assert found.train.optimizer.lr == pytest.approx(0.005)
+    assert continued(recipe, image_data(), 7, lr=0.1).train == expected.train
+
+
+def test_what_is_shown_is_not_balanced_again() -> None:
+    recipe = Recipe.model_validate({"data": {"source": "noise"}, "model": {"name": "mlp"}, "train": TRAIN})
+    data = image_data()
+    shown = data.indices["train"][np.isin(data.images.labels[data.indices["train"]], [0, 1])][:-1]
+    with seeds.scoped(0, "initialisation"):
+        network = build(recipe.model, data.shape, 3)
+    plain, other = (
+        trained_on(network, replace(data, balance=balance), shown, continued(recipe, data, 2), CPU).state_dict()
+        for balance in ("none", "oversample")
+    )
+    assert all(value.equal(other[name]) for name, value in plain.items())
+
+
 def test_a_frozen_backbone_stays_as_it_is_batch_norms_too() -> None:
     model = {"name": "timm/resnet18", "freeze": "backbone"}
     recipe = Recipe.model_validate({"data": {"source": "noise"}, "model": model, "train": TRAIN | {"batch_size": 4}})

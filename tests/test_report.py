@@ -15,6 +15,10 @@ from hypothesis import strategies as st
 
 from assay.report import write_report
 from assay.report.document import for_page, json_for_script
+from assay.report.sections.classes import figures as per_class
+from assay.report.sections.learning import figures as learning
+from assay.report.sections.results import effect, levels
+from assay.report.subject import Subject
 from assay.results import Results
 from synthetic import NASTY, fabricate, make_study
 
@@ -113,6 +117,76 @@ def test_tables_hold_the_numbers_of_the_results(usual):
     assert counts.group_by("variant").agg(pl.col("count").sum())["count"].to_list() == [3 * images] * 3
     assert r"\textbf{" in (tables / "results.tex").read_text("utf-8")
     assert set(pl.read_csv(usual.parent / "figures" / "effect.csv")["variant"]) == {"activation=elu", "activation=tanh"}
+
+
+def test_the_dots_of_an_effect_are_the_pairs_whose_mean_it_is(usual):
+    results = Results.read(usual.parents[1])
+    (figure,) = effect(Subject(results))
+    values = results.values("accuracy")
+    base = values.pop(results.base)
+    assert figure.frame["variant"].unique().sort().to_list() == ["elu", "tanh"]
+    for name, own in values.items():
+        rows = figure.frame.filter(variant=name.removeprefix("activation="))
+        dots = dict(rows.filter(kind="seed").select("seed", "difference").iter_rows())
+        assert dots == pytest.approx({seed: 100 * (own[seed] - base[seed]) for seed in base})
+        (mean,) = rows.filter(kind="interval")["difference"]
+        assert mean == pytest.approx(sum(dots.values()) / len(dots))
+
+
+def test_a_learning_curve_is_the_mean_of_the_seeds_between_their_extremes(usual):
+    results = Results.read(usual.parents[1])
+    (curve,) = (f.frame for f in learning(Subject(results)) if f.name == "learning-validation-accuracy")
+    percent = 100 * pl.col("validation_accuracy")
+    found = curve.filter(variant="elu").sort("epoch")
+    history = results.stacked("history").filter(variant="activation=elu").group_by("epoch")
+    expected = history.agg(mean=percent.mean(), low=percent.min(), high=percent.max()).sort("epoch")
+    for end in ("mean", "low", "high"):
+        assert found[end].to_list() == pytest.approx(expected[end].to_list())
+
+
+def test_the_levels_of_a_factor_changed_alone_are_those_beside_the_bases_others(tmp_path):
+    model, train = {"name": "mlp", "dropout": 0.0}, {"epochs": 4, "batch_size": 32}
+    base = {"data": {"source": "digits"}, "model": model, "train": train}
+    vary = {"model.dropout": [0.0, 0.2, 0.5], "train.batch_size": [16, 32, 64, 128]}
+    study = make_study(base=base, vary=vary, design="one_at_a_time", seeds=1)
+    found = {f.name: f.frame for f in levels(Subject(Results.read(fabricate(tmp_path, study))))}
+    for key, alone in vary.items():
+        assert found[f"levels-{key}"]["level"].sort().to_list() == alone
+
+
+def test_of_many_classes_the_hardest_are_shown(tmp_path):
+    names = [f"c{i:02d}" for i in range(30)]
+    results = Results.read(fabricate(tmp_path, make_study(2, 2), classes=names, images=300))
+    (figure,) = per_class(Subject(results))
+    rows = itertools.chain(*figure.chart.to_dict()["datasets"].values())
+    shown = {row["class"] for row in rows if "class" in row}
+    means = figure.frame.filter(pl.col("measure") != "f1").group_by("class").agg(pl.col("mean").mean())
+    hardest = means.sort("mean")["mean"][len(shown) - 1]
+    assert len(shown) == 24
+    assert means.filter(pl.col("class").is_in(sorted(shown)))["mean"].max() <= hardest
+    assert set(figure.frame["class"]) == set(names)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "loss"])
+def test_the_best_variant_comes_first_whichever_way_is_better(tmp_path, metric):
+    folder = fabricate(tmp_path, make_study(3, 2), accuracies=[0.7, 0.9, 0.8])
+    for path in folder.rglob("metrics.json"):
+        found = json.loads(path.read_text())
+        path.write_text(json.dumps({metric: found["accuracy"] if metric == "accuracy" else 1 - found["accuracy"]}))
+    subject = Subject(Results.read(folder))
+    assert subject.metric == metric
+    assert [name.partition("=")[2] for name in subject.order] == ["elu", "tanh", "relu"]
+
+
+@pytest.mark.parametrize(
+    ("change", "comparable"), [({"label_smoothing": 0.1}, False), ({"class_weights": "inverse"}, True)]
+)
+def test_losses_of_different_kinds_are_not_drawn_side_by_side(tmp_path, change, comparable):
+    losses = {"plain": {}, "changed": {"train.loss": {"name": "cross_entropy"} | change}}
+    results = Results.read(fabricate(tmp_path, make_study().model_copy(update={"vary": {}, "variants": losses})))
+    drawn = {figure.name for figure in learning(Subject(results))}
+    assert "learning-validation-accuracy" in drawn
+    assert ("learning-validation-loss" in drawn) == comparable
 
 
 def test_the_report_can_be_written_again_and_is_the_same(usual):

@@ -5,18 +5,23 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 import torch
+from polars.testing import assert_frame_equal
 from torch import Tensor, nn
 
 from assay.errors import AssayError
 from assay.evaluate import measure
+from assay.evaluate.separation import subset
+from assay.evaluate.tracking import BY_EPOCH, follow
 from assay.recipe import Recipe
 from assay.recipe.study import Study
 from assay.recipe.validation import validate
 from assay.report.page import write_report
-from assay.report.sections.layers import aligned
+from assay.report.sections.layers import aligned, curves
+from assay.report.subject import Subject
 from assay.results import Results
 from assay.runs import run
 from assay.runs.engine import run as run_study
@@ -73,6 +78,18 @@ def test_the_page_shows_the_layers(results: Results) -> None:
     assert [text.count(f">{name}<") for name in ("SI-train", "SI-test", "CSI-train", "CSI-test")] == [1, 1, 1, 1]
     drawn = {path.name for path in (page.parent / "figures").glob("layers-*.svg")}
     assert {"layers-separation-test.svg", "layers-center-train.svg", "layers-soft_order-5-test.svg"} <= drawn
+
+
+def test_a_curve_over_depth_is_the_mean_of_the_seeds_between_their_extremes(results: Results) -> None:
+    (curve,) = (figure.frame for figure in curves(Subject(results)) if figure.name == "layers-separation-test")
+    layers = (
+        results.stacked("separation").filter(index="separation", split="test", variant="norm=batch").drop_nulls("value")
+    )
+    value = pl.col("value")
+    expected = layers.group_by("layer").agg(mean=value.mean(), low=value.min(), high=value.max(), seeds=pl.len())
+    found = curve.filter(variant="batch").select("layer", "mean", "low", "high", "seeds").sort("layer")
+    assert_frame_equal(found, expected.sort("layer"))
+    assert (found["seeds"] == 2).all()
 
 
 def test_the_page_names_what_was_not_measured(results: Results) -> None:
@@ -202,6 +219,24 @@ def test_an_interrupted_training_goes_on_following(tracking: Study, tracked: Res
             run_study(tracking, tmp_path, quiet=True)
     resumed = run_study(tracking, tmp_path, quiet=True)
     assert resumed.stacked("separation_by_epoch").equals(tracked.stacked("separation_by_epoch"))
+
+
+def test_rows_that_an_interrupted_training_left_of_later_epochs_are_measured_anew() -> None:
+    made = trained(evaluate=[{"name": "separation", "layers": "leaves", "track": {"every": 1}}])
+    kept = pl.DataFrame(schema=BY_EPOCH)
+    for epoch in (0, 1, 2, 3):
+        kept = follow(kept, epoch, made.model, made.data, made.recipe, made.device)
+    again = follow(kept, 2, made.model, made.data, made.recipe, made.device)
+    assert again["epoch"].unique().sort().to_list() == [0, 1, 2]
+    assert again.equals(kept.filter(pl.col("epoch") < 3))
+
+
+def test_the_images_measured_are_drawn_by_the_runs_seed_the_same_share_of_every_class() -> None:
+    labels = np.repeat([0, 1], [40, 80])
+    first, again, other = (subset(np.arange(120) + 7, labels, 0.25, seed) for seed in (0, 0, 1))
+    assert np.bincount(labels[first - 7]).tolist() == [10, 20]
+    assert first.tolist() == again.tolist() == sorted(set(first.tolist()))
+    assert first.tolist() != other.tolist()
 
 
 def test_the_page_shows_the_layers_while_they_learn(tracked: Results) -> None:

@@ -30,6 +30,12 @@ def rewrite(path, **changes):
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
+@pytest.mark.parametrize(("metric", "best"), [("accuracy", max), ("loss", min), ("macs", min)])
+def test_the_best_has_the_mean_that_is_better(results, metric, best):
+    means = {name: fmean(by_seed.values()) for name, by_seed in results.values(metric).items()}
+    assert results.best(metric) == best(means, key=means.get)
+
+
 def test_the_frame_has_a_row_per_finished_run(results):
     frame = results.frame
     assert frame.height == 9
@@ -173,6 +179,8 @@ def test_nothing_finished_yet(tmp_path):
     assert "No run has finished yet." in results._repr_html_()
     with pytest.raises(AssayError, match=r"no run of the study 'synthetic' .* has finished yet"):
         results.compare()
+    with pytest.raises(AssayError, match=r"no run of the study 'synthetic' .* has finished yet"):
+        results.stacked("history")
 
 
 @pytest.mark.parametrize("content", ["{", "[1, 2]", "null", b"\xff\xfe\x00"])

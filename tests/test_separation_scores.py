@@ -40,6 +40,17 @@ def test_long_runs_are_counted_in_little_memory():
     assert sample_scores(x, y).argmin() == 7
 
 
+def test_distances_that_rounding_would_confuse_are_computed_again():
+    draw = np.random.default_rng(0)
+    x = draw.integers(0, 3, (60, 3)) + 123456789.0
+    x[0] = 0  # the rest is far from it: squares above 2**53, which differences of at most 12 are lost in
+    y = np.zeros(60, int)
+    y[draw.choice(np.arange(1, 60), 3, replace=False)] = 1
+    scores = sample_scores(x, y)
+    assert scores.tolist() == scores_by_sorting(x, y)
+    assert (scores > 16).any()
+
+
 def test_standardized_scores():
     draw = np.random.default_rng(0)
     y = np.repeat([0, 1], 40)

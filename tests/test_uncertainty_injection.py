@@ -204,6 +204,14 @@ def test_an_interval_beside_the_temperature_takes_no_scale(network: nn.Module, d
     assert np.allclose(said("injected", 3.0, 1.0).low, one.low)
 
 
+def test_an_interval_beside_the_temperature_is_softened_by_it(network: nn.Module, digits: dict[str, Pairs]) -> None:
+    few = [(digits["test"].x[:20], digits["test"].y[:20])]
+    nll = {"plain": 1.0, "temperature": 0.1, "injected": 0.5}
+    said = predictive(network, few, Calibration(1e6, 0.3, 1.0, nll, {}), Injection(passes=20))
+    assert np.allclose(said.low, 0.1, atol=1e-3)
+    assert np.allclose(said.high, 0.1, atol=1e-3)
+
+
 def test_outputs_that_are_not_finite_and_no_images_are_told(digits: dict[str, Pairs]) -> None:
     broken = nn.Linear(64, 10)
     nn.init.constant_(broken.weight, math.inf)
@@ -283,6 +291,17 @@ def test_the_gaussian_likelihood_is_that_of_torch() -> None:
     mean, variance, y = (np.random.default_rng(0).random((3, 9, 2)) + 0.1)[[0, 1, 2]]
     expected = nn.GaussianNLLLoss(full=True)(*(torch.tensor(v) for v in (mean, y, variance)))
     assert gaussian_nll(mean, variance, y) == pytest.approx(float(expected))
+
+
+def test_a_value_that_no_pass_moves_is_not_certain() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(2, 64, bias=False), nn.Linear(64, 1))
+    pairs = Pairs(np.array([[0.0, 0.0], [1.0, 2.0], [-2.0, 1.0]]), np.array([0.5, 1.0, 2.0]))
+    injection = Injection(passes=20)
+    found = calibrate_gaussian(model, pairs, injection)
+    assert math.isfinite(found.nll)
+    variance = predictive_gaussian(model, pairs, found, injection).variance
+    assert 0 < variance[0] < variance[1:].min()
 
 
 def test_dropout_that_moves_nothing_is_told(diabetes: dict[str, Pairs]) -> None:

@@ -197,5 +197,5 @@ def test_the_page_has_the_section_and_its_files(results: Results) -> None:
 
 
 def test_a_study_without_the_measure_has_no_section(tmp_path: Path) -> None:
-    page = Results.read(fabricate(tmp_path, make_study())).report()
+    page = write_report(Results.read(fabricate(tmp_path, make_study())))
     assert 'id="uncertainty"' not in page.read_text(encoding="utf-8")

@@ -1,5 +1,6 @@
 """Small images, predictions and trained networks made up from numbers, without training or reading anything."""
 
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -9,11 +10,11 @@ from torch import nn
 
 from assay.data.batches import ImageData
 from assay.data.images import ImageSet
-from assay.data.targets import Labels
+from assay.data.targets import Labels, Tags
 from assay.evaluate import Trained
 from assay.models import build
 from assay.recipe import Loss, Model, Recipe
-from assay.tasks import predicting
+from assay.tasks import catalogue, predicting
 from assay.tasks.classification import task
 from assay.tasks.classification.predictions import Predictions
 
@@ -41,6 +42,13 @@ def image_data(
     return ImageData(images, splits, mean, std, ())
 
 
+def tagged_data(labels: int = 3, **splits: int) -> ImageData:
+    """The same noise with tags: image i has those of the bits of i."""
+    data = image_data(labels, **splits)
+    tags = np.arange(len(data.images))[:, None] >> np.arange(labels) & 1
+    return replace(data, images=replace(data.images, targets=Tags(tags.astype(np.uint8))))
+
+
 def predictions(labels: list[int], probabilities: list[list[float]], losses: list[float] | None = None) -> Predictions:
     """Predictions of the first images of a source."""
     n = len(labels)
@@ -64,6 +72,8 @@ def trained(data: ImageData | None = None, model: nn.Module | None = None, **sec
     recipe = Recipe.model_validate(values)
     torch.manual_seed(0)
     model = model or build(Model(name="mlp", hidden=[4]), data.shape, len(data.classes))
-    by_split = {s: predict(model, data, s, recipe.train.loss, CPU) for s, rows in data.indices.items() if len(rows)}
+    own, loss = catalogue.task(recipe.task), recipe.train.loss
+    there = [split for split, rows in data.indices.items() if len(rows)]
+    by_split = {split: predicting.predict(own, model, data, split, loss, CPU) for split in there}
     history = pl.DataFrame({"epoch": [1, 2], "seconds": [1.5, 2.0]})
     return Trained(model, data, recipe, CPU, by_split, history, model, data)

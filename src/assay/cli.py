@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated
 
 import typer
 
@@ -12,6 +12,7 @@ from assay import __version__
 from assay.errors import AssayError, NothingToDo, RunFailed, StudyStopped
 from assay.system.memory import keep_freed_memory
 from assay.tools.refit import EPOCHS
+from assay.tools.terminal import listed, read_results, show, stop
 
 app = typer.Typer(
     help="One file asks a question about image networks; one command answers it.",
@@ -86,7 +87,7 @@ def list_names(
 
 @app.command()
 def check(
-    source: Annotated[str, typer.Argument(metavar="DATA", help="A named source, a folder or a zip.")],
+    source: Annotated[str, typer.Argument(metavar="DATA", help="A named source, folder or zip, or a study file.")],
     size: Annotated[str | None, typer.Option(metavar="N|HxW", help="Height and width: 96 or 96x128.")] = None,
     color: Annotated[str | None, typer.Option(metavar="gray|rgb", help="Else the source's own.")] = None,
     group: Annotated[
@@ -141,32 +142,9 @@ def probe(
     ] = None,
 ) -> None:
     """How well the layers of a finished run, or of a network off the shelf, keep the classes apart."""
-    from assay.runs.display import Display
-    from assay.tools.inspection.command import parse_size
-    from assay.tools.probe import IMAGES, probe, probe_model, probe_table
+    from assay.tools.probe_command import show_probe
 
-    if (folder is None) == (model is None):
-        raise AssayError("probe: expected either the folder of a finished run, or --model with a network's name")
-    if model and data is None:
-        raise AssayError(f"probe --model {model}: --data is missing; it names the images, such as cifar10 or a folder")
-    if folder and (size or pretrained):
-        raise AssayError("probe: --size and --pretrained go with --model; a run has its own size and weights")
-    patterns, splits = listed(layers) if "," in layers else layers.strip(), listed(split)
-    amount = (1.0 if folder else IMAGES) if images is None else images
-    with Display() as display, display.counting("measuring", "layers") as measuring:
-        if folder:
-            found = probe(folder, patterns, splits, amount, data, measuring)
-        else:
-            network = {"name": model, "pretrained": pretrained == "true" or pretrained or False}
-            with display.decoding(str(data)) as decoding:
-                options = (patterns, splits, amount, parse_size(size), None, decoding, measuring)
-                found = probe_model(network, str(data), *options)
-    if model:
-        weights = f"pretrained weights ({pretrained})" if pretrained else "random weights"
-        measured = f"{amount:.0%}" if amount <= 1 else f"at most {amount:,.0f} images"
-        print(f"{model}: {weights}, a head fitted to the classes; {measured} of each split")
-        print("The head is untrained unless the weights have one for these classes.\n")
-    show(probe_table(found))
+    show_probe(folder, model, pretrained, data, layers, split, images, size)
 
 
 @app.command()
@@ -190,9 +168,9 @@ def rank(
 ) -> None:
     """Which backbone suits a data set, without training: separation of its features, LogME, and cost."""
     from assay.runs.display import Display
-    from assay.tools.inspection.command import parse_size
     from assay.tools.ranking import rank
     from assay.tools.ranking.table import ranking_table
+    from assay.tools.terminal import parse_size
 
     names = listed(models)
     with (
@@ -275,46 +253,11 @@ def refit(
 
 
 @app.callback(invoke_without_command=True)
-def version(show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def version(number: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     """One file asks a question about image networks; one command answers it."""
-    if show:
+    if number:
         print(f"assay {__version__}")
         raise typer.Exit
-
-
-def listed(names: str) -> list[str]:
-    """The names between commas."""
-    return [name.strip() for name in names.split(",") if name.strip()]
-
-
-def read_results(folder: Path) -> Any:
-    """The results in a study's folder; AssayError when it holds no study."""
-    from assay.errors import nearest
-    from assay.results import Results
-
-    if not (folder / "study.yaml").is_file():
-        near = {str(path.parent) for place in (folder.parent, Path("runs")) for path in place.glob("*/study.yaml")}
-        hint = f"; {nearest(folder, near)}" if near else ""
-        raise AssayError(f"{folder} holds no study (a study.yaml is expected there){hint}")
-    return Results.read(folder)
-
-
-def show(table: Any) -> None:
-    """Print what rich can print: as wide as the terminal, or into a pipe a line for every line."""
-    from rich.console import Console
-
-    console = Console(highlight=False, emoji=False)
-    if not console.is_terminal:
-        console.width = 10_000
-    with console.capture() as captured:
-        console.print(table)
-    print("\n".join(line.rstrip() for line in captured.get().splitlines()).rstrip())
-
-
-def stop(message: str, code: int) -> NoReturn:
-    """Say why on standard error, and end."""
-    print("\n".join(f"assay: {line}" for line in message.splitlines()), file=sys.stderr)
-    raise SystemExit(code)
 
 
 def main() -> None:

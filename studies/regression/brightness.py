@@ -1,39 +1,29 @@
-"""Writes ``brightness.csv``, which studies/regression/brightness.yaml reads: what share of each brain scan is bright.
+"""The share of each brain scan's area that is bright, as a table.
 
-    python studies/regression/brightness.py $ASSAY_DATA/brain-mri.zip
+    python studies/regression/brightness.py data/brain-mri.zip > brightness.csv
 
-A scan's brightness is its 99th percentile. The head is what is above a tenth of it, and bright what is above 60 %;
-``bright`` is the bright part of the head in percent.
+Bright is a pixel above half of the scan's own 99th percentile, so that the exposure of a scan does not count.
 """
 
 import csv
+import io
 import sys
-from pathlib import Path
-from zipfile import ZipFile
+import zipfile
 
 import numpy as np
 from PIL import Image
 
-HEAD, BRIGHT = 0.1, 0.6
 
-
-def bright_share(scan: np.ndarray) -> float:
-    """Of gray levels (h, w), in percent."""
-    brightness = np.percentile(scan, 99)
-    return 100 * (scan > BRIGHT * brightness).sum() / (scan > HEAD * brightness).sum()
-
-
-def main(pictures: Path, table: Path = Path("brightness.csv")) -> None:
-    """A row a picture: its name in the zip, and the share."""
-    with ZipFile(pictures) as archive, table.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(["image", "bright"])
+def main() -> None:
+    """A row for each picture of the zip that is named first on the command line."""
+    table = csv.writer(sys.stdout, lineterminator="\n")
+    table.writerow(["image", "bright"])
+    with zipfile.ZipFile(sys.argv[1]) as archive:
         for name in sorted(archive.namelist()):
             if name.endswith(".jpg"):
-                with archive.open(name) as picture:
-                    scan = np.asarray(Image.open(picture).convert("L"), dtype=np.float64)
-                rows.writerow([name, f"{bright_share(scan):.4f}"])
+                pixels = np.asarray(Image.open(io.BytesIO(archive.read(name))).convert("L"), dtype=np.float64)
+                table.writerow([name, f"{(pixels > np.quantile(pixels, 0.99) / 2).mean():.6f}"])
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:]))
+    main()

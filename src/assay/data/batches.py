@@ -15,7 +15,7 @@ from assay.data.boxes import Boxes
 from assay.data.images import ImageSet
 from assay.data.imbalance import balanced, epoch_size
 from assay.data.mapped import as_tensor
-from assay.data.targets import Target
+from assay.data.targets import Tags, Target
 from assay.errors import AssayError
 from assay.recipe import Augmentation, Balance, Data, Normalization
 from assay.seeds import scoped, torch_generator
@@ -59,11 +59,13 @@ class ImageData:
 
     @property
     def class_counts(self) -> Int64[np.ndarray, " classes"]:
-        """Training images of each class, each counted once, however often an epoch repeats it.
+        """Training images of each class, or with each tag, each counted once, however often an epoch repeats it.
 
         Raises:
-            AssayError: the images have no labels, but for example boxes.
+            AssayError: the images have neither labels nor tags, but for example boxes.
         """
+        if isinstance(self.images.targets, Tags):
+            return np.asarray(self.images.targets.values[self.indices["train"]].sum(axis=0, dtype=np.int64))
         labels = self.images.labels_for("a count of the classes")
         return np.bincount(labels[self.indices["train"]], minlength=len(self.classes))
 

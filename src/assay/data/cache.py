@@ -16,7 +16,7 @@ from assay.data.decode import Bad, decode_all, fitted
 from assay.data.geometry import Size
 from assay.data.images import Contents, ImageSet, Source
 from assay.data.publish import check_space, entry_folder, make, touch
-from assay.data.sources.catalogue import find
+from assay.data.sources.catalogue import find, find_with_table
 from assay.data.targets import VOID, Labels, Masks, Targets, read_targets, write_targets
 from assay.errors import AssayError
 from assay.recipe import Data, Fit
@@ -32,7 +32,7 @@ def open_images(data: Data, root: Path, progress: Progress | None = None) -> Ima
     Raises:
         AssayError: the source is missing, malformed or has unreadable images, or the disk is full.
     """
-    source = find(data.source, root)
+    source = find(data.source, root) if data.table is None else find_with_table(data, root)
     fit = () if data.fit == "stretch" else (data.fit,)  # entries from before there was a choice are still read
     identity = json.dumps([_VERSION, source.identity, _size(data), data.color, *fit], sort_keys=True)
     folder = entry_folder("images", identity)
@@ -65,7 +65,17 @@ def _open(folder: Path, source: Source, fit: Fit) -> ImageSet | None:
         return None
     skipped = [(name, reason) for name, reason in index["skipped"]]
     images = ImageSet(
-        pixels, targets, index["names"], is_test, index["classes"], skipped, folder.name, source.where, sizes, fit
+        pixels,
+        targets,
+        index["names"],
+        is_test,
+        index["classes"],
+        skipped,
+        folder.name,
+        source.where,
+        sizes,
+        fit,
+        index.get("unlisted", 0),
     )
     return replace(images, targets=targets.placed(*images.placement)) if isinstance(targets, Boxes) else images
 
@@ -95,7 +105,13 @@ def _fill(folder: Path, source: Source, contents: Contents, data: Data, progress
     np.save(folder / "is_test.npy", contents.is_test[kept], allow_pickle=False)
     np.save(folder / "sizes.npy", np.array(sizes, dtype=np.int32), allow_pickle=False)
     names = [contents.names[i] for i in kept]
-    index = {"source": source.where, "classes": contents.classes, "names": names, "skipped": skipped}
+    index = {
+        "source": source.where,
+        "classes": contents.classes,
+        "names": names,
+        "skipped": skipped,
+        "unlisted": contents.unlisted,
+    }
     files.write(folder / "index.json", json.dumps(index, ensure_ascii=False))
 
 

@@ -28,7 +28,9 @@ class Contents:
     image: Callable[[int], Image.Image]
     """Opens picture ``i``; may raise anything if it is unreadable."""
     misplaced: list[tuple[str, str]] = field(default_factory=list)
-    """Pictures that belong to no class: (name, reason)."""
+    """Pictures that belong to no class, or that a table names and are not there: (name, reason)."""
+    unlisted: int = 0
+    """How many pictures lie there that the table does not name."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class ImageSet:
     is_test: Bool[np.ndarray, " n"]
     """Belongs to the source's own test split (all False if it has none)."""
     classes: list[str]
-    """Names in the order of the labels, or of the numbers of an image."""
+    """Names in the order of the labels or tags; of numbers, what each is."""
     skipped: list[tuple[str, str]]
     """(name, reason) of the pictures left out under ``on_bad_image: skip``."""
     identity: str = ""
@@ -63,6 +65,8 @@ class ImageSet:
     sizes: Int32[np.ndarray, "n 2"] | None = None
     """Height and width of the source's pictures; None: as ``pixels``."""
     fit: Fit = "stretch"
+    unlisted: int = 0
+    """How many pictures lie there that the source's table does not name; they are left out."""
 
     def __len__(self) -> int:
         """Number of images."""

@@ -5,9 +5,13 @@ MEASURES: dict[str, tuple[str, str]] = {
         "assay.tasks.classification.measure:measure",
         "accuracy, precision, recall, F1, top-k, confusion matrix, losses",
     ),
+    "multilabel": (
+        "assay.tasks.multilabel.measure:measure",
+        "average precision, F1, precision and recall of each label and their means, exact match, losses",
+    ),
     "curves": (
-        "assay.tasks.classification.curves:measure",
-        "ROC and precision-recall curves of each class against the rest, ROC AUC and average precision (macro)",
+        "assay.tasks.curves:measure",
+        "ROC and precision-recall curves of each class or label, ROC AUC and average precision (macro)",
     ),
     "regression": (
         "assay.tasks.regression.measure:measure",

@@ -16,6 +16,7 @@ from .measures import ClassificationMeasure as ClassificationMeasure
 from .measures import CostMeasure as CostMeasure
 from .measures import CurvesMeasure as CurvesMeasure
 from .measures import Measure as Measure
+from .measures import MultilabelMeasure as MultilabelMeasure
 from .measures import RegressionMeasure as RegressionMeasure
 from .measures import SeparationMeasure as SeparationMeasure
 from .measures import Tracking as Tracking

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PlainSerializer, PositiveInt, model_validator
 
 from assay.recipe.section import Amount, NonNegative, Pattern, Positive, Section, pair
+from assay.recipe.tasks import Target
 
 AUGMENTATIONS: dict[str, tuple[float, str]] = {
     "horizontal_flip": (0.5, "probability of mirroring left and right"),
@@ -70,10 +71,49 @@ Shares = Annotated[tuple[tuple[str, float], ...], PlainSerializer(dict)]
 """(class, share), sorted; in a file a mapping."""
 
 
+COLUMNS: dict[Target, str] = {"labels": "label", "values": "targets", "tags": "tags"}
+"""What is true of an image → the key of ``Data`` that names its columns in the table."""
+
+
+def _columns(value: Any) -> Any:
+    """A name, or a list of different ones."""
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list | tuple) or not names or not all(isinstance(name, str) and name for name in names):
+        raise ValueError("expected the name of a column, or a list of names")
+    if len(set(names)) < len(names):
+        raise ValueError("expected different columns, one is listed twice")
+    return value if isinstance(value, str) else tuple(names)
+
+
+def _listed(value: Any) -> Any:
+    names = _columns(value)
+    return (names,) if isinstance(names, str) else names
+
+
+Column = Annotated[str | None, Field(default=None, min_length=1, exclude_if=lambda name: name is None)]
+"""The name of a column of the table; the keys of a table came late, and are not written out where there is none."""
+
+
 class Data(Section):
     """Where the images come from, how they are split, and what happens to them on the way to the network."""
 
     source: str
+    table: str | None = Field(default=None, min_length=1, exclude_if=lambda path: path is None)
+    """A CSV, TSV or Parquet file that tells what is true of the pictures: inside the source, beside it, or a path."""
+    image: Column = None
+    """Names the pictures; None: the first of some usual names that is there."""
+    label: Column = None
+    """One class an image."""
+    targets: Annotated[tuple[str, ...] | None, BeforeValidator(_listed)] = Field(
+        default=None, exclude_if=lambda columns: columns is None
+    )
+    """A number an image each."""
+    tags: Annotated[str | tuple[str, ...] | None, BeforeValidator(_columns)] = Field(
+        default=None, exclude_if=lambda columns: columns is None
+    )
+    """Columns of 0 and 1, a class each; or one column of lists."""
+    split: Column = None
+    """Says which rows are the source's own test split."""
     size: PositiveInt | tuple[PositiveInt, PositiveInt] | None = None
     """Height and width in pixels (one number: square); None keeps the source's own."""
     fit: Fit = Field(default="stretch", exclude_if=lambda fit: fit == "stretch")
@@ -105,3 +145,20 @@ class Data(Section):
     """Pixels to 0…1, to −1…1, to mean 0 and deviation 1 per channel over the training images, as the network off the
     shelf expects them (its default), or by numbers."""
     on_bad_image: Literal["fail", "skip"] = "fail"
+
+    @model_validator(mode="after")
+    def _table_is_told_what_to_read(self) -> "Data":
+        told = [key for key in COLUMNS.values() if getattr(self, key) is not None]
+        if self.table is None:
+            for key in (*told, *(key for key in ("image", "split") if getattr(self, key) is not None)):
+                raise ValueError(f"{key} names a column of a table, and the key table is missing")
+        elif not told:
+            raise ValueError("table needs the key label, targets or tags, which names what it tells of an image")
+        elif len(told) > 1:
+            raise ValueError(f"{told[0]} and {told[1]} exclude each other: one kind of thing is true of an image")
+        return self
+
+    @property
+    def told(self) -> Target | None:
+        """What the table tells of an image; None without a table."""
+        return next((kind for kind, key in COLUMNS.items() if getattr(self, key) is not None), None)

@@ -16,7 +16,8 @@ def _class_weights(value: Any) -> Any:
 
 
 ClassWeights = Annotated[Literal["inverse"] | tuple[Positive, ...] | None, BeforeValidator(_class_weights)]
-"""``inverse`` is n / (classes · n_c), where n_c of the n training images are of the class."""
+"""``inverse`` is n / (classes · n_c), where n_c of the n training images are of the class. Where an image has any
+number of labels, the weights are those of the labels' positives, and ``inverse`` is (n − n_c) / n_c."""
 
 
 class CrossEntropy(Section):
@@ -28,12 +29,12 @@ class CrossEntropy(Section):
 
 
 class Focal(Section):
-    """Cross-entropy times (1 − p of the label) to the power gamma, arXiv:1708.02002."""
+    """Cross-entropy times (1 − p of what is true) to the power gamma, arXiv:1708.02002."""
 
     name: Literal["focal"] = "focal"
     gamma: NonNegative = 2.0
     class_weights: ClassWeights = Field(default=None, exclude_if=lambda weights: weights is None)
-    """The paper's alpha."""
+    """The paper's alpha; of labels, which weigh their positives alone, its alpha / (1 − alpha)."""
 
 
 class MeanSquaredError(Section):
@@ -61,7 +62,7 @@ class Huber(Section):
 
 
 class BinaryCrossEntropy(Section):
-    """Sigmoid cross-entropy on one logit, for two classes."""
+    """Sigmoid cross-entropy: on one logit, for two classes, or on one for each label, averaged over the labels."""
 
     name: Literal["binary_cross_entropy"] = "binary_cross_entropy"
     class_weights: ClassWeights = Field(default=None, exclude_if=lambda weights: weights is None)

@@ -14,8 +14,14 @@ class ClassificationMeasure(Section):
     top_k: tuple[PositiveInt, ...] = (5,)
 
 
+class MultilabelMeasure(Section):
+    """Average precision, F1, precision and recall of each label and their means, exact match, losses."""
+
+    name: Literal["multilabel"] = "multilabel"
+
+
 class CurvesMeasure(Section):
-    """ROC and precision-recall curves of each class against the rest, and the areas under them."""
+    """ROC and precision-recall curves of each class or label against the rest, and the areas under them."""
 
     name: Literal["curves"] = "curves"
 
@@ -92,7 +98,13 @@ class UncertaintyMeasure(Section):
 
 
 Measure = Annotated[
-    ClassificationMeasure | CurvesMeasure | RegressionMeasure | CostMeasure | SeparationMeasure | UncertaintyMeasure,
+    ClassificationMeasure
+    | RegressionMeasure
+    | MultilabelMeasure
+    | CurvesMeasure
+    | CostMeasure
+    | SeparationMeasure
+    | UncertaintyMeasure,
     named(),
     Discriminator("name"),
 ]

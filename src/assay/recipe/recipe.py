@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator, model_validator
 
 from assay.errors import nearest
-from assay.recipe.data import Data
+from assay.recipe.data import COLUMNS, Data
 from assay.recipe.measures import ClassificationMeasure, CostMeasure, Measure, SeparationMeasure
 from assay.recipe.model import Model
 from assay.recipe.section import Section, named
@@ -50,6 +50,16 @@ class Recipe(Section):
             for key, stated in (("imbalance", self.data.imbalance), ("balance", self.data.balance != "none")):
                 if stated:
                     raise ValueError(f"data.{key} needs one label an image; task {self.task} has {WORDS[facts.target]}")
+        return self
+
+    @model_validator(mode="after")
+    def _told_what_the_task_learns(self) -> "Recipe":
+        target, told = TASKS[self.task].target, self.data.told
+        if told is not None and told != target:
+            raise ValueError(
+                f"data.{COLUMNS[told]} gives {WORDS[told]}, and task {self.task} needs {WORDS[target]}"
+                + (f" (data.{COLUMNS[target]})" if target in COLUMNS else "")
+            )
         return self
 
     @model_validator(mode="after")

@@ -5,7 +5,7 @@ from typing import Literal
 
 from assay.errors import AssayError
 
-TaskName = Literal["classification", "regression"]
+TaskName = Literal["classification", "regression", "multilabel"]
 Target = Literal["labels", "values", "tags"]
 
 WORDS: dict[Target, str] = {
@@ -54,6 +54,15 @@ TASKS: dict[str, Facts] = {
         losses=("mse", "mae", "huber"),
         measures=("regression", "cost", "separation", "uncertainty"),
         evaluate=("regression", "cost"),
+    ),
+    "multilabel": Facts(
+        module="assay.tasks.multilabel.task",
+        what="any number of labels an image",
+        target="tags",
+        metric="average_precision_macro",
+        losses=("binary_cross_entropy", "focal"),
+        measures=("multilabel", "curves", "cost"),
+        evaluate=("multilabel", "cost"),
     ),
 }
 """Name → what is known of it."""

@@ -33,7 +33,7 @@ def write_report(results: Results) -> Path:
 def page_sections(subject: Subject) -> list[Section]:
     """The sections of the task's page that have something to show."""
     found = []
-    for where in SECTIONS[subject.task]:
+    for where in SECTIONS[subject.results.study.task]:
         module, function = where.split(":")
         found.append(getattr(import_module(module), function)(subject))
     return [section for section in found if section is not None]

@@ -15,8 +15,11 @@ from assay.results.folders import Run
 from assay.results.metrics import lower_is_better
 
 SEPARATOR = " · "
-MEASURED_AS = {"focal": "cross_entropy"}
-"""A loss that is trained with a focus and measured without; every loss is measured without class weights."""
+MEASURED_AS = {
+    "classification": {"focal": "cross_entropy"},
+    "multilabel": {"focal": "binary_cross_entropy"},
+}
+"""A task's loss that is trained with a focus and measured without; every loss is measured without class weights."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +43,6 @@ class Subject:
             if len(numbers) >= 3 and len(numbers) >= len(levels) - 1:
                 found.append(factor)
         return found
-
-    @property
-    def task(self) -> str:
-        """What the networks are trained to say."""
-        return self.plan[self.base].recipe.task
 
     @property
     def plan(self) -> dict[str, Variant]:
@@ -103,8 +101,9 @@ class Subject:
     def losses_differ(self) -> bool:
         """Whether the losses measured are of different kinds, whose values no table should put side by side."""
         losses = [self.plan[name].recipe.train.loss for name in self.finished]
+        same = MEASURED_AS.get(self.results.study.task, {})
         kinds = {
-            (MEASURED_AS.get(one.name, one.name), getattr(one, "label_smoothing", 0.0), getattr(one, "delta", 0.0))
+            (same.get(one.name, one.name), getattr(one, "label_smoothing", 0.0), getattr(one, "delta", 0.0))
             for one in losses
         }
         return len(kinds) > 1

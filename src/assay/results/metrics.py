@@ -7,12 +7,15 @@ from functools import cache
 from assay.evaluate.metrics import COST, SEPARATION, UNCERTAINTY
 from assay.tasks.classification.metrics import CLASSIFICATION
 from assay.tasks.metric import Metric
+from assay.tasks.multilabel.metrics import MULTILABEL
 from assay.tasks.regression.metrics import INTERVALS, REGRESSION
 
 Number = int | float
 
-METRICS: tuple[Metric, ...] = (*REGRESSION, *CLASSIFICATION, *COST, *SEPARATION, *UNCERTAINTY, *INTERVALS)
-"""In the order in which a table shows them: quality first, then cost and time."""
+TABLES = (*REGRESSION, *MULTILABEL, *CLASSIFICATION, *COST, *SEPARATION, *UNCERTAINTY, *INTERVALS)
+METRICS: tuple[Metric, ...] = tuple(reversed(dict.fromkeys(reversed(TABLES))))
+"""In the order in which a table shows them: quality first, then cost and time. What tasks share stands once, after what
+is their own."""
 
 
 @cache

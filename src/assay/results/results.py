@@ -88,8 +88,7 @@ class Results:
         Raises AssayError where no run has finished, or none has such a metric (with the nearest known name).
         """
         metric = metric or self.metric
-        if not self.finished:
-            raise AssayError(f"no run of the study '{self.study.name}' in {self.folder} has finished yet")
+        self._need_finished()
         if metric not in self.metric_names:
             raise unknown("metric", metric, self.metric_names)
         values: dict[str, dict[int, float]] = {name: {} for name in self.study.plan}
@@ -197,9 +196,10 @@ class Results:
     def stacked(self, name: str) -> pl.DataFrame:
         """The table ``<name>.parquet`` of all finished runs that have it, with variant and seed before its own columns.
 
-        What the columns are, docs/runs.md says. Raises AssayError where no finished run has such a table, with the
-        nearest known name, or where one cannot be read, naming the file.
+        Raises AssayError where no run has finished, or none has such a table (with the nearest known name), or where
+        one cannot be read, naming the file.
         """
+        self._need_finished()
         if name not in self.tables:
             raise AssayError(f"the finished runs in {self.folder} have no table '{name}'; {nearest(name, self.tables)}")
         stacked = []
@@ -222,6 +222,10 @@ class Results:
 
     def _repr_html_(self) -> str:
         return results_html(self.study.title, self.verdict(), self.table(), self.notes())
+
+    def _need_finished(self) -> None:
+        if not self.finished:
+            raise AssayError(f"no run of the study '{self.study.name}' in {self.folder} has finished yet")
 
     def _row(self, run: Run) -> dict[str, Any]:
         scalars = {k: v for k, v in self.metrics(run).items() if isinstance(v, int | float) and not isinstance(v, bool)}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.errors import AssayError
 from assay.recipe import Recipe
+from assay.recipe.data import COLUMNS
 from assay.recipe.study import Study, load_study
 from assay.recipe.tasks import TASKS, WORDS
 from assay.recipe.yaml_files import read_yaml
@@ -95,10 +96,15 @@ def check_targets(recipe: Recipe, data: "ImageData") -> None:
 
     from assay.tasks import catalogue
 
-    target, facts = data.images.targets.kind, TASKS[recipe.task]
-    if target != facts.target:
-        found = f"and the images of {data.images.source} have {target}"
-        raise AssayError(f"task {recipe.task} needs {WORDS[facts.target]}, {found}")
+    target, there = TASKS[recipe.task].target, data.images.targets.kind
+    if there != target:
+        fitting = [f"task: {name}" for name, facts in TASKS.items() if facts.target == there]
+        if target in COLUMNS and recipe.data.told is None:
+            fitting.append(f"a table (data.table) with their columns (data.{COLUMNS[target]})")
+        hint = f"; expected {' or '.join(fitting)}" if fitting else ""
+        raise AssayError(
+            f"task {recipe.task} needs {WORDS[target]}, and the images of {data.images.source} have {there}{hint}"
+        )
     catalogue.task(recipe.task).learning(recipe.train.loss, data, torch.device("cpu"))
 
 

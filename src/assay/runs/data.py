@@ -25,15 +25,16 @@ def describe(data: "ImageData") -> dict[str, Any]:
         "images_sha256": {split: images_digest(data, split) for split in data.indices},
         **_of_training(data),
         "skipped": [list(item) for item in data.images.skipped],
+        "unlisted": data.images.unlisted,
     }
 
 
 def _of_training(data: "ImageData") -> dict[str, Any]:
     """What is true of the training images together: images of each class, or mean and deviation of each target."""
     from assay.data.standard import standard_of
-    from assay.data.targets import Labels, Values
+    from assay.data.targets import Labels, Tags, Values
 
-    if isinstance(data.images.targets, Labels):
+    if isinstance(data.images.targets, Labels | Tags):
         return {"train_per_class": data.class_counts.tolist()}
     if not isinstance(data.images.targets, Values):
         return {}

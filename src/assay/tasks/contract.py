@@ -19,7 +19,8 @@ from assay.recipe import Loss, Recipe
 from assay.tasks.metric import Metric
 from assay.tasks.scores import Score
 
-Images = Float[Tensor, "batch channels height width"]
+Images = Float[Tensor, "batch ..."]
+"""Of a batch: (batch, channels, height, width), or kept features in their place."""
 Target = Any
 """What is true of a batch: what ``Targets.take`` of its data gives."""
 Answers = Any

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from assay.errors import AssayError
 from assay.recipe import Recipe, UncertaintyMeasure
-from assay.recipe.tasks import TASKS
+from assay.recipe.tasks import TASKS, require
 from assay.system.files import read_object
 from assay.tools.predict import load_run, read_picture
 from assay.tools.predict_interval import IntervalPredictions, interval_table, predict_intervals
@@ -69,6 +69,8 @@ def predict_uncertain(
 
     run = Path(run)
     recipe, about, model = load_run(run)
+    if TASKS[recipe.task].target != "values":
+        require("labels", recipe.task, "predict --uncertainty", recipe.data.source)
     if not about.get("counts", {}).get("validation"):
         raise AssayError(f"{run}: its uncertainty is not known, since the run had no validation images to calibrate on")
     images = [read_picture(Path(picture), about, recipe.data.fit) for picture in pictures]

@@ -14,6 +14,7 @@ from assay.recipe.validation import validate
 from assay.runs.display import unread
 
 if TYPE_CHECKING:
+    from assay.data import ImageData
     from assay.separation import Layers
 
 Progress = Callable[[int, int], None]
@@ -35,7 +36,6 @@ def probe(
     (layers done, layers to do). Raises AssayError for a folder without a finished run, a pattern that matches no layer,
     or data that are no longer those of the run.
     """
-    from assay.data.targets import Values
     from assay.evaluate.separation import measured_layers
     from assay.runs.data import load_data_of
     from assay.system.machine import resolve_device
@@ -45,7 +45,7 @@ def probe(
     recipe, about, model = load_run(Path(run))
     device = resolve_device(recipe.train.device)
     data = load_data_of(Path(run), recipe, about, root)
-    options = options.of_values if isinstance(data.images.targets, Values) else options
+    options = suited(options, data)
     return measured_layers(model.to(device), data, recipe.seed, options, device, measuring)
 
 
@@ -69,7 +69,6 @@ def probe_model(
     pattern that matches no layer.
     """
     from assay.data import data_root, load
-    from assay.data.targets import Values
     from assay.evaluate.separation import measured_layers
     from assay.models.catalogue import complete, try_out
     from assay.models.weights import initial_network
@@ -88,7 +87,7 @@ def probe_model(
     }
     recipe = complete(validate(Recipe, values, "probe"))
     data = load(recipe.data, recipe.seed, data_root(root), decoding)
-    options = options.of_values if isinstance(data.images.targets, Values) else options
+    options = suited(options, data)
     try_out(recipe.model, data.shape, len(data.classes))
     network, _ = initial_network(recipe, data.shape, len(data.classes), data.classes)
     device = resolve_device(recipe.train.device)
@@ -100,6 +99,16 @@ def chosen_options(layers: str | Sequence[str], splits: Sequence[str], images: i
     """The measure's options; a single pattern may stand alone. Raises AssayError for what they cannot be."""
     named = layers if layers in ("blocks", "leaves") else [layers] if isinstance(layers, str) else list(layers)
     return validate(SeparationMeasure, {"layers": named, "splits": list(splits), "images": images}, "probe")
+
+
+def suited(options: SeparationMeasure, data: "ImageData") -> SeparationMeasure:
+    """The options with an index that suits what is true of the images. AssayError where none does."""
+    from assay.data.targets import Values
+
+    if isinstance(data.images.targets, Values):
+        return options.of_values
+    data.images.labels_for("probe")
+    return options
 
 
 def probe_table(found: "Layers") -> RenderableType:

@@ -9,11 +9,16 @@ from assay.errors import AssayError, unknown
 
 if TYPE_CHECKING:
     from assay.data.images import Source
+    from assay.recipe import Data
 
 SOURCES: dict[str, tuple[str, str]] = {
     "digits": (
         "assay.data.sources.digits:digits",
         "1,797 handwritten digits, 8×8 gray, 10 classes, part of scikit-learn",
+    ),
+    "shapes": (
+        "assay.data.sources.shapes:shapes",
+        "2,400 drawn pictures, 32×32 RGB, each with any of disc, square, triangle, cross and ring; made when asked for",
     ),
     "discs": (
         "assay.data.sources.discs:discs",
@@ -30,7 +35,10 @@ SOURCES: dict[str, tuple[str, str]] = {
 }
 """Name → (import path of its opener, description). Any other name is the path of a folder or zip."""
 
-ANY_PATH = ("<folder or zip>", "class/… or train/class/… and test/class/…; a path, or a name under the data root")
+ANY_PATH = (
+    "<folder or zip>",
+    "class/… or train/class/… and test/class/…, or any with a table; a path, or a name under the data root",
+)
 """The row that a listing of sources ends with."""
 
 
@@ -46,16 +54,32 @@ def find(name: str, root: Path) -> "Source":
         module, opener = SOURCES[name][0].split(":")
         source: Source = getattr(import_module(module), opener)(root)
         return source
+    from assay.data.sources.folder import folder_source, zip_source
+
+    path = _path(name, root)
+    return folder_source(path) if path.is_dir() else zip_source(path)
+
+
+def find_with_table(data: "Data", root: Path) -> "Source":
+    """The folder or zip that ``data.source`` names, with ``data.table``.
+
+    Raises:
+        AssayError: there is no such folder, zip or table.
+    """
+    if data.source in SOURCES:
+        raise AssayError(f"data.table goes with a folder or zip of pictures, and {data.source!r} is a named source")
+    from assay.data.sources.table import table_source
+
+    return table_source(_path(data.source, root), data, root)
+
+
+def _path(name: str, root: Path) -> Path:
     path = _find_path(name, root)
     if path is None:
         raise _not_found(name, root)
-    from assay.data.sources.folder import folder_source, zip_source
-
-    if path.is_dir():
-        return folder_source(path)
     if path.suffix.lower() in (".yaml", ".yml"):
         raise AssayError(f"data source {name!r} is a study or a recipe; expected a folder or zip of pictures")
-    return zip_source(path)
+    return path
 
 
 def _find_path(name: str, root: Path) -> Path | None:

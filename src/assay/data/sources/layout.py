@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from assay.errors import AssayError
 
-_TRAIN = {"train", "training"}
-_VALIDATION = {"val", "valid", "validation"}
-_TEST = {"test", "testing"}
+TRAIN = {"train", "training"}
+VALIDATION = {"val", "valid", "validation"}
+TEST = {"test", "testing"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def layout(where: str, pictures: Collection[str], folders: Collection[str]) -> L
         elif len(parts) < depth + 2:
             misplaced.append((name, "lies in no class folder"))
         else:
-            placed.append(Placed(name, parts[depth], bool(splits) and parts[len(top)].lower() in _TEST))
+            placed.append(Placed(name, parts[depth], bool(splits) and parts[len(top)].lower() in TEST))
     if not placed:
         raise AssayError(f"{where} has pictures but no class folders around them (expected class/picture)")
     classes = sorted({p.label for p in placed})
@@ -67,7 +67,7 @@ def _single_top(pictures: Collection[str], folders: Collection[str]) -> list[str
     shallowest = min(name.count("/") for name in pictures)
     while True:
         names = _below(folders, top)
-        if len(names) != 1 or shallowest <= len(top) + 1 or {n.lower() for n in names} & _TRAIN:
+        if len(names) != 1 or shallowest <= len(top) + 1 or {n.lower() for n in names} & TRAIN:
             return top
         top = [*top, *names]
 
@@ -75,8 +75,8 @@ def _single_top(pictures: Collection[str], folders: Collection[str]) -> list[str
 def _splits(where: str, pictures: Collection[str], folders: Collection[str], top: list[str]) -> set[str]:
     """The split folders below ``top``; empty when the folders there are classes."""
     names = _below(folders, top)
-    found = {name for name in names if name.lower() in _TRAIN | _VALIDATION | _TEST}
-    train = {name for name in found if name.lower() in _TRAIN}
+    found = {name for name in names if name.lower() in TRAIN | VALIDATION | TEST}
+    train = {name for name in found if name.lower() in TRAIN}
     if not train or (len(found) == 1 and found != names):
         return set()
     paths = (p.split("/") for p in pictures)

@@ -14,13 +14,13 @@ AXES = {
 }
 
 
-def curves(frame: pl.DataFrame, kind: str, classes: Sequence[str], colors: Colors) -> Chart:
-    """A line for each variant, for the class that a menu shows, first the first; dashed: what chance would give.
+def curves(frame: pl.DataFrame, kind: str, classes: Sequence[str], colors: Colors, noun: str = "class") -> Chart:
+    """A line for each variant, for the class (the ``noun``) that a menu shows, first the first; dashed: chance.
 
     Columns: variant, class, point (order along the line), x, y, area, low, high (over seeds), chance.
     """
     across, up, measure = AXES[kind]
-    chosen = alt.param(name="category", value=classes[0], bind=alt.binding_select(options=list(classes), name="class"))
+    chosen = alt.param(name="category", value=classes[0], bind=alt.binding_select(options=list(classes), name=noun))
     base = alt.Chart().transform_filter("datum.class == category")
     unit = alt.Scale(domain=[0, 1], nice=False)
     x = alt.X("x:Q", title=across, scale=unit, axis=alt.Axis(grid=False, tickCount=5))

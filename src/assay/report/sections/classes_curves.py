@@ -1,6 +1,7 @@
-"""ROC and precision-recall curves on the page: every variant in one chart, a class or the mean of all at a time."""
+"""ROC and precision-recall curves on the page: every variant in one chart, a class or label or the mean at a time."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -9,24 +10,41 @@ from assay.report.figures import Figure
 from assay.report.section import Grid, Group, Legend, Name, Part, Text
 from assay.report.sections import classes_curve_charts
 from assay.report.subject import Subject
-from assay.tasks.classification.polylines import mean_line, thinned
+from assay.tasks.polylines import mean_line, thinned
 
 MOST_CLASSES = 24
 """More classes than these are cut to the hardest; the CSV has them all."""
-MACRO = "mean of the classes (macro)"
+
+
+class Noun(NamedTuple):
+    """What the curves are of."""
+
+    one: str
+    many: str
+    against: str
+
+    @property
+    def mean(self) -> str:
+        """In the place of a single one."""
+        return f"mean of the {self.many} (macro)"
+
+
+CLASS = Noun("class", "classes", "Each class against the rest")
+LABEL = Noun("label", "labels", "The images with a label against those without")
+MACRO = CLASS.mean
 WORDS = {"roc": "ROC", "precision_recall": "Precision and recall"}
 POINTS = 100
 """Of each line on the page."""
 
 
-def group(subject: Subject) -> Group | None:
+def group(subject: Subject, noun: Noun = CLASS) -> Group | None:
     """Both kinds of curves, and which classes have none."""
-    drawn = list(figures(subject))
+    drawn = list(figures(subject, noun))
     if not drawn:
         return None
     several = ", the mean of the seeds' curves" if subject.seeds > 1 else ""
     words: list[str | Name] = [
-        f"Each class against the rest, over the test images{several}; dashed: what chance would give. The area is "
+        f"{noun.against}, over the test images{several}; dashed: what chance would give. The area is "
         "under the pointer. Precision is drawn in steps, whose area is the average precision."
     ]
     for i, one in enumerate(missing(subject)):
@@ -37,15 +55,15 @@ def group(subject: Subject) -> Group | None:
     return Group("ROC and precision–recall", parts)
 
 
-def figures(subject: Subject) -> Iterator[Figure]:
+def figures(subject: Subject, noun: Noun = CLASS) -> Iterator[Figure]:
     """One figure for each kind of curve, where the runs measured them."""
-    table = measured(subject)
+    table = measured(subject, noun)
     if table.is_empty():
         return
     hard = table.filter(curve="roc").group_by("class").agg(pl.col("area").mean()).sort("area", "class")["class"]
-    found = [name for name in table["class"].unique(maintain_order=True) if name != MACRO]
+    found = [name for name in table["class"].unique(maintain_order=True) if name != noun.mean]
     kept = set(hard.head(MOST_CLASSES + 1)) if len(found) > MOST_CLASSES else set(found)
-    classes = [MACRO, *(name for name in found if name in kept)]
+    classes = [noun.mean, *(name for name in found if name in kept)]
     for kind in WORDS:
         frame = pl.concat(list(_lines(subject, table.filter(pl.col("class").is_in(classes), curve=kind))))
         variants = frame["variant"].n_unique()
@@ -53,21 +71,21 @@ def figures(subject: Subject) -> Iterator[Figure]:
             f"curves-{kind}",
             WORDS[kind],
             "",
-            f"{WORDS[kind]} curves of {variants} variant{'s' * (variants != 1)} for {len(classes) - 1} classes "
+            f"{WORDS[kind]} curves of {variants} variant{'s' * (variants != 1)} for {len(classes) - 1} {noun.many} "
             "and their mean; areas and points are in the CSV.",
-            classes_curve_charts.curves(frame, kind, classes, subject.colors),
+            classes_curve_charts.curves(frame, kind, classes, subject.colors, noun.one),
             frame,
             wide=False,
             legend=False,
         )
 
 
-def measured(subject: Subject) -> pl.DataFrame:
+def measured(subject: Subject, noun: Noun = CLASS) -> pl.DataFrame:
     """The points of all finished runs."""
     table = subject.stacked("curves")
     if "curve" not in table.columns:
         return pl.DataFrame()
-    return table.filter(pl.col("curve").is_not_null()).with_columns(pl.col("class").fill_null(MACRO))
+    return table.filter(pl.col("curve").is_not_null()).with_columns(pl.col("class").fill_null(noun.mean))
 
 
 def missing(subject: Subject) -> list[str]:

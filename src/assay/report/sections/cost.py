@@ -89,14 +89,15 @@ def tradeoff(subject: Subject) -> Iterator[Figure]:
         overrides = {"low": pl.Float64, "high": pl.Float64}
         frame = pl.DataFrame(rows, schema_overrides=overrides, infer_schema_length=None)
         low, high = float(frame["cost"].min()), float(frame["cost"].max())  # type: ignore[arg-type]
-        title = heading(cost)
         figures.append(
             Figure(
                 f"cost-{cost}",
                 f"{label(metric).capitalize()} against {label(cost)}",
                 "Mean over seeds with its 95 % t interval." if subject.seeds > 1 else "",
                 f"{label(metric)} against {label(cost)} for {len(rows)} variants.",
-                cost_charts.tradeoff(frame, title, heading(metric), subject.colors, log=low > 0 and high / low >= 20),
+                cost_charts.tradeoff(
+                    frame, heading(cost), heading(metric), subject.colors, log=low > 0 and high / low >= 20
+                ),
                 frame,
                 wide=False,
                 legend=False,

@@ -135,7 +135,7 @@ def heat_maps(subject: Subject) -> Iterator[Figure]:
 
 
 def _is_of_values(subject: Subject) -> bool:
-    return TASKS[subject.task].target == "values"
+    return TASKS[subject.results.study.task].target == "values"
 
 
 def each_variant(table: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:

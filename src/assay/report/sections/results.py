@@ -20,7 +20,8 @@ from assay.results.metrics import factor, is_share, label, lower_is_better
 QUALITY = (
     "mae", "rmse", "mae_*", "spearman", "smi_test", "rmse_*",
     "si_train", "si_test", "csi_train", "csi_test",
-    "balanced_accuracy", "roc_auc_macro", "average_precision_macro", "f1_macro", "loss", "train_accuracy",
+    "balanced_accuracy", "roc_auc_macro", "average_precision_macro", "f1_macro", "f1_micro", "exact_match", "loss",
+    "train_accuracy",
 )  # fmt: skip
 """What the table shows beside the page's metric, a pattern for families; the CSV has every metric."""
 WIDEST = 4

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from assay.errors import AssayError
 from assay.recipe import BinaryCrossEntropy, CrossEntropy, Focal, Loss, MeanSquaredError
+from assay.tasks.focal import focal
 
 PerSampleLoss = Callable[[Tensor, Tensor], Tensor]
 """(logits (batch, outputs), labels (batch,)) → losses (batch,)."""
@@ -69,14 +70,6 @@ def class_weights(loss: Loss, counts: Int64[np.ndarray, " classes"]) -> Float[Te
         return None
     values = counts.sum() / (len(counts) * counts) if weights == "inverse" else np.array(weights)
     return torch.from_numpy(values.astype(np.float32))
-
-
-def focal(losses: Float[Tensor, " batch"], gamma: float) -> Float[Tensor, " batch"]:
-    """(1 − p)^γ · −log p, from cross-entropies −log p: Lin et al., arXiv:1708.02002, equation 4.
-
-    1 − p is kept off zero, where a power below one has no derivative.
-    """
-    return (-torch.expm1(-losses)).clamp_min(torch.finfo(losses.dtype).tiny) ** gamma * losses
 
 
 def cross_entropy(

@@ -54,6 +54,12 @@ class Predictions:
         return right
 
     @property
+    def truth(self) -> Bool[np.ndarray, "n classes"]:
+        """Which class is the label."""
+        truth: Bool[np.ndarray, "n classes"] = np.eye(self.probabilities.shape[1], dtype=bool)[self.labels]
+        return truth
+
+    @property
     def is_finite(self) -> bool:
         """Whether all probabilities and losses are."""
         return bool(np.isfinite(self.probabilities).all() and np.isfinite(self.losses).all())

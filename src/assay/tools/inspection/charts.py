@@ -54,6 +54,26 @@ def values(frame: pl.DataFrame) -> Chart:
     return chart
 
 
+def numbers(frame: pl.DataFrame, name: str) -> Chart:
+    """How often a number is how large. Columns: low, high (bounds of the bin), images."""
+    chart: alt.Chart = (
+        alt.Chart(frame)
+        .mark_bar(binSpacing=1, color=LIGHT["accent"])
+        .encode(
+            x=alt.X("low:Q", title=name).bin("binned").scale(zero=False),
+            x2="high:Q",
+            y=alt.Y("images:Q", title="images"),
+            tooltip=[
+                alt.Tooltip("low:Q", title="from", format=".4g"),
+                alt.Tooltip("high:Q", title="to", format=".4g"),
+                alt.Tooltip("images:Q", format=","),
+            ],
+        )
+    )
+    chart = chart.properties(height=200)
+    return chart
+
+
 def closeness(frame: pl.DataFrame, threshold: float) -> Chart:
     """How close every image's nearest one is. Columns: low, high (bounds of the bin), images, copy (bool)."""
     bars = (

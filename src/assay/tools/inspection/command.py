@@ -2,15 +2,18 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 from assay.data import data_root
 from assay.errors import AssayError
 from assay.recipe import Data
 from assay.recipe.validation import validate
+from assay.recipe.yaml_files import read_yaml
 from assay.runs.display import Display
 from assay.tools.inspection.inspecting import inspect
 from assay.tools.inspection.page import write_inspection
 from assay.tools.inspection.verdict import verdict
+from assay.tools.terminal import parse_size
 
 
 def check(
@@ -24,34 +27,43 @@ def check(
     quiet: bool = False,
     command: str = "",
 ) -> tuple[str, Path]:
-    """Inspect a source and write its page: (the verdict, a sentence a line; the path of the page).
+    """Inspect a source, or the one of a study or recipe file with its table, and write its page.
+
+    The options go before what the file says. Returns (the verdict, a sentence a line; the path of the page).
 
     Raises:
         AssayError: an option makes no sense, or the source cannot be opened.
     """
-    values = {"source": source, "size": parse_size(size), "color": color, "group": group, "on_bad_image": "skip"}
-    data = validate(Data, values, "assay check")
+    options = {"size": parse_size(size), "color": color, "group": group}
+    stated = {key: value for key, value in options.items() if value is not None}
+    is_file = source.lower().endswith((".yaml", ".yml"))
+    values = data_of(Path(source)) if is_file else {"source": source}
+    data = validate(Data, values | stated | {"on_bad_image": "skip"}, source if is_file else "assay check")
     with Display(quiet) as display:
-        with display.decoding(source) as decoding, display.counting("looking for copies", "rows") as searching:
+        with display.decoding(data.source) as decoding, display.counting("looking for copies", "rows") as searching:
             try:
                 found = inspect(data, data_root(root), near=near, decoding=decoding, searching=searching)
             except AssayError as error:
+                if is_file:
+                    raise
                 raise AssayError(re.sub(r"\bdata\.(size|color|group)\b", r"--\1", str(error))) from error
         page = write_inspection(found, out or Path("checks") / _folder_name(source), command)
     return "\n".join(verdict(found)), page
 
 
-def parse_size(text: str | None) -> int | list[int] | None:
-    """``96`` or ``96x128``, height first."""
-    if text is None:
-        return None
-    parts = text.lower().replace("×", "x").split("x")
-    if len(parts) > 2 or not all(part.strip().isdecimal() for part in parts):
-        raise AssayError(f"--size: found {text!r}, expected a number of pixels, or height and width as in 96x128")
-    return int(parts[0]) if len(parts) == 1 else [int(part) for part in parts]
+def data_of(path: Path) -> dict[str, Any]:
+    """The data of a study's base, or of a recipe."""
+    values = read_yaml(path)
+    base = values.get("base", values)
+    data = base.get("data") if isinstance(base, dict) else None
+    if not isinstance(data, dict):
+        raise AssayError(f"{path} says nothing of data: expected a study with base.data, or a recipe")
+    return data
 
 
 def _folder_name(source: str) -> str:
-    """``brain-mri`` of ``data/brain-mri.zip``."""
+    """``brain-mri`` of ``data/brain-mri.zip`` or ``brain-mri.yaml``."""
     path = Path(source).expanduser()
-    return (path.stem if path.suffix.lower() == ".zip" else path.name) or path.resolve().name or "data"
+    return (
+        (path.stem if path.suffix.lower() in (".zip", ".yaml", ".yml") else path.name) or path.resolve().name or "data"
+    )

@@ -6,54 +6,15 @@ from jaxtyping import Int64
 
 from assay.report.figures import Figure
 from assay.report.tables import Cell, Column, Table
-from assay.results.formats import fixed, grouped
+from assay.results.formats import fixed
 from assay.tools.inspection import charts
-from assay.tools.inspection.inspecting import Inspection
+from assay.tools.inspection.inspecting import Inspection, split_names
 from assay.tools.inspection.leaks import Leak
+from assay.tools.inspection.truth import in_words, noun
 
 Indices = Int64[np.ndarray, " _"]
-MOST_CLASSES = 60
-"""Classes in the chart: the largest and the smallest."""
 _BINS = 64
 _BLOCK = 2**24
-
-
-def split_names(found: Inspection) -> list[str]:
-    """The split of each image: training or test, or all."""
-    if not found.has_test:
-        return ["all"] * len(found.images)
-    return ["test" if is_test else "training" for is_test in found.images.is_test]
-
-
-def class_frame(found: Inspection) -> pl.DataFrame:
-    """Images of each class and split."""
-    classes = found.images.classes
-    rows = []
-    splits = split_names(found)
-    for name in dict.fromkeys(splits):
-        counts = np.bincount(found.images.labels[np.array(splits) == name], minlength=len(classes))
-        rows += [{"class": c, "split": name, "images": int(n)} for c, n in zip(classes, counts, strict=True)]
-    return pl.DataFrame(rows).with_columns(share=pl.col("images") / pl.col("images").sum().over("split"))
-
-
-def class_figure(found: Inspection, frame: pl.DataFrame) -> Figure:
-    """Images of each class."""
-    total = frame.group_by("class", maintain_order=True).agg(pl.col("images").sum())
-    order = total["class"].to_list()
-    caption = ""
-    if len(order) > MOST_CLASSES:
-        ranked = total.sort("images", descending=True)["class"].to_list()
-        order = ranked[: MOST_CLASSES // 2] + ranked[-MOST_CLASSES // 2 :]
-        caption = f"The {MOST_CLASSES // 2} largest and the {MOST_CLASSES // 2} smallest of {len(ranked)} classes."
-    low, high = int(total["images"].min()), int(total["images"].max())  # type: ignore[arg-type]
-    return Figure(
-        "classes",
-        "Images of each class",
-        caption,
-        f"Images of {len(total)} classes, from {low:,} to {high:,} each.",
-        charts.class_counts(frame.filter(pl.col("class").is_in(order)), order),
-        frame,
-    )
 
 
 def channels(found: Inspection) -> tuple[Table, Figure]:
@@ -116,39 +77,18 @@ def closeness_figure(found: Inspection) -> Figure:
     )
 
 
-def class_table(found: Inspection, frame: pl.DataFrame) -> Table:
-    """Images of each class, with copies and doubtful labels."""
-    images = found.images
-    splits = list(dict.fromkeys(split_names(found)))
-    columns = [Column("class", "left"), *(Column("images" if s == "all" else s) for s in splits)]
-    columns += [Column("with a near copy (%)"), Column("nearest image of this class (%)")]
-    wide = frame.pivot("split", index="class", values="images", maintain_order=True)
-    copied = _percent_by_class(found.copies.copied, images.labels, len(images.classes))
-    agree = _percent_by_class(found.scores > 0, images.labels, len(images.classes))
-    wide = wide.with_columns(copied_percent=pl.Series(copied), agreeing_percent=pl.Series(agree))
-    lines = []
-    for row in wide.iter_rows(named=True):
-        percents = [Cell(fixed(row[key], 1)) for key in ("copied_percent", "agreeing_percent")]
-        lines.append([Cell(row["class"], is_name=True), *(Cell(grouped(row[s])) for s in splits), *percents])
-    return Table("classes", "By the pixels of all images.", columns, lines, wide)
-
-
-def _percent_by_class(which: np.ndarray, labels: Indices, classes: int) -> np.ndarray:
-    there = np.bincount(labels, minlength=classes)
-    return 100 * np.bincount(labels[which], minlength=classes) / np.maximum(there, 1)
-
-
 def image_frame(found: Inspection) -> pl.DataFrame:
-    """Every image: name, class, split, family of near copies, sample score, original."""
+    """Every image: name, what is true of it, split, family of near copies, sample score of a label, original."""
     images, families = found.images, found.copies.families
     columns = {
         "image": images.names,
-        "class": [images.classes[k] for k in images.labels],
+        noun(images): [in_words(images, i) for i in range(len(images))],
         "split": split_names(found),
         "family": families,
         "family_size": found.copies.family_sizes[families],
-        "score": found.scores,
     }
+    if found.scores is not None:
+        columns["score"] = found.scores
     if found.grouping is not None:
         columns["original"] = found.grouping.numbers
     return pl.DataFrame(columns)
@@ -164,20 +104,23 @@ def copy_frame(found: Inspection) -> pl.DataFrame:
 
 
 def original_frame(found: Inspection) -> pl.DataFrame:
-    """Every original: how many copies, of which classes, and the first of them."""
+    """Every original: how many copies, what is true of them, and the first of them."""
     if found.grouping is None:
         return pl.DataFrame()
     rows = pl.DataFrame(
         {
             "original": found.grouping.numbers,
             "image": found.images.names,
-            "class": [found.images.classes[k] for k in found.images.labels],
+            "told": [in_words(found.images, i) for i in range(len(found.images))],
         }
     )
-    grouped_rows = rows.group_by("original", maintain_order=True)
-    return grouped_rows.agg(
-        images=pl.len(), classes=pl.col("class").unique().sort().str.join(", "), first=pl.col("image").first()
-    )
+    what = "classes" if found.scores is not None else noun(found.images)
+    columns = {
+        "images": pl.len(),
+        what: pl.col("told").unique().sort().str.join(", "),
+        "first": pl.col("image").first(),
+    }
+    return rows.group_by("original", maintain_order=True).agg(**columns)
 
 
 def leak_frame(found: Inspection, leak: Leak) -> pl.DataFrame:
@@ -186,14 +129,14 @@ def leak_frame(found: Inspection, leak: Leak) -> pl.DataFrame:
 
 
 def _pair_columns(found: Inspection, i: Indices, j: Indices) -> dict[str, object]:
-    images, splits = found.images, split_names(found)
+    images, splits, what = found.images, split_names(found), noun(found.images)
     columns: dict[str, object] = {}
     for ending, side in (("", i), ("_of", j)):
         columns["copy" + ending if ending else "image"] = [images.names[k] for k in side]
-        columns["class" + ending] = [images.classes[images.labels[k]] for k in side]
+        columns[what + ending] = [in_words(images, k) for k in side.tolist()]
         columns["split" + ending] = [splits[k] for k in side]
     return columns | {
-        "same_class": images.labels[i] == images.labels[j],
+        f"same_{what}": found.alike[i] == found.alike[j],
         "equal": found.copies.equal(i, j),
         "mirrored": found.copies.is_mirrored(i, j),
         "closeness": found.copies.closeness_of(i, j),
@@ -201,8 +144,9 @@ def _pair_columns(found: Inspection, i: Indices, j: Indices) -> dict[str, object
 
 
 def doubt_frame(found: Inspection) -> pl.DataFrame:
-    """Every image whose nearest image is of another class, the most doubtful first."""
-    images, rows = found.images, found.doubtful
+    """Every image whose nearest image is of another class, the most doubtful first; images must have labels."""
+    images, rows, scores = found.images, found.doubtful, found.scores
+    assert scores is not None
     nearest = found.copies.neighbors[rows, 0]
     splits = split_names(found)
     return pl.DataFrame(
@@ -210,7 +154,7 @@ def doubt_frame(found: Inspection) -> pl.DataFrame:
             "image": [images.names[i] for i in rows],
             "class": [images.classes[images.labels[i]] for i in rows],
             "split": [splits[i] for i in rows],
-            "score": found.scores[rows],
+            "score": scores[rows],
             "nearest_image": [images.names[i] for i in nearest],
             "nearest_class": [images.classes[images.labels[i]] for i in nearest],
             "closeness": found.copies.closeness[rows, 0],

@@ -9,12 +9,14 @@ from jaxtyping import Int64
 
 from assay.data import ImageSet, open_images, split
 from assay.data.groups import group_numbers
+from assay.data.targets import Labels
 from assay.errors import AssayError
 from assay.recipe import Data
 from assay.tools.inspection.copies import Copies, Progress, find_copies
 from assay.tools.inspection.labels import conflicts, most_doubtful, sample_scores
 from assay.tools.inspection.leaks import Leak, leak
 from assay.tools.inspection.originals import propose
+from assay.tools.inspection.truth import alike
 
 Indices = Int64[np.ndarray, " _"]
 
@@ -41,8 +43,10 @@ class Inspection:
     data: Data
     images: ImageSet
     copies: Copies
-    scores: Indices
-    """The sample score of each image, by its pixels."""
+    alike: Indices
+    """A number for each image, the same where the same is true of them: the label, where there is one."""
+    scores: Indices | None
+    """The sample score of each image, by its pixels; None where images have no labels."""
     grouping: Grouping | None
     own_split: Leak | None
     """Of the source's own test split; None without one."""
@@ -71,23 +75,23 @@ class Inspection:
 
     @cached_property
     def conflicts(self) -> Int64[np.ndarray, "m 2"]:
-        """Pairs of copies with different labels."""
-        return conflicts(self.copies, self.images.labels)
+        """Pairs of copies of which different things are true."""
+        return conflicts(self.copies, self.alike)
 
     @cached_property
     def doubtful(self) -> Indices:
         """Images with a negative score, the most doubtful first."""
-        return most_doubtful(self.copies, self.scores)
+        return np.empty(0, np.int64) if self.scores is None else most_doubtful(self.copies, self.scores)
 
     @cached_property
     def agreement(self) -> float:
-        """Share of the images whose nearest image has their label."""
-        return float((self.scores > 0).mean())
+        """Share of the images whose nearest image has their label; nothing of images without labels."""
+        return float("nan") if self.scores is None else float((self.scores > 0).mean())
 
     @cached_property
     def chance(self) -> float:
         """What ``agreement`` would be without any likeness within classes."""
-        counts = np.bincount(self.images.labels)
+        counts = np.bincount(self.alike)
         n = len(self.images)
         return float((counts * (counts - 1)).sum() / (n * (n - 1)))
 
@@ -100,10 +104,11 @@ def inspect(
     decoding: Progress | None = None,
     searching: Progress | None = None,
 ) -> Inspection:
-    """Look at a source: copies, leaks, doubtful labels.
+    """Look at a source: copies, leaks, and of labels the doubtful ones.
 
     Args:
-        data: ``source``, ``size``, ``color``, ``group`` and ``on_bad_image`` are read.
+        data: what says where the images and what is true of them come from, ``size``, ``fit``, ``color``, ``group`` and
+            ``on_bad_image`` are read.
         root: the data root.
         near: largest closeness of a near copy (``assay.tools.inspection.copies``); None chooses it from the data.
         decoding: called with (images done, images to do).
@@ -117,28 +122,39 @@ def inspect(
     images = open_images(data, root, decoding)
     given = None if data.group is None else Grouping(data.group, True, group_numbers(data.group, images.names))
     copies = find_copies(images.pixels, near, searching)
+    same = alike(images)
     grouping = given or _proposed(images, copies)
     numbers = None if grouping is None else grouping.numbers
     own = random = grouped = reason = None
     if images.is_test.any():
-        own = leak(images, copies, np.flatnonzero(images.is_test), np.flatnonzero(~images.is_test), numbers)
+        own = leak(images, copies, np.flatnonzero(images.is_test), np.flatnonzero(~images.is_test), numbers, same)
     else:
         try:
-            random = _of_random_split(data, None, images, copies, numbers)
+            random = _of_random_split(data, None, images, copies, numbers, same)
             if grouping is not None:
-                grouped = _of_random_split(data, grouping.pattern, images, copies, numbers)
+                grouped = _of_random_split(data, grouping.pattern, images, copies, numbers, same)
         except AssayError as error:
             reason = str(error)
-    scores = sample_scores(copies, images.labels)
-    return Inspection(data, images, copies, scores, grouping, own, random, grouped, near is None, reason)
+    scores = sample_scores(copies, same) if isinstance(images.targets, Labels) else None
+    return Inspection(data, images, copies, same, scores, grouping, own, random, grouped, near is None, reason)
 
 
 def _proposed(images: ImageSet, copies: Copies) -> Grouping | None:
-    pattern = propose(images.names, copies.neighbors[:, 0], images.labels)
+    labels = images.targets.values if isinstance(images.targets, Labels) else np.zeros(len(images), np.int64)
+    pattern = propose(images.names, copies.neighbors[:, 0], labels)
     return None if pattern is None else Grouping(pattern, False, group_numbers(pattern, images.names))
 
 
-def _of_random_split(data: Data, group: str | None, images: ImageSet, copies: Copies, numbers: Indices | None) -> Leak:
+def _of_random_split(
+    data: Data, group: str | None, images: ImageSet, copies: Copies, numbers: Indices | None, same: Indices
+) -> Leak:
     """Of the test images that a recipe with every other default holds out."""
     cut = split(Data(source=data.source, group=group, validation=0), images, seed=0)
-    return leak(images, copies, cut["test"], cut["train"], numbers)
+    return leak(images, copies, cut["test"], cut["train"], numbers, same)
+
+
+def split_names(found: Inspection) -> list[str]:
+    """The split of each image: training or test, or all."""
+    if not found.has_test:
+        return ["all"] * len(found.images)
+    return ["test" if is_test else "training" for is_test in found.images.is_test]

@@ -24,7 +24,7 @@ class Leak:
     equal: Bool[np.ndarray, " m"]
     """Equal in every pixel."""
     other_label: Bool[np.ndarray, " m"]
-    """The copy has another label."""
+    """The copy has another label, or other values or tags."""
     named: int | None = None
     """How many of the test images have an original that is also trained on, by the file names."""
 
@@ -33,12 +33,14 @@ class Leak:
         return len(self.test)
 
 
-def leak(images: ImageSet, copies: Copies, test: Indices, train: Indices, groups: Indices | None) -> Leak:
-    """What a split lets through; ``groups`` tells the originals by the file names."""
+def leak(
+    images: ImageSet, copies: Copies, test: Indices, train: Indices, groups: Indices | None, alike: Indices
+) -> Leak:
+    """What a split lets through; ``groups`` tells the originals by the file names, ``alike`` what is true of each."""
     trained = np.zeros(len(images), dtype=bool)
     trained[train] = True
     closest = copies.closest(trained)[test]
     found, copy = test[closest >= 0], closest[closest >= 0]
     named = None if groups is None else int(np.isin(groups[test], groups[train]).sum())
-    other = images.labels[found] != images.labels[copy]
+    other = alike[found] != alike[copy]
     return Leak(len(test), found, copy, copies.equal(found, copy), other, named)

@@ -2,30 +2,32 @@
 
 from pathlib import Path
 
+from assay.data import ImageSet
+from assay.data.targets import Labels, Tags, Values
 from assay.report.document import document, figure_files, table_files, write_page
 from assay.report.tables import Table, csv, skipped_table
 from assay.tools.inspection import contents
 from assay.tools.inspection.copies import AROUND, SIDE
+from assay.tools.inspection.in_words import count, share
 from assay.tools.inspection.inspecting import Inspection
 from assay.tools.inspection.leaks import Leak
 from assay.tools.inspection.pictures import CLASSES, PAIRS, Album, Row, spread
-from assay.tools.inspection.verdict import count, pixels_tell, share, verdict
+from assay.tools.inspection.told import told
+from assay.tools.inspection.truth import strata_in_words
+from assay.tools.inspection.verdict import pixels_tell, verdict
 
 
 def write_inspection(found: Inspection, folder: Path, command: str = "") -> Path:
     """Write the page and its tables and figures into ``folder``; returns the path of ``index.html``."""
-    frame = contents.class_frame(found)
     channels, values = contents.channels(found)
-    figures = {
-        "classes": contents.class_figure(found, frame),
-        "values": values,
-        "closeness": contents.closeness_figure(found),
-    }
-    tables: dict[str, Table] = {"classes": contents.class_table(found, frame), "channels": channels}
+    about = told(found)
+    figures = {each.name: each for each in (*about.figures, values, contents.closeness_figure(found))}
+    tables: dict[str, Table] = {each.name: each for each in (*about.tables, channels)}
     if found.images.skipped:
         tables["skipped"] = skipped_table(found.images.skipped)
     leak, album, k = shown_leak(found), Album(found), found.copies.neighbors.shape[1]
     crossing = found.crossing[spread(found.copies.closeness_of(*found.crossing.T))[0]]
+    groups = strata_in_words(found.images)
     page, svgs = document(
         "tools/inspection/page.html.j2",
         list(figures.values()),
@@ -39,10 +41,13 @@ def write_inspection(found: Inspection, folder: Path, command: str = "") -> Path
         crossing=album.pairs(crossing[:, 0], crossing[:, 1]),
         conflicts=album.pairs(*found.conflicts[:PAIRS].T),
         doubts=album.doubts(),
-        capped=k if found.doubtful.size and found.scores.min() == -k else 0,
+        has_labels=found.scores is not None,
+        capped=k if found.scores is not None and found.scores.min() == -k else 0,
         trust=trust(found),
+        told=about,
+        kind=found.images.targets.kind,
         sample=album.sample(),
-        more_classes=len(found.images.classes) if len(found.images.classes) > CLASSES else 0,
+        more_classes=len(groups) if len(groups) > CLASSES else 0,
         figures=figures,
         tables=tables,
         threshold=f"{found.copies.threshold:.2f}",
@@ -54,9 +59,10 @@ def write_inspection(found: Inspection, folder: Path, command: str = "") -> Path
     frames = {
         "images": contents.image_frame(found),
         "copies": contents.copy_frame(found),
-        "doubtful": contents.doubt_frame(found),
-        "class-counts": frame,
+        **about.frames,
     }
+    if found.scores is not None:
+        frames["doubtful"] = contents.doubt_frame(found)
     if leak is not None:
         frames["leaks"] = contents.leak_frame(found, leak)
     if found.grouping is not None:
@@ -103,11 +109,20 @@ def facts(found: Inspection) -> str:
     tests = int(found.images.is_test.sum())
     parts = [
         f"{n - tests:,} training and {tests:,} test images" if tests else count(n, "image"),
-        f"{len(found.images.classes)} classes",
+        _told_of(found.images),
         f"{w} × {h} pixels, {'gray' if c == 1 else 'RGB'}",
         "" if tests else "no test split of its own",
     ]
     return " · ".join(part for part in parts if part)
+
+
+def _told_of(images: ImageSet) -> str:
+    match images.targets:
+        case Values(_, names):
+            return f"numbers: {', '.join(names)}"
+        case Labels() | Tags():
+            return f"{len(images.classes)} {'tags' if isinstance(images.targets, Tags) else 'classes'}"
+    return images.targets.kind
 
 
 def trust(found: Inspection) -> str:

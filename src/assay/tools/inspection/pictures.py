@@ -10,6 +10,7 @@ from assay.report.document import data_address
 from assay.seeds import numpy_generator
 from assay.tasks.pictures import thumbnail
 from assay.tools.inspection.inspecting import Inspection
+from assay.tools.inspection.truth import in_words, strata_in_words
 
 Indices = Int64[np.ndarray, " _"]
 PAIRS = 12
@@ -25,12 +26,12 @@ class Shot:
     source: str
     """A ``data:`` address."""
     name: str
-    label: str
+    truth: str
     note: str
     is_small: bool
     """Enlarging should keep its pixels apart."""
     stands_out: bool
-    """Its label is not that of the first in its row."""
+    """Something else is true of it than of the first in its row: another label, say."""
 
 
 @dataclass(frozen=True)
@@ -49,17 +50,17 @@ class Album:
         self.addresses: dict[int, str] = {}
 
     def shot(self, i: int, note: str = "", like: int | None = None) -> Shot:
-        """Image ``i``; ``like`` is the image whose label it should have."""
+        """Image ``i``; ``like`` is the image of which the same should be true."""
         images = self.found.images
         if i not in self.addresses:
             self.addresses[i] = data_address(thumbnail(images.pixels[i]))
         return Shot(
             self.addresses[i],
             images.names[i],
-            images.classes[images.labels[i]],
+            in_words(images, i),
             note,
             max(images.pixels.shape[2:]) <= 64,
-            like is not None and bool(images.labels[i] != images.labels[like]),
+            like is not None and bool(self.found.alike[i] != self.found.alike[like]),
         )
 
     def pairs(self, first: Indices, second: Indices, notes: tuple[str, str] = ("", "")) -> list[Row]:
@@ -100,19 +101,23 @@ class Album:
 
     def doubts(self) -> list[Row]:
         """The most doubtful labels, each beside its nearest images."""
-        rows = []
+        rows: list[Row] = []
+        scores = self.found.scores
+        if scores is None:
+            return rows
         for i in self.found.doubtful[:DOUBTS]:
             near = self.found.copies.neighbors[i, :NEIGHBORS]
             shots = [self.shot(int(i)), *(self.shot(int(j), like=int(i)) for j in near)]
-            rows.append(Row(f"score {self.found.scores[i]}".replace("-", "−"), shots))
+            rows.append(Row(f"score {scores[i]}".replace("-", "−"), shots))
         return rows
 
     def sample(self) -> list[Row]:
-        """Some images of each class, drawn by chance."""
-        images = self.found.images
-        rows = []
-        for k, name in enumerate(images.classes[:CLASSES]):
-            members = np.flatnonzero(images.labels == k)
+        """Some images of each class, or of what stands for it in a split, drawn by chance."""
+        strata, rows = self.found.images.targets.strata(), []
+        for k, name in enumerate(strata_in_words(self.found.images)[:CLASSES]):
+            members = np.flatnonzero(strata == k)
+            if not len(members):
+                continue
             drawn = numpy_generator(0, "inspection", k).permutation(members)[:SAMPLES]
             rows.append(Row(name, [self.shot(int(i)) for i in np.sort(drawn)]))
         return rows

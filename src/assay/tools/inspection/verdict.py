@@ -1,29 +1,43 @@
 """What was found, in sentences: leaks first."""
 
+from assay.tools.inspection import told
+from assay.tools.inspection.in_words import are, count, have, none, share
 from assay.tools.inspection.inspecting import Grouping, Inspection
 from assay.tools.inspection.leaks import Leak
+from assay.tools.inspection.truth import another, the_same
 
 
 def verdict(found: Inspection) -> list[str]:
     """The sentences that a reader needs, the most important first."""
-    return [*_leaks(found), *_grouping(found), _copies(found), *_labels(found), *_skipped(found)]
+    return [
+        *_leaks(found),
+        *_grouping(found),
+        _copies(found),
+        *_conflicts(found),
+        *_labels(found),
+        *told.sentences(found),
+        *_left_out(found),
+    ]
 
 
 def _leaks(found: Inspection) -> list[str]:
     if found.own_split is not None:
-        return [*_by_pixels(found.own_split, "the training images"), *_own_names(found)]
+        return [*_by_pixels(found, found.own_split), *_own_names(found)]
     if found.random_split is None:
         return [f"It has no test split of its own and cannot be given one: {found.not_split}."]
     return _random(found)
 
 
-def _by_pixels(leak: Leak, where: str) -> list[str]:
+def _by_pixels(found: Inspection, leak: Leak) -> list[str]:
+    where = "the training images"
     if not len(leak):
         return [f"None of {leak.held_out:,} test images has a copy in {where}."]
     n, equal, other = len(leak), int(leak.equal.sum()), int(leak.other_label.sum())
     text = f"{n:,} of {count(leak.held_out, 'test image')} ({share(n, leak.held_out)}) {have(n)} a near copy in {where}"
     text += f"; {none(equal)} of these copies {are(equal or 1)} equal in every pixel"
-    return [text + (f", and {other:,} {have(other)} another label." if other else ", and all have the same label.")]
+    if other:
+        return [f"{text}, and {other:,} {have(other)} {another(found.images)}."]
+    return [f"{text}, and all have {the_same(found.images)}."]
 
 
 def _own_names(found: Inspection) -> list[str]:
@@ -92,16 +106,22 @@ def _copies(found: Inspection) -> str:
     return f"{text}; {none(equal)} {are(equal or 1)} equal in every pixel to an earlier one."
 
 
+def _conflicts(found: Inspection) -> list[str]:
+    if not (n := len(found.conflicts)):
+        return []
+    kind = found.images.targets.kind
+    doubt = "one of the two is doubtful, or they are no copies"
+    return [f"In {count(n, 'pair')} of near copies the {kind} differ: {doubt}."]
+
+
 def _labels(found: Inspection) -> list[str]:
-    texts = []
-    if n := len(found.conflicts):
-        pairs = count(n, "pair")
-        texts.append(f"In {pairs} of near copies the labels differ: one of the two is doubtful, or they are no copies.")
+    if found.scores is None:
+        return []
     agree, chance = f"{100 * found.agreement:.1f} %", f"{100 * found.chance:.1f} %"
     text = f"{agree} of the images have a nearest image of their own class ({chance} by chance)"
     if not pixels_tell(found):
-        return [*texts, f"{text}: too few for pixels alone to cast doubt on a label."]
-    return [*texts, f"{text}; {len(found.doubtful):,} do not, and are listed as doubtful, the worst first."]
+        return [f"{text}: too few for pixels alone to cast doubt on a label."]
+    return [f"{text}; {len(found.doubtful):,} do not, and are listed as doubtful, the worst first."]
 
 
 def pixels_tell(found: Inspection) -> bool:
@@ -109,32 +129,9 @@ def pixels_tell(found: Inspection) -> bool:
     return found.agreement >= 0.7
 
 
-def _skipped(found: Inspection) -> list[str]:
-    n = len(found.images.skipped)
-    return [f"{count(n, 'image')} could not be read and {are(n)} left out."] if n else []
-
-
-def count(n: int, what: str) -> str:
-    """``1 image``, ``2,065 images``."""
-    return f"{n:,} {what}{'s' * (n != 1)}"
-
-
-def none(n: int) -> str:
-    """The number, or the word for zero."""
-    return f"{n:,}" if n else "none"
-
-
-def share(part: int, whole: int) -> str:
-    """``3.1 %``; with two digits below one percent."""
-    percent = 100 * part / max(whole, 1)
-    return f"{percent:.2f} %" if 0 < percent < 1 else f"{percent:.1f} %"
-
-
-def have(n: int) -> str:
-    """The verb for ``n`` of them."""
-    return "has" if n == 1 else "have"
-
-
-def are(n: int) -> str:
-    """The verb for ``n`` of them."""
-    return "is" if n == 1 else "are"
+def _left_out(found: Inspection) -> list[str]:
+    bad, unlisted = len(found.images.skipped), found.images.unlisted
+    texts = [f"{count(bad, 'image')} could not be read and {are(bad)} left out."] if bad else []
+    return texts + (
+        [f"{count(unlisted, 'picture')} {are(unlisted)} not in the table and left out."] if unlisted else []
+    )

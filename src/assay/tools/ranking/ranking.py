@@ -101,33 +101,31 @@ def rank(
         raise AssayError("rank: expected at least one backbone, such as timm/resnet18")
     if repeated := [name for name in models if models.count(name) > 1]:
         raise AssayError(f"rank: '{repeated[0]}' is listed twice")
-    values = {"source": str(source), "size": size, "validation": VALIDATION, "group": group, "on_bad_image": "skip"}
-    recipes = [
-        complete(
-            validate(
-                Recipe,
-                {"data": values, "model": {"name": name, "pretrained": pretrained}, "train": {"keep": "last"}},
-                "rank",
-            )
-        )
-        for name in models
-    ]
-    for recipe in recipes:
-        if not recipe.model.is_off_the_shelf:
-            raise AssayError(f"rank: '{recipe.model.name}' has no backbone; expected timm/… or torchvision/…")
+    data = {"source": str(source), "size": size, "validation": VALIDATION, "group": group, "on_bad_image": "skip"}
+    recipes = [candidate(name, pretrained, data) for name in models]
     options = validate(SeparationMeasure, {"images": images}, "rank")
     rows = []
     for done, recipe in enumerate(recipes, start=1):
-        data = chosen(load(recipe.data, recipe.seed, data_root(root), decoding), recipe.seed, options)
+        whole = load(recipe.data, recipe.seed, data_root(root), decoding)
+        whole.images.labels_for("rank")
         try:
-            rows.append(measured(recipe, data))
+            rows.append(measured(recipe, chosen(whole, recipe.seed, options)))
         except AssayError as error:
             rows.append({"model": recipe.model.name, "reason": str(error).splitlines()[0]})
         give_back_freed_memory()
         if measuring:
             measuring(done, len(recipes))
     table = placed(pl.DataFrame(rows, schema=SCHEMA))
-    return Ranking(table, recommendation(table, pretrained, group is not None), data.images.skipped)
+    return Ranking(table, recommendation(table, pretrained, group is not None), whole.images.skipped)
+
+
+def candidate(name: str, pretrained: bool, data: dict[str, Any]) -> Recipe:
+    """The recipe of one backbone. AssayError for a network that has none."""
+    values = {"data": data, "model": {"name": name, "pretrained": pretrained}, "train": {"keep": "last"}}
+    recipe = complete(validate(Recipe, values, "rank"))
+    if not recipe.model.is_off_the_shelf:
+        raise AssayError(f"rank: '{name}' has no backbone; expected timm/… or torchvision/…")
+    return recipe
 
 
 def measured(recipe: Recipe, data: ImageData) -> dict[str, Any]:

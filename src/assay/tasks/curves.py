@@ -1,9 +1,9 @@
-"""ROC and precision-recall curves over the test images, each class against the rest, with their areas.
+"""ROC and precision-recall curves over the test images, those of a class against the others, with their areas.
 
 The area under the precision-recall curve is the average precision, Σ (R_n − R_{n−1}) P_n: precision is drawn as the
 steps that this sum is the area of, not joined by lines, which would flatter it (Davis & Goadrich, ICML 2006).
 ``macro`` is the mean over the classes. A class without a test image, or with all of them, has no curve, and the macro
-mean is over the others. With two classes, each is the other's rest, and both areas under the ROC curve are equal.
+mean is over the others. Where each image is of one of two classes, both areas under the ROC curve are equal.
 """
 
 import numpy as np
@@ -12,9 +12,8 @@ from jaxtyping import Bool, Float32
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from assay.recipe import CurvesMeasure
-from assay.tasks.classification.polylines import Line, area, mean_line, thinned
-from assay.tasks.classification.predictions import Predictions
 from assay.tasks.contract import Trained, Value
+from assay.tasks.polylines import Line, area, mean_line, thinned
 
 SCHEMA = {
     "class": pl.String,
@@ -28,12 +27,21 @@ SCHEMA = {
 
 
 def measure(trained: Trained, options: CurvesMeasure) -> dict[str, Value]:
-    """``roc_auc_macro``, ``average_precision_macro`` and the table ``curves`` of the test images."""
-    return curves(trained.predictions["test"], trained.data.classes)
+    """``roc_auc_macro``, ``average_precision_macro`` and the table ``curves`` of the test images.
+
+    An area that the answers of the task have as a metric of their own is left to the task's measure.
+    """
+    test = trained.predictions["test"]
+    found = curves(test.truth, test.probabilities, trained.data.classes)
+    return {name: value for name, value in found.items() if test.evidence(name) is None}
 
 
-def curves(predictions: Predictions, classes: list[str]) -> dict[str, Value]:
-    """The table has the points of each curve, at most 200: class (null: macro), curve ("roc": x false positive rate, y
+def curves(
+    truth: Bool[np.ndarray, "n classes"], probabilities: Float32[np.ndarray, "n classes"], classes: list[str]
+) -> dict[str, Value]:
+    """``truth`` says which images are of which classes, each of one or of any number.
+
+    The table has the points of each curve, at most 200: class (null: macro), curve ("roc": x false positive rate, y
     true positive rate; "precision_recall": x recall, y precision), x, y, area (under the whole curve), and chance, the
     area by chance: a half, or the class's share of the test images.
 
@@ -44,12 +52,12 @@ def curves(predictions: Predictions, classes: list[str]) -> dict[str, Value]:
     lines: dict[str, list[Line]] = {"roc": [], "precision_recall": []}
     shares: list[float] = []
     for label, name in enumerate(classes):
-        own = predictions.labels == label
+        own = truth[:, label]
         if own.all() or not own.any():
-            reason = f"{'all test images are' if own.all() else 'no test image is'} of this class"
+            reason = f"{'all test images have' if own.all() else 'no test image has'} it"
             rows.append(pl.DataFrame({"class": [name], "reason": [reason]}))
             continue
-        scores = predictions.probabilities[:, label]
+        scores = probabilities[:, label]
         shares.append(float(own.mean()))
         for kind, line in (("roc", roc(own, scores)), ("precision_recall", precision_recall(own, scores))):
             lines[kind].append(line)

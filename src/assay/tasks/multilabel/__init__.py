@@ -1,0 +1,1 @@
+"""Multi-label classification: every image has any number of the labels."""

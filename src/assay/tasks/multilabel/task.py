@@ -1,0 +1,94 @@
+"""Multi-label classification as a task: the size of the head, a step of learning, what a network says."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from jaxtyping import Float, Float32
+from torch import Tensor, nn
+
+from assay.data.batches import ImageData
+from assay.errors import AssayError
+from assay.recipe import Loss
+from assay.tasks.contract import Images, Step, Sums
+from assay.tasks.multilabel.losses import binary_cross_entropy, objective, stated_weights
+from assay.tasks.multilabel.metrics import MULTILABEL as METRICS
+from assay.tasks.multilabel.predictions import THRESHOLD, Predictions
+
+if TYPE_CHECKING:
+    from assay.tasks.contract import Task
+
+__all__ = ["METRICS", "TRUTH", "Prediction", "epoch", "gathered", "learning", "outputs", "read", "said", "told"]
+
+TRUTH = ("tags",)
+gathered, read = Predictions.gathered, Predictions.read
+
+
+def outputs(loss: Loss, classes: Sequence[str]) -> int:
+    """The number of logits, one for each label. AssayError where the loss does not fit the labels."""
+    weights = stated_weights(loss)
+    if weights not in (None, "inverse") and len(weights) != len(classes):
+        raise AssayError(
+            f"train.loss: class_weights has {len(weights)} numbers, expected {len(classes)}, one for each label: "
+            + ", ".join(classes)
+        )
+    return len(classes)
+
+
+def learning(loss: Loss, data: ImageData, device: torch.device) -> Step:
+    """The batch's loss, with the sum of its images' losses."""
+    minimised = objective(loss, data.class_counts, len(data.indices["train"]), device)
+
+    def step(network: nn.Module, images: Images, tags: Tensor) -> tuple[Tensor, Sums]:
+        losses = binary_cross_entropy(network(images), tags)
+        return minimised(losses, tags), {"loss": losses.detach().mean(dim=1).sum()}
+
+    return step
+
+
+def epoch(sums: Sums, images: int) -> dict[str, float]:
+    """Mean loss over the images of an epoch."""
+    return {name: total.item() / images for name, total in sums.items()}
+
+
+def said(network: nn.Module, images: Images) -> Float[Tensor, "batch labels"]:
+    """The logits, on the processor."""
+    logits: Tensor = network(images)
+    return logits.float().cpu()
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the network says of one picture."""
+
+    picture: Path
+    labels: tuple[str, ...]
+    """Those with a probability above one half, the most probable first."""
+    probabilities: dict[str, float]
+    """Label → probability, in the order of the labels."""
+
+    @property
+    def cells(self) -> dict[str, str]:
+        """Heading → text."""
+        found = ", ".join(f"{label} {self.probabilities[label]:.3f}" for label in self.labels)
+        return {"picture": str(self.picture), "labels": found or "none"}
+
+
+def told(
+    answers: Float32[Tensor, "batch labels"], pictures: Sequence[Path], about: Mapping[str, Any]
+) -> list[Prediction]:
+    """The labels of each picture and the probabilities of all."""
+    found = []
+    for picture, row in zip(pictures, answers.float().sigmoid().tolist(), strict=True):
+        chances = dict(zip(about["classes"], row, strict=True))
+        by_chance = sorted(chances, key=lambda label: -chances[label])
+        found.append(Prediction(picture, tuple(label for label in by_chance if chances[label] > THRESHOLD), chances))
+    return found
+
+
+if TYPE_CHECKING:
+    from assay.tasks.multilabel import task
+
+    _: Task = task

@@ -1,0 +1,47 @@
+"""The section of the page on what is true of the images: classes, tags or numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from assay.data.targets import Labels, Tags, Values
+from assay.report.figures import Figure
+from assay.report.tables import Table
+from assay.tools.inspection import numbers, tags
+from assay.tools.inspection.classes import class_figure, class_frame, class_table
+from assay.tools.inspection.inspecting import Inspection
+
+
+@dataclass(frozen=True)
+class Told:
+    """Figures and tables under a heading, and what else is written beside the page."""
+
+    heading: str
+    figures: Sequence[Figure] = ()
+    tables: Sequence[Table] = ()
+    frames: dict[str, pl.DataFrame] = field(default_factory=dict)
+
+
+def told(found: Inspection) -> Told:
+    """What there is to show of the kind of thing that is true of the images; nothing of boxes and masks."""
+    match found.images.targets:
+        case Labels() | Tags():
+            heading = "Tags" if isinstance(found.images.targets, Tags) else "Classes"
+            frame = class_frame(found)
+            return Told(heading, [class_figure(found, frame)], [class_table(found, frame)], {"class-counts": frame})
+        case Values() as values:
+            far = numbers.outliers(found, values)
+            tables = [numbers.summary(values), *([numbers.outlier_table(far)] if len(far) else [])]
+            return Told("Numbers", numbers.figures(values), tables)
+    return Told(found.images.targets.kind.capitalize())
+
+
+def sentences(found: Inspection) -> list[str]:
+    """What a reader should know of it."""
+    match found.images.targets:
+        case Values() as values:
+            return numbers.sentences(found, values)
+        case Tags() as those:
+            return tags.sentences(found, those)
+    return []

@@ -1,0 +1,60 @@
+"""What is true of the images, in words and as numbers to compare, whatever kind it is of."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Int64
+
+from assay.data import ImageSet
+from assay.data.targets import Labels, Tags, Values
+
+NO_TAG = "no tag"
+
+
+def alike(images: ImageSet) -> Int64[np.ndarray, " n"]:
+    """A number for each image, the same where the same is true: the label, where there is one."""
+    if isinstance(images.targets, Labels):
+        return images.targets.values
+    lines = [images.targets.line(i) for i in range(len(images))]
+    return np.asarray(np.unique(lines, return_inverse=True)[1], dtype=np.int64)
+
+
+def in_words(images: ImageSet, i: int) -> str:
+    """``cat``; ``age 35, weight 7.5``; ``cat, dog``; nothing for what is seen only in the picture."""
+    match images.targets:
+        case Labels(labels):
+            return str(images.classes[labels[i]])
+        case Values(values, names):
+            return ", ".join(f"{name} {value:g}" for name, value in zip(names, values[i].tolist(), strict=True))
+        case Tags(tags):
+            return ", ".join(images.classes[k] for k in np.flatnonzero(tags[i])) or NO_TAG
+    return ""
+
+
+def noun(images: ImageSet) -> str:
+    """The name of its column in a table: ``class``, else ``values``, ``tags``, …"""
+    return "class" if isinstance(images.targets, Labels) else images.targets.kind
+
+
+def another(images: ImageSet) -> str:
+    """``another label``, ``other values``."""
+    return "another label" if isinstance(images.targets, Labels) else f"other {images.targets.kind}"
+
+
+def the_same(images: ImageSet) -> str:
+    """``the same label``, ``the same values``."""
+    return "the same label" if isinstance(images.targets, Labels) else f"the same {images.targets.kind}"
+
+
+def strata_in_words(images: ImageSet) -> Sequence[str]:
+    """A heading for each number in ``images.targets.strata()``."""
+    strata = images.targets.strata()
+    match images.targets:
+        case Labels():
+            return images.classes
+        case Tags():
+            return [*images.classes, NO_TAG]
+        case Values(values, names):
+            first = [values[strata == k, 0] for k in range(int(strata.max()) + 1)]
+            return [f"{names[0]} {part.min():g} to {part.max():g}" if len(part) else "" for part in first]
+    return [f"group {k + 1}" for k in range(int(strata.max()) + 1)]

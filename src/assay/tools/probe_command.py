@@ -1,0 +1,46 @@
+"""``assay probe``: what was asked, looked up, measured, and told."""
+
+from pathlib import Path
+
+from assay.errors import AssayError
+from assay.runs.display import Display
+from assay.tools.probe import IMAGES, probe, probe_model, probe_table
+from assay.tools.terminal import listed, parse_size, show
+
+
+def show_probe(
+    run: Path | None,
+    model: str | None,
+    pretrained: str | None,
+    data: Path | None,
+    layers: str,
+    split: str,
+    images: float | None,
+    size: str | None,
+) -> None:
+    """Print the layers of a finished ``run``, or of the network ``model`` on the images ``data``.
+
+    Raises AssayError where both are given or neither is, and as ``probe`` and ``probe_model`` do.
+    """
+    if (run is None) == (model is None):
+        raise AssayError("probe: expected either the folder of a finished run, or --model with a network's name")
+    if model and data is None:
+        raise AssayError(f"probe --model {model}: --data is missing; it names the images, such as cifar10 or a folder")
+    if run and (size or pretrained):
+        raise AssayError("probe: --size and --pretrained go with --model; a run has its own size and weights")
+    patterns, splits = listed(layers) if "," in layers else layers.strip(), listed(split)
+    amount = (1.0 if run else IMAGES) if images is None else images
+    with Display() as display, display.counting("measuring", "layers") as measuring:
+        if run:
+            found = probe(run, patterns, splits, amount, data, measuring)
+        else:
+            network = {"name": model, "pretrained": pretrained == "true" or pretrained or False}
+            with display.decoding(str(data)) as decoding:
+                options = (patterns, splits, amount, parse_size(size), None, decoding, measuring)
+                found = probe_model(network, str(data), *options)
+    if model:
+        weights = f"pretrained weights ({pretrained})" if pretrained else "random weights"
+        measured = f"{amount:.0%}" if amount <= 1 else f"at most {amount:,.0f} images"
+        print(f"{model}: {weights}, a head fitted to the classes; {measured} of each split")
+        print("The head is untrained unless the weights have one for these classes.\n")
+    show(probe_table(found))

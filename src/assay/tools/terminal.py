@@ -1,0 +1,54 @@
+"""What the commands share: lists of names, the results of a folder, what is printed and how a command ends."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from assay.errors import AssayError, nearest
+
+if TYPE_CHECKING:
+    from assay.results import Results
+
+
+def listed(names: str) -> list[str]:
+    """The names between commas."""
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
+def parse_size(text: str | None) -> int | list[int] | None:
+    """``96`` or ``96x128``, height first."""
+    if text is None:
+        return None
+    parts = text.lower().replace("×", "x").split("x")
+    if len(parts) > 2 or not all(part.strip().isdecimal() for part in parts):
+        raise AssayError(f"--size: found {text!r}, expected a number of pixels, or height and width as in 96x128")
+    return int(parts[0]) if len(parts) == 1 else [int(part) for part in parts]
+
+
+def read_results(folder: Path) -> "Results":
+    """The results in a study's folder; AssayError when it holds no study."""
+    from assay.results import Results
+
+    if not (folder / "study.yaml").is_file():
+        near = {str(path.parent) for place in (folder.parent, Path("runs")) for path in place.glob("*/study.yaml")}
+        hint = f"; {nearest(folder, near)}" if near else ""
+        raise AssayError(f"{folder} holds no study (a study.yaml is expected there){hint}")
+    return Results.read(folder)
+
+
+def show(table: Any) -> None:
+    """Print what rich can print: as wide as the terminal, or into a pipe a line for every line."""
+    from rich.console import Console
+
+    console = Console(highlight=False, emoji=False)
+    if not console.is_terminal:
+        console.width = 10_000
+    with console.capture() as captured:
+        console.print(table)
+    print("\n".join(line.rstrip() for line in captured.get().splitlines()).rstrip())
+
+
+def stop(message: str, code: int) -> NoReturn:
+    """Say why on standard error, and end."""
+    print("\n".join(f"assay: {line}" for line in message.splitlines()), file=sys.stderr)
+    raise SystemExit(code)
