@@ -6,7 +6,7 @@ from typing import Literal
 import altair as alt
 import polars as pl
 
-from assay.report.charts import Chart, chosen_variant, layered
+from assay.report.charts import Chart, chosen_variant, layered, of_chosen
 from assay.report.style import LIGHT
 
 CELLS = ("% of the true class", "images")
@@ -19,7 +19,7 @@ def classes(frame: pl.DataFrame, order: Sequence[str], variants: Sequence[str], 
     Columns: variant, class, measure ("precision" or "recall"), mean, low, high, all in percent.
     """
     chosen = chosen_variant(variants, first, key)
-    base = alt.Chart().transform_filter("datum.variant == shown")
+    base = of_chosen()
     measures = ["precision", "recall"]
     y = alt.Y("class:N", title=None).scale(domain=list(order), paddingInner=0.28)
     offset = alt.YOffset("measure:N").scale(domain=measures)

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 import polars as pl
 
-from assay.report.charts import Chart, Colors, chosen_variant, layered, variant_color
-from assay.report.style import LIGHT
+from assay.report.charts import Chart, Colors, chosen_variant, diagonal, layered, of_chosen, variant_color
 
 
 def coverage(frame: pl.DataFrame, methods: Colors, variants: Sequence[str], first: str, key: str) -> Chart:
@@ -17,8 +16,7 @@ def coverage(frame: pl.DataFrame, methods: Colors, variants: Sequence[str], firs
     least = min(50.0, float(frame["coverage"].min()) // 10 * 10)  # type: ignore[arg-type]
     ends = alt.Scale(domain=[least, 100], nice=False)
     across = alt.Scale(domain=[45, 100], nice=False)
-    ideal = alt.Chart(pl.DataFrame({"ideal": [max(least, 45.0), 100.0]}))
-    shown = alt.Chart().transform_filter("datum.variant == shown")
+    shown = of_chosen()
     x = alt.X("level:Q", title="level (%)", scale=across, axis=alt.Axis(grid=False, values=[50, 60, 70, 80, 90, 100]))
     y = alt.Y("coverage:Q", title="test images inside (%)", scale=ends)
     color = variant_color("method", methods)
@@ -30,9 +28,7 @@ def coverage(frame: pl.DataFrame, methods: Colors, variants: Sequence[str], firs
     ]
     return layered(
         frame,
-        ideal.mark_line(color=LIGHT["muted"], strokeDash=[3, 3]).encode(
-            x=alt.X("ideal:Q", scale=across), y=alt.Y("ideal:Q", scale=ends)
-        ),
+        diagonal(max(least, 45.0), 100.0, across, ends),
         shown.mark_line(clip=True).encode(x=x, y=y, color=color),
         shown.mark_point(filled=True, size=60, opacity=1, clip=True).encode(x=x, y=y, color=color, tooltip=tooltip),
         height=280,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 import polars as pl
 
-from assay.report.charts import FOCUS, Chart, Colors, chosen_variant, layered, variant_color
+from assay.report.charts import Chart, Colors, chosen_variant, layered, mean_lines, of_chosen, over_seeds
 from assay.report.style import LIGHT
 
 
@@ -14,31 +14,18 @@ def layer_curves(frame: pl.DataFrame, order: Sequence[str], measure: str, colors
 
     Columns: variant, layer, mean, low, high, chance, seeds.
     """
-    base = alt.Chart()
     angle = 0 if max(map(len, order)) * len(order) < 50 else -45
     x = alt.X(
         "layer:N", title=None, sort=list(order), axis=alt.Axis(labelAngle=angle, labelOverlap=False, labelLimit=110)
     )
     y = alt.Y("mean:Q", title=measure, scale=alt.Scale(zero=False, nice=True))
-    color = variant_color("variant", colors)
-    shown = "focus == null || datum.variant == focus"
     tooltip = [
         alt.Tooltip("variant:N"),
         alt.Tooltip("layer:N"),
-        alt.Tooltip("mean:Q", format=".4~f", title=measure),
-        alt.Tooltip("low:Q", format=".4~f", title="lowest seed"),
-        alt.Tooltip("high:Q", format=".4~f", title="highest seed"),
+        *over_seeds(measure),
         alt.Tooltip("chance:Q", format=".3~f", title="by chance"),
     ]
-    faded = alt.condition(shown, alt.value(1), alt.value(0.12))
-    marks = [
-        base.mark_line().encode(x=x, y=y, color=color, detail="variant:N", opacity=faded),
-        base.mark_point(filled=True, size=36).encode(x=x, y=y, color=color, opacity=faded, tooltip=tooltip),
-    ]
-    if (frame["seeds"] > 1).any():
-        bars = base.mark_rule(strokeWidth=2).encode(x=x, y=alt.Y("low:Q", title=measure), y2="high:Q", color=color)
-        marks.insert(0, bars.encode(opacity=alt.condition(shown, alt.value(0.5), alt.value(0.05))))
-    return layered(frame, *marks, height=250).add_params(FOCUS)
+    return mean_lines(frame, x, y, measure, colors, tooltip)
 
 
 def layer_epochs(
@@ -50,20 +37,10 @@ def layer_epochs(
     """
     chosen = chosen_variant(variants, first, key)
     epochs = frame["epoch"].n_unique()
-    encoded = (
-        alt.Chart()
-        .transform_filter("datum.variant == shown")
-        .encode(
-            x=alt.X("epoch:O", title="epoch (0: untrained)", axis=alt.Axis(labelAngle=0, labelOverlap="greedy")),
-            y=alt.Y("layer:N", title=None, sort=list(order)),
-            tooltip=[
-                alt.Tooltip("layer:N"),
-                alt.Tooltip("epoch:O"),
-                alt.Tooltip("mean:Q", format=".4~f", title=measure),
-                alt.Tooltip("low:Q", format=".4~f", title="lowest seed"),
-                alt.Tooltip("high:Q", format=".4~f", title="highest seed"),
-            ],
-        )
+    encoded = of_chosen().encode(
+        x=alt.X("epoch:O", title="epoch (0: untrained)", axis=alt.Axis(labelAngle=0, labelOverlap="greedy")),
+        y=alt.Y("layer:N", title=None, sort=list(order)),
+        tooltip=[alt.Tooltip("layer:N"), alt.Tooltip("epoch:O"), *over_seeds(measure)],
     )
     low, high = frame.select(pl.col("mean").min().alias("low"), pl.col("mean").max().alias("high")).row(0)
     opacity = alt.FillOpacity("mean:Q", title=measure).scale(domain=[low, high], range=[0.04, 1])

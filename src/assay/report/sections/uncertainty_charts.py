@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 import polars as pl
 
-from assay.report.charts import Chart, Colors, chosen_variant, layered, variant_color
-from assay.report.style import LIGHT
+from assay.report.charts import Chart, Colors, chosen_variant, dashed_rule, diagonal, layered, of_chosen, variant_color
 
 
 def reliability(frame: pl.DataFrame, methods: Colors, variants: Sequence[str], first: str, key: str) -> Chart:
@@ -16,8 +15,7 @@ def reliability(frame: pl.DataFrame, methods: Colors, variants: Sequence[str], f
     """
     least = float(frame.select(pl.min_horizontal("confidence", "accuracy").min()).item() or 0) // 10 * 10
     ends = alt.Scale(domain=[least, 100], nice=False)
-    ideal = alt.Chart(pl.DataFrame({"ideal": [least, 100.0]})).mark_line(color=LIGHT["muted"], strokeDash=[3, 3])
-    shown = alt.Chart().transform_filter("datum.variant == shown")
+    shown = of_chosen()
     x = alt.X("confidence:Q", title="confidence (%)", scale=ends, axis=alt.Axis(grid=False))
     y = alt.Y("accuracy:Q", title="accuracy (%)", scale=ends)
     color = variant_color("method", methods)
@@ -30,7 +28,7 @@ def reliability(frame: pl.DataFrame, methods: Colors, variants: Sequence[str], f
     size = alt.Size("images:Q", legend=None).scale(range=[18, 260])
     return layered(
         frame,
-        ideal.encode(x=alt.X("ideal:Q", scale=ends), y=alt.Y("ideal:Q", scale=ends)),
+        diagonal(least, 100.0, ends, ends),
         shown.mark_line(strokeWidth=1.5, clip=True).encode(x=x, y=y, color=color),
         shown.mark_point(filled=True, opacity=0.75, clip=True).encode(
             x=x, y=y, color=color, size=size, tooltip=tooltip
@@ -44,7 +42,7 @@ def risk_coverage(frame: pl.DataFrame, methods: Colors, variants: Sequence[str],
 
     Columns: variant, method, coverage, risk (both in percent).
     """
-    shown = alt.Chart().transform_filter("datum.variant == shown")
+    shown = of_chosen()
     x = alt.X("coverage:Q", title="images answered, the surest first (%)", axis=alt.Axis(grid=False))
     y = alt.Y("risk:Q", title="of these wrong (%)")
     color = variant_color("method", methods)
@@ -53,10 +51,9 @@ def risk_coverage(frame: pl.DataFrame, methods: Colors, variants: Sequence[str],
         alt.Tooltip("coverage:Q", format=".0f", title="answered (%)"),
         alt.Tooltip("risk:Q", format=".2f", title="of these wrong (%)"),
     ]
-    ninety = alt.Chart(pl.DataFrame({"at": [90.0]})).mark_rule(color=LIGHT["muted"], strokeDash=[3, 3])
     return layered(
         frame,
-        ninety.encode(x=alt.X("at:Q")),
+        dashed_rule("at", 90.0).encode(x="at:Q"),
         shown.mark_line(clip=True).encode(x=x.scale(domain=[0, 100]), y=y, color=color),
         shown.mark_circle(size=60, opacity=0, clip=True).encode(x=x, y=y, tooltip=tooltip),
         height=300,
