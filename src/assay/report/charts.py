@@ -5,6 +5,7 @@ colour of the variants come in as explicit scale domains, so names never enter a
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
@@ -23,22 +24,37 @@ DASHED: dict[str, Any] = {"color": LIGHT["muted"], "strokeDash": [3, 3]}
 """The looks of lines that something is held against."""
 
 
+@dataclass(frozen=True)
+class Menu:
+    """Variants of which a chart shows one at a time."""
+
+    key: str
+    """What their names are levels of."""
+    variants: Sequence[str]
+    first: str
+    """Shown until another is chosen."""
+
+    def __str__(self) -> str:
+        """In the words for those who do not see the chart."""
+        return f"one variant at a time, first {self.first}"
+
+
 def layered(frame: pl.DataFrame, *marks: alt.Chart, height: int) -> alt.LayerChart:
     """Marks over one frame."""
     layers: alt.LayerChart = alt.LayerChart(layer=list(marks), data=frame)
     return layers.properties(height=height)
 
 
-def chosen_variant(variants: Sequence[str], first: str, key: str) -> alt.Parameter:
-    """The one variant that is shown, with a menu where there are several."""
-    if len(variants) == 1:
-        return alt.param(name="shown", value=first)
-    return alt.param(name="shown", value=first, bind=alt.binding_select(options=list(variants), name=key))
+def one_variant(menu: Menu, frame: pl.DataFrame, *marks: alt.Chart, height: int) -> alt.LayerChart:
+    """Marks over one frame, some of them ``of_chosen``, with a menu where there are several variants."""
+    bind = alt.binding_select(options=list(menu.variants), name=menu.key) if len(menu.variants) > 1 else alt.Undefined
+    return layered(frame, *marks, height=height).add_params(alt.param(name="shown", value=menu.first, bind=bind))
 
 
 def of_chosen() -> alt.Chart:
-    """Marks of the rows of ``chosen_variant`` alone."""
-    return alt.Chart().transform_filter("datum.variant == shown")
+    """Of the rows of the variant that ``one_variant`` shows."""
+    rows: alt.Chart = alt.Chart().transform_filter("datum.variant == shown")
+    return rows
 
 
 def in_focus(opacity: float = 1, faded: float = 0.12) -> Any:
@@ -72,13 +88,14 @@ def mean_lines(
 
 def diagonal(least: float, most: float, x: alt.Scale, y: alt.Scale) -> alt.Chart:
     """Where both are equal, dashed."""
-    line = alt.Chart(pl.DataFrame({"ideal": [least, most]})).mark_line(**DASHED)
+    line: alt.Chart = alt.Chart(pl.DataFrame({"ideal": [least, most]})).mark_line(**DASHED)
     return line.encode(x=alt.X("ideal:Q", scale=x), y=alt.Y("ideal:Q", scale=y))
 
 
 def dashed_rule(name: str, at: float) -> alt.Chart:
     """A rule at one value, the only one of the column ``name``; encoded as x it stands, as y it lies."""
-    return alt.Chart(pl.DataFrame({name: [at]})).mark_rule(**DASHED)
+    rule: alt.Chart = alt.Chart(pl.DataFrame({name: [at]})).mark_rule(**DASHED)
+    return rule
 
 
 def variant_color(field: str, colors: Colors) -> alt.Color:

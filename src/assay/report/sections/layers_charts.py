@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 import polars as pl
 
-from assay.report.charts import Chart, Colors, chosen_variant, layered, mean_lines, of_chosen, over_seeds
+from assay.report.charts import Chart, Colors, Menu, mean_lines, of_chosen, one_variant, over_seeds
 from assay.report.style import LIGHT
 
 
@@ -28,14 +28,11 @@ def layer_curves(frame: pl.DataFrame, order: Sequence[str], measure: str, colors
     return mean_lines(frame, x, y, measure, colors, tooltip)
 
 
-def layer_epochs(
-    frame: pl.DataFrame, order: Sequence[str], variants: Sequence[str], first: str, key: str, measure: str
-) -> Chart:
+def layer_epochs(frame: pl.DataFrame, order: Sequence[str], menu: Menu, measure: str) -> Chart:
     """An index of every layer while the network learns: a heat map layer × epoch, one variant at a time.
 
     Columns: variant, epoch, layer, mean, low, high.
     """
-    chosen = chosen_variant(variants, first, key)
     epochs = frame["epoch"].n_unique()
     encoded = of_chosen().encode(
         x=alt.X("epoch:O", title="epoch (0: untrained)", axis=alt.Axis(labelAngle=0, labelOverlap="greedy")),
@@ -49,4 +46,4 @@ def layer_epochs(
         bright = f"datum.mean > {low + 0.55 * (high - low)}"
         ink = alt.condition(bright, alt.value(LIGHT["accent-ink"]), alt.value(LIGHT["ink"]))
         marks.append(encoded.mark_text(fontSize=11).encode(text=alt.Text("mean:Q", format=".2f"), color=ink))
-    return layered(frame, *marks, height=len(order) * (24 if len(order) <= 24 else 14)).add_params(chosen)
+    return one_variant(menu, frame, *marks, height=len(order) * (24 if len(order) <= 24 else 14))

@@ -1,46 +1,46 @@
 """Charts of numbers: predicted against true, residuals, errors by decile of the truth."""
 
-from collections.abc import Sequence
-
 import altair as alt
 import polars as pl
 
 from assay.report.charts import (
     Chart,
     Colors,
-    chosen_variant,
+    Menu,
     dashed_rule,
     diagonal,
-    layered,
     mean_lines,
     of_chosen,
+    one_variant,
     over_seeds,
 )
 from assay.report.style import LIGHT
 
 
-def predicted(frame: pl.DataFrame, target: str, variants: Sequence[str], first: str, key: str) -> Chart:
+def predicted(frame: pl.DataFrame, target: str, menu: Menu) -> Chart:
     """A point an image, and the diagonal, one variant at a time. Columns: variant, image, true, predicted, residual."""
     values = pl.concat([frame["true"], frame["predicted"]])
     least, most = float(values.min()), float(values.max())  # type: ignore[arg-type]
     ends = alt.Scale(domain=[least, most], nice=True, zero=False)
-    return layered(
+    return one_variant(
+        menu,
         frame,
         diagonal(least, most, ends, ends),
         _points(alt.Y("predicted:Q", title=f"predicted {target}", scale=ends), target, ends),
         height=320,
-    ).add_params(chosen_variant(variants, first, key))
+    )
 
 
-def residuals(frame: pl.DataFrame, target: str, variants: Sequence[str], first: str, key: str) -> Chart:
+def residuals(frame: pl.DataFrame, target: str, menu: Menu) -> Chart:
     """The same points by predicted − true, and the line of none."""
     ends = alt.Scale(nice=False, zero=False, padding=12)
-    return layered(
+    return one_variant(
+        menu,
         frame,
         dashed_rule("none", 0.0).encode(y="none:Q"),
         _points(alt.Y("residual:Q", title="predicted − true"), target, ends),
         height=320,
-    ).add_params(chosen_variant(variants, first, key))
+    )
 
 
 def by_decile(frame: pl.DataFrame, target: str, measure: str, colors: Colors) -> Chart:
