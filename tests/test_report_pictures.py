@@ -9,7 +9,8 @@ import pytest
 
 from assay.report import write_report
 from assay.report.section import Picture
-from assay.report.sections.pictures import galleries, share
+from assay.report.sections.galleries import share
+from assay.report.sections.pictures import galleries
 from assay.report.subject import Subject
 from assay.results import Results
 from synthetic import CLASSES, fabricate, make_study

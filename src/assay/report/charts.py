@@ -5,9 +5,13 @@ colour of the variants come in as explicit scale domains, so names never enter a
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import altair as alt
 import polars as pl
+
+from assay.report.style import LIGHT
 
 Chart = alt.Chart | alt.LayerChart
 Colors = dict[str, str]
@@ -16,6 +20,24 @@ Colors = dict[str, str]
 FOCUS = alt.param(name="focus", value=None)
 """The variant that the page's legend picks out; null is all of them."""
 
+DASHED: dict[str, Any] = {"color": LIGHT["muted"], "strokeDash": [3, 3]}
+"""The looks of lines that something is held against."""
+
+
+@dataclass(frozen=True)
+class Menu:
+    """Variants of which a chart shows one at a time."""
+
+    key: str
+    """What their names are levels of."""
+    variants: Sequence[str]
+    first: str
+    """Shown until another is chosen."""
+
+    def __str__(self) -> str:
+        """In the words for those who do not see the chart."""
+        return f"one variant at a time, first {self.first}"
+
 
 def layered(frame: pl.DataFrame, *marks: alt.Chart, height: int) -> alt.LayerChart:
     """Marks over one frame."""
@@ -23,11 +45,57 @@ def layered(frame: pl.DataFrame, *marks: alt.Chart, height: int) -> alt.LayerCha
     return layers.properties(height=height)
 
 
-def chosen_variant(variants: Sequence[str], first: str, key: str) -> alt.Parameter:
-    """The one variant that is shown, with a menu where there are several."""
-    if len(variants) == 1:
-        return alt.param(name="shown", value=first)
-    return alt.param(name="shown", value=first, bind=alt.binding_select(options=list(variants), name=key))
+def one_variant(menu: Menu, frame: pl.DataFrame, *marks: alt.Chart, height: int) -> alt.LayerChart:
+    """Marks over one frame, some of them ``of_chosen``, with a menu where there are several variants."""
+    bind = alt.binding_select(options=list(menu.variants), name=menu.key) if len(menu.variants) > 1 else alt.Undefined
+    return layered(frame, *marks, height=height).add_params(alt.param(name="shown", value=menu.first, bind=bind))
+
+
+def of_chosen() -> alt.Chart:
+    """Of the rows of the variant that ``one_variant`` shows."""
+    rows: alt.Chart = alt.Chart().transform_filter("datum.variant == shown")
+    return rows
+
+
+def in_focus(opacity: float = 1, faded: float = 0.12) -> Any:
+    """The opacity of a variant's marks, where the legend picks it out or none, and where it picks out another."""
+    return alt.condition("focus == null || datum.variant == focus", alt.value(opacity), alt.value(faded))
+
+
+def over_seeds(measure: str, digits: str = ".4~f") -> list[alt.Tooltip]:
+    """What the pointer shows of a mean over seeds. Columns: mean, low, high."""
+    titles = {"mean": measure, "low": "lowest seed", "high": "highest seed"}
+    return [alt.Tooltip(f"{column}:Q", format=digits, title=title) for column, title in titles.items()]
+
+
+def mean_lines(
+    frame: pl.DataFrame, x: alt.X, y: alt.Y, measure: str, colors: Colors, tooltip: Sequence[alt.Tooltip]
+) -> alt.LayerChart:
+    """Means over seeds: a line for each variant through its points, and bars from the lowest to the highest seed.
+
+    Columns: variant, mean, low, high, seeds, and that of ``x``.
+    """
+    base, color = alt.Chart(), variant_color("variant", colors)
+    marks = [
+        base.mark_line().encode(x=x, y=y, color=color, detail="variant:N", opacity=in_focus()),
+        base.mark_point(filled=True, size=36).encode(x=x, y=y, color=color, opacity=in_focus(), tooltip=tooltip),
+    ]
+    if (frame["seeds"] > 1).any():
+        bars = base.mark_rule(strokeWidth=2).encode(x=x, y=alt.Y("low:Q", title=measure), y2="high:Q", color=color)
+        marks.insert(0, bars.encode(opacity=in_focus(0.5, 0.05)))
+    return layered(frame, *marks, height=250).add_params(FOCUS)
+
+
+def diagonal(least: float, most: float, x: alt.Scale, y: alt.Scale) -> alt.Chart:
+    """Where both are equal, dashed."""
+    line: alt.Chart = alt.Chart(pl.DataFrame({"ideal": [least, most]})).mark_line(**DASHED)
+    return line.encode(x=alt.X("ideal:Q", scale=x), y=alt.Y("ideal:Q", scale=y))
+
+
+def dashed_rule(name: str, at: float) -> alt.Chart:
+    """A rule at one value, the only one of the column ``name``; encoded as x it stands, as y it lies."""
+    rule: alt.Chart = alt.Chart(pl.DataFrame({name: [at]})).mark_rule(**DASHED)
+    return rule
 
 
 def variant_color(field: str, colors: Colors) -> alt.Color:

@@ -9,6 +9,7 @@ import polars as pl
 
 from assay.recipe.study import Variant, label, short_keys
 from assay.report import style
+from assay.report.charts import Menu
 from assay.results import Results
 from assay.results.compare import Comparisons
 from assay.results.folders import Run
@@ -149,6 +150,11 @@ class Subject:
             zip([self.shown[name] for name in lifted if name in self.finished], style.categorical(8), strict=False)
         )
         return {name: own.get(name, style.LIGHT["rest"]) for name in names}
+
+    @property
+    def menu(self) -> Menu:
+        """Every variant with a finished run, the best first shown."""
+        return Menu(self.key, [self.shown[name] for name in self.order], self.shown[self.best or self.base])
 
     @property
     def seeds(self) -> int:

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from assay.seeds import numpy_generator
 from assay.separation.index import Index, index
-from assay.separation.indices import prepared
+from assay.separation.indices import prepared, prepared_pair
 from assay.separation.neighbors import MEMORY, Progress, alike, counter
-from assay.separation.samples import Labels, Matrix, Samples, enough, labels, samples, standardized
+from assay.separation.samples import Labels, Matrix, Samples
 from assay.separation.sketch import Advance
 
 PERMUTATIONS, DEALS = 10, 10_000
@@ -49,12 +49,7 @@ def cross_center_index(
 
     ``standardize`` goes by the training samples' deviations. A test label that no training sample has is never met.
     """
-    train, test = samples(x_train, "x_train"), samples(x_test, "x_test")
-    known = labels(y_train, len(train), "y_train", "x_train")
-    asked = labels(y_test, len(test), "y_test", "x_test")
-    enough(len(train), "x_train", 1)
-    enough(len(test), "x_test", 1)
-    train = standardized(train) if standardize else train
+    train, known, test, asked = prepared_pair(x_train, y_train, x_test, y_test, standardize)
     return mean_index("cross_center", train, known, test, asked, memory, progress)
 
 

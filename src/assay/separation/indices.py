@@ -70,12 +70,8 @@ def cross_index(
 
     ``standardize`` goes by the training samples' deviations. A test label that no training sample has is never met.
     """
-    train, test = samples(x_train, "x_train"), samples(x_test, "x_test")
-    known = labels(y_train, len(train), "y_train", "x_train")
-    asked = labels(y_test, len(test), "y_test", "x_test")
-    enough(len(train), "x_train", 1)
-    enough(len(test), "x_test", 1)
-    found = search(standardized(train) if standardize else train, 1, test, memory, progress)
+    train, known, test, asked = prepared_pair(x_train, y_train, x_test, y_test, standardize)
+    found = search(train, 1, test, memory, progress)
     return neighbor_index("cross_separation", found.rows, asked, known)
 
 
@@ -145,3 +141,15 @@ def prepared(x: Matrix, y: Labels, standardize: bool) -> tuple[Samples, Int64[np
     own = labels(y, len(data))
     enough(len(data))
     return (standardized(data) if standardize else data), own
+
+
+def prepared_pair(
+    x_train: Matrix, y_train: Labels, x_test: Matrix, y_test: Labels, standardize: bool
+) -> tuple[Samples, Int64[np.ndarray, " n"], Samples, Int64[np.ndarray, " m"]]:
+    """Training and test samples, at least one each, with their labels, checked."""
+    train, test = samples(x_train, "x_train"), samples(x_test, "x_test")
+    known = labels(y_train, len(train), "y_train", "x_train")
+    asked = labels(y_test, len(test), "y_test", "x_test")
+    enough(len(train), "x_train", 1)
+    enough(len(test), "x_test", 1)
+    return (standardized(train) if standardize else train), known, test, asked

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Float64, Int64
+from jaxtyping import Bool, Float32, Float64, Int64
 from torch import Tensor
 
 from assay.separation.distances import RELATIVE_ERROR
@@ -40,6 +40,19 @@ class Nearest:
 
     squared: Float64[np.ndarray, "q k"]
     rows: Int64[np.ndarray, "q k"]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Pairs that the bounds have not ruled out, with their entries in the table."""
+
+    query: Pairs
+    row: Pairs
+    entry: Float32[np.ndarray, " p"]
+
+    def those(self, which: Int64[np.ndarray, " w"] | Bool[np.ndarray, " p"]) -> "Candidates":
+        """Some of them, by their places or where it is true."""
+        return Candidates(self.query[which], self.row[which], self.entry[which])
 
 
 def scan(
@@ -144,8 +157,8 @@ def _nearest(
     lower.scatter_(1, guesses, _FAR)
     marked = least <= bounds.limit(best.squared[:, -1], part)[:, None]
     for pairs in marked.nonzero().split(max(1, memory // (64 * 4 * _GROUP))):
-        query, row, entry = _members(lower, pairs, bounds.limit(best.squared[:, -1], part))
-        best = _settle(best, query, row, entry, bounds, part, distances)
+        within = _members(lower, pairs, bounds.limit(best.squared[:, -1], part))
+        best = _settle(best, within, bounds, part, distances)
     return best
 
 
@@ -158,40 +171,29 @@ def _smallest(lower: Float32[Tensor, "q n"], least: Float32[Tensor, "q g"], k: i
     return members.gather(1, places)
 
 
-def _members(
-    lower: Float32[Tensor, "q n"], pairs: Int64[Tensor, "p 2"], limit: Float32[Tensor, " q"]
-) -> tuple[Int64[np.ndarray, " c"], Int64[np.ndarray, " c"], Float32[np.ndarray, " c"]]:
-    """(query, row, entry) of the entries within the limit, in these (query, group) pairs."""
+def _members(lower: Float32[Tensor, "q n"], pairs: Int64[Tensor, "p 2"], limit: Float32[Tensor, " q"]) -> Candidates:
+    """The entries within the limit, in these (query, group) pairs."""
     query, group = pairs[:, 0], pairs[:, 1]
     groups = lower.shape[1] // _GROUP
     row = group[:, None] + groups * torch.arange(_GROUP, device=lower.device)
     entry = lower.view(-1)[query[:, None] * lower.shape[1] + row]
     kept = (entry <= limit[query][:, None]).nonzero(as_tuple=True)
-    return query[kept[0]].cpu().numpy(), row[kept].cpu().numpy(), entry[kept].cpu().numpy()
+    return Candidates(query[kept[0]].cpu().numpy(), row[kept].cpu().numpy(), entry[kept].cpu().numpy())
 
 
-def _settle(
-    best: Nearest,
-    query: Int64[np.ndarray, " c"],
-    row: Int64[np.ndarray, " c"],
-    entry: Float32[np.ndarray, " c"],
-    bounds: Bounds,
-    part: slice,
-    distances: Distances,
-) -> Nearest:
+def _settle(best: Nearest, left: Candidates, bounds: Bounds, part: slice, distances: Distances) -> Nearest:
     """Candidates measured in the order of their likely distance, a few per query at first, until none is left."""
-    order = np.lexsort((entry + bounds.expected_rest(query + part.start, row), query))
-    query, row, entry = query[order], row[order], entry[order]
+    likely = left.entry + bounds.expected_rest(left.query + part.start, left.row)
+    left = left.those(np.lexsort((likely, left.query)))
     few = best.rows.shape[1]
-    while len(query):
-        now = _rank(query) < few
-        likely = _not_further(query[now], row[now], best, part.start, distances)
-        squared = distances.exact(likely[0] + part.start, likely[1])
-        best = _merged(best, likely[0], squared, likely[1])
-        left = ~now
-        query, row, entry = query[left], row[left], entry[left]
-        within = entry <= bounds.limit(best.squared[:, -1], part).cpu().numpy()[query]
-        query, row, entry = query[within], row[within], entry[within]
+    while len(left.query):
+        first = _rank(left.query) < few
+        now = left.those(first)
+        query, row = _not_further(now.query, now.row, best, part.start, distances)
+        best = _merged(best, query, distances.exact(query + part.start, row), row)
+        left = left.those(~first)
+        limit = bounds.limit(best.squared[:, -1], part).cpu().numpy()
+        left = left.those(left.entry <= limit[left.query])
         few *= 2
     return best
 

@@ -1,12 +1,18 @@
 """The pictures that a run keeps for its report."""
 
+from collections.abc import Mapping
 from io import BytesIO
+from typing import Any
 
 import numpy as np
+import polars as pl
 from jaxtyping import Int64, UInt8
 from PIL import Image
 
 from assay import seeds
+from assay.data.images import ImageSet
+
+Rows = Int64[np.ndarray, " _"]
 
 COUNT = 25
 """Of each kind, a square of 5 × 5."""
@@ -18,6 +24,22 @@ def sample(n: int, seed: int) -> Int64[np.ndarray, " k"]:
     """Up to 25 of ``n`` rows, in order: the same for every variant that is tested on the same images."""
     chosen = seeds.numpy_generator(seed, "pictures").choice(n, min(COUNT, n), replace=False)
     return np.sort(chosen).astype(np.int64)
+
+
+def gallery(kinds: Mapping[str, Rows], indices: Rows, images: ImageSet, said: Mapping[str, Any]) -> pl.DataFrame:
+    """Kind, name, what is true and ``said`` of each picture, png: of the ``kinds``, one after the other.
+
+    A kind has rows of predictions, whose images are the ``indices`` of the source.
+    """
+    here = indices[np.concatenate(list(kinds.values()))]
+    return pl.DataFrame(
+        {
+            "kind": [kind for kind, rows in kinds.items() for _ in rows],
+            "name": [images.names[i] for i in here],
+            **said,
+            "png": [thumbnail(images.pixels[i]) for i in here],
+        }
+    )
 
 
 def thumbnail(pixels: UInt8[np.ndarray, "channels height width"]) -> bytes:

@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 
 from assay.recipe import Recipe
 from assay.system.files import read_object
+from assay.tools.own_data import own_data
 from assay.tools.predict import prediction_table
 
 if TYPE_CHECKING:
@@ -47,11 +48,17 @@ def predict_intervals(
     import numpy as np
     import torch
 
+    from assay.evaluate.intervals import calibrated, calibration_from
     from assay.tasks.regression.task import standard_from, told
     from assay.uncertainty.gaussian import predictive_gaussian
 
-    calibration, standard = calibration_of(run, recipe, about, model, injection, root), standard_from(about)
-    nothing = torch.zeros(1, len(about["classes"]))
+    kept = read_object(run / "metrics.json")
+    if "dropout_rate" in kept:
+        calibration = calibration_from(kept, about["classes"])
+    else:
+        with own_data(run, recipe, about, model, root) as (data, device):
+            calibration = calibrated(model, data, injection, device)
+    standard, nothing = standard_from(about), torch.zeros(1, len(about["classes"]))
     each = []
     for picture, image in images:
         said = predictive_gaussian(model, [(image[None], nothing)], calibration, injection)
@@ -59,30 +66,6 @@ def predict_intervals(
         own = {"measured": {"interval_90": half.tolist()}}
         each += told(torch.from_numpy(said.mean), [picture], about | own)
     return IntervalPredictions(tuple(each), calibration)
-
-
-def calibration_of(
-    run: Path,
-    recipe: Recipe,
-    about: dict[str, Any],
-    model: "torch.nn.Module",
-    injection: "Injection",
-    root: str | Path | None,
-) -> "GaussianCalibration":
-    """What the run keeps, else what its validation images say now."""
-    from assay.evaluate.intervals import calibrated, calibration_from
-    from assay.runs.data import load_data_of
-    from assay.system.machine import resolve_device
-
-    kept = read_object(run / "metrics.json")
-    if "dropout_rate" in kept:
-        return calibration_from(kept, about["classes"])
-    device = resolve_device(recipe.train.device)
-    data = load_data_of(run, recipe, about, root)
-    try:
-        return calibrated(model.to(device), data, injection, device)
-    finally:
-        model.cpu()
 
 
 def interval_table(found: IntervalPredictions) -> RenderableType:

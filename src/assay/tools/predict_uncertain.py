@@ -3,24 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from assay.errors import AssayError
-from assay.recipe import Recipe, UncertaintyMeasure
+from assay.recipe import UncertaintyMeasure
 from assay.recipe.tasks import TASKS, require
 from assay.system.files import read_object
+from assay.tools.own_data import own_data
 from assay.tools.predict import load_run, read_picture
 from assay.tools.predict_interval import IntervalPredictions, interval_table, predict_intervals
 
 if TYPE_CHECKING:
-    import torch
-
     from assay.tasks.classification.task import Prediction
-    from assay.uncertainty.injection import Calibration, Injection
+    from assay.uncertainty.injection import Calibration
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,10 @@ def predict_uncertain(
     import numpy as np
     import torch
 
+    from assay.data.batches import Split
+    from assay.evaluate.uncertainty import calibration_from
     from assay.tasks.classification.task import Prediction
-    from assay.uncertainty.injection import Injection, predictive
+    from assay.uncertainty.injection import Injection, calibrate, predictive
     from assay.uncertainty.temperature import shows_nothing
 
     run = Path(run)
@@ -80,7 +81,12 @@ def predict_uncertain(
     if TASKS[recipe.task].target == "values":
         pairs = list(zip(map(Path, pictures), images, strict=True))
         return predict_intervals(run, recipe, about, model, injection, pairs, root)
-    calibration = calibration_of(run, recipe, about, model, injection, root)
+    kept = read_object(run / "metrics.json")
+    if "dropout_rate" in kept:
+        calibration = calibration_from(kept)
+    else:
+        with own_data(run, recipe, about, model, root) as (data, device):
+            calibration = calibrate(model, Split(data, "validation", device), injection, device)
     method, classes, each = calibration.method, about["classes"], []
     nothing_shown = shows_nothing(calibration.temperature, calibration.nll["temperature"], len(classes))
     nothing = torch.zeros(1, dtype=torch.int64)
@@ -96,32 +102,6 @@ def predict_uncertain(
         each.append(UncertainPrediction(prediction, float(low[best]), float(high[best]), bool(unsure)))
     absent = tuple(classes[c] for c in calibration.absent)
     return UncertainPredictions(tuple(each), calibration, calibration.unsure_below[method], absent, nothing_shown)
-
-
-def calibration_of(
-    run: Path,
-    recipe: Recipe,
-    about: dict[str, Any],
-    model: "torch.nn.Module",
-    injection: "Injection",
-    root: str | Path | None,
-) -> "Calibration":
-    """What the run keeps, else what its validation images say now."""
-    from assay.data.batches import Split
-    from assay.evaluate.uncertainty import calibration_from
-    from assay.runs.data import load_data_of
-    from assay.system.machine import resolve_device
-    from assay.uncertainty.injection import calibrate
-
-    kept = read_object(run / "metrics.json")
-    if "dropout_rate" in kept:
-        return calibration_from(kept)
-    device = resolve_device(recipe.train.device)
-    data = load_data_of(run, recipe, about, root)
-    try:
-        return calibrate(model.to(device), Split(data, "validation", device), injection, device)
-    finally:
-        model.cpu()
 
 
 def uncertain_table(found: UncertainPredictions | IntervalPredictions) -> RenderableType:

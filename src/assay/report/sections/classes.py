@@ -30,7 +30,7 @@ def figures(subject: Subject) -> Iterator[Figure]:
     classes = list(dict.fromkeys(frame["class"]))
     by_class = frame.filter(pl.col("measure") != "f1").group_by("class", maintain_order=True)
     hard = by_class.agg(pl.col("mean").mean()).sort("mean", maintain_order=True)
-    shown, best = classes, subject.shown[subject.best]
+    shown = classes
     title, note = "Precision and recall of every class", ""
     if len(classes) > MOST_CLASSES:
         shown = hard["class"].head(MOST_CLASSES).to_list()
@@ -40,13 +40,12 @@ def figures(subject: Subject) -> Iterator[Figure]:
         )
     bars = frame.filter(pl.col("measure") != "f1", pl.col("class").is_in(shown))
     whiskers = " Whiskers: from the lowest to the highest seed." if subject.seeds > 1 else ""
-    variants = [subject.shown[name] for name in subject.order]
     yield Figure(
         "per-class",
         title,
         f"Test images, mean over seeds.{whiskers}{note}",
-        f"Precision and recall of {len(shown)} classes, one variant at a time, first {best}.",
-        classes_charts.classes(bars, shown, variants, best, subject.key),
+        f"Precision and recall of {len(shown)} classes, {subject.menu}.",
+        classes_charts.classes(bars, shown, subject.menu),
         frame,
     )
 

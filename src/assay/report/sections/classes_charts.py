@@ -6,20 +6,19 @@ from typing import Literal
 import altair as alt
 import polars as pl
 
-from assay.report.charts import Chart, chosen_variant, layered
+from assay.report.charts import Chart, Menu, layered, of_chosen, one_variant
 from assay.report.style import LIGHT
 
 CELLS = ("% of the true class", "images")
 """What the cells of a confusion matrix show."""
 
 
-def classes(frame: pl.DataFrame, order: Sequence[str], variants: Sequence[str], first: str, key: str) -> Chart:
+def classes(frame: pl.DataFrame, order: Sequence[str], menu: Menu) -> Chart:
     """Precision and recall of each class, for one variant at a time.
 
     Columns: variant, class, measure ("precision" or "recall"), mean, low, high, all in percent.
     """
-    chosen = chosen_variant(variants, first, key)
-    base = alt.Chart().transform_filter("datum.variant == shown")
+    base = of_chosen()
     measures = ["precision", "recall"]
     y = alt.Y("class:N", title=None).scale(domain=list(order), paddingInner=0.28)
     offset = alt.YOffset("measure:N").scale(domain=measures)
@@ -45,7 +44,7 @@ def classes(frame: pl.DataFrame, order: Sequence[str], variants: Sequence[str], 
     if (frame["high"] > frame["low"]).any():
         whisker = base.mark_rule(color=LIGHT["ink"], strokeWidth=1.3)
         marks.append(whisker.encode(y=y, yOffset=offset, x=alt.X("low:Q"), x2="high:Q", tooltip=tooltip))
-    return layered(frame, *marks, height=len(order) * (36 if len(order) <= 12 else 25)).add_params(chosen)
+    return one_variant(menu, frame, *marks, height=len(order) * (36 if len(order) <= 12 else 25))
 
 
 def confusion(frame: pl.DataFrame, order: Sequence[str]) -> Chart:

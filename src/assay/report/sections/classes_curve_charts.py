@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 import polars as pl
 
-from assay.report.charts import FOCUS, Chart, Colors, layered, variant_color
-from assay.report.style import LIGHT
+from assay.report.charts import DASHED, FOCUS, Chart, Colors, in_focus, layered, variant_color
 
 AXES = {
     "roc": ("false positive rate", "true positive rate", "area under the curve"),
@@ -26,7 +25,6 @@ def curves(frame: pl.DataFrame, kind: str, classes: Sequence[str], colors: Color
     x = alt.X("x:Q", title=across, scale=unit, axis=alt.Axis(grid=False, tickCount=5))
     y = alt.Y("y:Q", title=up, scale=unit, axis=alt.Axis(tickCount=5))
     color = variant_color("variant", colors)
-    shown = "focus == null || datum.variant == focus"
     tooltip = [
         alt.Tooltip("variant:N"),
         alt.Tooltip("x:Q", format=".3~f", title=across),
@@ -37,16 +35,15 @@ def curves(frame: pl.DataFrame, kind: str, classes: Sequence[str], colors: Color
     ]
     if kind == "roc":
         diagonal = alt.Chart(pl.DataFrame({"x": [0.0, 1.0], "y": [0.0, 1.0]}))
-        chance = diagonal.mark_line(color=LIGHT["muted"], strokeDash=[3, 3], strokeWidth=1).encode(x=x, y=y)
+        chance = diagonal.mark_line(strokeWidth=1, **DASHED).encode(x=x, y=y)
     else:
-        level = base.transform_aggregate(chance="mean(chance)").mark_rule(color=LIGHT["muted"], strokeDash=[3, 3])
+        level = base.transform_aggregate(chance="mean(chance)").mark_rule(**DASHED)
         chance = level.encode(y=alt.Y("chance:Q", title=up, scale=unit))
-    faded = alt.condition(shown, alt.value(1), alt.value(0.12))
     line = base.mark_line(strokeWidth=1.8, strokeCap="butt", strokeJoin="miter")
     return layered(
         frame,
         chance,
-        line.encode(x=x, y=y, color=color, detail="variant:N", order="point:Q", opacity=faded),
+        line.encode(x=x, y=y, color=color, detail="variant:N", order="point:Q", opacity=in_focus()),
         base.mark_circle(size=90, opacity=0).encode(x=x, y=y, tooltip=tooltip),
         height=300,
     ).add_params(chosen, FOCUS)

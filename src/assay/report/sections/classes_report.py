@@ -5,10 +5,10 @@ from typing import Any
 
 import polars as pl
 
-from assay.report.section import Folded, Group, Name, Part
+from assay.report.section import Group
 from assay.report.sections.classes_confusion import MOST_MATRICES
 from assay.report.sections.classes_curves import MACRO, measured
-from assay.report.sections.variants import more
+from assay.report.sections.variants import first_of
 from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Table
 from assay.results.formats import grouped, plus_minus
@@ -26,14 +26,7 @@ Areas = dict[str, dict[str, list[float]]]
 
 def group(subject: Subject) -> Group | None:
     """The report of the best variant, those of others folded away."""
-    found = tables(subject)
-    if not found:
-        return None
-    (_, first), *others = found
-    parts: list[Part] = [first]
-    if others:
-        parts.append(Folded(more(len(others)), [Group((Name(shown),), [table]) for shown, table in others]))
-    return Group("Classification report", parts)
+    return first_of("Classification report", tables(subject))
 
 
 def tables(subject: Subject) -> list[tuple[str, Table]]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 import polars as pl
 
-from assay.report.charts import FOCUS, Chart, Colors, layered, variant_color
+from assay.report.charts import FOCUS, Chart, Colors, in_focus, layered, variant_color
 from assay.report.style import LIGHT
 
 
@@ -52,7 +52,6 @@ def tradeoff(frame: pl.DataFrame, cost: str, measure: str, colors: Colors, log: 
     x = alt.X("cost:Q", title=cost, axis=alt.Axis(format="~s", grid=False, tickCount=6))
     x = x.scale(type="log", nice=False, padding=24) if log else x.scale(zero=False, nice=True, padding=16)
     color = variant_color("variant", colors)
-    shown = alt.condition("focus == null || datum.variant == focus", alt.value(1), alt.value(0.12))
     tooltip = [
         alt.Tooltip("variant:N"),
         alt.Tooltip("cost:Q", format=",.4~r", title=cost),
@@ -66,9 +65,9 @@ def tradeoff(frame: pl.DataFrame, cost: str, measure: str, colors: Colors, log: 
             y=alt.Y("low:Q", title=measure).scale(zero=False),
             y2="high:Q",
             color=color,
-            opacity=shown,
+            opacity=in_focus(),
             tooltip=tooltip,
         ),
-        base.mark_point(size=90, filled=True).encode(x=x, y=y, color=color, opacity=shown, tooltip=tooltip),
+        base.mark_point(size=90, filled=True).encode(x=x, y=y, color=color, opacity=in_focus(), tooltip=tooltip),
         height=280,
     ).add_params(FOCUS)

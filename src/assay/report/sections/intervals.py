@@ -80,7 +80,6 @@ def figures(subject: Subject, table: pl.DataFrame) -> Iterator[Figure]:
     """Coverage against level, of each target, one variant at a time."""
     targets = table["target"].unique(maintain_order=True).to_list()
     rank = {method: i for i, method in enumerate(METHODS)}
-    variants, first = [subject.shown[name] for name in subject.order], subject.shown[subject.best or subject.base]
     for number, target in enumerate(targets, start=1):
         frame = (
             table.filter(pl.col("target") == target)
@@ -97,8 +96,8 @@ def figures(subject: Subject, table: pl.DataFrame) -> Iterator[Figure]:
             f"Coverage of intervals of {target}",
             "Test images whose truth lies in the interval; on the dashed line as many as promised. Below it the "
             f"network is too sure.{' Mean over seeds.' if subject.seeds > 1 else ''}",
-            f"Coverage of intervals of {target} by two methods, one variant at a time, first {first}.",
-            intervals_charts.coverage(frame, dict(METHODS.values()), variants, first, subject.key),
+            f"Coverage of intervals of {target} by two methods, {subject.menu}.",
+            intervals_charts.coverage(frame, dict(METHODS.values()), subject.menu),
             frame,
             wide=False,
         )

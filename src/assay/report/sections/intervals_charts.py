@@ -1,15 +1,12 @@
 """The chart of intervals: how much of the truth they hold."""
 
-from collections.abc import Sequence
-
 import altair as alt
 import polars as pl
 
-from assay.report.charts import Chart, Colors, chosen_variant, layered, variant_color
-from assay.report.style import LIGHT
+from assay.report.charts import Chart, Colors, Menu, diagonal, of_chosen, one_variant, variant_color
 
 
-def coverage(frame: pl.DataFrame, methods: Colors, variants: Sequence[str], first: str, key: str) -> Chart:
+def coverage(frame: pl.DataFrame, methods: Colors, menu: Menu) -> Chart:
     """What intervals hold against what they promise.
 
     Columns: variant, method, level, coverage (both in percent), width.
@@ -17,23 +14,20 @@ def coverage(frame: pl.DataFrame, methods: Colors, variants: Sequence[str], firs
     least = min(50.0, float(frame["coverage"].min()) // 10 * 10)  # type: ignore[arg-type]
     ends = alt.Scale(domain=[least, 100], nice=False)
     across = alt.Scale(domain=[45, 100], nice=False)
-    ideal = alt.Chart(pl.DataFrame({"ideal": [max(least, 45.0), 100.0]}))
-    shown = alt.Chart().transform_filter("datum.variant == shown")
     x = alt.X("level:Q", title="level (%)", scale=across, axis=alt.Axis(grid=False, values=[50, 60, 70, 80, 90, 100]))
     y = alt.Y("coverage:Q", title="test images inside (%)", scale=ends)
-    color = variant_color("method", methods)
+    held = of_chosen().encode(x=x, y=y, color=variant_color("method", methods))
     tooltip = [
         alt.Tooltip("method:N"),
         alt.Tooltip("level:Q", format=".0f", title="promised (%)"),
         alt.Tooltip("coverage:Q", format=".1f", title="held (%)"),
         alt.Tooltip("width:Q", format=".4~g", title="mean width"),
     ]
-    return layered(
+    return one_variant(
+        menu,
         frame,
-        ideal.mark_line(color=LIGHT["muted"], strokeDash=[3, 3]).encode(
-            x=alt.X("ideal:Q", scale=across), y=alt.Y("ideal:Q", scale=ends)
-        ),
-        shown.mark_line(clip=True).encode(x=x, y=y, color=color),
-        shown.mark_point(filled=True, size=60, opacity=1, clip=True).encode(x=x, y=y, color=color, tooltip=tooltip),
+        diagonal(max(least, 45.0), 100.0, across, ends),
+        held.mark_line(clip=True),
+        held.mark_point(filled=True, size=60, opacity=1, clip=True).encode(tooltip=tooltip),
         height=280,
-    ).add_params(chosen_variant(variants, first, key))
+    )

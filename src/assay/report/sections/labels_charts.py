@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 import polars as pl
 
-from assay.report.charts import FOCUS, Chart, Colors, layered, variant_color
+from assay.report.charts import FOCUS, Chart, Colors, in_focus, layered, over_seeds, variant_color
 from assay.report.style import LIGHT
 
 MOST_BESIDE = 8
@@ -24,17 +24,13 @@ def by_label(frame: pl.DataFrame, labels: Sequence[str], measure: str, colors: C
     offset = alt.YOffset("variant:N").scale(domain=list(colors)) if beside > 1 else alt.YOffset()
     x = alt.X("mean:Q", title=measure, axis=alt.Axis(tickCount=5)).scale(zero=False, nice=True)
     color = variant_color("variant", colors)
-    shown = "focus == null || datum.variant == focus"
     tooltip = [
         alt.Tooltip("label:N"),
         alt.Tooltip("variant:N"),
-        alt.Tooltip("mean:Q", format=".4~f", title=measure),
-        alt.Tooltip("low:Q", format=".4~f", title="lowest seed"),
-        alt.Tooltip("high:Q", format=".4~f", title="highest seed"),
+        *over_seeds(measure),
         alt.Tooltip("images:Q", format=",.0f", title="test images"),
     ]
-    faded = alt.condition(shown, alt.value(1), alt.value(0.12))
-    placed = base.encode(y=y, yOffset=offset, color=color, opacity=faded, tooltip=tooltip)
+    placed = base.encode(y=y, yOffset=offset, color=color, opacity=in_focus(), tooltip=tooltip)
     return layered(
         frame,
         placed.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", title=measure), x2="high:Q"),

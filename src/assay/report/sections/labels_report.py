@@ -5,9 +5,9 @@ from typing import Any
 
 import polars as pl
 
-from assay.report.section import Folded, Group, Name, Part
+from assay.report.section import Group
 from assay.report.sections.classes_confusion import MOST_MATRICES
-from assay.report.sections.variants import more
+from assay.report.sections.variants import first_of
 from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Table
 from assay.results.formats import fixed, grouped, plus_minus
@@ -30,13 +30,7 @@ def reports(subject: Subject, table: pl.DataFrame) -> Group | None:
     order = sorted(subject.order, key=lambda name: name != subject.best)
     found = [(name, table.filter(pl.col("variant") == name)) for name in order] if not table.is_empty() else []
     tables = [(subject.shown[name], _report(subject, name, own)) for name, own in found if own.height][:MOST_MATRICES]
-    if not tables:
-        return None
-    (_, first), *others = tables
-    parts: list[Part] = [first]
-    if others:
-        parts.append(Folded(more(len(others)), [Group((Name(shown),), [one]) for shown, one in others]))
-    return Group("Every label", parts)
+    return first_of("Every label", tables)
 
 
 def _report(subject: Subject, variant: str, own: pl.DataFrame) -> Table:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from assay.recipe.tasks import TASKS
+from assay.report.charts import Menu
 from assay.report.figures import Figure
 from assay.report.section import Grid, Legend, Name, Part, Section, Sentences, Text
 from assay.report.sections import layers_charts
@@ -128,7 +129,7 @@ def heat_maps(subject: Subject) -> Iterator[Figure]:
         f"better {'neighbours agree' if _is_of_values(subject) else 'the classes are kept apart'}; a row that stays "
         "pale has learned nothing.",
         f"{named} of {len(order)} layers over the epochs on {split} images; the numbers are in the CSV.",
-        layers_charts.layer_epochs(frame, order, names, names[0], subject.key, named),
+        layers_charts.layer_epochs(frame, order, Menu(subject.key, names, names[0]), named),
         frame,
         legend=False,
     )

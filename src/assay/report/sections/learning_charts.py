@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 import polars as pl
 
-from assay.report.charts import FOCUS, Chart, Colors, layered, variant_color
+from assay.report.charts import DASHED, FOCUS, Chart, Colors, in_focus, layered, over_seeds, variant_color
 from assay.report.style import LIGHT
 
 
@@ -30,18 +30,9 @@ def curves(
     x = x.scale(nice=False, zero=False)
     y = alt.Y("mean:Q", title=measure, scale=scale)
     color = variant_color("variant", colors)
-    shown = "focus == null || datum.variant == focus"
-    tooltip = [
-        alt.Tooltip("variant:N"),
-        alt.Tooltip("epoch:Q"),
-        alt.Tooltip("mean:Q", format=".4~f", title=measure),
-        alt.Tooltip("low:Q", format=".4~f", title="lowest seed"),
-        alt.Tooltip("high:Q", format=".4~f", title="highest seed"),
-    ]
+    tooltip = [alt.Tooltip("variant:N"), alt.Tooltip("epoch:Q"), *over_seeds(measure)]
     marks = [
-        base.mark_line(clip=True).encode(
-            x=x, y=y, color=color, detail="variant:N", opacity=alt.condition(shown, alt.value(1), alt.value(0.12))
-        ),
+        base.mark_line(clip=True).encode(x=x, y=y, color=color, detail="variant:N", opacity=in_focus()),
         base.mark_circle(size=90, opacity=0, clip=True).encode(x=x, y=y, tooltip=tooltip),
     ]
     if frame["epoch"].n_unique() == 1:
@@ -57,7 +48,7 @@ def curves(
                 y2="high:Q",
                 color=color,
                 detail="variant:N",
-                opacity=alt.condition(shown, alt.value(0.16), alt.value(0.03)),
+                opacity=in_focus(0.16, 0.03),
             ),
         )
     return layered(frame, *marks, *phase_marks(phases), height=250).add_params(FOCUS)
@@ -71,6 +62,6 @@ def phase_marks(phases: Sequence[tuple[int, str]]) -> list[alt.Chart]:
     base = alt.Chart(begins).encode(x=alt.X("begins:Q", title="epoch"))
     word = base.mark_text(align="left", baseline="top", dx=4, fontSize=11, color=LIGHT["muted"])
     return [
-        base.mark_rule(color=LIGHT["muted"], strokeDash=[3, 3]),
+        base.mark_rule(**DASHED),
         word.encode(y=alt.value(2), text="phase:N"),
     ]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 import polars as pl
 
-from assay.report.charts import Chart, Colors, layered, variant_color
+from assay.report.charts import Chart, Colors, dashed_rule, layered, variant_color
 from assay.report.style import LIGHT
 
 VERDICTS = {
@@ -34,10 +34,9 @@ def effect(frame: pl.DataFrame, order: Sequence[str], title: str) -> Chart:
         alt.Tooltip("high:Q", format="+.3~f", title="to"),
         alt.Tooltip("p:Q", format=".3~g", title="p (Holm)"),
     ]
-    zero = alt.Chart(pl.DataFrame({"zero": [0.0]})).mark_rule(color=LIGHT["muted"], strokeDash=[3, 3])
     return layered(
         frame,
-        zero.encode(x=alt.X("zero:Q")),
+        dashed_rule("zero", 0.0).encode(x="zero:Q"),
         interval.mark_rule(strokeWidth=3, strokeCap="round").encode(
             y=y, x=alt.X("low:Q", title=title), x2="high:Q", color=color, tooltip=tooltip
         ),

@@ -8,6 +8,7 @@ import polars as pl
 
 from assay.errors import AssayError
 from assay.recipe import UncertaintyMeasure
+from assay.report.charts import Menu
 from assay.report.figures import Figure
 from assay.report.section import Grid, Section, Sentences
 from assay.report.sections import uncertainty_charts
@@ -48,6 +49,14 @@ CAPTION = (
     "averaged over passes with dropout, injected into the trained network or switched on where it was trained with it; "
     "temperature, rate and variance were tuned on validation images. NLL, Brier score and calibration error (ECE): "
     "lower is better. AUROC: the chance that a wrong answer is less sure than a right one."
+)
+RELIABLE = (
+    "Of the answers of a confidence, how many are right. Below the diagonal the network is surer than it may be, "
+    f"above it less sure. Larger marks: more images; fewer than {FEWEST} are not drawn."
+)
+RISKY = (
+    "When the least sure images go to a person, how many of the others are wrong; dashed: 10 % set aside. A lower "
+    "curve knows better where it errs."
 )
 
 
@@ -97,29 +106,16 @@ def figures(subject: Subject) -> Iterator[Figure]:
     methods = {name: color for name, color in METHODS.values() if name in reliable["method"]}
     variants = reliable["variant"].unique(maintain_order=True).to_list()
     best = subject.shown.get(subject.best or "", "")
-    first = best if best in variants else variants[0]
+    menu = Menu(subject.key, variants, best if best in variants else variants[0])
     drawn = reliable.filter(pl.col("images") >= FEWEST)
     seeds = " All seeds together." if subject.seeds > 1 else ""
-    yield Figure(
-        "reliability",
-        "Reliability",
-        f"Of the answers of a confidence, how many are right. Below the diagonal the network is surer than it may be, "
-        f"above it less sure. Larger marks: more images; fewer than {FEWEST} are not drawn.{seeds}",
-        f"Reliability diagram of {len(methods)} methods, one variant at a time, first {first}.",
-        uncertainty_charts.reliability(drawn, methods, variants, first, subject.key),
-        reliable,
-        wide=False,
-    )
-    yield Figure(
-        "risk-coverage",
-        "Risk and coverage",
-        f"When the least sure images go to a person, how many of the others are wrong; dashed: 10 % set aside. "
-        f"A lower curve knows better where it errs.{' Mean over seeds.' if subject.seeds > 1 else ''}",
-        f"Risk–coverage curves of {len(methods)} methods, one variant at a time, first {first}.",
-        uncertainty_charts.risk_coverage(risky, methods, variants, first, subject.key),
-        risky,
-        wide=False,
-    )
+    chart = uncertainty_charts.reliability(drawn, methods, menu)
+    words = f"Reliability diagram of {len(methods)} methods, {menu}."
+    yield Figure("reliability", "Reliability", RELIABLE + seeds, words, chart, reliable, wide=False)
+    mean = " Mean over seeds." if subject.seeds > 1 else ""
+    chart = uncertainty_charts.risk_coverage(risky, methods, menu)
+    words = f"Risk–coverage curves of {len(methods)} methods, {menu}."
+    yield Figure("risk-coverage", "Risk and coverage", RISKY + mean, words, chart, risky, wide=False)
 
 
 def _scored(subject: Subject) -> Iterator[dict[str, str | float | int | None]]:

@@ -48,15 +48,14 @@ def _of_target(subject: Subject, target: str, suffix: str) -> list[Part]:
 def points(subject: Subject, target: str, suffix: str) -> Iterator[Figure]:
     """Predicted against true, and their difference, a point an image, of one variant at a time."""
     frame, tested = _points(subject, target)
-    variants, first = [subject.shown[name] for name in subject.order], subject.shown[subject.best or subject.base]
     some = f"{MOST} of {grouped(tested)} test images, drawn" if tested > MOST else f"{grouped(tested)} test images"
     shared = f"{some}; the first seed of each variant."
     yield Figure(
         f"predicted{suffix}",
         f"Predicted against true {target}",
         f"A point an image; on the dashed line both are equal. {shared}",
-        f"Predicted against true {target} of one variant at a time, first {first}.",
-        values_charts.predicted(frame, target, variants, first, subject.key),
+        f"Predicted against true {target} of {subject.menu}.",
+        values_charts.predicted(frame, target, subject.menu),
         frame,
         wide=False,
     )
@@ -65,8 +64,8 @@ def points(subject: Subject, target: str, suffix: str) -> Iterator[Figure]:
         f"Residuals of {target}",
         "Predicted less true. A slope says that the network keeps near the mean: too much of little, too little of "
         "much.",
-        f"Residuals of {target} against the truth of one variant at a time, first {first}.",
-        values_charts.residuals(frame, target, variants, first, subject.key),
+        f"Residuals of {target} against the truth of {subject.menu}.",
+        values_charts.residuals(frame, target, subject.menu),
         frame,
         wide=False,
     )

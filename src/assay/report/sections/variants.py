@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from assay.report.section import Folded, Group, Name, Part
 from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Mark, Table
 from assay.results.compare import Comparison
@@ -61,3 +62,14 @@ def mean_and_ends(subject: Subject, variant: str, metric: str) -> dict[str, floa
 def more(count: int) -> str:
     """The summary of what is folded away."""
     return f"{count} more variant{'s' * (count != 1)}"
+
+
+def first_of(title: str, tables: Sequence[tuple[str, Table]]) -> Group | None:
+    """The first of the (variant on the page, its table) under a title, the others folded away."""
+    if not tables:
+        return None
+    (_, first), *others = tables
+    parts: list[Part] = [first]
+    if others:
+        parts.append(Folded(more(len(others)), [Group((Name(shown),), [table]) for shown, table in others]))
+    return Group(title, parts)

@@ -1,28 +1,16 @@
 """What a classifier says of the images of a split."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-import torch
 from jaxtyping import Bool, Float32, Int64
-from torch import Tensor
 
 from assay.data.batches import ImageData
-from assay.recipe import Loss
-from assay.tasks.classification.losses import per_sample_loss, probabilities
-from assay.tasks.pictures import COUNT, sample, thumbnail
+from assay.tasks import rows
+from assay.tasks.pictures import COUNT, gallery, sample
 from assay.tasks.scores import Score, mean_score
-
-GALLERY = {
-    "kind": pl.String,
-    "name": pl.String,
-    "label": pl.Int64,
-    "predicted": pl.Int64,
-    "confidence": pl.Float32,
-    "png": pl.Binary,
-}
 
 
 @dataclass(frozen=True)
@@ -62,28 +50,13 @@ class Predictions:
     @property
     def is_finite(self) -> bool:
         """Whether all probabilities and losses are."""
-        return bool(np.isfinite(self.probabilities).all() and np.isfinite(self.losses).all())
-
-    @classmethod
-    def gathered(cls, answers: Iterable[Tensor], data: ImageData, split: str, loss: Loss) -> "Predictions":
-        """From the logits of the split's batches."""
-        indices = np.asarray(data.indices[split], dtype=np.int64)
-        labels, loss_of = torch.from_numpy(data.images.labels[indices]), per_sample_loss(loss)
-        found: list[tuple[Tensor, Tensor]] = []
-        done = 0
-        for logits in answers:
-            found.append((probabilities(logits), loss_of(logits, labels[done : done + len(logits)])))
-            done += len(logits)
-        chances, losses = (torch.cat(parts).numpy() for parts in zip(*found, strict=True))
-        return cls(indices, labels.numpy(), chances, losses)
+        return rows.are_finite(self.probabilities, self.losses)
 
     def table(self, split: str, names: Sequence[str]) -> pl.DataFrame:
         """A row an image: split, image, name, label, predicted, confidence, loss, probabilities of all classes."""
         return pl.DataFrame(
             {
-                "split": [split] * len(self.indices),
-                "image": self.indices,
-                "name": [names[i] for i in self.indices],
+                **rows.which(split, self.indices, names),
                 "label": self.labels,
                 "predicted": self.predicted,
                 "confidence": self.confidence,
@@ -96,8 +69,8 @@ class Predictions:
     def read(cls, table: pl.DataFrame) -> "Predictions":
         """The inverse of ``table``."""
         chances = np.array(table["probabilities"].to_list(), np.float32).reshape(len(table), -1)
-        indices, labels, losses = (table[name].to_numpy() for name in ("image", "label", "loss"))
-        return cls(indices.astype(np.int64), labels.astype(np.int64), chances, losses.astype(np.float32))
+        indices, losses = rows.read(table)
+        return cls(indices, table["label"].to_numpy().astype(np.int64), chances, losses)
 
     def evidence(self, metric: str) -> Score | None:
         """Accuracy and loss as functions of image weights."""
@@ -108,22 +81,9 @@ class Predictions:
         """Up to 25 images of each kind, as PNG: "sample" is drawn by the seed, "mistake" has the surest wrong answers,
         "unsure" the least sure answers, right or wrong. An image may be of several kinds."""
         kinds = {"sample": sample(len(self.labels), seed), "mistake": self.mistakes(), "unsure": self.unsure()}
-        images, predicted, confidence = data.images, self.predicted, self.confidence
-        return pl.DataFrame(
-            [
-                {
-                    "kind": kind,
-                    "name": images.names[self.indices[row]],
-                    "label": self.labels[row],
-                    "predicted": predicted[row],
-                    "confidence": confidence[row],
-                    "png": thumbnail(images.pixels[self.indices[row]]),
-                }
-                for kind, rows in kinds.items()
-                for row in rows
-            ],
-            schema=GALLERY,
-        )
+        chosen = np.concatenate(list(kinds.values()))
+        answers = {"label": self.labels, "predicted": self.predicted, "confidence": self.confidence}
+        return gallery(kinds, self.indices, data.images, {name: of_all[chosen] for name, of_all in answers.items()})
 
     def mistakes(self) -> Int64[np.ndarray, " k"]:
         """Rows with a wrong prediction, the most confident first, of equals the first image."""

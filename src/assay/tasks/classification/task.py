@@ -1,12 +1,12 @@
 """Classification as a task: the size of the head, a step of learning, what a network says."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Float32
 from torch import Tensor, nn
 
 from assay.data.batches import ImageData
@@ -16,6 +16,7 @@ from assay.tasks.classification.losses import correct, objective, per_sample_los
 from assay.tasks.classification.metrics import CLASSIFICATION as METRICS
 from assay.tasks.classification.predictions import Predictions
 from assay.tasks.contract import Images, Step, Sums
+from assay.tasks.outputs import means, said, weights_fit
 
 if TYPE_CHECKING:
     from assay.tasks.contract import Task
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["METRICS", "TRUTH", "Prediction", "epoch", "gathered", "learning", "outputs", "read", "said", "told"]
 
 TRUTH = ("label",)
-gathered, read = Predictions.gathered, Predictions.read
+epoch, read = means, Predictions.read
 
 
 def outputs(loss: Loss, classes: Sequence[str]) -> int:
@@ -31,12 +32,7 @@ def outputs(loss: Loss, classes: Sequence[str]) -> int:
 
     Raises AssayError where the loss does not fit the classes.
     """
-    weights = getattr(loss, "class_weights", None)
-    if weights not in (None, "inverse") and len(weights) != len(classes):
-        raise AssayError(
-            f"train.loss: class_weights has {len(weights)} numbers, expected {len(classes)}, one for each class: "
-            + ", ".join(classes)
-        )
+    weights_fit(getattr(loss, "class_weights", None), classes, "class")
     if not isinstance(loss, BinaryCrossEntropy):
         return len(classes)
     if len(classes) != 2:
@@ -59,15 +55,17 @@ def learning(loss: Loss, data: ImageData, device: torch.device) -> Step:
     return step
 
 
-def epoch(sums: Sums, images: int) -> dict[str, float]:
-    """Mean loss and accuracy over the images of an epoch."""
-    return {name: total.item() / images for name, total in sums.items()}
-
-
-def said(network: nn.Module, images: Images) -> Float[Tensor, "batch outputs"]:
-    """The logits, on the processor."""
-    logits: Tensor = network(images)
-    return logits.float().cpu()
+def gathered(answers: Iterable[Tensor], data: ImageData, split: str, loss: Loss) -> Predictions:
+    """From the logits of the split's batches."""
+    indices = data.indices[split]
+    labels, loss_of = torch.from_numpy(data.images.labels[indices]), per_sample_loss(loss)
+    found: list[tuple[Tensor, Tensor]] = []
+    done = 0
+    for logits in answers:
+        found.append((probabilities(logits), loss_of(logits, labels[done : done + len(logits)])))
+        done += len(logits)
+    chances, losses = (torch.cat(parts).numpy() for parts in zip(*found, strict=True))
+    return Predictions(indices, labels.numpy(), chances, losses)
 
 
 @dataclass(frozen=True)

@@ -1,34 +1,20 @@
 """What a network says of the labels of the images of a split."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
-import torch
 from jaxtyping import Bool, Float32, Int64
-from torch import Tensor
 
 from assay.data.batches import ImageData
-from assay.recipe import Loss
-from assay.tasks.multilabel.losses import binary_cross_entropy
+from assay.tasks import rows
 from assay.tasks.multilabel.pictures import chosen
-from assay.tasks.pictures import sample, thumbnail
+from assay.tasks.pictures import gallery, sample
 from assay.tasks.scores import Score, average_precision_score, f1_score, mean_score, ratio_score
 
 THRESHOLD = 0.5
 """A label is said of an image where its probability is above this: the same for every label, and not tuned."""
-
-GALLERY: dict[str, Any] = {
-    "kind": pl.String,
-    "name": pl.String,
-    "tags": pl.List(pl.String),
-    "predicted": pl.List(pl.String),
-    "label": pl.String,
-    "probability": pl.Float32,
-    "png": pl.Binary,
-}
 
 
 @dataclass(frozen=True)
@@ -53,28 +39,18 @@ class Predictions:
     @property
     def is_finite(self) -> bool:
         """Whether all probabilities and losses are."""
-        return bool(np.isfinite(self.probabilities).all() and np.isfinite(self.losses).all())
-
-    @classmethod
-    def gathered(cls, answers: Iterable[Tensor], data: ImageData, split: str, loss: Loss) -> "Predictions":
-        """From the logits of the split's batches."""
-        indices = np.asarray(data.indices[split], dtype=np.int64)
-        logits, tags = torch.cat(list(answers)), data.images.targets.take(torch.from_numpy(indices))
-        losses = binary_cross_entropy(logits, tags).mean(dim=1)  # type: ignore[arg-type]
-        chances = logits.float().sigmoid().numpy()
-        return cls(indices, tuple(data.classes), np.asarray(tags) > 0, chances, losses.numpy())
+        return rows.are_finite(self.probabilities, self.losses)
 
     def table(self, split: str, names: Sequence[str]) -> pl.DataFrame:
         """A row an image: split, image, name, tags and predicted (names of labels), loss, probabilities (by label)."""
+        chances = pl.DataFrame(self.probabilities, schema=list(self.labels), orient="row").to_struct()
         return pl.DataFrame(
             {
-                "split": [split] * len(self.indices),
-                "image": self.indices,
-                "name": [names[i] for i in self.indices],
+                **rows.which(split, self.indices, names),
                 "tags": self.named(self.truth),
                 "predicted": self.named(self.predicted),
                 "loss": self.losses,
-                "probabilities": pl.DataFrame(self.probabilities, schema=list(self.labels), orient="row").to_struct(),
+                "probabilities": chances,
             }
         )
 
@@ -83,7 +59,7 @@ class Predictions:
         """The inverse of ``table``."""
         chances = table["probabilities"].struct.unnest()
         truth = np.column_stack([table["tags"].list.contains(label).to_numpy() for label in chances.columns])
-        indices, losses = table["image"].to_numpy().astype(np.int64), table["loss"].to_numpy().astype(np.float32)
+        indices, losses = rows.read(table)
         return cls(indices, tuple(chances.columns), truth, chances.to_numpy().astype(np.float32), losses)
 
     def evidence(self, metric: str) -> Score | None:
@@ -112,28 +88,19 @@ class Predictions:
     def gallery(self, data: ImageData, seed: int) -> pl.DataFrame:
         """Up to 25 images of each kind, as PNG: "sample" is drawn by the seed; "false_alarm", "miss" and "unsure" are
         of the answer about one ``label``, with its ``probability``: see ``pictures.chosen``."""
-        kinds = {"sample": [(row, None) for row in sample(len(self.indices), seed).tolist()]}
-        about = chosen(self.truth, self.predicted, self.probabilities)
-        kinds |= {kind: those.tolist() for kind, those in about.items()}
-        tags, predicted, images = self.named(self.truth), self.named(self.predicted), data.images
-        return pl.DataFrame(
-            [
-                {
-                    "kind": kind,
-                    "name": images.names[self.indices[row]],
-                    "tags": tags[row],
-                    "predicted": predicted[row],
-                    "label": None if label is None else self.labels[label],
-                    "probability": None if label is None else self.probabilities[row, label],
-                    "png": thumbnail(images.pixels[self.indices[row]]),
-                }
-                for kind, those in kinds.items()
-                for row, label in those
-            ],
-            schema=GALLERY,
-        )
+        sampled, about = sample(len(self.indices), seed), chosen(self.truth, self.predicted, self.probabilities)
+        kinds = {"sample": sampled} | {kind: those[:, 0] for kind, those in about.items()}
+        here, answers = np.concatenate(list(kinds.values())), np.concatenate(list(about.values()))
+        none, labels = [None] * len(sampled), [self.labels[column] for column in answers[:, 1]]
+        said = {
+            "tags": self.named(self.truth[here]),
+            "predicted": self.named(self.predicted[here]),
+            "label": none + labels,
+            "probability": pl.Series(none + self.probabilities[tuple(answers.T)].tolist(), dtype=pl.Float32),
+        }
+        return gallery(kinds, self.indices, data.images, said)
 
     def named(self, which: Bool[np.ndarray, "n labels"]) -> pl.Series:
         """Of each row the names of its labels."""
-        rows = [[self.labels[i] for i in np.flatnonzero(row)] for row in which]
-        return pl.Series(rows, dtype=pl.List(pl.String))
+        names = [[self.labels[i] for i in np.flatnonzero(row)] for row in which]
+        return pl.Series(names, dtype=pl.List(pl.String))

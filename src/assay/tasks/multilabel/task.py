@@ -1,21 +1,21 @@
 """Multi-label classification as a task: the size of the head, a step of learning, what a network says."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Float32
 from torch import Tensor, nn
 
 from assay.data.batches import ImageData
-from assay.errors import AssayError
 from assay.recipe import Loss
 from assay.tasks.contract import Images, Step, Sums
 from assay.tasks.multilabel.losses import binary_cross_entropy, objective, stated_weights
 from assay.tasks.multilabel.metrics import MULTILABEL as METRICS
 from assay.tasks.multilabel.predictions import THRESHOLD, Predictions
+from assay.tasks.outputs import means, said, weights_fit
 
 if TYPE_CHECKING:
     from assay.tasks.contract import Task
@@ -23,17 +23,12 @@ if TYPE_CHECKING:
 __all__ = ["METRICS", "TRUTH", "Prediction", "epoch", "gathered", "learning", "outputs", "read", "said", "told"]
 
 TRUTH = ("tags",)
-gathered, read = Predictions.gathered, Predictions.read
+epoch, read = means, Predictions.read
 
 
 def outputs(loss: Loss, classes: Sequence[str]) -> int:
     """The number of logits, one for each label. AssayError where the loss does not fit the labels."""
-    weights = stated_weights(loss)
-    if weights not in (None, "inverse") and len(weights) != len(classes):
-        raise AssayError(
-            f"train.loss: class_weights has {len(weights)} numbers, expected {len(classes)}, one for each label: "
-            + ", ".join(classes)
-        )
+    weights_fit(stated_weights(loss), classes, "label")
     return len(classes)
 
 
@@ -48,15 +43,13 @@ def learning(loss: Loss, data: ImageData, device: torch.device) -> Step:
     return step
 
 
-def epoch(sums: Sums, images: int) -> dict[str, float]:
-    """Mean loss over the images of an epoch."""
-    return {name: total.item() / images for name, total in sums.items()}
-
-
-def said(network: nn.Module, images: Images) -> Float[Tensor, "batch labels"]:
-    """The logits, on the processor."""
-    logits: Tensor = network(images)
-    return logits.float().cpu()
+def gathered(answers: Iterable[Tensor], data: ImageData, split: str, loss: Loss) -> Predictions:
+    """From the logits of the split's batches."""
+    indices = data.indices[split]
+    logits, tags = torch.cat(list(answers)), data.images.targets.take(torch.from_numpy(indices))
+    losses = binary_cross_entropy(logits, tags).mean(dim=1)  # type: ignore[arg-type]
+    chances = logits.float().sigmoid().numpy()
+    return Predictions(indices, tuple(data.classes), np.asarray(tags) > 0, chances, losses.numpy())
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,15 @@
 """What a network says of the images of a split, in numbers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-import torch
 from jaxtyping import Float32, Float64, Int64
-from torch import Tensor
 
 from assay.data.batches import ImageData
-from assay.data.standard import standard_of, values_of
-from assay.recipe import Loss
-from assay.tasks.pictures import COUNT, sample, thumbnail
-from assay.tasks.regression.losses import per_sample_loss
+from assay.tasks import rows
+from assay.tasks.pictures import COUNT, gallery, sample
 from assay.tasks.scores import Score, mean_score, r2_score, rank_correlation_score, root_mean_score
 
 Numbers = Float64[np.ndarray, "n targets"]
@@ -42,34 +38,19 @@ class Predictions:
     @property
     def is_finite(self) -> bool:
         """Whether all that is said, and all losses, are."""
-        return bool(np.isfinite(self.said).all() and np.isfinite(self.losses).all())
-
-    @classmethod
-    def gathered(cls, answers: Iterable[Tensor], data: ImageData, split: str, loss: Loss) -> "Predictions":
-        """From the network's outputs for the split's batches."""
-        indices = np.asarray(data.indices[split], dtype=np.int64)
-        targets, standard = values_of(data), standard_of(data)
-        outputs = torch.cat(list(answers))
-        wanted = standard.standardised(targets.take(torch.from_numpy(indices)))
-        losses = per_sample_loss(loss)(outputs, wanted).numpy()
-        return cls(indices, targets.names, targets.values[indices], standard.in_own_units(outputs.numpy()), losses)
+        return rows.are_finite(self.said, self.losses)
 
     def table(self, split: str, names: Sequence[str]) -> pl.DataFrame:
         """A row an image: split, image, name, truth and said (a field a target), loss."""
-        columns = {
-            "split": [split] * len(self.indices),
-            "image": self.indices,
-            "name": [names[i] for i in self.indices],
-        }
         said = {"truth": self._fields(self.truth), "said": self._fields(self.said), "loss": self.losses}
-        return pl.DataFrame(columns | said)
+        return pl.DataFrame(rows.which(split, self.indices, names) | said)
 
     @classmethod
     def read(cls, table: pl.DataFrame) -> "Predictions":
         """The inverse of ``table``."""
         fields = [table[column].struct.unnest() for column in ("truth", "said")]
         truth, said = (part.to_numpy().astype(np.float64) for part in fields)
-        indices, losses = table["image"].to_numpy().astype(np.int64), table["loss"].to_numpy().astype(np.float32)
+        indices, losses = rows.read(table)
         return cls(indices, tuple(fields[0].columns), truth, said, losses)
 
     def evidence(self, metric: str) -> Score | None:
@@ -97,17 +78,9 @@ class Predictions:
         """Up to 25 images of each kind, as PNG: "sample" is drawn by the seed, "worst" has the largest losses first, of
         equals the first image. An image may be of both kinds."""
         kinds = {"sample": sample(len(self.losses), seed), "worst": np.argsort(-self.losses, kind="stable")[:COUNT]}
-        rows = np.concatenate(list(kinds.values()))
-        images, here = data.images, self.indices[rows]
-        return pl.DataFrame(
-            {
-                "kind": [kind for kind, those in kinds.items() for _ in those],
-                "name": [images.names[i] for i in here],
-                "truth": self._fields(self.truth[rows]),
-                "said": self._fields(self.said[rows]),
-                "png": [thumbnail(images.pixels[i]) for i in here],
-            }
-        )
+        chosen = np.concatenate(list(kinds.values()))
+        said = {"truth": self._fields(self.truth[chosen]), "said": self._fields(self.said[chosen])}
+        return gallery(kinds, self.indices, data.images, said)
 
     def _fields(self, numbers: Numbers) -> pl.Series:
         return pl.DataFrame(numbers, schema=list(self.targets), orient="row").to_struct()

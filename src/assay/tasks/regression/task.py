@@ -1,6 +1,6 @@
 """Regression as a task: an output a target, which learns standardised values and is told in the target's own unit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from assay.data.standard import Standard, standard_of
 from assay.recipe import Loss
 from assay.tasks.contract import Images, Step, Sums
 from assay.tasks.metric import LOSS
+from assay.tasks.outputs import said
 from assay.tasks.regression.losses import per_sample_loss
 from assay.tasks.regression.metrics import REGRESSION
 from assay.tasks.regression.predictions import Predictions
@@ -26,7 +27,7 @@ __all__ = ["METRICS", "TRUTH", "Prediction", "epoch", "gathered", "learning", "o
 
 METRICS = (*REGRESSION, LOSS)
 TRUTH = ("truth",)
-gathered, read = Predictions.gathered, Predictions.read
+read = Predictions.read
 
 
 def outputs(loss: Loss, classes: Sequence[str]) -> int:
@@ -56,10 +57,14 @@ def epoch(sums: Sums, images: int) -> dict[str, float]:
     return {"loss": sums["loss"].item() / images, "r2": 1 - sums["squares"].item() / images}
 
 
-def said(network: nn.Module, images: Images) -> Float[Tensor, "batch targets"]:
-    """The outputs, of standardised values, on the processor."""
-    found: Tensor = network(images)
-    return found.float().cpu()
+def gathered(answers: Iterable[Tensor], data: ImageData, split: str, loss: Loss) -> Predictions:
+    """From the network's outputs for the split's batches."""
+    indices = data.indices[split]
+    targets, standard = values_of(data), standard_of(data)
+    outputs = torch.cat(list(answers))
+    wanted = standard.standardised(targets.take(torch.from_numpy(indices)))
+    losses = per_sample_loss(loss)(outputs, wanted).numpy()
+    return Predictions(indices, targets.names, targets.values[indices], standard.in_own_units(outputs.numpy()), losses)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,29 @@
+"""What tasks have in common whose networks give a row of numbers an image: of logits, or of values."""
+
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from assay.errors import AssayError
+from assay.tasks.contract import Images, Sums
+
+
+def said(network: nn.Module, images: Images) -> Float[Tensor, "batch outputs"]:
+    """What the network gives, in float32, on the processor."""
+    given: Tensor = network(images)
+    return given.float().cpu()
+
+
+def means(sums: Sums, images: int) -> dict[str, float]:
+    """Each of the sums over the images of an epoch, by their number."""
+    return {name: total.item() / images for name, total in sums.items()}
+
+
+def weights_fit(weights: str | Sequence[float] | None, classes: Sequence[str], noun: str) -> None:
+    """Raise AssayError where a loss has not as many ``class_weights`` as there are classes, or labels: ``noun``."""
+    if weights not in (None, "inverse") and len(weights) != len(classes):
+        raise AssayError(
+            f"train.loss: class_weights has {len(weights)} numbers, expected {len(classes)}, one for each {noun}: "
+            + ", ".join(classes)
+        )
