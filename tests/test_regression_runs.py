@@ -18,6 +18,7 @@ from assay.data.sources.discs import arranged, drawn
 from assay.data.standard import standard_of
 from assay.data.targets import Values
 from assay.errors import AssayError
+from assay.evaluate import measure
 from assay.recipe import Recipe
 from assay.recipe.study import Study
 from assay.report.page import page_sections
@@ -35,7 +36,7 @@ from assay.tools.predict_interval import IntervalPredictions
 from assay.tools.predict_uncertain import predict_uncertain, uncertain_table
 from assay.tools.probe import probe, probe_table
 from assay.tools.refit import refit
-from valued import recipe, value_data
+from valued import recipe, trained, value_data
 
 BASE: dict[str, Any] = {
     "task": "regression",
@@ -157,11 +158,30 @@ def test_likelihoods_are_of_values_in_their_own_unit(results: Results) -> None:
     assert metrics["validation_nll_plain"] == pytest.approx((0.5 * np.log(2 * np.pi * variance) + 0.5).mean())
 
 
+def test_another_unit_moves_likelihoods_and_widths_and_nothing_else() -> None:
+    values = np.random.default_rng(1).normal(size=(48, 2))
+    asked = [{"name": "separation", "splits": ["test"]}, {"name": "uncertainty", "passes": 5}]
+    plain, scaled = (
+        measure(trained(value_data(values * unit, ("a", "b")), evaluate=asked)) for unit in ([1, 1], [1, 1024])
+    )
+    for name, value in plain.items():
+        if isinstance(value, float):
+            other = scaled[name]
+            if "nll" in name:
+                value += np.log(1024) / 2
+            elif name.startswith("width") and name.endswith("b"):
+                value *= 1024
+            assert other == pytest.approx(value, rel=1e-5), name
+    layers = [found["separation"]["value"].to_list() for found in (plain, scaled)]  # type: ignore[index, call-overload]
+    assert layers[0] == pytest.approx(layers[1])
+
+
 # ------------------------------------------------------------------------------------------ the page
 
 
 def test_the_page_has_a_section_for_all_that_was_measured(results: Results) -> None:
     page = assay.report(results)
+    assert "R² does not exist" not in page.read_text(encoding="utf-8")
     anchors = re.findall(r'<section id="([a-z]+)"', page.read_text(encoding="utf-8"))
     assert anchors == ["results", "learning", "values", "layers", "uncertainty", "cost", "pictures", "reproduce"]
     figures = {path.stem for path in (page.parent / "figures").glob("*.svg")}
@@ -184,6 +204,22 @@ def test_pictures_have_the_truth_above_what_is_said(results: Results) -> None:
     assert worst.pictures[0].heading.startswith(f"{row['truth']['count']:g} · ")
     off = row["said"]["count"] - row["truth"]["count"]
     assert worst.pictures[0].lines[0].note.split(" · ")[0] == f"{off:+.2g}".replace("-", "−")
+
+
+def test_a_single_validation_image_has_no_r2_and_the_page_says_so(pictures: list[Path], tmp_path: Path) -> None:
+    data = {"source": "discs", "train": 60, "validation": 0.02, "test": 40}
+    base = {**BASE, "data": data, "evaluate": ["regression"]}
+    found = run_study(Study.model_validate({"title": "t", "name": "t", "base": base, "seeds": 1}), tmp_path, quiet=True)
+    assert found.data(found.finished[0])["counts"]["validation"] == 1
+    assert found.history(found.finished[0])["validation_r2"].null_count() == 3
+    page = assay.report(found).read_text(encoding="utf-8")
+    assert "R² does not exist for them: the weights are those of the last epoch." in page
+    assert "interval_90" not in found.metrics(found.finished[0])
+    assert assay.predict(found.finished[0].folder, pictures[:1])[0].cells.keys() == {
+        "picture",
+        "count",
+        "mean diameter",
+    }
 
 
 # ------------------------------------------------------------------------------------------ pictures of one's own
