@@ -208,7 +208,7 @@ def test_a_network_that_cannot_be_is_refused(model: dict[str, Any], side: int, s
 def test_what_gives_no_logits_is_no_classifier(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("assay.models.catalogue.build", lambda *_: nn.Flatten())
     with pytest.raises(
-        AssayError, match="model 'timm/odd' is no image classifier: it gives \\(48,\\), expected 3 logits"
+        AssayError, match="model 'timm/odd' gives \\(48,\\) for an image, expected 3 numbers"
     ):
         try_out(Model(name="timm/odd"), (3, 4, 4), 3)
 

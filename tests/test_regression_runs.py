@@ -154,8 +154,8 @@ def test_likelihoods_are_of_values_in_their_own_unit(results: Results) -> None:
     metrics, (test, validation) = results.metrics(run), by_split(results, run)
     variance = (validation.errors**2).mean(axis=0)
     nll = (0.5 * np.log(2 * np.pi * variance) + test.errors**2 / (2 * variance)).mean()
-    assert metrics["nll_plain"] == pytest.approx(nll)
-    assert metrics["validation_nll_plain"] == pytest.approx((0.5 * np.log(2 * np.pi * variance) + 0.5).mean())
+    assert metrics["gaussian_nll_plain"] == pytest.approx(nll)
+    assert metrics["validation_gaussian_nll_plain"] == pytest.approx((0.5 * np.log(2 * np.pi * variance) + 0.5).mean())
 
 
 def test_another_unit_moves_likelihoods_and_widths_and_nothing_else() -> None:

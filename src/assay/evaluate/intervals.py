@@ -68,8 +68,8 @@ def measure(trained: Trained, options: UncertaintyMeasure, model: nn.Module, dat
     log_unit = float(np.log(standard.deviation).mean())
     values: dict[str, Value] = {
         "dropout_rate": calibration.rate,
-        "validation_nll_plain": before.nll(validation.truth),
-        "validation_nll_injected": calibration.nll + log_unit,
+        "validation_gaussian_nll_plain": before.nll(validation.truth),
+        "validation_gaussian_nll_injected": calibration.nll + log_unit,
     }
     names = [f"variance_scale{suffix}" for suffix in _suffixes(test.targets)]
     values |= dict(zip(names, np.atleast_1d(calibration.scale).tolist(), strict=True))
@@ -85,7 +85,7 @@ def calibrated(model: nn.Module, data: ImageData, injection: Injection, device: 
 def calibration_from(metrics: Mapping[str, Any], targets: Sequence[str]) -> GaussianCalibration:
     """The rate and scales that a run keeps among its metrics. Raises KeyError for a run without."""
     scale = np.array([metrics[f"variance_scale{suffix}"] for suffix in _suffixes(targets)])
-    return GaussianCalibration(metrics["dropout_rate"], scale, metrics["validation_nll_injected"])
+    return GaussianCalibration(metrics["dropout_rate"], scale, metrics["validation_gaussian_nll_injected"])
 
 
 def _suffixes(targets: Sequence[str]) -> list[str]:
@@ -97,7 +97,7 @@ def _on_test(by_method: dict[str, Normal], truth: Numbers, targets: Sequence[str
     values: dict[str, Value] = {}
     rows = []
     for method, normal in by_method.items():
-        values[f"nll_{method}"] = normal.nll(truth)
+        values[f"gaussian_nll_{method}"] = normal.nll(truth)
         for level in LEVELS:
             coverage, width = normal.intervals(truth, level)
             values[f"coverage_{100 * level:.0f}_{method}"] = float(coverage.mean())

@@ -70,7 +70,7 @@ def try_out(model: Model, shape: tuple[int, int, int], outputs: int) -> "torch.n
         raise AssayError(f"the network does not fit images of {shape}: {error}") from None
     if not isinstance(logits, torch.Tensor) or logits.shape != (2, outputs):
         found = tuple(logits.shape[1:]) if isinstance(logits, torch.Tensor) else type(logits).__name__
-        raise AssayError(f"model '{model.name}' is no image classifier: it gives {found}, expected {outputs} logits")
+        raise AssayError(f"model '{model.name}' gives {found} for an image, expected {outputs} numbers")
     return network
 
 

@@ -105,7 +105,9 @@ def check_targets(recipe: Recipe, data: "ImageData") -> None:
         raise AssayError(
             f"task {recipe.task} needs {WORDS[target]}, and the images of {data.images.source} have {there}{hint}"
         )
-    catalogue.task(recipe.task).learning(recipe.train.loss, data, torch.device("cpu"))
+    task = catalogue.task(recipe.task)
+    task.outputs(recipe.train.loss, data.classes)
+    task.learning(recipe.train.loss, data, torch.device("cpu"))
 
 
 def check_network(recipe: Recipe, shape: tuple[int, int, int], classes: list[str]) -> None:

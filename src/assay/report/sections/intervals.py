@@ -38,7 +38,9 @@ def section(subject: Subject) -> Section | None:
 
 def sentences(subject: Subject) -> list[str]:
     """Whether injected dropout lowered the negative log-likelihood, and what intervals of 90 % hold."""
-    measured = {name: by_seed for name in subject.order if (by_seed := changes(subject, name, "injected"))}
+    measured = {
+        name: by_seed for name in subject.order if (by_seed := changes(subject, name, "injected", "gaussian_nll"))
+    }
     not_lower = [name for name, by_seed in measured.items() if sum(by_seed.values()) >= 0]
     average = "on average " if any(len(by_seed) > 1 for by_seed in measured.values()) else ""
     all_changes = [change for by_seed in measured.values() for change in by_seed.values()]
@@ -55,7 +57,7 @@ def score_table(subject: Subject) -> Table:
     names = subject.results.metric_names
     coverage = {f"coverage_{level}": f"{level} % (%)" for level in LEVELS}
     widths = [name.removeprefix("width_90_plain") for name in names if name.startswith("width_90_plain")]
-    headings = {"nll": "NLL"} | coverage
+    headings = {"gaussian_nll": "NLL"} | coverage
     headings |= {f"width_90{suffix}": _width(suffix) for suffix in widths}
     lines, rows = [], []
     for variant in subject.order:

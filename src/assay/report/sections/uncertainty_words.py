@@ -114,7 +114,7 @@ def _mean(subject: Subject, name: str, metric: str) -> float | None:
     return mean_interval(list(subject.values(name, metric).values())).mean
 
 
-def changes(subject: Subject, name: str, method: str) -> dict[int, float]:
-    """Seed → by how much the method moved the negative log-likelihood of the test images."""
-    before, after = (subject.values(name, f"nll_{m}") for m in ("plain", method))
+def changes(subject: Subject, name: str, method: str, score: str = "nll") -> dict[int, float]:
+    """Seed → by how much the method moved the negative log-likelihood of the test images (``<score>_<method>``)."""
+    before, after = (subject.values(name, f"{score}_{m}") for m in ("plain", method))
     return {seed: after[seed] - before[seed] for seed in before if seed in after}

@@ -31,7 +31,11 @@ REGRESSION = (
     _fit("train_r2", "train R²"),
 )
 
+_density = partial(Metric, better="lower", of="answers", where=METHOD)
+
 INTERVALS = (
+    _density("gaussian_nll_{method}", "negative log-likelihood ({method})"),
+    _density("validation_gaussian_nll_{method}", "validation negative log-likelihood ({method})"),
     _coverage("coverage_{level}_{method}", "coverage of {level} % intervals ({method})", where=LEVEL | METHOD),
     Metric(
         "variance_scale_{target}", "variance scale of {target}", of="calibration", within=NOT_NEGATIVE, where=TARGET
