@@ -8,17 +8,20 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from PIL import Image
 from rich.console import Console
 
 import assay
 from assay.data import load, open_images
+from assay.data.batches import Split
 from assay.data.images import ImageSet
 from assay.data.sources.discs import arranged, drawn
-from assay.data.standard import standard_of
+from assay.data.standard import StandardSplit, standard_of
 from assay.data.targets import Values
 from assay.errors import AssayError
 from assay.evaluate import measure
+from assay.evaluate.intervals import calibrated
 from assay.recipe import Recipe
 from assay.recipe.study import Study
 from assay.report.page import page_sections
@@ -31,11 +34,13 @@ from assay.runs.engine import run as run_study
 from assay.seeds import numpy_generator
 from assay.tasks.regression.predictions import Predictions
 from assay.tasks.regression.task import Prediction
-from assay.tools.predict import load_run, prediction_table
+from assay.tools.predict import load_run, prediction_table, read_picture
 from assay.tools.predict_interval import IntervalPredictions
 from assay.tools.predict_uncertain import predict_uncertain, uncertain_table
 from assay.tools.probe import probe, probe_table
 from assay.tools.refit import refit
+from assay.uncertainty.gaussian import gaussian_nll, predictive_gaussian
+from assay.uncertainty.injection import Injection
 from valued import recipe, trained, value_data
 
 BASE: dict[str, Any] = {
@@ -176,6 +181,27 @@ def test_another_unit_moves_likelihoods_and_widths_and_nothing_else() -> None:
     assert layers[0] == pytest.approx(layers[1])
 
 
+def test_injected_distributions_are_those_of_the_passes_in_own_units() -> None:
+    data = value_data(np.random.default_rng(1).normal(size=(48, 2)) * [1, 50], ("a", "b"))
+    found = trained(data, evaluate=[{"name": "uncertainty", "passes": 9}])
+    metrics, injection, standard = measure(found), Injection(passes=9), standard_of(data)
+    calibration = calibrated(found.model, data, injection, found.device)
+    validation, test = (
+        predictive_gaussian(
+            found.model, StandardSplit(Split(data, split, found.device), standard), calibration, injection
+        )
+        for split in ("validation", "test")
+    )
+    spread = ((validation.targets - validation.mean) ** 2 / validation.variance).mean(axis=0)
+    assert spread.tolist() == pytest.approx([1, 1])
+    mean, deviation = standard.in_own_units(test.mean), np.sqrt(test.variance) * standard.deviation
+    truth = found.predictions["test"].truth
+    assert metrics["gaussian_nll_injected"] == pytest.approx(gaussian_nll(mean, deviation**2, truth))
+    assert metrics["width_90_injected_b"] == pytest.approx(2 * 1.6448536 * deviation[:, 1].mean())
+    held = (np.abs(truth - mean) < 1.6448536 * deviation).mean()
+    assert metrics["coverage_90_injected"] == pytest.approx(held)
+
+
 # ------------------------------------------------------------------------------------------ the page
 
 
@@ -261,6 +287,13 @@ def test_dropout_gives_each_picture_an_interval_of_its_own(folder: Path, picture
     assert isinstance(kept, IntervalPredictions)
     widths = {high - low for one in kept.each for low, high in [one.intervals["count"]]}
     assert len(widths) == 3
+    recipe_, about, model = load_run(folder)
+    image = read_picture(pictures[0], about, recipe_.data.fit)[None]
+    passes = Injection(passes=8, seed=0)
+    said = predictive_gaussian(model, [(image, torch.zeros(1, 2))], kept.calibration, passes)
+    half = 1.6448536 * np.sqrt(said.variance[0, 0]) * about["target_deviation"][0]
+    value = said.mean[0, 0] * about["target_deviation"][0] + about["target_mean"][0]
+    assert kept.each[0].intervals["count"] == pytest.approx((value - half, value + half))
     assert "passes with injected dropout of" in text(uncertain_table(kept))
     alone = predict_uncertain(folder, pictures[1:2])
     assert isinstance(alone, IntervalPredictions)
