@@ -8,16 +8,20 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from PIL import Image
 from rich.console import Console
 
 import assay
 from assay.data import load, open_images
+from assay.data.batches import Split
 from assay.data.images import ImageSet
 from assay.data.sources.discs import arranged, drawn
-from assay.data.standard import standard_of
+from assay.data.standard import StandardSplit, standard_of
 from assay.data.targets import Values
 from assay.errors import AssayError
+from assay.evaluate import measure
+from assay.evaluate.intervals import calibrated
 from assay.recipe import Recipe
 from assay.recipe.study import Study
 from assay.report.page import page_sections
@@ -30,12 +34,14 @@ from assay.runs.engine import run as run_study
 from assay.seeds import numpy_generator
 from assay.tasks.regression.predictions import Predictions
 from assay.tasks.regression.task import Prediction
-from assay.tools.predict import load_run, prediction_table
+from assay.tools.predict import load_run, prediction_table, read_picture
 from assay.tools.predict_interval import IntervalPredictions
 from assay.tools.predict_uncertain import predict_uncertain, uncertain_table
 from assay.tools.probe import probe, probe_table
 from assay.tools.refit import refit
-from valued import recipe, value_data
+from assay.uncertainty.gaussian import gaussian_nll, predictive_gaussian
+from assay.uncertainty.injection import Injection
+from valued import recipe, trained, value_data
 
 BASE: dict[str, Any] = {
     "task": "regression",
@@ -157,11 +163,51 @@ def test_likelihoods_are_of_values_in_their_own_unit(results: Results) -> None:
     assert metrics["validation_gaussian_nll_plain"] == pytest.approx((0.5 * np.log(2 * np.pi * variance) + 0.5).mean())
 
 
+def test_another_unit_moves_likelihoods_and_widths_and_nothing_else() -> None:
+    values = np.random.default_rng(1).normal(size=(48, 2))
+    asked = [{"name": "separation", "splits": ["test"]}, {"name": "uncertainty", "passes": 5}]
+    plain, scaled = (
+        measure(trained(value_data(values * unit, ("a", "b")), evaluate=asked)) for unit in ([1, 1], [1, 1024])
+    )
+    for name, value in plain.items():
+        if isinstance(value, float):
+            other = scaled[name]
+            if "nll" in name:
+                value += np.log(1024) / 2
+            elif name.startswith("width") and name.endswith("b"):
+                value *= 1024
+            assert other == pytest.approx(value, rel=1e-5), name
+    layers = [found["separation"]["value"].to_list() for found in (plain, scaled)]  # type: ignore[index, call-overload]
+    assert layers[0] == pytest.approx(layers[1])
+
+
+def test_injected_distributions_are_those_of_the_passes_in_own_units() -> None:
+    data = value_data(np.random.default_rng(1).normal(size=(48, 2)) * [1, 50], ("a", "b"))
+    found = trained(data, evaluate=[{"name": "uncertainty", "passes": 9}])
+    metrics, injection, standard = measure(found), Injection(passes=9), standard_of(data)
+    calibration = calibrated(found.model, data, injection, found.device)
+    validation, test = (
+        predictive_gaussian(
+            found.model, StandardSplit(Split(data, split, found.device), standard), calibration, injection
+        )
+        for split in ("validation", "test")
+    )
+    spread = ((validation.targets - validation.mean) ** 2 / validation.variance).mean(axis=0)
+    assert spread.tolist() == pytest.approx([1, 1])
+    mean, deviation = standard.in_own_units(test.mean), np.sqrt(test.variance) * standard.deviation
+    truth = found.predictions["test"].truth
+    assert metrics["gaussian_nll_injected"] == pytest.approx(gaussian_nll(mean, deviation**2, truth))
+    assert metrics["width_90_injected_b"] == pytest.approx(2 * 1.6448536 * deviation[:, 1].mean())
+    held = (np.abs(truth - mean) < 1.6448536 * deviation).mean()
+    assert metrics["coverage_90_injected"] == pytest.approx(held)
+
+
 # ------------------------------------------------------------------------------------------ the page
 
 
 def test_the_page_has_a_section_for_all_that_was_measured(results: Results) -> None:
     page = assay.report(results)
+    assert "R² does not exist" not in page.read_text(encoding="utf-8")
     anchors = re.findall(r'<section id="([a-z]+)"', page.read_text(encoding="utf-8"))
     assert anchors == ["results", "learning", "values", "layers", "uncertainty", "cost", "pictures", "reproduce"]
     figures = {path.stem for path in (page.parent / "figures").glob("*.svg")}
@@ -184,6 +230,22 @@ def test_pictures_have_the_truth_above_what_is_said(results: Results) -> None:
     assert worst.pictures[0].heading.startswith(f"{row['truth']['count']:g} · ")
     off = row["said"]["count"] - row["truth"]["count"]
     assert worst.pictures[0].lines[0].note.split(" · ")[0] == f"{off:+.2g}".replace("-", "−")
+
+
+def test_a_single_validation_image_has_no_r2_and_the_page_says_so(pictures: list[Path], tmp_path: Path) -> None:
+    data = {"source": "discs", "train": 60, "validation": 0.02, "test": 40}
+    base = {**BASE, "data": data, "evaluate": ["regression"]}
+    found = run_study(Study.model_validate({"title": "t", "name": "t", "base": base, "seeds": 1}), tmp_path, quiet=True)
+    assert found.data(found.finished[0])["counts"]["validation"] == 1
+    assert found.history(found.finished[0])["validation_r2"].null_count() == 3
+    page = assay.report(found).read_text(encoding="utf-8")
+    assert "R² does not exist for them: the weights are those of the last epoch." in page
+    assert "interval_90" not in found.metrics(found.finished[0])
+    assert assay.predict(found.finished[0].folder, pictures[:1])[0].cells.keys() == {
+        "picture",
+        "count",
+        "mean diameter",
+    }
 
 
 # ------------------------------------------------------------------------------------------ pictures of one's own
@@ -225,6 +287,13 @@ def test_dropout_gives_each_picture_an_interval_of_its_own(folder: Path, picture
     assert isinstance(kept, IntervalPredictions)
     widths = {high - low for one in kept.each for low, high in [one.intervals["count"]]}
     assert len(widths) == 3
+    recipe_, about, model = load_run(folder)
+    image = read_picture(pictures[0], about, recipe_.data.fit)[None]
+    passes = Injection(passes=8, seed=0)
+    said = predictive_gaussian(model, [(image, torch.zeros(1, 2))], kept.calibration, passes)
+    half = 1.6448536 * np.sqrt(said.variance[0, 0]) * about["target_deviation"][0]
+    value = said.mean[0, 0] * about["target_deviation"][0] + about["target_mean"][0]
+    assert kept.each[0].intervals["count"] == pytest.approx((value - half, value + half))
     assert "passes with injected dropout of" in text(uncertain_table(kept))
     alone = predict_uncertain(folder, pictures[1:2])
     assert isinstance(alone, IntervalPredictions)
