@@ -16,8 +16,9 @@ from assay.errors import AssayError
 from assay.recipe.study import Study
 from assay.report import style
 from assay.runs.engine import run as run_study
+from assay.tasks.classification.task import Prediction
 from assay.tools.looking.maps import Unshown, by_activity, cam_layer, grad_cam, layer_maps, scaled
-from assay.tools.looking.page import Answer, Look, enlarged, overlay, write_look
+from assay.tools.looking.page import Look, enlarged, overlay, write_look
 from assay.tools.predict import predict
 from command import assay
 from synthetic import NASTY
@@ -222,7 +223,7 @@ class Reader(HTMLParser):
 def test_names_on_the_page_are_escaped_and_every_picture_is_described(tmp_path: Path, image: Tensor) -> None:
     maps, unshown = layer_maps(network(), ["conv1", "flatten", "output"], image)
     nasty = " ".join(NASTY)
-    answer = Answer(nasty, {nasty: 0.75, "other": 0.25})
+    answer = Prediction(Path(nasty), nasty, {nasty: 0.75, "other": 0.25})
     picture = Path(f"{nasty}.png".replace("/", ""))
     look = Look(Path("runs"), picture, np.zeros((1, 6, 8), np.uint8), answer, maps, unshown, "conv2", None)
     page = write_look(look, tmp_path / "page").read_text(encoding="utf-8")

@@ -20,8 +20,6 @@ WORDS: dict[Target, str] = {
 class Facts:
     """What is known of a task without importing it."""
 
-    module: str
-    """Where its functions are, as ``assay.tasks.contract`` names them."""
     what: str
     """In a few words."""
     target: Target
@@ -38,7 +36,6 @@ class Facts:
 
 TASKS: dict[str, Facts] = {
     "classification": Facts(
-        module="assay.tasks.classification.task",
         what="one of several classes an image",
         target="labels",
         metric="accuracy",
@@ -47,7 +44,6 @@ TASKS: dict[str, Facts] = {
         evaluate=("classification", "cost"),
     ),
     "regression": Facts(
-        module="assay.tasks.regression.task",
         what="one or several numbers an image",
         target="values",
         metric="r2",
@@ -56,7 +52,6 @@ TASKS: dict[str, Facts] = {
         evaluate=("regression", "cost"),
     ),
     "multilabel": Facts(
-        module="assay.tasks.multilabel.task",
         what="any number of labels an image",
         target="tags",
         metric="average_precision_macro",

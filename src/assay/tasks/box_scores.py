@@ -6,14 +6,13 @@ most part counts neither for nor against.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int8, Int64, Integer
 
 from assay.errors import AssayError
-from assay.tasks.scores import Score, mean_of_existing
+from assay.tasks.scores import Drawn, PerDraw, Score, mean_of_existing
 
 IOUS = np.linspace(0.5, 0.95, 10)
 """Overlaps from which a detection may count as a hit."""
@@ -44,8 +43,7 @@ class Detections(NamedTuple):
     starts: Integer[np.ndarray, " images+1"]
 
 
-@dataclass(frozen=True)
-class Matches:
+class Matches(NamedTuple):
     """What became of the detections that count, a class after the other, from the highest score of a class."""
 
     objects: Int64[np.ndarray, "images classes"]
@@ -98,7 +96,7 @@ def _one_class(matches: Matches, label: int, levels: Int64[np.ndarray, " levels"
     hits = [np.flatnonzero(outcome == HIT) for outcome in outcomes]
     ignored = [np.flatnonzero(outcome == IGNORED) for outcome in outcomes]
 
-    def block(weights: Float64[np.ndarray, "draws images"]) -> Float64[np.ndarray, " draws"]:
+    def block(weights: PerDraw) -> Drawn:
         total = weights @ objects
         total[total == 0] = np.nan
         passed = weights[:, images].cumsum(axis=1)
@@ -111,7 +109,7 @@ def _one_class(matches: Matches, label: int, levels: Int64[np.ndarray, " levels"
             precision += _interpolated(weights[:, images[hit]].cumsum(axis=1), counted, total)
         return precision / levels.size
 
-    def score(weights: Float64[np.ndarray, "draws images"]) -> Float64[np.ndarray, " draws"]:
+    def score(weights: PerDraw) -> Drawn:
         step = max(1, BLOCK // max(1, rows.size))
         return np.concatenate([block(weights[i : i + step]) for i in range(0, len(weights), step)])
 
@@ -121,8 +119,8 @@ def _one_class(matches: Matches, label: int, levels: Int64[np.ndarray, " levels"
 def _interpolated(
     hits: Float64[np.ndarray, "draws hits"],
     counted: Float64[np.ndarray, "draws hits"],
-    total: Float64[np.ndarray, " draws"],
-) -> Float64[np.ndarray, " draws"]:
+    total: Drawn,
+) -> Drawn:
     """Mean over ``RECALLS`` of the highest precision at that recall or a higher one, zero where it is not reached.
 
     Precision is highest at a hit and recall grows there only, so the hits are all that need be looked at: each gives
@@ -131,7 +129,7 @@ def _interpolated(
     precision = hits / np.maximum(counted, np.spacing(1.0))  # before all that counts: 0 of 0
     highest = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
     reached = np.searchsorted(RECALLS, hits / total[:, None], side="right")
-    mean: Float64[np.ndarray, " draws"] = (highest * np.diff(reached, axis=1, prepend=0)).sum(axis=1) / RECALLS.size
+    mean: Drawn = (highest * np.diff(reached, axis=1, prepend=0)).sum(axis=1) / RECALLS.size
     return np.where(np.isnan(total), np.nan, mean)
 
 

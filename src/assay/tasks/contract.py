@@ -1,6 +1,6 @@
 """What a task is: a module with seven functions. No base class, no registration.
 
-``recipe/tasks.py`` maps the names of tasks to their modules, and mypy holds each module against ``Task``.
+A task of ``recipe/tasks.py`` lies in ``tasks/<its name>/task.py``, and mypy holds each module against ``Task``.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float32, Int64, Shaped
+from jaxtyping import Float, Float32, Int64
 
 Indices = Int64[np.ndarray, " n"]
 
@@ -20,6 +20,6 @@ def read(table: pl.DataFrame) -> tuple[Indices, Float32[np.ndarray, " n"]]:
     return table["image"].to_numpy().astype(np.int64), table["loss"].to_numpy().astype(np.float32)
 
 
-def are_finite(*numbers: Shaped[np.ndarray, "n *more"]) -> bool:
+def are_finite(*numbers: Float[np.ndarray, "..."]) -> bool:
     """Whether all of them are."""
     return all(bool(np.isfinite(each).all()) for each in numbers)

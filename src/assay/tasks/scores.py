@@ -12,7 +12,10 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int, Real, Shaped
 
-Score = Callable[[Float64[np.ndarray, "draws images"]], Float64[np.ndarray, " draws"]]
+PerDraw = Float64[np.ndarray, "draws images"]
+"""A number for each draw and image, such as how often the image counts."""
+Drawn = Float64[np.ndarray, " draws"]
+Score = Callable[[PerDraw], Drawn]
 """How often each image counts → the metric; a row of ones gives the metric itself."""
 
 Columns = Float[np.ndarray, " images"] | Float[np.ndarray, "images columns"]
@@ -30,7 +33,7 @@ class MeanScore:
         """Whether it is the share of images of which something is true."""
         return self.values.dtype == np.bool_
 
-    def __call__(self, weights: Float64[np.ndarray, "draws images"]) -> Float64[np.ndarray, " draws"]:
+    def __call__(self, weights: PerDraw) -> Drawn:
         """Σ w·value / Σ w."""
         return _ratio(weights @ self.values.astype(np.float64), weights.sum(axis=1))
 
@@ -79,7 +82,7 @@ def r2_score(truth: Columns, said: Columns) -> Score:
     errors = (y - _columns(said)) ** 2
     shifted = y - y.mean(axis=0)  # Σ w y² − (Σ w y)²/Σ w cancels least near the mean
 
-    def score(weights: Float64[np.ndarray, "draws images"]) -> Float64[np.ndarray, " draws"]:
+    def score(weights: PerDraw) -> Drawn:
         squares = weights @ shifted**2
         spread = squares - _ratio((weights @ shifted) ** 2, weights.sum(axis=1, keepdims=True))
         return mean_of_existing(1 - _ratio(weights @ errors, np.where(spread > 1e-12 * squares, spread, np.nan)))
@@ -91,7 +94,7 @@ def rank_correlation_score(truth: Columns, said: Columns) -> Score:
     """Mean over targets of Spearman's correlation of the ranks (Am. J. Psychol. 15, 1904), ties at mid-ranks."""
     targets = [(_mid_ranks(y), _mid_ranks(s)) for y, s in zip(_columns(truth).T, _columns(said).T, strict=True)]
 
-    def score(weights: Float64[np.ndarray, "draws images"]) -> Float64[np.ndarray, " draws"]:
+    def score(weights: PerDraw) -> Drawn:
         ranks = [(rank_y(weights), rank_s(weights)) for rank_y, rank_s in targets]
         return mean_of_existing(np.stack([_correlation(weights, y, s) for y, s in ranks], axis=1))
 
@@ -109,7 +112,7 @@ def average_precision_score(
     return lambda weights: mean_of_existing(np.stack([label(weights) for label in labels], axis=1))
 
 
-def mean_of_existing(values: Float64[np.ndarray, "draws classes"]) -> Float64[np.ndarray, " draws"]:
+def mean_of_existing(values: Float64[np.ndarray, "draws classes"]) -> Drawn:
     """Row means over what is not nan; nan where nothing is left."""
     exists = ~np.isnan(values)
     return _ratio(np.where(exists, values, 0.0).sum(axis=1), exists.sum(axis=1))
@@ -128,26 +131,22 @@ def _ratio(part: Float64[np.ndarray, "*shape"], whole: Real[np.ndarray, "*#shape
 
 def _mid_ranks(
     values: Float64[np.ndarray, " images"],
-) -> Callable[[Float64[np.ndarray, "draws images"]], Float64[np.ndarray, "draws images"]]:
-    """Weights → every image's mid-rank less the mean rank."""
+) -> Callable[[PerDraw], PerDraw]:
+    """PerDraw → every image's mid-rank less the mean rank."""
     order = np.argsort(values, kind="stable")
     _, starts = np.unique(values[order], return_index=True)
     _, place = np.unique(values, return_inverse=True)
 
-    def ranks(weights: Float64[np.ndarray, "draws images"]) -> Float64[np.ndarray, "draws images"]:
+    def ranks(weights: PerDraw) -> PerDraw:
         of_value = np.add.reduceat(weights[:, order], starts, axis=1)
         middle = of_value.cumsum(axis=1) - of_value / 2 - weights.sum(axis=1, keepdims=True) / 2
-        of_image: Float64[np.ndarray, "draws images"] = middle[:, place]
+        of_image: PerDraw = middle[:, place]
         return of_image
 
     return ranks
 
 
-def _correlation(
-    weights: Float64[np.ndarray, "draws images"],
-    x: Float64[np.ndarray, "draws images"],
-    y: Float64[np.ndarray, "draws images"],
-) -> Float64[np.ndarray, " draws"]:
+def _correlation(weights: PerDraw, x: PerDraw, y: PerDraw) -> Drawn:
     """Pearson's correlation of what has mean zero under the weights."""
     together, of_x, of_y = ((weights * a * b).sum(axis=1) for a, b in ((x, y), (x, x), (y, y)))
     return _ratio(together, np.sqrt(of_x * of_y))
@@ -158,7 +157,7 @@ def _one_average_precision(truth: Float64[np.ndarray, " images"], said: Float64[
     ends: Int[np.ndarray, " distinct"] = np.flatnonzero(np.append(np.diff(said[order]) != 0, True))
     positive = truth[order]
 
-    def score(weights: Float64[np.ndarray, "draws images"]) -> Float64[np.ndarray, " draws"]:
+    def score(weights: PerDraw) -> Drawn:
         in_order = weights[:, order]
         hits = (in_order * positive).cumsum(axis=1)[:, ends]
         precision = _ratio(hits, in_order.cumsum(axis=1)[:, ends])

@@ -97,7 +97,7 @@ def predict_uncertain(
         chances = dict(zip(classes, row.tolist(), strict=True))
         low, high = np.minimum(said.low[0], row), np.maximum(said.high[0], row)
         rival = np.delete(high, best).max()
-        prediction = Prediction(Path(picture), classes[best], float(row[best]), chances)
+        prediction = Prediction(Path(picture), classes[best], chances)
         unsure = nothing_shown or row[best] < calibration.unsure_below[method] or low[best] <= rival
         each.append(UncertainPrediction(prediction, float(low[best]), float(high[best]), bool(unsure)))
     absent = tuple(classes[c] for c in calibration.absent)

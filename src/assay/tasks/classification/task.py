@@ -74,9 +74,13 @@ class Prediction:
 
     picture: Path
     label: str
-    probability: float
     probabilities: dict[str, float]
     """Class → probability, in the order of the classes."""
+
+    @property
+    def probability(self) -> float:
+        """Of its label."""
+        return self.probabilities[self.label]
 
     @property
     def cells(self) -> dict[str, str]:
@@ -90,7 +94,7 @@ def told(
     """The class of each picture and the probabilities of all."""
     classes = about["classes"]
     return [
-        Prediction(picture, classes[row.index(max(row))], max(row), dict(zip(classes, row, strict=True)))
+        Prediction(picture, classes[row.index(max(row))], dict(zip(classes, row, strict=True)))
         for picture, row in zip(pictures, probabilities(answers).tolist(), strict=True)
     ]
 

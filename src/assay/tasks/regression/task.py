@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from assay.data.batches import ImageData
-from assay.data.standard import Standard, standard_of
+from assay.data.standard import Standard, standard_of, values_of
 from assay.recipe import Loss
 from assay.tasks.contract import Images, Step, Sums
 from assay.tasks.metric import LOSS

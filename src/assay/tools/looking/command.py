@@ -8,8 +8,9 @@ from assay.errors import AssayError
 from assay.recipe.tasks import require
 from assay.separation.capture import choose
 from assay.tasks.classification.losses import probabilities
+from assay.tasks.classification.task import said, told
 from assay.tools.looking.maps import available, cam_layer, grad_cam, layer_maps
-from assay.tools.looking.page import Answer, Look, write_look
+from assay.tools.looking.page import Look, write_look
 from assay.tools.predict import load_run, read_picture
 
 
@@ -26,13 +27,12 @@ def look(run: Path, picture: Path, layers: str = "blocks", cam: str | None = Non
     names = choose(model, [part.strip() for part in layers.split(",")] if "," in layers else layers)
     layer = cam_layer(model, image, cam)
     with torch.inference_mode():
-        chances = probabilities(model(image[None].clone()))[0]
-    if not chances.isfinite().all():
+        logits = said(model, image[None].clone())
+    if not probabilities(logits).isfinite().all():
         raise AssayError(f"{picture}: the network's outputs for this picture are not finite")
-    target = int(chances.argmax())
+    (answer,) = told(logits, [picture], about)
     maps, unshown = layer_maps(model, names, image)
-    heat = grad_cam(model, layer, image, target) if layer and available() else None
-    answer = Answer(about["classes"][target], dict(zip(about["classes"], chances.tolist(), strict=True)))
+    heat = grad_cam(model, layer, image, about["classes"].index(answer.label)) if layer and available() else None
     mean, std = (torch.tensor(about[name]).view(-1, 1, 1) for name in ("mean", "std"))
     seen = ((image * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
     return Look(run, picture, seen.numpy(), answer, maps, unshown, layer, None if heat is None else heat.numpy())

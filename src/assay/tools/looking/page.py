@@ -13,6 +13,7 @@ from torch.nn import functional
 from assay.report import style
 from assay.report.document import data_address, document
 from assay.system.files import write
+from assay.tasks.classification.task import Prediction
 from assay.tasks.pictures import thumbnail
 from assay.tools.looking.maps import Channel, Maps, Unshown
 
@@ -25,15 +26,6 @@ INSTALL = "pip install 'assay-studies[maps]'"
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the network says of the picture."""
-
-    label: str
-    probabilities: dict[str, float]
-    """Class → probability."""
-
-
-@dataclass(frozen=True)
 class Look:
     """One picture through one network."""
 
@@ -41,7 +33,7 @@ class Look:
     picture: Path
     seen: Pixels
     """The picture in the network's size and colour."""
-    answer: Answer
+    answer: Prediction
     maps: list[Maps]
     unshown: list[Unshown]
     cam_layer: str | None
