@@ -269,8 +269,8 @@ def test_a_study_is_neither_data_nor_a_run(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_study(Path("s.yaml"))
-    for command in (("check", "s.yaml"), ("rank", "s.yaml", "--models", "timm/resnet18")):
-        refused(assay(capfd, *command), "data source 's.yaml' is a study or a recipe; expected a folder or zip")
+    rank = assay(capfd, "rank", "s.yaml", "--models", "timm/resnet18")
+    refused(rank, "data source 's.yaml' is a study or a recipe; expected a folder or zip")
     for command in (("probe", "s.yaml"), ("predict", "s.yaml", "s.yaml"), ("refit", "s.yaml")):
         refused(assay(capfd, *command), "s.yaml: there is no run; expected the folder of a finished run")
 
