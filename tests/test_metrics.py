@@ -14,7 +14,17 @@ from assay.evaluate import measure
 from assay.models import build
 from assay.recipe import Model
 from assay.results import Results, formats
-from assay.results.metrics import METRICS, bounds, comparative, in_order, known, label, lower_is_better, superlative
+from assay.results.metrics import (
+    METRICS,
+    bounds,
+    comparative,
+    in_order,
+    known,
+    label,
+    lower_is_better,
+    superlative,
+    value_text,
+)
 from assay.results.statistics import mean_interval
 from assay.runs.run import Folder, measure_and_save
 from assay.tasks.metric import Metric
@@ -166,3 +176,13 @@ def test_no_interval_leaves_the_range() -> None:
     found = mean_interval([0.99, 0.95, 0.999], within=bounds("auroc_plain"))
     assert found.high == 1
     assert mean_interval([0.01, 0.03, 0.004], within=bounds("ece_plain")).low == 0
+
+
+def test_an_interval_that_a_bound_cuts_is_told_by_its_ends() -> None:
+    """Half of what is left of a cut interval would claim more than was found."""
+    cut = mean_interval([0.99, 0.9, 0.97], within=bounds("r2"))
+    assert cut.high == 1.0
+    assert value_text("r2", *cut) == "0.95 (0.84 to 1.00)"
+    assert value_text("mae", 0.1, 0.0, 0.3) == "0.1 (0.0 to 0.3)"
+    assert value_text("accuracy", 0.95, 0.721, 1.0) == "95.0 (72.1 to 100.0) %"
+    assert value_text("r2", 0.9, 0.85, 0.95) == "0.90 ± 0.05"

@@ -36,6 +36,9 @@ def test_old_calls_say_where_they_went(tmp_path: Path) -> None:
         study.run("runs", jobs=2)
     with pytest.raises(AssayError, match=r"results\.report\(\) is now assay\.report\(results\)"):
         package.Results.read(fabricate(tmp_path, study)).report()
+    with pytest.raises(AssayError, match=r"results\.layers\(\) is now results\.stacked\('separation'\)"):
+        package.Results.read(tmp_path / study.name).layers()
+    assert not hasattr(package.Results.read(tmp_path / study.name), "anything")
 
 
 def test_importing_the_package_imports_nothing_heavy() -> None:

@@ -10,16 +10,22 @@ from types import ModuleType
 MOVED = {
     "assay.compare": "assay.results.compare",
     "assay.engine": "assay.runs.engine",
+    "assay.evaluate.classification": "assay.tasks.classification.measure",
+    "assay.evaluate.curves": "assay.tasks.curves",
     "assay.inspection": "assay.tools.inspection",
+    "assay.looking": "assay.tools.looking",
     "assay.machine": "assay.system.machine",
     "assay.memory": "assay.system.memory",
+    "assay.metrics": "assay.results.metrics",
     "assay.prediction": "assay.tools.predict",
     "assay.probe": "assay.tools.probe",
     "assay.ranking": "assay.tools.ranking",
     "assay.refit": "assay.tools.refit",
     "assay.statistics": "assay.results.statistics",
     "assay.study": "assay.recipe.study",
+    "assay.train.losses": "assay.tasks.classification.losses",
     "assay.uncertain_prediction": "assay.tools.predict_uncertain",
+    "assay.verdict": "assay.results.verdict",
 }
 """Old name → new name."""
 

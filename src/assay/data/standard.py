@@ -13,8 +13,9 @@ from assay.data.batches import Batch, ImageData, Split
 from assay.data.targets import Values
 from assay.errors import AssayError
 
-LEAST = 1e-6
-"""A deviation below this share of the values is none: single precision would not tell them apart."""
+LEAST = 1e-4
+"""Of its mean, a target's deviation must be more: values come in single precision, which rounds to 6e-8 of them, and
+that shall be less than a thousandth of a deviation."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +57,12 @@ def standard_of(data: ImageData) -> Standard:
     values = targets.values[data.indices["train"]]
     moments = [_moments(column) for column in values.T.tolist()]
     for name, (mean, deviation) in zip(targets.names, moments, strict=True):
-        if deviation <= LEAST * abs(mean):
+        if 1e-12 * abs(mean) < deviation <= LEAST * abs(mean):
+            raise AssayError(
+                f"target '{name}' of {data.images.source} varies by only {deviation:.3g} around {mean:.10g}, too little "
+                "for single precision; take a constant off its values, such as their mean"
+            )
+        if deviation <= 1e-12 * abs(mean):
             raise AssayError(
                 f"target '{name}' of {data.images.source} does not vary over the {len(values):,} training images "
                 f"(it is {mean:g}), and there is nothing to learn; expected different numbers"

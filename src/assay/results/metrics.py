@@ -92,12 +92,13 @@ def _degrees(metric: str) -> tuple[str, str]:
 def value_text(metric: str, value: Number, low: Number | None = None, high: Number | None = None) -> str:
     """A value with its unit and half the width of its interval: ``91.2 ± 0.3 %``, ``0.312``, ``12.3 s``, ``1,500``.
 
-    The ends, ``95.0 (72.1 to 100.0) %``, where 0 or 100 % cuts the interval of a share.
+    The ends, ``95.0 (72.1 to 100.0) %``, where the interval is cut at the least or largest value there can be.
     """
-    percent = is_share(metric)
-    if percent and low is not None and high is not None and (low <= 0 or high >= 1) and low < high:
-        return f"{100 * value:.1f} ({100 * low:.1f} to {100 * high:.1f}) %"
-    return f"{_plus_minus(metric, value, low, high)} {'%' if percent else unit(metric)}".rstrip()
+    text, (least, most) = _plus_minus(metric, value, low, high), bounds(metric)
+    if low is not None and high is not None and low < high and (low <= least or high >= most):
+        scale, places = factor(metric), _places(metric, value, (high - low) / 2)
+        text = "{:,.{p}f} ({:,.{p}f} to {:,.{p}f})".format(*(scale * end for end in (value, low, high)), p=places)
+    return f"{text} {'%' if is_share(metric) else unit(metric)}".rstrip()
 
 
 def difference_text(metric: str, difference: Number, low: Number | None = None, high: Number | None = None) -> str:
@@ -121,14 +122,19 @@ def decimals(half_width: Number, digits: int, least: int, most: int) -> int:
 
 
 def _plus_minus(metric: str, value: Number, low: Number | None, high: Number | None) -> str:
-    """Both with as many places as give the half width one digit, and one more where the two would look alike."""
-    scale = factor(metric)
-    value, half = value * scale, 0.0 if low is None or high is None else (high - low) / 2 * scale
+    """Both with the places that suit the half width."""
+    scale, half = factor(metric), 0.0 if low is None or high is None else (high - low) / 2
     if half == 0:
-        return f"{value:.1f}" if is_share(metric) else number(value)
-    places = decimals(half, 1, 1 if is_share(metric) else 0, 6)
-    places += f"{value:.{places}f}" == f"{half:.{places}f}"
-    return f"{value:,.{places}f} ± {half:,.{places}f}"
+        return f"{scale * value:.1f}" if is_share(metric) else number(value)
+    places = _places(metric, value, half)
+    return f"{scale * value:,.{places}f} ± {scale * half:,.{places}f}"
+
+
+def _places(metric: str, value: Number, half: Number) -> int:
+    """After the point: as many as give the half width one digit, and one more where the two would look alike."""
+    scale = factor(metric)
+    places = decimals(scale * half, 1, 1 if is_share(metric) else 0, 6)
+    return places + (f"{scale * value:.{places}f}" == f"{scale * half:.{places}f}")
 
 
 def duration(seconds: int | float) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import polars as pl
 
@@ -23,6 +23,16 @@ from assay.results.statistics import mean_interval
 from assay.results.verdict import verdict
 from assay.system.files import read_object
 from assay.tasks import catalogue
+
+STACKED = {
+    "histories": "history",
+    "curves": "curves",
+    "layers": "separation",
+    "layers_by_epoch": "separation_by_epoch",
+    "reliability": "reliability",
+    "risk_coverage": "risk_coverage",
+}
+"""Method that there was → the table that it stacked."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,6 +229,14 @@ class Results:
         return read_table(run.folder / "pictures.parquet")
 
     # ----------------------------------------------------------------------------------------------------
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Say where a method went."""
+            if name in STACKED:
+                raise AssayError(f"results.{name}() is now results.stacked('{STACKED[name]}')")
+            raise AttributeError(f"'Results' object has no attribute '{name}'")
 
     def _repr_html_(self) -> str:
         return results_html(self.study.title, self.verdict(), self.table(), self.notes())

@@ -80,7 +80,8 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
         with of_variant(job):
             check_targets(recipe, ImageData(images, indices, np.zeros(1, np.float32), np.ones(1, np.float32)))
         train = recipe.train
-        key = repr((recipe.model, train.loss, train.phases, train.batch_size, recipe.data, recipe.evaluate))
+        tried = (recipe.task, recipe.model, train.loss, train.phases, train.batch_size, recipe.data, recipe.evaluate)
+        key = repr(tried)
         if key in seen:
             continue
         seen.add(key)
@@ -122,6 +123,8 @@ def check_network(recipe: Recipe, shape: tuple[int, int, int], classes: list[str
     from assay.tasks import catalogue
     from assay.train.frozen import TRIAL, only_the_head_learns, why_not_kept
 
+    if recipe.model.arguments.get("softmax") and TASKS[recipe.task].target != "labels":
+        raise AssayError(f"model.softmax gives shares of classes, and task {recipe.task} has none; leave it out")
     with scoped(0, "trial"):
         images = torch.rand(TRIAL, *shape)
     outputs = catalogue.task(recipe.task).outputs(recipe.train.loss, classes)

@@ -107,7 +107,7 @@ def suited(options: SeparationMeasure, data: "ImageData") -> SeparationMeasure:
 
     if isinstance(data.images.targets, Values):
         return options.of_values
-    data.images.labels_for("probe")
+    data.images.labels_for("probe of anything but numbers")
     return options
 
 

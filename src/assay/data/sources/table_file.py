@@ -74,7 +74,10 @@ def _parquet(name: str, content: bytes, choose: Choose) -> Table:
 
 
 def _clean(value: Any) -> Any:
-    return "" if value is None else value.strip() if isinstance(value, str) else value
+    """A cell without blanks around it; "" where there is none, or what pandas writes for none."""
+    if value is None or value != value:
+        return ""
+    return value.strip() if isinstance(value, str) else value
 
 
 def _text(name: str, content: bytes, choose: Choose) -> Table:
