@@ -183,6 +183,6 @@ def test_an_interval_that_a_bound_cuts_is_told_by_its_ends() -> None:
     cut = mean_interval([0.99, 0.9, 0.97], within=bounds("r2"))
     assert cut.high == 1.0
     assert value_text("r2", *cut) == "0.95 (0.84 to 1.00)"
-    assert value_text("mae", 0.1, 0.0, 0.3) == "0.1 (0.0 to 0.3)"
+    assert value_text("mae", 0.1, 0.0, 0.3) == "0.10 (0.00 to 0.30)"
     assert value_text("accuracy", 0.95, 0.721, 1.0) == "95.0 (72.1 to 100.0) %"
     assert value_text("r2", 0.9, 0.85, 0.95) == "0.90 ± 0.05"

@@ -59,8 +59,8 @@ def standard_of(data: ImageData) -> Standard:
     for name, (mean, deviation) in zip(targets.names, moments, strict=True):
         if 1e-12 * abs(mean) < deviation <= LEAST * abs(mean):
             raise AssayError(
-                f"target '{name}' of {data.images.source} varies by only {deviation:.3g} around {mean:.10g}, too little "
-                "for single precision; take a constant off its values, such as their mean"
+                f"target '{name}' of {data.images.source} varies by only {deviation:.3g} around {mean:.10g}, too "
+                "little for single precision; take a constant off its values, such as their mean"
             )
         if deviation <= 1e-12 * abs(mean):
             raise AssayError(
