@@ -155,9 +155,9 @@ def test_counts_that_vary_over_seeds_are_compared_over_seeds():
 @pytest.mark.parametrize(("column", "other"), [("name", "other.png"), ("label", 1)])
 def test_images_of_equal_numbers_that_are_not_the_same_give_no_test(column, other):
     def answers(variant, seed):
-        table = answers_of({"relu": [True] * 9, "tanh": [False] * 9})(variant, seed)
-        changed = pl.lit(other, table.schema[column]).alias(column)
-        return table if variant == "relu" else table.with_columns(changed)
+        own = answers_of({"relu": [True] * 9, "tanh": [False] * 9})(variant, seed)
+        changed = own.table.with_columns(pl.lit(other, own.table.schema[column]).alias(column))
+        return own if variant == "relu" else replace(own, table=changed)
 
     (c,) = compare({"relu": {0: 1.0}, "tanh": {0: 0.0}}, "accuracy", "relu", answers)
     assert (c.method, c.p) == ("single runs", None)
