@@ -96,7 +96,7 @@ def calibration_values(calibration: GaussianCalibration, targets: Sequence[str])
 
 
 def calibration_from(metrics: Mapping[str, Any], targets: Sequence[str]) -> GaussianCalibration | None:
-    """The calibration that a run keeps among its metrics; None for a run without."""
+    """What a run keeps among its metrics, with the ``nll`` of values in own units; None for a run without."""
     scales, floors = (_of(name, targets) for name in ("variance_scale", "variance_floor"))
     if not metrics.keys() >= {"dropout_rate", *scales, *floors}:
         return None

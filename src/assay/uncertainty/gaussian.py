@@ -90,7 +90,7 @@ def calibrate_gaussian(
         if moments[1].any(axis=0).all()
     ]
     if not tried:
-        raise NothingVaries("uncertainty: with dropout here an output does not vary, for any image and at any rate")
+        raise NothingVaries("uncertainty: with dropout here outputs do not vary, for any image and at any rate")
     return min(tried, key=lambda one: one.nll)
 
 
