@@ -19,7 +19,13 @@ from assay.data.batches import ImageData, Split
 from assay.data.standard import StandardSplit, standard_of
 from assay.recipe import UncertaintyMeasure
 from assay.tasks.contract import Trained, Value
-from assay.uncertainty.gaussian import GaussianCalibration, calibrate_gaussian, gaussian_nll, predictive_gaussian
+from assay.uncertainty.gaussian import (
+    GaussianCalibration,
+    NothingVaries,
+    calibrate_gaussian,
+    gaussian_nll,
+    predictive_gaussian,
+)
 from assay.uncertainty.injection import Injection
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
@@ -50,47 +56,57 @@ class Normal:
 
 
 def measure(trained: Trained, options: UncertaintyMeasure, model: nn.Module, data: ImageData) -> dict[str, Value]:
-    """The rate and scale that validation images say, and of the test images by method (plain, injected): negative
-    log-likelihood, coverage of intervals (mean over targets), mean width of that of 90 %.
+    """The rate, scale and floor that validation images say, and of the test images by method (plain, injected):
+    negative log-likelihood, coverage of intervals (mean over targets), mean width of that of 90 %.
 
     ``model`` on ``data`` says what the trained network does on its images. The table ``intervals``: target, method,
-    level, coverage, width.
+    level, coverage, width. All that is injected is left out where the output does not vary with dropout.
     """
     injection = Injection(options.layers, options.passes, trained.recipe.seed)
     validation, test = trained.predictions["validation"], trained.predictions["test"]
-    calibration, standard = calibrated(model, data, injection, trained.device), standard_of(data)
+    standard = standard_of(data)
+    spread = np.maximum(np.sqrt((validation.errors**2).mean(axis=0)), LEAST * standard.deviation)
+    before, after = (Normal(each.said, np.broadcast_to(spread, each.said.shape)) for each in (validation, test))
+    values: dict[str, Value] = {"validation_gaussian_nll_plain": before.nll(validation.truth)}
+    by_method = {"plain": after}
+    try:
+        calibration = calibrated(model, data, injection, trained.device)
+    except NothingVaries:
+        return values | _on_test(by_method, test.truth, test.targets)
     batches = StandardSplit(Split(data, "test", trained.device), standard)
     said = predictive_gaussian(model, batches, calibration, injection, trained.device)
-    spread = np.maximum(np.sqrt((validation.errors**2).mean(axis=0)), LEAST * standard.deviation)
-    plain = (Normal(each.said, np.broadcast_to(spread, each.said.shape)) for each in (validation, test))
-    before, after = plain
-    injected = Normal(standard.in_own_units(said.mean), np.sqrt(said.variance) * standard.deviation)
-    log_unit = float(np.log(standard.deviation).mean())
-    values: dict[str, Value] = {
-        "dropout_rate": calibration.rate,
-        "validation_gaussian_nll_plain": before.nll(validation.truth),
-        "validation_gaussian_nll_injected": calibration.nll + log_unit,
-    }
-    names = [f"variance_scale{suffix}" for suffix in _suffixes(test.targets)]
-    values |= dict(zip(names, np.atleast_1d(calibration.scale).tolist(), strict=True))
-    return values | _on_test({"plain": after, "injected": injected}, test.truth, test.targets)
+    by_method["injected"] = Normal(standard.in_own_units(said.mean), np.sqrt(said.variance) * standard.deviation)
+    values |= calibration_values(calibration, test.targets)
+    values["validation_gaussian_nll_injected"] = calibration.nll + float(np.log(standard.deviation).mean())
+    return values | _on_test(by_method, test.truth, test.targets)
 
 
 def calibrated(model: nn.Module, data: ImageData, injection: Injection, device: torch.device) -> GaussianCalibration:
-    """Rate and scale by the validation images; its ``nll`` is of standardised values."""
+    """Rate, scale and floor by the validation images; its ``nll`` is of standardised values."""
     batches = StandardSplit(Split(data, "validation", device), standard_of(data))
     return calibrate_gaussian(model, batches, injection, device)
 
 
-def calibration_from(metrics: Mapping[str, Any], targets: Sequence[str]) -> GaussianCalibration:
-    """The rate and scales that a run keeps among its metrics. Raises KeyError for a run without."""
-    scale = np.array([metrics[f"variance_scale{suffix}"] for suffix in _suffixes(targets)])
-    return GaussianCalibration(metrics["dropout_rate"], scale, metrics["validation_gaussian_nll_injected"])
+def calibration_values(calibration: GaussianCalibration, targets: Sequence[str]) -> dict[str, Value]:
+    """A calibration as metrics; ``variance_floor`` is of standardised values."""
+    values: dict[str, Value] = {"dropout_rate": calibration.rate}
+    for name, each in (("variance_scale", calibration.scale), ("variance_floor", calibration.floor)):
+        values |= dict(zip(_of(name, targets), np.atleast_1d(each).tolist(), strict=True))
+    return values
 
 
-def _suffixes(targets: Sequence[str]) -> list[str]:
-    """What ends the name of a metric of each target; nothing where there is a single one."""
-    return [f"_{target}" for target in targets] if len(targets) > 1 else [""]
+def calibration_from(metrics: Mapping[str, Any], targets: Sequence[str]) -> GaussianCalibration | None:
+    """What a run keeps among its metrics, with the ``nll`` of values in own units; None for a run without."""
+    scales, floors = (_of(name, targets) for name in ("variance_scale", "variance_floor"))
+    if not metrics.keys() >= {"dropout_rate", *scales, *floors}:
+        return None
+    scale, floor = (np.array([metrics[name] for name in names]) for names in (scales, floors))
+    return GaussianCalibration(metrics["dropout_rate"], scale, metrics["validation_gaussian_nll_injected"], floor)
+
+
+def _of(name: str, targets: Sequence[str]) -> list[str]:
+    """The names of a metric of each target, which end in the target's; of a single one the bare name."""
+    return [f"{name}_{target}" for target in targets] if len(targets) > 1 else [name]
 
 
 def _on_test(by_method: dict[str, Normal], truth: Numbers, targets: Sequence[str]) -> dict[str, Value]:
@@ -106,6 +122,5 @@ def _on_test(by_method: dict[str, Normal], truth: Numbers, targets: Sequence[str
                 for target, share, wide in zip(targets, coverage.tolist(), width.tolist(), strict=True)
             ]
             if level == WIDTH_AT:
-                names = [f"width_90_{method}{suffix}" for suffix in _suffixes(targets)]
-                values |= dict(zip(names, width.tolist(), strict=True))
+                values |= dict(zip(_of(f"width_90_{method}", targets), width.tolist(), strict=True))
     return values | {"intervals": pl.DataFrame(rows)}

@@ -29,7 +29,7 @@ class IntervalPredictions:
 
     each: "tuple[Prediction, ...]"
     calibration: "GaussianCalibration"
-    """What the validation images say: the rate of the dropout, and for each target the scale on the variance."""
+    """What the validation images say: the rate of the dropout, and for each target scale and floor of the variance."""
 
 
 def predict_intervals(
@@ -52,10 +52,8 @@ def predict_intervals(
     from assay.tasks.regression.task import standard_from, told
     from assay.uncertainty.gaussian import predictive_gaussian
 
-    kept = read_object(run / "metrics.json")
-    if "dropout_rate" in kept:
-        calibration = calibration_from(kept, about["classes"])
-    else:
+    calibration = calibration_from(read_object(run / "metrics.json"), about["classes"])
+    if calibration is None:
         with own_data(run, recipe, about, model, root) as (data, device):
             calibration = calibrated(model, data, injection, device)
     standard, nothing = standard_from(about), torch.zeros(1, len(about["classes"]))

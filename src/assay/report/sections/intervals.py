@@ -7,7 +7,7 @@ import polars as pl
 from assay.report.figures import Figure
 from assay.report.section import Grid, Part, Section, Sentences
 from assay.report.sections import intervals_charts
-from assay.report.sections.uncertainty_words import changes, how_often, lowered
+from assay.report.sections.uncertainty_words import called, changes, how_often, lowered
 from assay.report.style import LIGHT
 from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Table
@@ -22,7 +22,7 @@ LEVELS = (50, 80, 90, 95)
 CAPTION = (
     "How far the numbers may be believed: a normal distribution around each, as wide for every image as the errors on "
     "the validation images were (plain), or as the passes with dropout injected into the trained network vary, with "
-    "rate and scale tuned on validation images. An interval of 90 % should hold the truth of 90 % of the test images: "
+    "rate, scale and floor tuned on validation images. An interval of 90 % should hold the truth of 90 % of the test images: "
     "with fewer the network is too sure, with more too careful. NLL: lower is better."
 )
 
@@ -37,7 +37,19 @@ def section(subject: Subject) -> Section | None:
 
 
 def sentences(subject: Subject) -> list[str]:
-    """Whether injected dropout lowered the negative log-likelihood, and what intervals of 90 % hold."""
+    """Whether injected dropout lowered the negative log-likelihood, what intervals of 90 % hold, what is left out."""
+    methods = _measured(subject)
+    held = (f"{METHODS[method][0]} ones {_range(subject, f'coverage_90_{method}')}" for method in methods)
+    said = [f"Intervals of 90 % hold of the true values: {', '.join(held)} %, from the lowest to the highest run."]
+    return [_likelihood(subject), *said, *_left_out(subject)] if "injected" in methods else [*said, *_left_out(subject)]
+
+
+def _measured(subject: Subject) -> list[str]:
+    """The methods that at least one run has."""
+    return [method for method in METHODS if f"gaussian_nll_{method}" in subject.results.metric_names]
+
+
+def _likelihood(subject: Subject) -> str:
     measured = {
         name: by_seed for name in subject.order if (by_seed := changes(subject, name, "injected", "gaussian_nll"))
     }
@@ -45,11 +57,19 @@ def sentences(subject: Subject) -> list[str]:
     average = "on average " if any(len(by_seed) > 1 for by_seed in measured.values()) else ""
     all_changes = [change for by_seed in measured.values() for change in by_seed.values()]
     said = f"Injected dropout, tuned on validation images, {average}{lowered(len(measured), len(not_lower))}"
-    held = (f"{name} ones {_range(subject, f'coverage_90_{method}')}" for method, (name, _) in METHODS.items())
-    return [
-        f"{said}{how_often(all_changes, len(measured))}.",
-        f"Intervals of 90 % hold of the true values: {', '.join(held)} %, from the lowest to the highest run.",
-    ]
+    return f"{said}{how_often(all_changes, len(measured))}."
+
+
+def _left_out(subject: Subject) -> Iterator[str]:
+    """The variants with a run whose output no dropout moves."""
+    for name in subject.order:
+        runs = [found for run in subject.runs(name) if "gaussian_nll_plain" in (found := subject.results.metrics(run))]
+        if still := sum("gaussian_nll_injected" not in found for found in runs):
+            seeds = f" in {still} of {len(runs)} seeds" if len(runs) > 1 else ""
+            yield (
+                f"Of {called(subject, name)} injected numbers are left out{seeds}: with dropout there an output does "
+                "not vary, for any validation image."
+            )
 
 
 def score_table(subject: Subject) -> Table:
@@ -61,8 +81,8 @@ def score_table(subject: Subject) -> Table:
     headings |= {f"width_90{suffix}": _width(suffix) for suffix in widths}
     lines, rows = [], []
     for variant in subject.order:
-        for method, (shown, _) in METHODS.items():
-            line = [Cell(subject.shown[variant], is_name=True), Cell(shown)]
+        for method in _measured(subject):
+            line = [Cell(subject.shown[variant], is_name=True), Cell(METHODS[method][0])]
             for score in headings:
                 metric = f"width_90_{method}{score.removeprefix('width_90')}"
                 metric = metric if score.startswith("width") else f"{score}_{method}"

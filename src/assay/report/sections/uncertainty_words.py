@@ -34,11 +34,12 @@ def sentences(subject: Subject) -> list[str]:
             often = how_often([*measured[name].values()], 1)
             why = f"{by.replace('_', ' ')} {_range(subject.values(name, by).values())}"
             why += _reason(subject, name, method, measured[name])
-            said[-1] += f" Not of {_called(subject, name)}: {before:.4f} → {after:.4f}{often}, {why}."
+            said[-1] += f" Not of {called(subject, name)}: {before:.4f} → {after:.4f}{often}, {why}."
     return [*said, *_nothing_shown(subject), *_absent(subject)]
 
 
-def _called(subject: Subject, name: str) -> str:
+def called(subject: Subject, name: str) -> str:
+    """The variant in a sentence."""
     return subject.shown[name] if subject.key == "variant" else f"{subject.key} {subject.shown[name]}"
 
 
@@ -95,7 +96,7 @@ def _nothing_shown(subject: Subject) -> Iterator[str]:
         if any(nothing):
             seeds = f" in {sum(nothing)} of {len(nothing)} seeds" if len(nothing) > 1 else ""
             yield (
-                f"The validation images of {_called(subject, name)} show no relation between confidence and being "
+                f"The validation images of {called(subject, name)} show no relation between confidence and being "
                 f"right{seeds}: the temperature is the largest that was tried."
             )
 

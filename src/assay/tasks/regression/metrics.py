@@ -32,14 +32,15 @@ REGRESSION = (
 )
 
 _density = partial(Metric, better="lower", of="answers", where=METHOD)
+_tuned = partial(Metric, of="calibration", within=NOT_NEGATIVE)
 
 INTERVALS = (
     _density("gaussian_nll_{method}", "negative log-likelihood ({method})"),
     _density("validation_gaussian_nll_{method}", "validation negative log-likelihood ({method})"),
     _coverage("coverage_{level}_{method}", "coverage of {level} % intervals ({method})", where=LEVEL | METHOD),
-    Metric(
-        "variance_scale_{target}", "variance scale of {target}", of="calibration", within=NOT_NEGATIVE, where=TARGET
-    ),
+    _tuned("variance_scale_{target}", "variance scale of {target}", where=TARGET),
+    _tuned("variance_floor", "variance floor"),
+    _tuned("variance_floor_{target}", "variance floor of {target}", where=TARGET),
     _error("width_90_{method}", "width of 90 % intervals ({method})", where=METHOD),
     _error("width_90_{method}_{target}", "width of 90 % intervals of {target} ({method})", where=METHOD | TARGET),
 )
