@@ -22,7 +22,8 @@ LEVELS = (50, 80, 90, 95)
 CAPTION = (
     "How far the numbers may be believed: a normal distribution around each, as wide for every image as the errors on "
     "the validation images were (plain), or as the passes with dropout injected into the trained network vary, with "
-    "rate, scale and floor tuned on validation images. An interval of 90 % should hold the truth of 90 % of the test images: "
+    "rate, scale and floor tuned on validation images. An interval of 90 % should hold the truth of 90 % of the test "
+    "images: "
     "with fewer the network is too sure, with more too careful. NLL: lower is better."
 )
 
