@@ -110,6 +110,13 @@ def test_tags_of_several_words_are_whole_where_another_separator_is_used(opened:
     assert opened("image,tags\n0,blue sky|sea\n1,sea\n", tags="tags").classes == ["blue sky", "sea"]
 
 
+def test_what_pandas_writes_for_a_missing_label_is_none(both: Open) -> None:
+    buffer = io.BytesIO()
+    pl.DataFrame({"image": [0, 1, 2], "kind": [0.0, 1.0, float("nan")]}).write_parquet(buffer)
+    with pytest.raises(AssayError, match=r"t\.parquet, row 3, column 'kind': found nothing"):
+        both(buffer.getvalue(), "t.parquet", label="kind")
+
+
 def test_a_list_column_of_parquet_is_tags(both: Open) -> None:
     buffer = io.BytesIO()
     lists = [["b", "a,c"], [], ["b"]]

@@ -186,6 +186,10 @@ def test_what_needs_one_label_an_image_says_so(what: str, call: Callable[[Path],
             "classification needs one label an image, and .* have tags",
         ),
         ({"train": {"loss": {"class_weights": [1, 2], "name": "focal"}}}, "class_weights has 2 numbers, expected 5"),
+        (
+            {"model": {"name": "elu_resnet", "softmax": True}},
+            "model.softmax gives shares of classes, and task multilabel",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused_before_training(changes: dict[str, Any], message: str, tmp_path: Path) -> None:

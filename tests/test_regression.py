@@ -60,6 +60,14 @@ def test_a_target_that_does_not_vary_in_training_is_refused(constant: float) -> 
         task.learning(MeanSquaredError(), value_data(values, ("a", "b")), CPU)
 
 
+def test_a_target_that_single_precision_cannot_tell_apart_is_refused_with_the_way_out() -> None:
+    """Julian days of a week."""
+    days = 2_459_000.5 + np.random.default_rng(0).uniform(-3, 3, (48, 1))
+    with pytest.raises(AssayError, match=r"varies by only .* around 2459000\.\d+, .* take a constant off its values"):
+        task.learning(MeanSquaredError(), value_data(days, ("day",)), CPU)
+    task.learning(MeanSquaredError(), value_data(days - 2_459_000, ("day",)), CPU)
+
+
 def test_images_with_labels_are_refused() -> None:
     with pytest.raises(AssayError, match="regression needs numbers an image, and the images of the source have labels"):
         task.learning(MeanSquaredError(), image_data(), CPU)
