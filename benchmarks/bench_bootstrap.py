@@ -13,9 +13,9 @@ from collections.abc import Callable
 from itertools import product
 
 import numpy as np
-from assay.evidence import bootstrap
 from benchmark import in_turn, verdict, weather
 
+from assay.results.evidence import bootstrap
 from assay.tasks.box_scores import HIT, MISS, RECALLS, Detections, Matches, Objects, map_score, match
 from assay.tasks.scores import Score, ratio_score
 
