@@ -170,7 +170,9 @@ def test_predict_says_of_a_test_image_what_the_run_said(run: Path, tmp_path: Pat
     ],
 )
 def test_what_needs_one_label_an_image_says_so(what: str, call: Callable[[Path], Any], run: Path) -> None:
-    with pytest.raises(AssayError, match=f"^{what} needs one label an image, and the images of shapes have"):
+    with pytest.raises(
+        AssayError, match=f"^{what} needs one label( or numbers)? an image, and the images of shapes have"
+    ):
         call(run)
 
 

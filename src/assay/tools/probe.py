@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from assay.errors import AssayError
 from assay.recipe import Recipe, SeparationMeasure
 from assay.recipe.validation import validate
 from assay.runs.display import unread
@@ -103,11 +104,13 @@ def chosen_options(layers: str | Sequence[str], splits: Sequence[str], images: i
 
 def suited(options: SeparationMeasure, data: "ImageData") -> SeparationMeasure:
     """The options with an index that suits what is true of the images. AssayError where none does."""
-    from assay.data.targets import Values
+    from assay.data.targets import Labels, Values
 
     if isinstance(data.images.targets, Values):
         return options.of_values
-    data.images.labels_for("probe of anything but numbers")
+    if not isinstance(data.images.targets, Labels):
+        there = f"the images of {data.images.source} have {data.images.targets.kind}"
+        raise AssayError(f"probe needs one label or numbers an image, and {there}")
     return options
 
 
