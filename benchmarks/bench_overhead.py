@@ -59,7 +59,6 @@ def main() -> None:
     clock.turn()
     clock.parts = ["importing assay"]
     from assay import load_study
-    from assay.results import Results
     from assay.runs import engine, run
     from assay.train import phases
 
@@ -78,13 +77,13 @@ def main() -> None:
         (run, "_train_and_measure", "results' files, status"),
         (engine, "plan_jobs", "checks before training"),
         (engine.claim, "acquire", "claims"),
-        (Results, "report", "report"),
     ]:
         setattr(module, name, clock.charge(part, getattr(module, name)))
     phases.fit = clock.charge("training", fit)
 
     with tempfile.TemporaryDirectory() as out:
-        clock.charge("the rest", lambda: write_report(engine.run(study, Path(out), data=root, jobs=1)))()
+        results = clock.charge("the rest", engine.run)(study, Path(out), data=root, jobs=1)
+        clock.charge("report", write_report)(results)
     clock.turn()
 
     wall = sum(clock.seconds.values()) - clock.seconds["report"]
