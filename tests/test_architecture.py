@@ -104,7 +104,7 @@ def test_every_room_has_its_floor_and_few_files_lie_loose() -> None:
 
 
 def test_the_walk_sees_imports_inside_functions_and_through_faces() -> None:
-    assert "assay.report.page" in arrows()["assay.cli"]
+    assert "assay.report.page" in arrows()["assay.cli.studies"]
     assert "assay.data.batches" in imports_of("from assay.data import ImageData")
     assert "assay.recipe.study" in imports_of("def f():\n    from assay import load_study")
 

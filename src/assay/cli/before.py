@@ -1,0 +1,81 @@
+"""Before anything is trained: what a recipe may name, what is wrong with the data, which backbone suits them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assay.cli.app import DataRoot, app
+from assay.tools.terminal import listed, show
+
+
+@app.command("list")
+def list_names(
+    kind: Annotated[
+        str | None,
+        typer.Argument(help="models, data, losses, optimizers, schedules, augmentations or measures; else all."),
+    ] = None,
+) -> None:
+    """The names that a recipe may use, with their options."""
+    from assay.tools.names import listing
+
+    show(listing(kind))
+
+
+@app.command()
+def check(
+    source: Annotated[str, typer.Argument(metavar="DATA", help="A named source, folder or zip, or a study file.")],
+    size: Annotated[str | None, typer.Option(metavar="N|HxW", help="Height and width: 96 or 96x128.")] = None,
+    color: Annotated[str | None, typer.Option(metavar="gray|rgb", help="Else the source's own.")] = None,
+    group: Annotated[
+        str | None, typer.Option(metavar="PATTERN", help="Regular expression on the file name that names the original.")
+    ] = None,
+    near: Annotated[
+        float | None,
+        typer.Option(metavar="SHARE", help="Largest closeness of a near copy, 0 to 1; else chosen from the data."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The page's folder; else checks/<name>.")] = None,
+    data: DataRoot = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the verdict.")] = False,
+) -> None:
+    """Copies, leaks and doubtful labels of a data set, before anything is trained on it."""
+    from assay.system.process import own_command
+    from assay.tools.inspection.command import check
+
+    verdict, page = check(source, size, color, group, near, out, data, quiet, own_command())
+    print(f"{verdict}\n\npage: {page}")
+
+
+@app.command()
+def rank(
+    source: Annotated[str, typer.Argument(metavar="DATA", help="A named source, a folder or a zip.")],
+    models: Annotated[str, typer.Option(help="Backbones with commas between: timm/resnet18,torchvision/vgg16.")],
+    images: Annotated[
+        float,
+        typer.Option(min=0, help="Of the training and the validation split: up to 1 a share, above 1 a number."),
+    ] = 1000,
+    size: Annotated[
+        str | None, typer.Option(metavar="N|HxW", help="Height and width, else each network's own.")
+    ] = None,
+    pretrained: Annotated[
+        bool, typer.Option(help="With the weights of the network's library, else random ones.")
+    ] = True,
+    group: Annotated[
+        str | None, typer.Option(metavar="PATTERN", help="Regular expression on the file name that names the original.")
+    ] = None,
+    data: DataRoot = None,
+) -> None:
+    """Which backbone suits a data set, without training: separation of its features, LogME, and cost."""
+    from assay.runs.display import Display
+    from assay.tools.ranking import rank
+    from assay.tools.ranking.table import ranking_table
+    from assay.tools.terminal import parse_size
+
+    names = listed(models)
+    with (
+        Display() as display,
+        display.counting("ranking", "backbones") as measuring,
+        display.decoding(source) as decoding,
+    ):
+        found = rank(source, names, images, parse_size(size), pretrained, group, data, decoding, measuring)
+    show(ranking_table(found))

@@ -1,0 +1,118 @@
+"""What is asked of finished runs: probe, predict, maps, refit."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assay.cli.app import DataRoot, Finished, app
+from assay.tools.refit import EPOCHS
+from assay.tools.terminal import show
+
+
+@app.command()
+def probe(
+    folder: Annotated[Path | None, typer.Argument(metavar="RUN", help="The folder of a finished run.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="In place of a run, a network by name, with a head fitted to the classes.")
+    ] = None,
+    pretrained: Annotated[
+        str | None, typer.Option(metavar="true|PATH|run:RUN", help="With --model: its weights, else random ones.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="With a run: where named data lie. With --model: its images, a named source, a folder or a zip; "
+            "names are looked up in $ASSAY_DATA, else ./data."
+        ),
+    ] = None,
+    layers: Annotated[
+        str, typer.Option(help="blocks, leaves, or patterns on layer names with commas between: 'conv*,output'.")
+    ] = "blocks",
+    split: Annotated[str, typer.Option(help="train, validation or test, or several with commas.")] = "train,test",
+    images: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="Up to 1 a share of each split, above 1 a number; else all, with --model 1,000.",
+            show_default=False,
+        ),
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="N|HxW", help="With --model: height and width, else the network's own.")
+    ] = None,
+) -> None:
+    """How well the layers of a finished run, or of a network off the shelf, keep the classes apart."""
+    from assay.tools.probe_command import show_probe
+
+    show_probe(folder, model, pretrained, data, layers, split, images, size)
+
+
+@app.command()
+def predict(
+    folder: Finished,
+    pictures: Annotated[list[Path], typer.Argument(help="Image files.")],
+    uncertainty: Annotated[
+        bool,
+        typer.Option(
+            "--uncertainty",
+            help="Calibrated probabilities or intervals, and where the run is unsure.",
+        ),
+    ] = False,
+    data: DataRoot = None,
+) -> None:
+    """What a finished run says of pictures: their class, or numbers with intervals."""
+    if uncertainty:
+        from assay.tools.predict_uncertain import predict_uncertain, uncertain_table
+
+        return show(uncertain_table(predict_uncertain(folder, pictures, data)))
+    from assay.tools.predict import predict, prediction_table
+
+    show(prediction_table(predict(folder, pictures)))
+
+
+@app.command()
+def maps(
+    folder: Finished,
+    picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="An image file.")],
+    layers: Annotated[
+        str, typer.Option(help="blocks, leaves, or patterns on layer names with commas between: 'conv*,block1.*'.")
+    ] = "blocks",
+    cam: Annotated[
+        str | None,
+        typer.Option(metavar="LAYER", help="The layer for Grad-CAM; else the last convolution.", show_default=False),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The page's folder; else maps/<picture>.")] = None,
+) -> None:
+    """What a finished run sees in a picture: the channels of its layers by activity, and Grad-CAM of its answer."""
+    from assay.system.process import own_command
+    from assay.tools.looking.command import write_maps
+
+    print(f"page: {write_maps(folder, picture, layers, cam, out, own_command())}")
+
+
+@app.command()
+def refit(
+    folder: Finished,
+    on: Annotated[str, typer.Option(metavar="mistakes", help="The training images that the run gets wrong.")] = (
+        "mistakes"
+    ),
+    epochs: Annotated[int, typer.Option(help="Passes over these images.")] = EPOCHS,
+    lr: Annotated[
+        float | None, typer.Option(help="Learning rate; else a tenth of the recipe's.", show_default=False)
+    ] = None,
+    data: DataRoot = None,
+) -> None:
+    """What training a finished run on its mistakes gains on the test images, and what it forgets."""
+    from assay.runs.display import Display
+    from assay.system.process import own_command
+    from assay.tools.refit import refit
+    from assay.tools.refit.table import refit_table
+
+    with (
+        Display() as display,
+        display.counting("training", "epochs") as fitting,
+        display.decoding("the images") as decoding,
+    ):
+        found = refit(folder, on, epochs, lr, data, own_command(), decoding, fitting)
+    show(refit_table(found))

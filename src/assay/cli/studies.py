@@ -1,0 +1,57 @@
+"""A study from its file to its page: run, report, status."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assay.cli.app import DataRoot, StudyFolder, app
+from assay.tools.terminal import read_results, show, stop
+
+
+@app.command()
+def run(
+    study: Annotated[Path, typer.Argument(help="A study file.")],
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the base recipe: train.epochs=3.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="This many seeds instead of the file's.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Local processes; the threads are divided among them.")] = 1,
+    out: Annotated[Path, typer.Option(help="The folder of all studies.")] = Path("runs"),
+    data: DataRoot = None,
+    retry: Annotated[bool, typer.Option("--retry", help="Run failed runs again.")] = False,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard event files too.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the verdict.")] = False,
+) -> None:
+    """Train what is missing of a study, compare, and write the report. The same command again resumes."""
+    from assay.recipe.study import load_study
+    from assay.report.page import write_report
+    from assay.runs.engine import run as run_study
+    from assay.system.process import own_command
+
+    loaded = load_study(study, changes or (), seeds)
+    options = {"data": data, "jobs": jobs, "retry": retry, "tensorboard": tensorboard, "quiet": quiet}
+    results = run_study(loaded, out, **options, command=own_command())  # type: ignore[arg-type]
+    failed = [run for run in results.runs if run.state == "failed"]
+    if results.finished:
+        page = write_report(results)
+        print(f"\n{results.verdict()}\n\nreport: {page}")
+    if failed:
+        stop(f"{len(failed)} of {len(results.runs)} runs failed; 'assay status {results.folder}' says why", 1)
+
+
+@app.command()
+def report(folder: StudyFolder) -> None:
+    """Write a study's report again from its run folders."""
+    from assay.report.page import write_report
+
+    results = read_results(folder)
+    print(f"{results.verdict()}\n\nreport: {write_report(results)}")
+
+
+@app.command()
+def status(folder: StudyFolder) -> None:
+    """What is done, what is running, what failed and why, and the time left."""
+    from assay.runs.progress import status_table
+
+    show(status_table(read_results(folder)))
