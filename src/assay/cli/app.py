@@ -16,6 +16,9 @@ app = typer.Typer(
 
 DataRoot = Annotated[Path | None, typer.Option("--data", help="Where named data lie; else $ASSAY_DATA, else ./data.")]
 Finished = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document for programs; all else goes to standard error.")
+]
 StudyFolder = Annotated[Path, typer.Argument(help="The folder of a study, such as runs/activation.")]
 
 

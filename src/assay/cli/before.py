@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from assay.cli.app import DataRoot, app
-from assay.tools.terminal import listed, show
+from assay.cli.app import AsJson, DataRoot, app
+from assay.tools.terminal import listed, print_json, show
 
 
 @app.command("list")
@@ -15,10 +15,13 @@ def list_names(
         str | None,
         typer.Argument(help="models, data, losses, optimizers, schedules, augmentations or measures; else all."),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """The names that a recipe may use, with their options."""
-    from assay.tools.names import listing
+    from assay.tools.names import KINDS, listing, names
 
+    if as_json:
+        return print_json({each: names(each) for each in ([kind] if kind else KINDS)})
     show(listing(kind))
 
 
@@ -37,13 +40,18 @@ def check(
     out: Annotated[Path | None, typer.Option(help="The page's folder; else checks/<name>.")] = None,
     data: DataRoot = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the verdict.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Copies, leaks and doubtful labels of a data set, before anything is trained on it."""
     from assay.system.process import own_command
+    from assay.tools.documents import inspected
     from assay.tools.inspection.command import check
+    from assay.tools.inspection.verdict import verdict
 
-    verdict, page = check(source, size, color, group, near, out, data, quiet, own_command())
-    print(f"{verdict}\n\npage: {page}")
+    found, page = check(source, size, color, group, near, out, data, quiet, own_command())
+    if as_json:
+        return print_json(inspected(found, page))
+    print("\n".join(verdict(found)), f"page: {page}", sep="\n\n")
 
 
 @app.command()
@@ -64,6 +72,7 @@ def rank(
         str | None, typer.Option(metavar="PATTERN", help="Regular expression on the file name that names the original.")
     ] = None,
     data: DataRoot = None,
+    as_json: AsJson = False,
 ) -> None:
     """Which backbone suits a data set, without training: separation of its features, LogME, and cost."""
     from assay.runs.display import Display
@@ -78,4 +87,6 @@ def rank(
         display.decoding(source) as decoding,
     ):
         found = rank(source, names, images, parse_size(size), pretrained, group, data, decoding, measuring)
+    if as_json:
+        return print_json(found)
     show(ranking_table(found))

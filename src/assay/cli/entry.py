@@ -9,7 +9,7 @@ import typer
 from assay.cli.app import app
 from assay.errors import AssayError, NothingToDo, RunFailed, StudyStopped
 from assay.system.memory import keep_freed_memory
-from assay.tools.terminal import stop
+from assay.tools.terminal import print_json, stop
 
 
 def main() -> None:
@@ -24,7 +24,10 @@ def main() -> None:
         if status == 130:  # what typer makes of Ctrl-C
             raise KeyboardInterrupt
     except NothingToDo as reason:
-        print(reason)
+        if "--json" in sys.argv:
+            print_json({"nothing_to_do": str(reason)})
+        else:
+            print(reason)
     except (StudyStopped, RunFailed) as error:
         stop(str(error), 1)
     except AssayError as error:

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from assay.cli.app import DataRoot, Finished, app
+from assay.cli.app import AsJson, DataRoot, Finished, app
 from assay.tools.refit import EPOCHS
-from assay.tools.terminal import show
+from assay.tools.terminal import print_json, show
 
 
 @app.command()
@@ -41,11 +41,12 @@ def probe(
     size: Annotated[
         str | None, typer.Option(metavar="N|HxW", help="With --model: height and width, else the network's own.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """How well the layers of a finished run, or of a network off the shelf, keep the classes apart."""
     from assay.tools.probe_command import show_probe
 
-    show_probe(folder, model, pretrained, data, layers, split, images, size)
+    show_probe(folder, model, pretrained, data, layers, split, images, size, as_json)
 
 
 @app.command()
@@ -60,15 +61,22 @@ def predict(
         ),
     ] = False,
     data: DataRoot = None,
+    as_json: AsJson = False,
 ) -> None:
     """What a finished run says of pictures: their class, or numbers with intervals."""
     if uncertainty:
         from assay.tools.predict_uncertain import predict_uncertain, uncertain_table
 
-        return show(uncertain_table(predict_uncertain(folder, pictures, data)))
+        unsure = predict_uncertain(folder, pictures, data)
+        if as_json:
+            return print_json(unsure)
+        return show(uncertain_table(unsure))
     from assay.tools.predict import predict, prediction_table
 
-    show(prediction_table(predict(folder, pictures)))
+    found = predict(folder, pictures)
+    if as_json:
+        return print_json(found)
+    show(prediction_table(found))
 
 
 @app.command()
@@ -83,12 +91,16 @@ def maps(
         typer.Option(metavar="LAYER", help="The layer for Grad-CAM; else the last convolution.", show_default=False),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The page's folder; else maps/<picture>.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """What a finished run sees in a picture: the channels of its layers by activity, and Grad-CAM of its answer."""
     from assay.system.process import own_command
     from assay.tools.looking.command import write_maps
 
-    print(f"page: {write_maps(folder, picture, layers, cam, out, own_command())}")
+    page = write_maps(folder, picture, layers, cam, out, own_command())
+    if as_json:
+        return print_json({"page": page})
+    print(f"page: {page}")
 
 
 @app.command()
@@ -102,10 +114,12 @@ def refit(
         float | None, typer.Option(help="Learning rate; else a tenth of the recipe's.", show_default=False)
     ] = None,
     data: DataRoot = None,
+    as_json: AsJson = False,
 ) -> None:
     """What training a finished run on its mistakes gains on the test images, and what it forgets."""
     from assay.runs.display import Display
     from assay.system.process import own_command
+    from assay.tools.documents import plain
     from assay.tools.refit import refit
     from assay.tools.refit.table import refit_table
 
@@ -115,4 +129,6 @@ def refit(
         display.decoding("the images") as decoding,
     ):
         found = refit(folder, on, epochs, lr, data, own_command(), decoding, fitting)
+    if as_json:
+        return print_json(plain(found) | {"verdict": found.verdict, "folder": str(found.folder)})
     show(refit_table(found))

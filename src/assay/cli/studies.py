@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from assay.cli.app import DataRoot, StudyFolder, app
-from assay.tools.terminal import read_results, show, stop
+from assay.cli.app import AsJson, DataRoot, StudyFolder, app
+from assay.tools.terminal import print_json, read_results, show, stop
 
 
 @app.command()
@@ -22,36 +22,48 @@ def run(
     retry: Annotated[bool, typer.Option("--retry", help="Run failed runs again.")] = False,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard event files too.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the verdict.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train what is missing of a study, compare, and write the report. The same command again resumes."""
     from assay.recipe.study import load_study
     from assay.report.page import write_report
     from assay.runs.engine import run as run_study
     from assay.system.process import own_command
+    from assay.tools.documents import findings
 
     loaded = load_study(study, changes or (), seeds)
     options = {"data": data, "jobs": jobs, "retry": retry, "tensorboard": tensorboard, "quiet": quiet}
     results = run_study(loaded, out, **options, command=own_command())  # type: ignore[arg-type]
     failed = [run for run in results.runs if run.state == "failed"]
-    if results.finished:
-        page = write_report(results)
+    page = write_report(results) if results.finished else None
+    if as_json:
+        print_json(findings(results, page))
+    elif page:
         print(f"\n{results.verdict()}\n\nreport: {page}")
     if failed:
         stop(f"{len(failed)} of {len(results.runs)} runs failed; 'assay status {results.folder}' says why", 1)
 
 
 @app.command()
-def report(folder: StudyFolder) -> None:
+def report(folder: StudyFolder, as_json: AsJson = False) -> None:
     """Write a study's report again from its run folders."""
     from assay.report.page import write_report
+    from assay.tools.documents import findings
 
     results = read_results(folder)
-    print(f"{results.verdict()}\n\nreport: {write_report(results)}")
+    page = write_report(results)
+    if as_json:
+        return print_json(findings(results, page))
+    print(f"{results.verdict()}\n\nreport: {page}")
 
 
 @app.command()
-def status(folder: StudyFolder) -> None:
+def status(folder: StudyFolder, as_json: AsJson = False) -> None:
     """What is done, what is running, what failed and why, and the time left."""
     from assay.runs.progress import status_table
+    from assay.tools.documents import state_of
 
-    show(status_table(read_results(folder)))
+    results = read_results(folder)
+    if as_json:
+        return print_json(state_of(results))
+    show(status_table(results))

@@ -5,7 +5,7 @@ from pathlib import Path
 from assay.errors import AssayError
 from assay.runs.display import Display
 from assay.tools.probe import IMAGES, probe, probe_model, probe_table
-from assay.tools.terminal import listed, parse_size, show
+from assay.tools.terminal import listed, parse_size, print_json, show
 
 
 def show_probe(
@@ -17,6 +17,7 @@ def show_probe(
     split: str,
     images: float | None,
     size: str | None,
+    as_json: bool = False,
 ) -> None:
     """Print the layers of a finished ``run``, or of the network ``model`` on the images ``data``.
 
@@ -38,6 +39,8 @@ def show_probe(
             with display.decoding(str(data)) as decoding:
                 options = (patterns, splits, amount, parse_size(size), None, decoding, measuring)
                 found = probe_model(network, str(data), *options)
+    if as_json:
+        return print_json(found)
     if model:
         weights = f"pretrained weights ({pretrained})" if pretrained else "random weights"
         measured = f"{amount:.0%}" if amount <= 1 else f"at most {amount:,.0f} images"

@@ -48,6 +48,13 @@ def show(table: Any) -> None:
     print("\n".join(line.rstrip() for line in captured.get().splitlines()).rstrip())
 
 
+def print_json(found: Any) -> None:
+    """Print what a command found as one JSON document, where it was asked for that."""
+    from assay.tools.documents import as_json
+
+    print(as_json(found))
+
+
 def stop(message: str, code: int) -> NoReturn:
     """Say why on standard error, and end."""
     print("\n".join(f"assay: {line}" for line in message.splitlines()), file=sys.stderr)

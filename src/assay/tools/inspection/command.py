@@ -10,9 +10,8 @@ from assay.recipe import Data
 from assay.recipe.validation import validate
 from assay.recipe.yaml_files import read_yaml
 from assay.runs.display import Display
-from assay.tools.inspection.inspecting import inspect
+from assay.tools.inspection.inspecting import Inspection, inspect
 from assay.tools.inspection.page import write_inspection
-from assay.tools.inspection.verdict import verdict
 from assay.tools.terminal import parse_size
 
 
@@ -26,10 +25,10 @@ def check(
     root: Path | None = None,
     quiet: bool = False,
     command: str = "",
-) -> tuple[str, Path]:
+) -> tuple[Inspection, Path]:
     """Inspect a source, or the one of a study or recipe file with its table, and write its page.
 
-    The options go before what the file says. Returns (the verdict, a sentence a line; the path of the page).
+    The options go before what the file says. Returns (what was found; the path of the page).
 
     Raises:
         AssayError: an option makes no sense, or the source cannot be opened.
@@ -48,7 +47,7 @@ def check(
                     raise
                 raise AssayError(re.sub(r"\bdata\.(size|color|group)\b", r"--\1", str(error))) from error
         page = write_inspection(found, out or Path("checks") / _folder_name(source), command)
-    return "\n".join(verdict(found)), page
+    return found, page
 
 
 def data_of(path: Path) -> dict[str, Any]:
