@@ -1,5 +1,6 @@
 """Where the images come from, how they are split, and what happens to them on the way to the network."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, PositiveInt, model_validator
@@ -58,13 +59,20 @@ Fit = Literal["stretch", "letterbox"]
 def _shares(value: Any) -> Any:
     if value is None or isinstance(value, tuple):
         return value
-    if not isinstance(value, dict) or not all(
-        isinstance(share, int | float) and not isinstance(share, bool) and 0 < share <= 1 for share in value.values()
-    ):
+    shares = dict(_by_class(value)) if isinstance(value, dict) else {}
+    numbers = [isinstance(share, int | float) and not isinstance(share, bool) for share in shares.values()]
+    if not isinstance(value, dict) or not all(numbers) or not all(0 < share <= 1 for share in shares.values()):
         raise ValueError("expected names of classes with a share above 0 and at most 1 each, as {cat: 0.1}")
-    if any(isinstance(name, bool) for name in value):
-        raise ValueError("expected names of classes; a class called no or yes stands in quotes, as {'no': 0.1}")
-    return tuple(sorted((str(name), float(share)) for name, share in value.items())) or None
+    return tuple(sorted((name, float(share)) for name, share in shares.items())) or None
+
+
+def _by_class(shares: dict[Any, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """(class, share); a class called ``1.cat``, whose dotted key has made it ``cat`` in a section ``1``, in one."""
+    for name, share in shares.items():
+        if isinstance(share, dict):
+            yield from _by_class(share, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", share
 
 
 Shares = Annotated[tuple[tuple[str, float], ...], PlainSerializer(dict)]

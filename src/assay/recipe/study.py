@@ -9,13 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
-import yaml
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from assay.errors import AssayError
 from assay.recipe import Recipe, Section, overrides
 from assay.recipe.validation import mistakes, validate
-from assay.recipe.yaml_files import read_yaml
+from assay.recipe.yaml_files import dump_yaml, read_yaml
 
 DEFAULT = "default"
 """The level of a factor that a variant does not state, where only the network's builder knows it."""
@@ -168,7 +167,7 @@ class Study(Section):
     def dump(self) -> str:
         """The study as YAML, the way ``load_study`` reads it."""
         values = self.model_dump(mode="json", exclude_defaults=True) | {"seeds": self.seeds}
-        return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=120)
+        return dump_yaml(values, width=120)
 
     def run(self, *_: object, **__: object) -> NoReturn:
         """Raise AssayError: a study is run by ``assay.run``."""

@@ -28,7 +28,7 @@ _EXPECTED = {
         "float_type float_parsing": "a number",
         "finite_number": "a finite number",
         "bool_type bool_parsing": "true or false",
-        "string_type": "text",
+        "string_type": "text; a name that looks like a number, true, false or null stands in quotes",
         "list_type tuple_type": "a list",
         "dict_type model_type": "keys and values",
         "model_attributes_type": "a name, or keys and values with a name",

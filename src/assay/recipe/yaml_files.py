@@ -1,12 +1,39 @@
-"""YAML as people write it: loaded safely, ``1e-3`` is a number, a key that stands twice is refused."""
+"""YAML as people write it: loaded safely, keys and names as they stand, ``1e-3`` a number, no key twice.
+
+yaml reads YAML 1.1, in which 010 is 8, ``no`` is false, 1:30 is 90 and 2024-01-01 a date. Here a key is the text that
+stands there; a value is a number, true, false or null where it looks like one today (YAML 1.2), and else text.
+"""
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
 from assay.errors import AssayError, nearest
+
+_WHOLE = r"(0|[1-9][0-9]*)"
+VALUES = {
+    "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    "bool": (r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    "int": (rf"[-+]?{_WHOLE}", list("-+0123456789")),
+    "float": (
+        rf"[-+]?({_WHOLE}(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        list("-+.0123456789"),
+    ),
+    "merge": (r"<<", ["<"]),
+}
+"""What is not text → (how it looks, how it begins). Zeros lead no number: 010 is a name."""
+
+HINTS = {
+    "unknown escape character": "in double quotes \\ begins an escape; put a path in single quotes",
+    "'\\t' that cannot start any token": "indent with blanks, not tabs",
+    "that cannot start any token": "a text that begins with it stands in quotes",
+    "undefined alias": "a text that begins with * stands in quotes",
+    "expected alphabetic or numeric character": "a text that begins with * or & stands in quotes",
+    "but got ':'": "a bracket before it is still open, or a text with a colon in it stands without quotes",
+}
+"""A part of what yaml says → the way out."""
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -35,27 +62,55 @@ def parse_yaml(text: str, where: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark and "\n" in text else ""
-        raise AssayError(f"{where} is not valid YAML: {error.problem or error.context}{place}") from None
+        problem = str(error.problem or error.context)
+        line = text.splitlines()[mark.line] if mark and mark.line < len(text.splitlines()) else ""
+        raise AssayError(f"{where} is not valid YAML: {problem}{place}{way_out(problem, line)}") from None
     except yaml.YAMLError as error:
         raise AssayError(f"{where} is not valid YAML: {str(error).splitlines()[0]}") from None
     except RecursionError:
         raise AssayError(f"{where} is not valid YAML: it is nested too deeply") from None
+    except ValueError as error:  # a number of thousands of digits
+        raise AssayError(f"{where} is not valid YAML: {error}") from None
+
+
+def dump_yaml(values: Any, width: int = 80) -> str:
+    """Plain values as YAML that ``parse_yaml`` reads back as they are, the keys in their order."""
+    return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=width)
+
+
+def way_out(problem: str, line: str) -> str:
+    """What to do about what yaml says of a line: "; …", or nothing where nothing is known."""
+    text_with_colon = re.match(r"\s*(?:- )?([\w.]+): +(?!['\"\[{])(.*:(?: .*)?)$", line.rstrip())
+    if "mapping values are not allowed" in problem and text_with_colon:
+        key, value = text_with_colon.groups()
+        quoted = value.replace("'", "''")
+        return f"; a text with a colon in it stands in quotes: {key}: '{quoted}'"
+    return next((f"; {hint}" for part, hint in HINTS.items() if part in problem), "")
 
 
 class _Loader(yaml.SafeLoader):
     """The safe loader, refusing a key that stands twice (looked for before ``<<`` merges anything)."""
 
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
-        seen: set[tuple[str, str]] = set()
+        seen: set[str] = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode):
-                if (key.tag, key.value) in seen:
+                if key.value in seen:
                     raise yaml.composer.ComposerError(None, None, f"the key '{key.value}' stands twice", key.start_mark)
-                seen.add((key.tag, key.value))
+                seen.add(key.value)
+                if key.tag != "tag:yaml.org,2002:merge":
+                    key.tag = "tag:yaml.org,2002:str"
         return node
 
 
-_Loader.add_implicit_resolver(  # YAML 1.1, which yaml reads, takes 1e-3 for text
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-)
+class _Dumper(yaml.SafeDumper):
+    """The safe dumper: what either YAML 1.1 or ``_Loader`` would not read as text is quoted."""
+
+
+for _kind, (_pattern, _first) in VALUES.items():
+    _resolver = f"tag:yaml.org,2002:{_kind}", re.compile(f"^(?:{_pattern})$"), _first
+    _Loader.add_implicit_resolver(*_resolver)
+    _Dumper.add_implicit_resolver(*_resolver)

@@ -11,7 +11,6 @@ from typing import Any
 
 import polars as pl
 import torch
-import yaml
 from safetensors import SafetensorError
 from safetensors.torch import save as save_tensors
 from torch import nn
@@ -23,6 +22,7 @@ from assay.evaluate.tracking import BY_EPOCH, follow
 from assay.models.catalogue import complete
 from assay.models.weights import in_words, initial_network
 from assay.recipe import Data, Recipe
+from assay.recipe.yaml_files import dump_yaml
 from assay.results.metrics import known
 from assay.runs.data import describe, refuse_other_data
 from assay.system import files
@@ -109,7 +109,7 @@ def _train_and_measure(
     device = resolve_device(recipe.train.device, settings.device_number)
     state = read_checkpoint(folder)
     status("running", state.epoch)
-    folder.write("recipe.yaml", yaml.safe_dump(recipe.dump(), sort_keys=False, allow_unicode=True))
+    folder.write("recipe.yaml", dump_yaml(recipe.dump()))
     folder.log(f"continued after epoch {state.epoch}" if state.epoch else "started")
 
     data = shared_data(recipe.data, recipe.seed, settings.root)
