@@ -12,6 +12,7 @@ import pytest
 import torch
 import yaml
 from PIL import Image
+from safetensors.torch import load as load_tensors
 from torch import nn
 from torch.nn import functional
 
@@ -19,12 +20,14 @@ from assay import seeds
 from assay.errors import AssayError
 from assay.models import build
 from assay.models.catalogue import complete, inputs, try_out
+from assay.models.state import check_kept, packed, restore, snapshot
 from assay.recipe import Model, Recipe
 from assay.recipe.study import Study
 from assay.runs.engine import run as run_study
 from assay.separation import layers
 from assay.tools.predict import predict
 from assay.tools.probe import probe, probe_model
+from assay.train.checkpoint import State, pack, unpack
 from command import assay
 
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
@@ -51,8 +54,8 @@ NETWORKS = {
 QUICK = 5
 
 
-def make(name: str, shape: tuple[int, int, int], outputs: int = 3, **arguments: Any) -> nn.Module:
-    with seeds.scoped(0, "initialisation"):
+def make(name: str, shape: tuple[int, int, int], outputs: int = 3, seed: int = 0, **arguments: Any) -> nn.Module:
+    with seeds.scoped(seed, "initialisation"):
         return build(Model(name=name, **arguments), shape, outputs)
 
 
@@ -100,6 +103,54 @@ def test_a_network_trains_predicts_is_saved_and_probed(name: str, side: int) -> 
     assert found.table["value"].is_between(0, 1).all()
     last = list(model.named_children())[-1][0]
     assert last in {*found.table["layer"], *(name for name, _ in found.skipped)}
+
+
+@pytest.mark.parametrize("name", ["torchvision/mnasnet0_5", "torchvision/regnet_y_400mf", "timm/resnet18"])
+def test_the_tensors_of_a_network_are_copied_written_and_put_back(name: str) -> None:
+    model, images = make(name, (3, 32, 32)), torch.randn(2, 3, 32, 32)
+    check_kept(model)
+    expected, again = model.eval()(images), make(name, (3, 32, 32), seed=1).eval()
+    assert not torch.equal(again(images), expected)
+    for tensors in (snapshot(model), unpack(pack(State(model=snapshot(model)))).model, load_tensors(packed(model))):
+        other = make(name, (3, 32, 32), seed=1).eval()
+        restore(other, tensors)
+        assert torch.equal(other(images), expected)
+
+
+def test_tensors_that_do_not_fit_are_not_put_back() -> None:
+    model = make("timm/resnet18", (3, 32, 32))
+    for tensors in (dict(list(snapshot(model).items())[1:]), snapshot(model) | {"more": torch.zeros(1)}):
+        with pytest.raises(RuntimeError, match=r"conv1\.weight|more"):
+            restore(model, tensors)
+
+
+def test_layers_that_share_their_weights_are_kept() -> None:
+    one = nn.Linear(3, 3)
+    model = nn.Sequential(one, nn.Linear(3, 3))
+    model[1].weight = one.weight
+    check_kept(model)
+    assert torch.equal(load_tensors(packed(model))["1.weight"], one.weight)
+
+
+def test_a_network_that_cannot_be_kept_is_told_before_training() -> None:
+    class Versioned(nn.Linear):
+        def _load_from_state_dict(self, *_: Any) -> None:
+            raise ValueError("version should be 9")
+
+    with pytest.raises(AssayError, match=r"the network could not be kept.*version should be 9"):
+        check_kept(Versioned(3, 3))
+
+
+@pytest.mark.parametrize("freeze", ["none", "backbone"])
+def test_a_network_that_marks_its_format_is_trained_and_predicts(freeze: str, pictures: Path, tmp_path: Path) -> None:
+    base = {
+        "data": {"source": str(pictures), "size": 32, "validation": 0.5},
+        "model": {"name": "torchvision/mnasnet0_5", "freeze": freeze},
+        "train": {"epochs": 2, "phases": [{"epochs": 1}, {"epochs": 1}]},
+    }
+    (run,) = run_study(Study(title="t", name="s", base=base, seeds=1), tmp_path, quiet=True).runs
+    assert run.state == "finished"
+    assert len(predict(run.folder, [pictures / "dark" / "0.png"])) == 1
 
 
 @pytest.mark.parametrize("name", ["timm/resnet18", "torchvision/squeezenet1_0", "timm/vit_tiny_patch16_224"])

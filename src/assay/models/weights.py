@@ -17,6 +17,7 @@ from assay import seeds
 from assay.errors import AssayError
 from assay.models.catalogue import build
 from assay.models.head import head_names
+from assay.models.state import restore
 from assay.recipe import Model, Recipe
 
 RUN = "run:"
@@ -75,7 +76,7 @@ def load_pretrained(
     if model.pretrained is False:
         return {}
     weights, fit = fitting(network, model, shape, classes)
-    network.load_state_dict(fit.fits, strict=False)
+    restore(network, fit.fits, strict=False)
     left = [*fit.new_head, *fit.differ, *fit.missing]
     return {
         "origin": weights.origin,

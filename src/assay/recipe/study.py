@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import Field, PositiveInt, PrivateAttr, field_validator, model_validator
 
 from assay.errors import AssayError
 from assay.recipe import Recipe, Section, overrides
@@ -58,6 +58,7 @@ class Study(Section):
     variants: dict[str, dict[str, Any] | None] = Field(default_factory=dict)
     design: Literal["grid", "one_at_a_time"] = "grid"
     seeds: PositiveInt | list[Seed] = 3
+    _set: tuple[str, ...] = PrivateAttr(default=())
 
     @field_validator("name")
     @classmethod
@@ -95,6 +96,11 @@ class Study(Section):
     def seed_list(self) -> list[int]:
         """The seeds, written out: ``3`` means 0, 1, 2."""
         return list(range(self.seeds)) if isinstance(self.seeds, int) else list(self.seeds)
+
+    @property
+    def epochs_are_set(self) -> bool:
+        """Whether the command line has set how long the training lasts, for a trial."""
+        return any(key in ("train", "train.epochs") or key.startswith("train.phases") for key in self._set)
 
     @property
     def factors(self) -> list[str]:
@@ -193,6 +199,7 @@ def load_study(path: str | Path, changes: Sequence[str] = (), seeds: int | list[
         values["seeds"] = seeds
     where = " ".join([str(path), *(f"--set {text}" for text in changes)])
     study = validate(Study, values, where)
+    study._set = tuple(overrides.parse(text)[0] for text in changes)
     try:
         _ = study.plan
     except AssayError as error:

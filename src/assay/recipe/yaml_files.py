@@ -6,7 +6,7 @@ stands there; a value is a number, true, false or null where it looks like one t
 
 import re
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 
@@ -91,8 +91,6 @@ def way_out(problem: str, line: str) -> str:
 class _Loader(yaml.SafeLoader):
     """The safe loader, refusing a key that stands twice (looked for before ``<<`` merges anything)."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
-
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
         seen: set[str] = set()
@@ -110,6 +108,7 @@ class _Dumper(yaml.SafeDumper):
     """The safe dumper: what either YAML 1.1 or ``_Loader`` would not read as text is quoted."""
 
 
+_Loader.yaml_implicit_resolvers = {}
 for _kind, (_pattern, _first) in VALUES.items():
     _resolver = f"tag:yaml.org,2002:{_kind}", re.compile(f"^(?:{_pattern})$"), _first
     _Loader.add_implicit_resolver(*_resolver)

@@ -118,6 +118,7 @@ def check_network(recipe: Recipe, shape: tuple[int, int, int], classes: list[str
     from assay.evaluate.measuring import check as check_measures
     from assay.models.catalogue import try_out
     from assay.models.freezing import needs_two
+    from assay.models.state import check_kept
     from assay.models.weights import fitting
     from assay.seeds import scoped
     from assay.tasks import catalogue
@@ -137,6 +138,7 @@ def check_network(recipe: Recipe, shape: tuple[int, int, int], classes: list[str
             why_not_kept(network, images, stage)
     if recipe.model.pretrained is not False:
         fitting(network, recipe.model, shape, classes)
+    check_kept(network)
     check_measures(recipe, network, torch.zeros(2, *shape))
 
 

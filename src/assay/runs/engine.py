@@ -7,6 +7,7 @@ from assay.recipe.study import Study
 from assay.results import Results
 from assay.runs.checks import check_networks_and_data, refuse_other_recipe, refuse_other_study
 from assay.runs.display import Display
+from assay.runs.effect import check_effect
 from assay.runs.jobs import Job, work
 from assay.system import claim, files
 from assay.system.files import read_object
@@ -41,6 +42,7 @@ def run(
     folder, root = Path(out) / study.name, data_root(data)
     with Display(quiet) as display:
         refuse_other_study(study, folder)
+        check_effect(study, display.warn)
         planned = plan_jobs(study, folder, root, display)
         files.write(folder / "study.yaml", study.dump())
         threads = stored_threads(folder, jobs)

@@ -12,7 +12,6 @@ from typing import Any
 import polars as pl
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import save as save_tensors
 from torch import nn
 
 from assay.data import ImageData, load
@@ -20,6 +19,7 @@ from assay.errors import AssayError, StudyStopped
 from assay.evaluate import Trained, measure
 from assay.evaluate.tracking import BY_EPOCH, follow
 from assay.models.catalogue import complete
+from assay.models.state import packed
 from assay.models.weights import in_words, initial_network
 from assay.recipe import Data, Recipe
 from assay.recipe.yaml_files import dump_yaml
@@ -161,7 +161,7 @@ def measure_and_save(folder: Folder, trained: Trained) -> None:
     folder.write_table("pictures.parquet", trained.predictions["test"].gallery(trained.data, trained.recipe.seed))
     for name, table in tables.items():
         folder.write_table(f"{name}.parquet", table)
-    folder.write("model.safetensors", save_model(trained.model))
+    folder.write("model.safetensors", packed(trained.model))
     folder.write_json("timing.json", {name: values[name] for name in timed})
     folder.write_json(
         "metrics.json", {name: value for name, value in values.items() if name not in timed | tables.keys()}
@@ -217,11 +217,6 @@ def epoch_line(row: dict[str, Any]) -> str:
     """One epoch as a line of the log."""
     shown = (f"{name} {value:.4g}" for name, value in row.items() if name != "epoch" and value is not None)
     return f"epoch {row['epoch']}: {', '.join(shown)}"
-
-
-def save_model(model: nn.Module) -> bytes:
-    """The weights as a safetensors file."""
-    return save_tensors({name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()})
 
 
 def reason(error: Exception) -> str:

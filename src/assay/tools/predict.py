@@ -50,6 +50,7 @@ def load_run(run: Path) -> "tuple[Recipe, dict[str, Any], torch.nn.Module]":
     from safetensors.torch import load_file
 
     from assay.models.catalogue import build
+    from assay.models.state import restore
     from assay.tasks import catalogue
 
     state = read_object(run / "status.json", missing={}).get("state")
@@ -61,7 +62,7 @@ def load_run(run: Path) -> "tuple[Recipe, dict[str, Any], torch.nn.Module]":
     outputs = catalogue.task(recipe.task).outputs(recipe.train.loss, about["classes"])
     model = build(recipe.model, tuple(about["shape"]), outputs)
     try:
-        model.load_state_dict(load_file(run / "model.safetensors"))
+        restore(model, load_file(run / "model.safetensors"))
     except (OSError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise AssayError(f"{run / 'model.safetensors'} is not the network of this run: {reason}") from None

@@ -11,13 +11,14 @@ from assay import seeds
 from assay.data.batches import ImageData, batch_sizes
 from assay.errors import RunFailed
 from assay.models.freezing import training
+from assay.models.state import restore, snapshot
 from assay.recipe import Recipe, Train
 from assay.recipe.tasks import TASKS
 from assay.tasks import catalogue
 from assay.tasks.contract import Step, Sums, Task
 from assay.tasks.metric import Metric
 from assay.tasks.predicting import predict, scores
-from assay.train.checkpoint import State, Weights
+from assay.train.checkpoint import State
 from assay.train.optimizers import build_optimizer, optimizer_tensors, restore_optimizer
 from assay.train.schedules import rate_factor
 
@@ -40,7 +41,7 @@ def fit(
     optimizer = build_optimizer(config.optimizer, model)
     scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "float16")
     if state.epoch > state.start:
-        model.load_state_dict(state.model)
+        restore(model, state.model)
         restore_optimizer(optimizer, state.optimizer)
         scaler.load_state_dict(state.scaler)
     learn = task.learning(config.loss, data, device)
@@ -65,7 +66,7 @@ def fit(
             state.best = state.model
         save(state)
 
-    model.load_state_dict(state.best or state.model)
+    restore(model, state.best or state.model)
     return state
 
 
@@ -123,11 +124,6 @@ def laid_out(images: Tensor, config: Train) -> Tensor:
     """The batch in the memory layout of the recipe; features that are no maps have only one."""
     maps = config.channels_last and images.ndim == 4
     return images.contiguous(memory_format=torch.channels_last) if maps else images
-
-
-def snapshot(model: nn.Module) -> Weights:
-    """A copy of the weights that later training does not change."""
-    return {name: value.detach().clone() for name, value in model.state_dict().items()}
 
 
 def is_best(values: list[float]) -> bool:

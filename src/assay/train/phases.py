@@ -7,12 +7,13 @@ from torch import nn
 
 from assay.data.batches import ImageData
 from assay.models.catalogue import build
+from assay.models.state import restore, snapshot
 from assay.recipe import Model, Recipe
 from assay.seeds import scoped
 from assay.tasks import catalogue
 from assay.train.checkpoint import State
 from assay.train.frozen import trained_part
-from assay.train.loop import fit, snapshot
+from assay.train.loop import fit
 
 
 def train(
@@ -43,7 +44,7 @@ def train(
             if begins or not state.epoch:
                 log(f"phase {number + 1} of {len(recipe.stages)} begins after epoch {state.epoch}")
         if state.begin and not begins:
-            network.load_state_dict(state.begin)
+            restore(network, state.begin)
         part, seen = trained_part(network, data, stage, device, log)
         if begins:
             begin_phase(state, number, network, part, keep_best=recipe.train.keep == "best")

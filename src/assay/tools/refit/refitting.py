@@ -17,11 +17,11 @@ from assay.data.batches import batch_sizes
 from assay.data.groups import group_numbers
 from assay.errors import AssayError, NothingToDo, unknown
 from assay.models.freezing import needs_two
+from assay.models.state import packed
 from assay.recipe import Recipe
 from assay.recipe.tasks import require
 from assay.results.answers import Groups
 from assay.runs.data import load_data_of
-from assay.runs.run import save_model
 from assay.system import files
 from assay.system.files import read_object
 from assay.system.machine import environment, reproducible, resolve_device
@@ -194,7 +194,7 @@ def _write(found: Refit, network: nn.Module, predictions: pl.DataFrame, made_on:
     (found.folder / "refit.json").unlink(missing_ok=True)
     buffer = io.BytesIO()
     predictions.write_parquet(buffer)
-    files.write(found.folder / "model.safetensors", save_model(network))
+    files.write(found.folder / "model.safetensors", packed(network))
     files.write(found.folder / "predictions.parquet", buffer.getvalue())
     values = asdict(found) | {"on": KINDS[0], "verdict": found.verdict, "environment": made_on}
     del values["run"]
