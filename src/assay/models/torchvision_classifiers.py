@@ -11,7 +11,8 @@ from torchvision import models
 
 from assay.errors import AssayError, unknown
 from assay.models.inputs import Inputs
-from assay.models.weights import read_file, unreachable
+from assay.models.weight_files import read_file
+from assay.models.weights import unreachable
 
 OF_ONE_SIZE = {"vit_": "image_size", "maxvit_": "input_size"}
 """Beginning of a name → the argument that says the size of the images."""

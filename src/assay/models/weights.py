@@ -1,10 +1,9 @@
 """Weights that somebody trained before: where they come from, whether they fit, and what was loaded."""
 
 import hashlib
-import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -18,11 +17,10 @@ from assay.errors import AssayError
 from assay.models.catalogue import build
 from assay.models.head import head_names
 from assay.models.state import restore
+from assay.models.weight_files import of_network, read_file
 from assay.recipe import Model, Recipe
 
 RUN = "run:"
-WRAPPED = "module."
-"""What torch's DataParallel puts before every name."""
 COUNTER = "num_batches_tracked"
 """Of a batch norm; it changes nothing but a running mean without momentum, and old files lack it."""
 
@@ -35,6 +33,8 @@ class Weights:
     origin: str
     has_head: bool = True
     """Whether their head speaks of the same classes, as far as is known."""
+    beside: tuple[str, ...] = ()
+    """What else lies in the same file."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,7 @@ def load_pretrained(
         "loaded": len(fit.fits),
         "not_loaded": left,
         "not_used": fit.unknown,
+        "beside": list(weights.beside),
     }
 
 
@@ -96,8 +97,8 @@ def fitting(
     Raises AssayError where there are none, where they cannot be read, and, with a table of what fits, where they do not
     fit: all of them must, but for the head; under ``strict: false`` some of the backbone.
     """
-    weights = find(model, shape, classes)
     heads = head_names(network) if model.is_off_the_shelf else ["output"]
+    weights = unwrapped(find(model, shape, classes), network, heads)
     fit = compare(network, weights, heads)
     if not fit.fits or not (fit.is_whole or (fit.backbone and not model.strict)):
         advice = "; 'strict: false' loads what fits" if fit.backbone else ""
@@ -134,39 +135,18 @@ def of_run(run: Path, classes: Sequence[str]) -> Weights:
     return Weights(read_file(run / "model.safetensors"), f"{RUN}{run}", same)
 
 
-def read_file(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, or of one that torch saved (only weights are read from it, no code).
-
-    A checkpoint that holds them under ``state_dict`` or ``model`` is opened, and names that all begin with ``module.``
-    lose that. AssayError for a file that is not there or holds something else.
-    """
-    from safetensors.torch import load_file
-
-    if not path.is_file():
-        said = f"{path} is a folder" if path.is_dir() else f"there is no file {path}"
-        raise AssayError(f"model.pretrained: {said}; expected true, a file of weights, or run:FOLDER")
-    found: Any = None
+def unwrapped(weights: Weights, network: nn.Module, heads: Sequence[str]) -> Weights:
+    """The weights under the network's own names, out of what a training saved around them: the mean over the training
+    (EMA, SWA) where there is one. AssayError where several others are there."""
+    of_head = tuple(f"{name}." for name in heads)
+    own = [name for name in network.state_dict() if not name.endswith(COUNTER)]
+    names = {name for name in own if not name.startswith(of_head)} or set(own)
     try:
-        with warnings.catch_warnings(action="ignore"):
-            is_safe = path.suffix == ".safetensors"
-            found = load_file(path) if is_safe else torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise AssayError(f"model.pretrained: {path} cannot be read ({error.strerror or error})") from None
-    except Exception:  # either library raises all kinds, and advises to run the code in the file
-        pass
-    for key in ("state_dict", "model"):
-        if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
-            found = found[key]
-    if not isinstance(found, Mapping) or not found or not all(isinstance(v, Tensor) for v in found.values()):
-        raise AssayError(
-            f"model.pretrained: {path} is damaged or holds something else than named tensors (such as a "
-            "pickled network, or no weights at all); expected what torch.save(network.state_dict(), PATH) writes, or "
-            "safetensors"
-        )
-    names = [str(name) for name in found]
-    if all(name.startswith(WRAPPED) for name in names):
-        names = [name.removeprefix(WRAPPED) for name in names]
-    return dict(zip(names, found.values(), strict=True))
+        before, tensors, beside = of_network(weights.tensors, names)
+    except AssayError as error:
+        raise AssayError(f"model.pretrained: {weights.origin} {error}") from None
+    inside = f" ({before.rstrip('.')})" if before else ""
+    return replace(weights, tensors=tensors, origin=f"{weights.origin}{inside}", beside=tuple(beside))
 
 
 def unreachable(name: str, error: Exception, packaged: bool) -> AssayError:
@@ -247,10 +227,12 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
 
 def in_words(loaded: Mapping[str, Any]) -> str:
     """What was loaded, as a line of the log."""
-    left, unused = loaded["not_loaded"], loaded["not_used"]
+    left, unused, beside = loaded["not_loaded"], loaded["not_used"], loaded["beside"]
     parts = [f"loaded {loaded['loaded']} tensors from {loaded['origin']} (sha256 {loaded['sha256'][:12]})"]
     if left:
         parts.append(f"{len(left)} stay as they were drawn: {', '.join(left)}")
     if unused:
         parts.append(f"{len(unused)} of the file are not used: {', '.join(unused)}")
+    if beside:
+        parts.append(f"beside them in the file: {', '.join(beside)}")
     return "; ".join(parts)
