@@ -48,6 +48,8 @@ def test_dump_is_complete_and_reads_back():
     [
         ("trian", {}, "here: unknown key 'trian'; did you mean 'train'?"),
         ("train.batch_sise", 3, "here: unknown key 'train.batch_sise'; did you mean 'batch_size'?"),
+        ("train.lr", 0.1, "here: unknown key 'train.lr'; did you mean 'train.optimizer.lr'?"),
+        ("patience", 3, "did you mean 'train.schedule.patience' or 'train.early_stopping.patience'?"),
         ("train.batch_size", 0, "here: train.batch_size: found 0, expected more than 0"),
         ("train.optimizer.lr", "fast", "train.optimizer.lr: found 'fast', expected a number"),
         ("train.optimizer", {"name": "adam", "momentum": 1}, "unknown key 'train.optimizer.momentum'"),

@@ -125,6 +125,11 @@ def test_changes_and_seeds_from_the_command_line(tmp_path):
         ({"vary": {"model.activation": []}}, "model.activation: expected a list of levels"),
         ({"vary": {"model.activation": "relu"}}, "model.activation: expected a list of levels, found 'relu'"),
         ({"vary": {"model.activation": ["relu", "relu"]}}, "is a level listed twice?"),
+        ({"vary": {"lr": [0.1]}}, "unknown key 'lr'; did you mean 'train.optimizer.lr'?"),
+        ({"vary": {"optimizer": ["sgd"]}}, "unknown key 'optimizer'; did you mean 'train.optimizer'?"),
+        ({"vary": {"optimizer.lr": [0.1]}}, "unknown key 'optimizer'; did you mean 'train.optimizer'?"),
+        ({"vary": {"train.lr": [0.1]}}, "unknown key 'train.lr'; did you mean 'train.optimizer.lr'?"),
+        ({"vary": {"train": {"batch_size": [1]}}}, "a factor is one full key with its levels, train.batch_size: […]"),
         ({"vary": {"seed": [1, 2]}}, "list the seeds under 'seeds'"),
         ({"vary": {"model.norm": ["none"]}, "variants": {"a": {}}}, "exclude each other"),
         ({"seeds": 0}, "seeds"),
@@ -138,6 +143,22 @@ def test_mistakes_in_a_study_file(tmp_path, fields, sentence):
     with pytest.raises(AssayError) as error:
         load_study(write(tmp_path / "s.yaml", **fields))
     assert sentence in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "levels", "expected"),
+    [
+        ("train.optimizer", ["sgd", "adam"], "a name, or keys and values with a name"),
+        ("train.epochs", [5, 10], "a whole number"),
+        ("train.keep", ["best", "last"], "one of: best, last"),
+        ("train.optimizer.lr", [0.1, 0.2], "a number"),
+        ("data.source", ["digits", "cifar10"], "text"),
+    ],
+)
+def test_levels_that_stand_in_the_base_are_led_to_vary(tmp_path, key, levels, expected):
+    with pytest.raises(AssayError, match=rf"base: {key}: found .*expected {expected}.*to compare several, list"):
+        load_study(write(tmp_path / "s.yaml"), [f"{key}={levels}"])
+    assert len(load_study(write(tmp_path / "s.yaml", vary={key: levels})).plan) == 2
 
 
 def test_a_key_that_stands_twice_is_refused(tmp_path):

@@ -140,9 +140,10 @@ def test_names_that_are_found_in_few_places_are_no_several_networks() -> None:
 # ------------------------------------------------------------------------------------------------- formats
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")
 def test_a_program_is_told_apart_from_weights(tmp_path: Path) -> None:
     torch.jit.script(nn.Linear(2, 2)).save(path := tmp_path / "w.pt")
-    with pytest.raises(AssayError, match="is a program of TorchScript; expected what torch.save"):
+    with pytest.raises(AssayError, match=r"is a program of TorchScript; expected what torch\.save"):
         read_file(path)
 
 

@@ -71,6 +71,9 @@ class Study(Section):
     @classmethod
     def _levels_are_lists(cls, vary: Any) -> Any:
         for key, levels in (vary or {}).items() if isinstance(vary or {}, dict) else ():
+            if isinstance(levels, dict) and levels:
+                full = f"{key}.{next(iter(levels))}"
+                raise ValueError(f"{key}: found keys and values; a factor is one full key with its levels, {full}: […]")
             if not isinstance(levels, list) or not levels:
                 raise ValueError(f"{key}: expected a list of levels, found {levels!r}")
         return vary or {}

@@ -67,9 +67,10 @@ def explain(error: ValidationError, kind: type[BaseModel]) -> list[str]:
 
 def _sentence(detail: dict[str, Any], keys: list[str], owner: type[BaseModel] | None) -> str:
     path, found, context = ".".join(keys), _shown(detail["input"]), detail.get("ctx", {})
+    several = "; to compare several, list them under 'vary'" if isinstance(detail["input"], list) else ""
     match detail["type"]:
         case "extra_forbidden" | "invalid_key":
-            return f"unknown key '{path}'; {nearest(keys[-1], owner.model_fields if owner else ())}"
+            return f"unknown key '{path}'; {_meant(keys, owner)}"
         case "missing":
             return f"the key '{path}' is missing"
         case "union_tag_invalid":
@@ -77,9 +78,9 @@ def _sentence(detail: dict[str, Any], keys: list[str], owner: type[BaseModel] | 
                 f"{path}: unknown name {context['tag']!r}; {nearest(context['tag'], _quoted(context['expected_tags']))}"
             )
         case "union_tag_not_found":
-            return f"{path}: found {found}, expected a name, or keys and values with a name"
+            return f"{path}: found {found}, expected a name, or keys and values with a name{several}"
         case "literal_error":
-            return f"{path}: found {found}; {nearest(detail['input'], _quoted(context['expected']))}"
+            return f"{path}: found {found}; {nearest(detail['input'], _quoted(context['expected']))}{several}"
         case "value_error":
             said = str(context["error"])
             said = f"found {found}, {said}" if said.startswith("expected") else said
@@ -88,7 +89,25 @@ def _sentence(detail: dict[str, Any], keys: list[str], owner: type[BaseModel] | 
     expected = (field and field.description) or _EXPECTED.get(detail["type"])
     if expected is None:
         return f"{path}: found {found}, {detail['msg'].removeprefix('Input ')}"
-    return f"{path}: found {found}, expected {expected.format(**context)}"
+    return f"{path}: found {found}, expected {expected.format(**context)}{several}"
+
+
+def _meant(keys: list[str], owner: type[BaseModel] | None) -> str:
+    """Which known key is meant by one that is not: a longer one that ends with it, or a similar one."""
+    *before, last = keys
+    if longer := [key for key in full_keys(owner) if key.endswith(f".{last}")] if owner else []:
+        return f"did you mean {' or '.join(repr('.'.join([*before, key])) for key in longer)}?"
+    return nearest(last, owner.model_fields if owner else ())
+
+
+def full_keys(kind: type[BaseModel]) -> list[str]:
+    """The dotted keys in a model and in its parts, whichever member of a union a part is; not those in lists."""
+    found = dict.fromkeys(kind.model_fields)
+    for name, field in kind.model_fields.items():
+        for member in _members(field.annotation):
+            if isinstance(member, type) and issubclass(member, BaseModel):
+                found |= dict.fromkeys(f"{name}.{key}" for key in full_keys(member))
+    return list(found)
 
 
 def _quoted(text: str) -> list[str]:
