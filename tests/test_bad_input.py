@@ -369,6 +369,7 @@ def test_a_zip_that_is_none(run: Command) -> None:
 def test_a_source_that_is_not_there(run: Command) -> None:
     ended = run("--set", "data.source=digit")
     refused(ended, "unknown data source 'digit'; did you mean 'digits'? (looked in 'data' (no such folder)")
+    refused(ended, "--data FOLDER or $ASSAY_DATA says where data lie")
     as_folder("flowers", TWO_CLASSES)
     refused(run("--set", "data.source=flower"), "unknown data source 'flower'; did you mean 'flowers'?")
 
@@ -377,7 +378,7 @@ def test_a_data_root_that_is_not_there(run: Command, monkeypatch: pytest.MonkeyP
     refused(run("--data", "/no/where"), "the data root '/no/where' (from --data) is not a folder")
     refused(run("--data", "s.yaml"), "the data root 's.yaml' (from --data) is not a folder")
     monkeypatch.setenv("ASSAY_DATA", "/no/where")
-    refused(run(), "the data root '/no/where' (from ASSAY_DATA) is not a folder")
+    refused(run(), "the data root '/no/where' (from $ASSAY_DATA) is not a folder")
 
 
 def write_fashion(cut: str = "", keep: int = 0) -> None:

@@ -249,10 +249,28 @@ def test_help_and_version(capfd: pytest.CaptureFixture[str]) -> None:
         assert ended.err == ""
         for command in ("run", "report", "status", "list", "predict", "refit"):
             assert f"\n  {command} " in ended.out
+        assert len(re.findall(r"^    assay \w+ ", ended.out, re.MULTILINE)) >= 3, "no examples"
+        said = ended.out.partition("Commands:\n")[2].splitlines()
+        assert all(line.endswith(".") and not line.endswith("...") for line in said), "half a sentence"
     process = outcome(start("run", "--help"))
     assert process.status == 0
     for option in ("--set", "--seeds", "--jobs", "--out", "--data", "--retry", "--tensorboard", "--quiet"):
         assert option in process.out
+
+
+@pytest.mark.parametrize(
+    ("shell", "words"),
+    [
+        ("bash", {"COMP_WORDS": "assay re", "COMP_CWORD": "1"}),
+        ("zsh", {"_TYPER_COMPLETE_ARGS": "assay re"}),
+        ("fish", {"_TYPER_COMPLETE_ARGS": "assay re", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}),
+    ],
+)
+def test_shells_complete_commands(shell: str, words: dict[str, str]) -> None:
+    ended = outcome(start(_ASSAY_COMPLETE=f"complete_{shell}", **words))
+    assert ended.status == 0
+    said = ended.out.removeprefix("_arguments '*: :((")
+    assert re.findall(r"^\W*(\w+)", said, re.MULTILINE) == ["report", "refit"]
 
 
 @pytest.mark.parametrize(

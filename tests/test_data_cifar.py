@@ -76,7 +76,10 @@ def test_pickled_files_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr("torchvision.datasets.utils.download_url", offline)
     (tmp_path / "cifar-10-batches-py").mkdir()
-    with pytest.raises(AssayError, match=r"pickled files are not read\), and the download failed \(no network\)"):
+    with pytest.raises(
+        AssayError,
+        match=r"pickled files are not read\), and the download failed \(no network\); --data FOLDER or \$ASSAY_DATA",
+    ):
         open_images(DATA, tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["cifar-10-batches-py"]
 

@@ -109,7 +109,9 @@ def test_without_files_and_network_the_places_are_named(tmp_path: Path, monkeypa
         raise RuntimeError("Error downloading train-images-idx3-ubyte.gz")
 
     monkeypatch.setattr(torchvision.datasets, "FashionMNIST", no_network)
-    with pytest.raises(AssayError, match=r"is in none of .*fashion-mnist'.*raw'.*the download failed"):
+    with pytest.raises(
+        AssayError, match=r"is in none of .*fashion-mnist'.*raw'.*the download failed.*--data FOLDER or \$ASSAY_DATA"
+    ):
         open_images(Data(source="fashion-mnist"), tmp_path)
     assert list(tmp_path.iterdir()) == []
 

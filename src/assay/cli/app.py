@@ -8,8 +8,6 @@ import typer
 from assay import __version__
 
 app = typer.Typer(
-    help="One file asks a question about image networks; one command answers it.",
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -24,7 +22,23 @@ StudyFolder = Annotated[Path, typer.Argument(help="The folder of a study, such a
 
 @app.callback(invoke_without_command=True)
 def version(number: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
-    """One file asks a question about image networks; one command answers it."""
+    """One file asks a question about image networks; one command answers it.
+
+    A study names networks or settings to compare. assay trains each of them with several seeds, goes on where it was
+    stopped, and writes a page that says which is better, by how much, and how sure that is.
+
+    \b
+    Try it on digits, which need no download:
+      assay init
+      assay run studies/digits.yaml
+    Ask about your own pictures, and see what that will cost:
+      assay new my-study.yaml --data pictures.zip
+      assay run my-study.yaml --dry-run
+    Look at pictures before anything is trained on them:
+      assay check pictures.zip
+
+    'assay COMMAND --help' says what a command takes.
+    """
     if number:
         print(f"assay {__version__}")
         raise typer.Exit

@@ -17,7 +17,7 @@ def list_names(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """The names that a recipe may use, with their options."""
+    """List the names that a recipe may use, with their options."""
     from assay.tools.names import KINDS, listing, names
 
     if as_json:
@@ -42,7 +42,7 @@ def check(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the verdict.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Copies, leaks and doubtful labels of a data set, before anything is trained on it."""
+    """Look for copies, leaks and doubtful labels in a data set."""
     from assay.system.process import own_command
     from assay.tools.documents import inspected
     from assay.tools.inspection.command import check
@@ -74,7 +74,7 @@ def rank(
     data: DataRoot = None,
     as_json: AsJson = False,
 ) -> None:
-    """Which backbone suits a data set, without training: separation of its features, LogME, and cost."""
+    """Rank backbones for a data set without training any of them. Their features are judged by separation and LogME."""
     from assay.runs.display import Display
     from assay.tools.ranking import rank
     from assay.tools.ranking.table import ranking_table

@@ -43,7 +43,7 @@ def probe(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """How well the layers of a finished run, or of a network off the shelf, keep the classes apart."""
+    """Measure how well each layer keeps the classes apart. The network is a finished run's, or one off the shelf."""
     from assay.tools.probe_command import show_probe
 
     show_probe(folder, model, pretrained, data, layers, split, images, size, as_json)
@@ -63,7 +63,7 @@ def predict(
     data: DataRoot = None,
     as_json: AsJson = False,
 ) -> None:
-    """What a finished run says of pictures: their class, or numbers with intervals."""
+    """Predict the classes or numbers of pictures by a finished run."""
     if uncertainty:
         from assay.tools.predict_uncertain import predict_uncertain, uncertain_table
 
@@ -93,7 +93,7 @@ def maps(
     out: Annotated[Path | None, typer.Option(help="The page's folder; else maps/<picture>.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """What a finished run sees in a picture: the channels of its layers by activity, and Grad-CAM of its answer."""
+    """Show what a finished run sees in a picture. The channels of its layers, and Grad-CAM of its answer."""
     from assay.system.process import own_command
     from assay.tools.looking.command import write_maps
 
@@ -116,7 +116,7 @@ def refit(
     data: DataRoot = None,
     as_json: AsJson = False,
 ) -> None:
-    """What training a finished run on its mistakes gains on the test images, and what it forgets."""
+    """Train a run on its mistakes, and see what that changes. It is held against as much training on random images."""
     from assay.runs.display import Display
     from assay.system.process import own_command
     from assay.tools.documents import plain

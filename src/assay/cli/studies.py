@@ -24,7 +24,7 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the verdict.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train what is missing of a study, compare, and write the report. The same command again resumes."""
+    """Train a study, compare its variants, and write the report. The same command again resumes."""
     from assay.recipe.study import load_study
     from assay.report.page import write_report
     from assay.runs.engine import run as run_study
@@ -46,7 +46,7 @@ def run(
 
 @app.command()
 def report(folder: StudyFolder, as_json: AsJson = False) -> None:
-    """Write a study's report again from its run folders."""
+    """Write the report of a study again from its run folders."""
     from assay.report.page import write_report
     from assay.tools.documents import findings
 
@@ -59,7 +59,7 @@ def report(folder: StudyFolder, as_json: AsJson = False) -> None:
 
 @app.command()
 def status(folder: StudyFolder, as_json: AsJson = False) -> None:
-    """What is done, what is running, what failed and why, and the time left."""
+    """Show what is done, what failed and why, and the time left."""
     from assay.runs.progress import status_table
     from assay.tools.documents import state_of
 

@@ -102,7 +102,7 @@ def data_root(path: str | os.PathLike[str] | None = None) -> Path:
     Raises:
         AssayError: the argument or ``$ASSAY_DATA`` names no folder (``./data`` need not exist).
     """
-    for value, origin in ((path, "--data"), (os.environ.get("ASSAY_DATA") or None, "ASSAY_DATA")):
+    for value, origin in ((path, "--data"), (os.environ.get("ASSAY_DATA") or None, "$ASSAY_DATA")):
         if value is None:
             continue
         root = Path(value).expanduser()

@@ -1,21 +1,46 @@
 """What a person sees on the terminal: progress with the time left, a line for each run that ends and image left out."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 from assay.recipe.tasks import TASKS
 from assay.results.metrics import label
+from assay.runs import pace
 from assay.system.files import read_json
 
 if TYPE_CHECKING:
     from assay.runs.jobs import Job
+
+
+class TimeLeft(TimeRemainingColumn):
+    """The time until ``ends`` of a bar's fields, by the monotonic clock, where it has that; else as the bar moves."""
+
+    def render(self, task: Task) -> Text:
+        """``left 0:01:30``."""
+        ends = task.fields.get("ends")
+        if ends is None:
+            return Text.assemble("left ", super().render(task))
+        whole = timedelta(seconds=max(0, round(ends - time.monotonic())))
+        return Text.assemble("left ", (str(whole), "progress.remaining"))
 
 
 class Display:
@@ -29,14 +54,16 @@ class Display:
             MofNCompleteColumn(),
             TextColumn("{task.fields[unit]}"),
             TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            TimeLeft(),
             console=self.console,
             transient=True,
             disable=quiet or not self.console.is_terminal,
         )
         self.jobs: Sequence[Job] = ()
-        self.ended: set[Any] = set()
+        self.ended: set[Path] = set()
+        self.far: dict[Path, int] = {}
+        self.timed: dict[Path, float] = {}
+        self.at_once = 1
         self.told = False
         self.bar: Any = None
 
@@ -65,37 +92,48 @@ class Display:
         for task in bar:
             self.progress.remove_task(task)
 
-    def watch(self, jobs: "Sequence[Job]") -> None:
-        """Follow ``jobs`` from now on; those that are done already are mentioned once, together."""
-        self.jobs = jobs
-        self.ended = {job.folder for job in jobs if job.is_done}
-        if self.ended:
-            self.console.print(f"{len(self.ended)} of {len(jobs)} runs are done already")
-        left = [job for job in jobs if job.folder not in self.ended]
-        total = sum(job.recipe.train.total_epochs for job in left)
-        done = sum((read_json(job.folder / "status.json") or {"epoch": 0})["epoch"] for job in left)
-        self.bar = self.progress.add_task("training", total=total, completed=done, unit="epochs")
+    def watch(self, jobs: "Sequence[Job]", at_once: int = 1) -> None:
+        """Follow ``jobs`` from now on, of which so many run at once; those that are done already are mentioned once,
+        together."""
+        self.at_once = at_once
+        self.jobs = [job for job in jobs if not job.is_done]
+        if done := len(jobs) - len(self.jobs):
+            self.console.print(f"{done} of {len(jobs)} runs are done already")
+        self.bar = self.progress.add_task("training", unit="epochs")
         self.refresh()
 
     def refresh(self) -> None:
         """Read the status files and show what changed."""
-        epochs, running = 0, []
+        before, running = (dict(self.far), len(self.ended)), []
         for job in self.jobs:
-            if job.folder in self.ended:
-                continue
-            status = read_json(job.folder / "status.json")
+            status = None if job.folder in self.ended else read_json(job.folder / "status.json")
             if status is None:
                 continue
+            self.far[job.folder] = status["epoch"]
+            if "epoch_seconds" in status:
+                self.timed[job.folder] = status["epoch_seconds"]
             if status["state"] == "running":
-                epochs += status["epoch"]
-                running.append(job.variant)
+                running.append(": ".join([job.variant, *in_words(status.get("validation", {}))]))
             else:
                 self.ended.add(job.folder)
                 self.announce(job, status)
-                total = self.progress.tasks[self.progress.task_ids.index(self.bar)].total or 0
-                self.progress.update(self.bar, total=total - job.recipe.train.total_epochs)
-        shown = escape("; ".join(running[:2])) or "training"
-        self.progress.update(self.bar, completed=epochs, description=shown)
+        if before != (self.far, len(self.ended)) or not self.far:
+            self.expect()
+        self.progress.update(self.bar, description=escape("; ".join(running[: self.at_once][:2])) or "training")
+
+    def expect(self) -> None:
+        """Say how many epochs are done, and when all will be."""
+        left, timed = Counter[str](), defaultdict[str, list[float]](list)
+        for job in self.jobs:
+            if job.folder not in self.ended:
+                left[job.variant] += job.recipe.train.total_epochs - self.far.get(job.folder, 0)
+            if job.folder in self.timed:
+                timed[job.variant].append(self.timed[job.folder])
+        done = sum(self.far.values())
+        waiting = len(self.jobs) - len(self.ended)
+        seconds = pace.seconds_left(left, timed, min(self.at_once, waiting))
+        ends = None if seconds is None else time.monotonic() + seconds
+        self.progress.update(self.bar, completed=done, total=done + left.total(), ends=ends)
 
     def warn(self, text: str) -> None:
         """A line that is shown even where progress is not."""
@@ -119,6 +157,11 @@ class Display:
         seconds = (read_json(job.folder / "timing.json") or {}).get("training_seconds")
         values = [f"{label(metric)} {found:.4f}" if found is not None else "", f"{seconds:.0f} s" if seconds else ""]
         self.console.print(f"[green]finished[/]  {name}  {'  '.join(v for v in values if v)}", soft_wrap=True)
+
+
+def in_words(validation: Mapping[str, float]) -> list[str]:
+    """The values of the validation images: ``validation accuracy 0.9123``."""
+    return [f"validation {label(name).removeprefix('test ')} {value:.4f}" for name, value in validation.items()]
 
 
 def unread(left_out: Sequence[tuple[str, str]]) -> list[Text]:

@@ -52,7 +52,7 @@ def run(
             display.warn("TensorBoard is not installed, so no event files: pip install 'assay-studies[tensorboard]'")
             tensorboard = False
         settings = Settings(root=root, threads=threads, tensorboard=tensorboard, command=command)
-        display.watch(planned)
+        display.watch(planned, jobs)
         if jobs == 1:
             work(planned, settings, display.refresh, display.waiting)
         else:

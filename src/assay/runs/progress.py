@@ -9,6 +9,8 @@ from rich.table import Table
 from assay.results import Results
 from assay.results.folders import Run
 from assay.results.metrics import duration
+from assay.runs import pace
+from assay.runs.display import in_words
 from assay.system.files import read_json
 from assay.system.process import available_cores
 
@@ -48,14 +50,12 @@ def standing(results: Results) -> str:
 def epochs(run: Run) -> str:
     """How far one run is."""
     status = read_json(run.folder / "status.json") or {}
-    return f"epoch {status.get('epoch', 0)} of {status.get('epochs', '?')}"
+    far = f"epoch {status.get('epoch', 0)} of {status.get('epochs', '?')}"
+    return ", ".join([far, *in_words(status.get("validation", {}))])
 
 
 def seconds_left(results: Results) -> float | None:
-    """The training seconds left, shared by the runs that go on now; None before any epoch has been timed.
-
-    A variant's epochs are taken to last as long as its own have on average, or, before its first, as all have.
-    """
+    """The training seconds left, shared by the runs that go on now; None before any epoch has been timed."""
     own: dict[str, list[float]] = {name: [] for name in results.study.plan}
     left: Counter[str] = Counter()
     for run in results.runs:
@@ -64,11 +64,5 @@ def seconds_left(results: Results) -> float | None:
         own[run.variant] += seconds
         if run.state in ("waiting", "running", "interrupted"):
             left[run.variant] += max(0, results.study.plan[run.variant].recipe.train.total_epochs - len(seconds))
-    every = [s for seconds in own.values() for s in seconds]
-    if not left.total():
-        return 0.0
-    if not every:
-        return None
-    mean = {name: sum(seconds or every) / len(seconds or every) for name, seconds in own.items()}
-    at_once = max(1, sum(run.state == "running" for run in results.runs))
-    return sum(count * mean[name] for name, count in left.items()) / min(at_once, available_cores())
+    at_once = sum(run.state == "running" for run in results.runs)
+    return pace.seconds_left(left, own, min(at_once, available_cores()))

@@ -84,9 +84,9 @@ def execute(recipe: Recipe, folder: Folder, settings: Settings, on_epoch: Callab
     full disk (StudyStopped) are raised, since they end more than this run.
     """
 
-    def status(state: str, epoch: int, reason: str | None = None) -> None:
+    def status(state: str, epoch: int, reason: str | None = None, **far: Any) -> None:
         values = {"state": state, "epoch": epoch, "epochs": recipe.train.total_epochs, "reason": reason}
-        folder.write_json("status.json", values | {"recipe_hash": recipe.hash, "updated": time.time()})
+        folder.write_json("status.json", values | far | {"recipe_hash": recipe.hash, "updated": time.time()})
 
     keep_freed_memory()
     try:
@@ -127,13 +127,15 @@ def _train_and_measure(
     model.to(device)
     if state.epoch == 0:
         follow_layers(0, model, data, recipe, device, folder)
+    began, first = time.perf_counter(), state.epoch
     with event_writer(folder.path, state.epoch, settings.tensorboard) as add_events:
 
         def after_epoch(state: State) -> None:
             follow_layers(state.epoch, model, data, recipe, device, folder)
             folder.write("checkpoint.safetensors", pack(state))
             folder.write_table("history.parquet", history_table(state))
-            status("running", state.epoch)
+            seconds = (time.perf_counter() - began) / (state.epoch - first)
+            status("running", state.epoch, validation=watched(state, recipe), epoch_seconds=seconds)
             folder.log(epoch_line(state.history[-1]))
             add_events(state.history[-1])
             on_epoch()
@@ -211,6 +213,12 @@ def history_table(state: State) -> pl.DataFrame:
     names = dict.fromkeys(name for row in state.history for name in row)
     kinds = {name: pl.Int64 if name in ("epoch", "phase") else pl.Float64 for name in names}
     return pl.DataFrame([{name: row[name] for name in kinds} for row in state.history], schema=kinds)
+
+
+def watched(state: State, recipe: Recipe) -> dict[str, float]:
+    """The value that the recipe watches, after the last epoch; nothing where it does not exist."""
+    value = state.history[-1][f"validation_{recipe.train.watch}"]
+    return {} if value is None else {recipe.train.watch: value}
 
 
 def epoch_line(row: dict[str, Any]) -> str:

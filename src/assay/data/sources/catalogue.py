@@ -40,6 +40,8 @@ ANY_PATH = (
     "class/… or train/class/… and test/class/…, or any with a table; a path, or a name under the data root",
 )
 """The row that a listing of sources ends with."""
+ELSEWHERE = "--data FOLDER or $ASSAY_DATA says where data lie"
+"""What helps where they are not found."""
 
 
 def find(name: str, root: Path) -> "Source":
@@ -99,4 +101,4 @@ def _not_found(name: str, root: Path) -> AssayError:
     there = [path for path in root.iterdir() if path.suffix == ".zip" or path.is_dir()] if root.is_dir() else []
     here = [path.stem if path.suffix == ".zip" else path.name for path in there if not path.name.startswith(".")]
     error = unknown("data source", name, {*SOURCES, *here})
-    return AssayError(f"{error} ({looked})")
+    return AssayError(f"{error} ({looked}; {ELSEWHERE})")

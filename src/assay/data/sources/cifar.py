@@ -15,6 +15,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from assay.data.images import Contents, Source
+from assay.data.sources.catalogue import ELSEWHERE
 from assay.data.targets import Labels
 from assay.errors import AssayError
 
@@ -112,6 +113,7 @@ def _download(root: Path) -> None:
         pickled = f" ({PICKLED} is there, but pickled files are not read)" if (root / PICKLED).is_dir() else ""
         places = ", ".join(repr(str(root / name)) for name in (FOLDER, ARCHIVE, "cifar10", "cifar10.zip"))
         reason = " ".join(str(error).split())
-        raise AssayError(f"cifar10 is none of {places}{pickled}, and the download failed ({reason})") from error
+        failed = f"and the download failed ({reason}); {ELSEWHERE}"
+        raise AssayError(f"cifar10 is none of {places}{pickled}, {failed}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -17,6 +17,7 @@ from jaxtyping import Shaped
 from PIL import Image
 
 from assay.data.images import Contents, Source
+from assay.data.sources.catalogue import ELSEWHERE
 from assay.data.targets import Labels
 from assay.errors import AssayError
 
@@ -110,7 +111,9 @@ def _download(root: Path) -> dict[str, Path]:
     except (OSError, RuntimeError) as error:
         looked = ", ".join(repr(str(place)) for place in _places(root))
         reason = " ".join(str(error).split())
-        raise AssayError(f"fashion-mnist is in none of {looked}, and the download failed ({reason})") from error
+        raise AssayError(
+            f"fashion-mnist is in none of {looked}, and the download failed ({reason}); {ELSEWHERE}"
+        ) from error
     finally:
         socket.setdefaulttimeout(timeout)
         shutil.rmtree(temporary, ignore_errors=True)
