@@ -24,6 +24,7 @@ FLOORS = (
     ("runs",),
     ("report",),
     ("tools",),
+    ("start",),
     ("assay",),
     ("cli",),
     ("__main__",),

@@ -1,0 +1,1 @@
+"""Before the first run: the studies that come with assay, a study file of one's own, and what a study will take."""

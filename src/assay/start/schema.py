@@ -1,0 +1,91 @@
+"""The JSON schema of a study file, by which editors complete keys and underline mistakes.
+
+It takes every file that assay takes, shorthand included; what only the whole recipe can say (a loss that its task does
+not know, an argument that a network does not have) it does not see.
+"""
+
+from collections.abc import Collection
+from typing import Any
+
+from assay.recipe import AUGMENTATIONS, Recipe
+from assay.recipe.model import HEAD_LAYERS
+from assay.recipe.study import Study
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+HINT = "# yaml-language-server: $schema="
+"""How the first line of a study file names its schema for VS Code's and other editors' YAML extension."""
+
+Schema = dict[str, Any]
+ANY_LIST: Schema = {"type": "array", "minItems": 1}
+
+
+def study_schema() -> Schema:
+    """The schema as plain values, in the dialect 2020-12."""
+    recipe = _shorthand(Recipe.model_json_schema())
+    parts = {name: _whole(name, part) for name, part in recipe.pop("$defs").items()}
+    del recipe["properties"]["seed"], recipe["title"]
+    changes = {key: True for key in _keys(recipe, parts)}
+    study = Study.model_json_schema()
+    study["required"] = ["title", "base"]
+    study["properties"] |= {
+        "base": recipe,
+        "vary": {"type": ["object", "null"], "properties": dict.fromkeys(changes, ANY_LIST)}
+        | {"additionalProperties": ANY_LIST},
+        "variants": {
+            "type": ["object", "null"],
+            "additionalProperties": {"type": ["object", "null"], "properties": changes},
+        },
+    }
+    return {"$schema": DIALECT, **study, "title": "A study of assay", "$defs": parts}
+
+
+def _shorthand(schema: Any) -> Any:
+    """Where one of several named sections stands, its name alone or its options alone may stand too; nothing is
+    required, for a variant may give it."""
+    if isinstance(schema, list):
+        return [_shorthand(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {key: _shorthand(value) for key, value in schema.items() if key not in ("required", "discriminator")}
+    if "discriminator" in schema:
+        names = list(schema["discriminator"]["mapping"])
+        kept["anyOf"] = [{"enum": names}, *kept.pop("oneOf")]
+    return kept
+
+
+def _whole(name: str, part: Schema) -> Schema:
+    """A section with the shorthand of its own."""
+    properties = part.get("properties", {})
+    match name:
+        case "Augmentation":
+            return _pair(part, AUGMENTATIONS)
+        case "HeadLayer":
+            return _pair(part, HEAD_LAYERS)
+        case "Model":
+            return {"anyOf": [{"type": "string"}, part]}
+        case "Data":
+            shares: Schema = {"type": ["object", "null"], "additionalProperties": {"type": "number"}}
+            columns = {"anyOf": [{"type": "string"}, *properties["targets"]["anyOf"]]}
+            return part | {"properties": properties | {"imbalance": shares, "targets": columns}}
+    return part
+
+
+def _pair(part: Schema, names: Collection[str]) -> Schema:
+    """``rotation``, ``{rotation: 15}``, or both keys written out."""
+    amounts: Schema = {"type": ["number", "null"]}
+    short = {"type": "object", "properties": dict.fromkeys(names, amounts), "additionalProperties": False}
+    return {"anyOf": [{"enum": list(names)}, short | {"minProperties": 1, "maxProperties": 1}, part]}
+
+
+def _keys(schema: Schema, parts: dict[str, Schema], path: str = "") -> list[str]:
+    """The dotted keys of a section and of those in it, for completion."""
+    found = []
+    for each in (schema, *schema.get("anyOf", [])):
+        here = parts[each["$ref"].rpartition("/")[2]] if "$ref" in each else each
+        if here is not schema:
+            found += _keys(here, parts, path)
+            continue
+        for name, value in here.get("properties", {}).items():
+            key = f"{path}.{name}".lstrip(".")
+            found += [key, *_keys(value, parts, key)]
+    return list(dict.fromkeys(found))
