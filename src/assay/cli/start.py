@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from assay.cli.app import AsJson, app
-from assay.start.schema import HINT
 from assay.tools.terminal import print_json
 
 
@@ -75,9 +74,15 @@ def init(
     print(f"{len(copied.written)} files written; begin with: assay run {folder / 'digits.yaml'}")
 
 
-@app.command(epilog=f"A study file's first line names it: {HINT}study.schema.json")
+@app.command()
 def schema() -> None:
-    """Print the JSON schema of study files, for editors: assay schema > study.schema.json"""
+    """Print the JSON schema of study files, for editors. They complete keys and underline mistakes by it.
+
+    \b
+    assay schema > study.schema.json
+    For VS Code (extension YAML) and others, the first line of a study file is then
+    # yaml-language-server: $schema=study.schema.json
+    """
     from assay.start.schema import study_schema
 
     print_json(study_schema())

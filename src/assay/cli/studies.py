@@ -1,12 +1,15 @@
 """A study from its file to its page: run, report, status."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from assay.cli.app import AsJson, DataRoot, StudyFolder, app
 from assay.tools.terminal import print_json, read_results, show, stop
+
+if TYPE_CHECKING:
+    from assay.start.forecast import Forecast
 
 
 @app.command()
@@ -22,16 +25,22 @@ def run(
     retry: Annotated[bool, typer.Option("--retry", help="Run failed runs again.")] = False,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard event files too.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the verdict.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only check the study, and say what it will take: runs, time, disk.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a study, compare its variants, and write the report. The same command again resumes."""
     from assay.recipe.study import load_study
     from assay.report.page import write_report
     from assay.runs.engine import run as run_study
+    from assay.start.forecast import forecast
     from assay.system.process import own_command
     from assay.tools.documents import findings
 
     loaded = load_study(study, changes or (), seeds)
+    if dry_run:
+        return show_forecast(forecast(loaded, out, data, jobs, quiet), as_json)
     options = {"data": data, "jobs": jobs, "retry": retry, "tensorboard": tensorboard, "quiet": quiet}
     results = run_study(loaded, out, **options, command=own_command())  # type: ignore[arg-type]
     failed = [run for run in results.runs if run.state == "failed"]
@@ -42,6 +51,15 @@ def run(
         print(f"\n{results.verdict()}\n\nreport: {page}")
     if failed:
         stop(f"{len(failed)} of {len(results.runs)} runs failed; 'assay status {results.folder}' says why", 1)
+
+
+def show_forecast(found: "Forecast", as_json: bool) -> None:
+    """Print what a study will take."""
+    from assay.start.forecast import forecast_table
+
+    if as_json:
+        return print_json(found)
+    show(forecast_table(found))
 
 
 @app.command()

@@ -12,8 +12,6 @@ from assay.recipe.model import HEAD_LAYERS
 from assay.recipe.study import Study
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-HINT = "# yaml-language-server: $schema="
-"""How the first line of a study file names its schema for VS Code's and other editors' YAML extension."""
 
 Schema = dict[str, Any]
 ANY_LIST: Schema = {"type": "array", "minItems": 1}

@@ -1,0 +1,130 @@
+"""``assay run --dry-run``: what a study would train, how long that takes, and how much disk; nothing of it is kept."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from assay.data import data_root, load
+from assay.errors import RunFailed
+from assay.recipe import Recipe
+from assay.recipe.study import Study
+from assay.results.metrics import duration
+from assay.runs.checks import refuse_other_study
+from assay.runs.display import Display
+from assay.runs.engine import plan_jobs
+from assay.runs.jobs import Job
+from assay.start.trial import Trial, try_recipe
+from assay.system.machine import reproducible
+from assay.system.process import available_cores
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What is known of a variant before it is trained."""
+
+    variant: str
+    runs: int
+    done: int
+    """Of the runs, those that have finished or failed already."""
+    epochs: int
+    """Of each run, where no early stopping ends it."""
+    seconds: float | None
+    """Of each run; None where its trial failed."""
+    bytes: int | None
+    """Of each run's folder."""
+    reason: str | None = None
+    """Why its trial failed."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a study will take."""
+
+    folder: Path
+    variants: tuple[Expected, ...]
+    seconds: float
+    """Until all runs that are left have ended, about; of the variants whose trial did not fail."""
+    bytes: int
+    """That they will take, about."""
+
+
+def forecast(
+    study: Study, out: str | Path = "runs", data: str | Path | None = None, jobs: int = 1, quiet: bool = False
+) -> Forecast:
+    """Check the whole study as ``run`` does, and try a few seconds of every variant that differs in what it costs.
+
+    Nothing is written but the cache of decoded images and features. Raises AssayError where ``run`` would, before
+    anything is trained.
+    """
+    folder, root = Path(out) / study.name, data_root(data)
+    refuse_other_study(study, folder)
+    with Display(quiet) as display:
+        planned = plan_jobs(study, folder, root, display)
+        with (
+            display.counting("trying", "variants") as trying,
+            reproducible(max(1, available_cores() // jobs)),
+        ):
+            variants = _tried(study, planned, root, trying)
+    left = [(each, each.runs - each.done) for each in variants]
+    seconds = sum(n * (each.seconds or 0.0) for each, n in left)
+    at_once = max(1, min(jobs, sum(n for _, n in left)))
+    return Forecast(folder, variants, seconds / at_once, sum(n * (each.bytes or 0) for each, n in left))
+
+
+def _tried(study: Study, planned: list[Job], root: Path, trying: Callable[[int, int], None]) -> tuple[Expected, ...]:
+    known: dict[str, Trial | str] = {}
+    found = []
+    for number, name in enumerate(study.plan):
+        trying(number, len(study.plan))
+        own = [job for job in planned if job.variant == name]
+        recipe, done = own[0].recipe, sum(job.is_done for job in own)
+        if (cost := _cost(recipe)) not in known:
+            try:
+                known[cost] = try_recipe(recipe, load(recipe.data, recipe.seed, root))
+            except RunFailed as error:
+                known[cost] = str(error)
+        trial, epochs = known[cost], recipe.train.total_epochs
+        if isinstance(trial, str):
+            found.append(Expected(name, len(own), done, epochs, None, None, trial))
+        else:
+            seconds = trial.training_seconds + trial.other_seconds
+            found.append(Expected(name, len(own), done, epochs, seconds, trial.bytes))
+    return tuple(found)
+
+
+def _cost(recipe: Recipe) -> str:
+    """Equal for recipes that take equally long: rates, weights of penalties and the like do not count."""
+    train = recipe.train
+    costly = (train.epochs, train.batch_size, train.optimizer.name, train.phases, train.precision, train.channels_last)
+    return repr((recipe.task, recipe.model, recipe.data, recipe.evaluate, train.loss.name, train.watch, *costly))
+
+
+def forecast_table(found: Forecast) -> RenderableType:
+    """The forecast for the terminal: a row a variant, and all of it in a sentence."""
+    table = Table("variant", box=None, pad_edge=False)
+    for heading in ("runs", "done", "epochs", "a run", "its disk"):
+        table.add_column(heading, justify="right")
+    for each in found.variants:
+        cost = ["", ""] if each.seconds is None else [duration(each.seconds), size_text(each.bytes or 0)]
+        table.add_row(
+            Text(each.variant), f"{each.runs:,}", f"{each.done:,}" if each.done else "·", str(each.epochs), *cost
+        )
+    failed = [Text(f"{each.variant} would fail: {each.reason}") for each in found.variants if each.reason]
+    runs, done = (sum(getattr(each, name) for each in found.variants) for name in ("runs", "done"))
+    said = f"{runs - done:,} of {runs:,} runs are left: about {duration(found.seconds)}"
+    said += f" and {size_text(found.bytes)} in {found.folder}; nothing was written there"
+    return Group(table, *failed, "", Text(said))
+
+
+def size_text(count: int) -> str:
+    """``12 kB``, ``3.4 MB``, ``1.2 GB``."""
+    value = count / 1000
+    for unit in ("kB", "MB"):
+        if value < 999.5:
+            return f"{value:.3g} {unit}"
+        value /= 1000
+    return f"{value:,.3g} GB"

@@ -1,0 +1,103 @@
+"""``assay run --dry-run``: what a study will take, told before anything is trained."""
+
+from pathlib import Path
+
+import pytest
+
+import assay as package
+from assay.recipe.study import load_study
+from assay.start import trial
+from assay.start.forecast import forecast, forecast_table, size_text
+from command import assay, write_study
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_study(tmp_path_factory.mktemp("forecast") / "tiny.yaml", seeds=2)
+
+
+def test_nothing_is_written_and_every_variant_is_told(
+    study: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ended = assay(capfd, "run", study, "--out", tmp_path / "runs", "--dry-run")
+    assert ended.status == 0, ended.err
+    assert not (tmp_path / "runs").exists()
+    head, relu, tanh, _, said = ended.out.splitlines()
+    assert head.split("  ")[0] == "variant"
+    assert relu.split()[:4] == ["activation=relu", "2", "·", "1"]
+    assert tanh.split()[:4] == ["activation=tanh", "2", "·", "1"]
+    assert said.startswith("4 of 4 runs are left: about ")
+    assert f"in {tmp_path / 'runs' / 'tiny'}; nothing was written there" in said
+
+
+def test_ten_times_the_epochs_take_longer_and_done_runs_are_not_counted(study: Path, tmp_path: Path) -> None:
+    loaded = load_study(study, ["train.epochs=40"])
+    long = forecast(loaded, tmp_path, quiet=True)
+    assert all(each.epochs == 40 and each.done == 0 for each in long.variants)
+    short = load_study(study, seeds=1)
+    results = package.run(short, tmp_path / "runs", quiet=True)
+    after = forecast(load_study(study), tmp_path / "runs", quiet=True)
+    assert [(each.runs, each.done) for each in after.variants] == [(2, 1), (2, 1)]
+    assert long.seconds > after.seconds
+    taken = sum(path.stat().st_size for path in results.runs[0].folder.iterdir())
+    assert after.variants[0].bytes == pytest.approx(taken, rel=0.3)
+
+
+def test_a_part_of_the_images_speaks_for_all(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from assay.data import load
+
+    (recipe, *_) = (variant.recipe for variant in load_study(study).plan.values())
+    data = load(recipe.data, 0, Path())
+    seen = []
+    whole = trial._part
+
+    def noted(data: object, share: float) -> object:
+        seen.append(share)
+        return whole(data, share)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(trial, "_part", noted)
+    monkeypatch.setattr(trial, "SECONDS", 0.0)
+    found = trial.try_recipe(recipe, data)
+    assert seen == [pytest.approx(512 / len(data.indices["train"]))]
+    assert found.training_seconds > 0
+    seen.clear()
+    monkeypatch.setattr(trial, "SECONDS", 1e9)
+    trial.try_recipe(recipe, data)
+    assert seen[-1] == 1.0
+
+
+def test_rates_cost_the_same_and_are_tried_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+
+    def instead(recipe: object, data: object) -> trial.Trial:
+        tried.append(recipe)
+        return trial.Trial(10.0, 2.0, 1000)
+
+    monkeypatch.setattr("assay.start.forecast.try_recipe", instead)
+    vary = {"train.optimizer.lr": [0.1, 0.2], "model.hidden": [[8], [9]]}
+    found = forecast(load_study(write_study(tmp_path / "s.yaml", vary=vary, seeds=3)), tmp_path, jobs=2, quiet=True)
+    assert len(tried) == 2
+    assert (found.seconds, found.bytes) == (12 * 12 / 2, 12_000)
+
+
+def test_a_variant_that_diverges_is_told(tmp_path: Path) -> None:
+    vary = {"train.optimizer": [{"name": "sgd", "lr": 0.1}, {"name": "rmsprop", "lr": 1e30}]}
+    study = load_study(write_study(tmp_path / "s.yaml", vary=vary))
+    good, bad = forecast(study, tmp_path, quiet=True).variants
+    assert good.seconds
+    assert bad.seconds is None
+    assert "not finite" in (bad.reason or "")
+    assert forecast_table(forecast(study, tmp_path, quiet=True))
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(400, "0.4 kB"), (12_345, "12.3 kB"), (999_600, "1 MB"), (3_456_000_000, "3.46 GB")]
+)
+def test_sizes_are_read_at_a_glance(count: int, text: str) -> None:
+    assert size_text(count) == text
+
+
+def test_what_cannot_be_trained_is_told_as_run_does(study: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    ended = assay(capfd, "run", study, "--dry-run", "--set", "data.source=digit")
+    assert ended.status == 2
+    assert "did you mean 'digits'?" in ended.err
