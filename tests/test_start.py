@@ -22,7 +22,7 @@ from assay.recipe.overrides import put
 from assay.recipe.study import load_study
 from assay.recipe.yaml_files import parse_yaml, read_yaml
 from assay.start.questions import answers
-from assay.start.schema import HINT, study_schema
+from assay.start.schema import study_schema
 from assay.start.shipped import copy_studies, shipped
 from command import STUDY, assay
 
@@ -54,12 +54,11 @@ def test_init_into_a_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_wheel_has_the_studies_where_init_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    build = pytest.importorskip("setuptools.build_meta", reason="setuptools, which builds the wheel, is not installed")
+    pytest.importorskip("setuptools.build_meta", reason="setuptools, which builds the wheel, is not installed")
     for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE", "MANIFEST.in"):
         shutil.copy(ROOT / name, tmp_path)
     shutil.copytree(ROOT / "studies", tmp_path / "studies")
     shutil.copytree(ROOT / "src" / "assay", tmp_path / "src" / "assay", ignore=shutil.ignore_patterns("__pycache__"))
-    assert build
     script = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
     subprocess.run([sys.executable, "-c", script, "."], cwd=tmp_path, check=True, capture_output=True)
     with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
@@ -254,10 +253,9 @@ def test_the_schema_underlines_mistakes(key: str, value: Any, schema: Any) -> No
 
 def test_schema_is_printed_with_how_to_use_it(capfd: pytest.CaptureFixture[str]) -> None:
     assert json.loads(assay(capfd, "schema").out) == study_schema()
-    assert f"{HINT}study.schema.json" in assay(capfd, "schema", "--help").out
-    assert {"train.optimizer.lr", "model.name", "data.augment"} <= set(
-        study_schema()["properties"]["vary"]["properties"]
-    )
+    assert "\n  # yaml-language-server: $schema=study.schema.json\n" in assay(capfd, "schema", "--help").out
+    completed = study_schema()["properties"]["vary"]["properties"]
+    assert {"train.optimizer.lr", "model.name", "data.augment"} <= set(completed)
 
 
 def test_a_study_written_by_new_follows_the_schema(
