@@ -16,7 +16,6 @@ import pytest
 import yaml
 from PIL import Image
 
-import assay as package
 from assay.errors import AssayError
 from assay.recipe.overrides import put
 from assay.recipe.study import load_study
@@ -63,7 +62,7 @@ def test_the_wheel_has_the_studies_where_init_looks(tmp_path: Path, monkeypatch:
     subprocess.run([sys.executable, "-c", script, "."], cwd=tmp_path, check=True, capture_output=True)
     with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
         wheel.extractall(tmp_path / "site")
-    monkeypatch.setattr(package, "__file__", str(tmp_path / "site" / "assay" / "__init__.py"))
+    monkeypatch.setattr("assay.start.shipped.PACKAGE", tmp_path / "site" / "assay")
     assert shipped() == tmp_path / "site" / "assay" / "studies"
     assert (shipped() / "cifar10" / "family.yaml").is_file()
 

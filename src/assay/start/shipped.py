@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import assay
 from assay.errors import AssayError
 from assay.system import files
+
+PACKAGE = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,7 @@ class Copied:
 
 def shipped() -> Path:
     """The folder of the studies that come with assay: in the package as it is installed, or in its checkout."""
-    package = Path(assay.__file__).parent
-    places = (package / "studies", package.parents[1] / "studies")
+    places = (PACKAGE / "studies", PACKAGE.parents[1] / "studies")
     for place in places:
         if (place / "digits.yaml").is_file():
             return place
