@@ -144,7 +144,7 @@ def test_light_commands_import_nothing_heavy() -> None:
     script = """
 import sys
 from assay.cli import app
-for arguments in (["--help"], ["--version"], ["run", "--help"], ["refit", "--help"], ["list"]):
+for arguments in (["--help"], ["--version"], ["run", "--help"], ["refit", "--help"], ["list"], ["schema"]):
     app(arguments, standalone_mode=False)
 heavy = {"torch", "torchvision", "polars", "sklearn", "scipy", "kornia", "altair", "PIL"} & set(sys.modules)
 assert not heavy, heavy
