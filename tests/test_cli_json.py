@@ -83,12 +83,11 @@ def test_predict_tells_all_probabilities(study: Path, tmp_path: Path, capfd: pyt
     picture = tmp_path / "black.png"
     Image.new("L", (8, 8)).save(picture)
     run = study / "activation=relu" / "seed-0"
-    (said,) = document(capfd, "predict", run, picture)
+    (said,) = document(capfd, "predict", run, picture)["pictures"]
     (expected,) = predict(run, [picture])
-    assert said["label"] == expected.label  # type: ignore[attr-defined]
-    assert said["probabilities"] == expected.probabilities  # type: ignore[attr-defined]
+    assert said == expected.record
     unsure = document(capfd, "predict", run, picture, "--uncertainty")
-    assert unsure["each"][0]["prediction"]["picture"] == str(picture)
+    assert unsure["pictures"][0]["picture"] == str(picture)
 
 
 def test_probe_and_refit_tell_tables(study: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -34,9 +34,9 @@ from assay.runs.engine import run as run_study
 from assay.seeds import numpy_generator
 from assay.tasks.regression.predictions import Predictions
 from assay.tasks.regression.task import Prediction
-from assay.tools.predict import load_run, prediction_table, read_picture
+from assay.tools.predict import answer_table, load_run, read_picture
 from assay.tools.predict_interval import IntervalPredictions
-from assay.tools.predict_uncertain import predict_uncertain, uncertain_table
+from assay.tools.predict_uncertain import predict_uncertain
 from assay.tools.probe import probe, probe_table
 from assay.tools.refit import refit
 from assay.uncertainty.gaussian import gaussian_nll, predictive_gaussian
@@ -268,7 +268,7 @@ def test_pictures_are_told_in_own_units_with_intervals(
         low, high = one.intervals["count"]
         assert (low + high) / 2 == pytest.approx(one.values["count"])
         assert high - low == pytest.approx(2 * half)
-    shown = text(prediction_table(told))
+    shown = text(answer_table([one.cells for one in told]))
     assert shown.splitlines()[0].strip() == (
         "picture count 90 % interval of count mean diameter 90 % interval of mean diameter"
     )
@@ -294,7 +294,7 @@ def test_dropout_gives_each_picture_an_interval_of_its_own(folder: Path, picture
     half = 1.6448536 * np.sqrt(said.variance[0, 0]) * about["target_deviation"][0]
     value = said.mean[0, 0] * about["target_deviation"][0] + about["target_mean"][0]
     assert kept.each[0].intervals["count"] == pytest.approx((value - half, value + half))
-    assert "passes with injected dropout of" in text(uncertain_table(kept))
+    assert "passes with injected dropout of" in text(answer_table(kept.rows, kept.notes))
     alone = predict_uncertain(folder, pictures[1:2])
     assert isinstance(alone, IntervalPredictions)
     assert alone.each[0].values == pytest.approx(kept.each[1].values)

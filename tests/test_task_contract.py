@@ -1,6 +1,7 @@
 """What a task earns by its row in the catalogue: every task keeps the contract, whatever its images are told by."""
 
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -220,6 +221,51 @@ def test_it_tells_every_picture_in_a_row(name: str) -> None:
     assert [one.picture for one in told] == pictures
     assert [list(one.cells) for one in told] == [list(told[0].cells)] * 2
     assert [one.cells["picture"] for one in told] == ["one.png", "two.png"]
+    assert [json.loads(json.dumps(one.record)) for one in told] == [one.record for one in told]
+    assert [one.record["picture"] for one in told] == ["one.png", "two.png"]
+
+
+MEMBERS: dict[str, tuple[list[list[float]], dict[str, Any]]] = {
+    "classification": (
+        [[0.5, 0.4, 0.1], [0.2, 0.5, 0.3]],
+        {
+            "class": "dog",
+            "probability": pytest.approx(0.45),
+            "probabilities": pytest.approx({"cat": 0.35, "dog": 0.45, "a <cow>": 0.2}),
+        },
+    ),
+    "regression": (
+        [[1, -2, 0], [3, 2, 0]],
+        {
+            "values": {"cat": 2, "dog": 0, "a <cow>": 0},
+            "spread": {
+                "cat": {"low": 1, "high": 3},
+                "dog": {"low": -2, "high": 2},
+                "a <cow>": {"low": 0, "high": 0},
+            },
+        },
+    ),
+    "multilabel": (
+        [[0.9, 0.2, 0.8], [0.3, 0.6, 0.7]],
+        {
+            "labels": ["a <cow>", "cat"],
+            "probabilities": pytest.approx({"cat": 0.6, "dog": 0.4, "a <cow>": 0.75}),
+        },
+    ),
+}
+"""Task → what two networks give of a picture (probabilities, or values), and what they say together."""
+
+
+@every_task
+def test_several_networks_answer_by_their_mean(name: str) -> None:
+    task, (rows, together) = catalogue.task(name), MEMBERS[name]
+    given = torch.tensor(rows, dtype=torch.float32)
+    answers = {"classification": given.log, "multilabel": given.logit}.get(name, given.clone)()
+    about = {"classes": CLASSES, "target_mean": [0.0] * 3, "target_deviation": [1.0] * 3}
+    one, other = (task.told(answers[i : i + 1], [Path("one.png")], about)[0] for i in range(2))
+    assert task.together([one, other]).record == {"picture": "one.png"} | together
+    assert list(task.together([one, other]).cells)[:2] == list(one.cells)[:2]
+    assert task.together([one]).record == {"picture": "one.png"} | task.together([one, one]).record
 
 
 @every_task

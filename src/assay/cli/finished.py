@@ -51,8 +51,10 @@ def probe(
 
 @app.command()
 def predict(
-    folder: Finished,
-    pictures: Annotated[list[Path], typer.Argument(help="Image files.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="RUN", help="The folder of a run, or of a variant or study, of which the best.")
+    ],
+    pictures: Annotated[list[Path], typer.Argument(help="Image files, folders and zips of them.")],
     uncertainty: Annotated[
         bool,
         typer.Option(
@@ -60,23 +62,22 @@ def predict(
             help="Calibrated probabilities or intervals, and where the run is unsure.",
         ),
     ] = False,
+    ensemble: Annotated[
+        bool, typer.Option("--ensemble", help="All seeds of the variant, or of the study's best, answer together.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the answers to this file, .csv or .json.")
+    ] = None,
     data: DataRoot = None,
     as_json: AsJson = False,
 ) -> None:
-    """Predict the classes or numbers of pictures by a finished run."""
-    if uncertainty:
-        from assay.tools.predict_uncertain import predict_uncertain, uncertain_table
+    """What a finished run says of pictures: their class, their labels, or numbers with intervals.
 
-        unsure = predict_uncertain(folder, pictures, data)
-        if as_json:
-            return print_json(unsure)
-        return show(uncertain_table(unsure))
-    from assay.tools.predict import predict, prediction_table
+    Best is by what training watched, on the validation images. Exit status 1: some pictures could not be read.
+    """
+    from assay.tools.predict_command import show_answers
 
-    found = predict(folder, pictures)
-    if as_json:
-        return print_json(found)
-    show(prediction_table(found))
+    show_answers(folder, pictures, uncertainty, ensemble, out, data, as_json)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""What a task is: a module with seven functions. No base class, no registration.
+"""What a task is: a module with eight functions. No base class, no registration.
 
 A task of ``recipe/tasks.py`` lies in ``tasks/<its name>/task.py``, and mypy holds each module against ``Task``.
 """
@@ -75,6 +75,11 @@ class Told(Protocol):
         """Heading → text, a row on the terminal."""
         ...
 
+    @property
+    def record(self) -> dict[str, Any]:
+        """The same for a file: texts, numbers, lists of texts, and mappings of these."""
+        ...
+
 
 @runtime_checkable
 class Task(Protocol):
@@ -117,6 +122,10 @@ class Task(Protocol):
     def told(self, answers: Answers, pictures: Sequence[Path], about: Mapping[str, Any]) -> Sequence[Told]:
         """The same in words for pictures without truth; ``about`` is the run's data.json, and under
         ``measured`` its metrics.json."""
+        ...
+
+    def together(self, said: Sequence[Any]) -> Told:
+        """What several networks say of one picture, each its ``Told``, as one answer: means."""
         ...
 
 

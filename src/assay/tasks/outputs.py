@@ -1,6 +1,7 @@
 """What tasks have in common whose networks give a row of numbers an image: of logits, or of values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -18,6 +19,11 @@ def said(network: nn.Module, images: Images) -> Float[Tensor, "batch outputs"]:
 def means(sums: Sums, images: int) -> dict[str, float]:
     """Each of the sums over the images of an epoch, by their number."""
     return {name: total.item() / images for name, total in sums.items()}
+
+
+def means_of(said: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Of each key the mean over the mappings, which have the same keys."""
+    return {key: fmean(one[key] for one in said) for key in said[0]}
 
 
 def weights_fit(weights: str | Sequence[float] | None, classes: Sequence[str], noun: str) -> None:

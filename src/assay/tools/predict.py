@@ -1,9 +1,11 @@
-"""What a finished run says of pictures."""
+"""What finished runs say of pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -17,31 +19,84 @@ if TYPE_CHECKING:
     import torch
 
     from assay.tasks.contract import Told
+    from assay.tools.choosing import Chosen
+    from assay.tools.pictures import Unread
+
+Progress = Callable[[int, int], None]
 
 
-def predict(run: str | Path, pictures: Sequence[str | Path]) -> "Sequence[Told]":
-    """What the network of a finished run says of picture files, prepared as its test images were.
+@dataclass(frozen=True)
+class Answers:
+    """What finished runs say of pictures, and which could not be read."""
+
+    each: "Sequence[Told]"
+    """Of every picture that could be read, in their order."""
+    unread: "Sequence[Unread]"
+    chosen: "Chosen"
+    """The runs that were asked."""
+
+    @property
+    def rows(self) -> list[dict[str, str]]:
+        """Of each picture heading → text."""
+        return [one.cells for one in self.each]
+
+    @property
+    def notes(self) -> list[str]:
+        """How to read the answers, in sentences."""
+        return [self.chosen.reason] if self.chosen.reason else []
+
+
+def predict(where: str | Path, pictures: Sequence[str | Path], ensemble: bool = False) -> "Sequence[Told]":
+    """What finished runs say of pictures, prepared as their test images were: ``answers`` to all of them.
 
     Of each picture a ``Prediction`` of the run's task, such as ``assay.tasks.classification.task.Prediction``. Raises
-    AssayError for a folder without a finished run and for a picture that cannot be read, naming it.
+    AssayError as ``answers`` does, and for a picture that cannot be read, naming it.
+    """
+    found = answers(where, pictures, ensemble)
+    if found.unread:
+        raise AssayError(found.unread[0].reason)
+    return found.each
+
+
+def answers(
+    where: str | Path, pictures: Sequence[str | Path], ensemble: bool = False, answering: Progress | None = None
+) -> Answers:
+    """What the run in ``where``, or the best of a variant or study there, says of pictures, folders and zips of them.
+
+    With ``ensemble`` the seeds of the variant, or of the study's best, answer together: means of probabilities, or of
+    values with the least and the greatest. See ``assay.tools.choosing.choose`` for what is best. ``answering`` is
+    called with (pictures done, pictures to do). Raises AssayError for a folder without a finished run; pictures that
+    cannot be read are in ``unread``.
     """
     import torch
 
     from assay.data.batches import pass_size
     from assay.tasks import catalogue
+    from assay.tools.choosing import choose
+    from assay.tools.pictures import normalized, pictures_at, read_in_batches
 
-    recipe, about, model = load_run(Path(run))
-    measured = read_object(Path(run) / "metrics.json", missing={})
-    task, paths = catalogue.task(recipe.task), list(map(Path, pictures))
-    together = pass_size(*about["shape"][1:])
-    told: list[Told] = []
-    for start in range(0, len(paths), together):
-        part = paths[start : start + together]
-        with torch.inference_mode():
-            images = torch.stack([read_picture(path, about, recipe.data.fit) for path in part])
-            answers = task.said(model, images)
-        told += task.told(answers, part, about | {"measured": measured})
-    return told
+    chosen = choose(Path(where), ensemble)
+    networks = [load_run(run) for run in chosen.runs]
+    recipe, about, _ = networks[0]
+    for run, (_, other, _) in zip(chosen.runs, networks, strict=True):
+        if (other["classes"], other["shape"]) != (about["classes"], about["shape"]):
+            raise AssayError(f"{run} was trained on other classes or sizes than {chosen.runs[0]}")
+    measured = [read_object(run / "metrics.json", missing={}) for run in chosen.runs]
+    task, (found, unread) = catalogue.task(recipe.task), pictures_at(pictures)
+    each: list[Told] = []
+    gone = len(unread)
+    for part, bad in read_in_batches(found, about["shape"], recipe.data.fit, pass_size(*about["shape"][1:])):
+        unread += bad
+        paths = [path for path, _ in part]
+        told = []
+        for (_, own, model), numbers in zip(networks, measured, strict=True) if part else ():
+            with torch.inference_mode():
+                said = task.said(model, torch.stack([normalized(pixels, own) for _, pixels in part]))
+            told.append(task.told(said, paths, own | {"measured": numbers}))
+        each += [one[0] if len(one) == 1 else task.together(one) for one in zip(*told, strict=True)]
+        if answering:
+            answering(len(each) + len(unread) - gone, len(found))
+    return Answers(each, unread, chosen)
 
 
 def load_run(run: Path) -> "tuple[Recipe, dict[str, Any], torch.nn.Module]":
@@ -71,29 +126,17 @@ def load_run(run: Path) -> "tuple[Recipe, dict[str, Any], torch.nn.Module]":
 
 def read_picture(path: Path, about: dict[str, Any], fit: Fit) -> "torch.Tensor":
     """One picture as the network wants it: float (c, h, w), in the run's size, colour and normalisation."""
-    import torch
-    from PIL import Image, UnidentifiedImageError
+    from assay.tools.pictures import normalized, picture_file, read_pixels
 
-    from assay.data.decode import decode
-
-    channels, height, width = about["shape"]
-    try:
-        with Image.open(path) as image:
-            pixels = decode(image, "gray" if channels == 1 else "rgb", (height, width), fit)
-    except FileNotFoundError:
-        raise AssayError(f"there is no picture {path}") from None
-    except UnidentifiedImageError:
-        raise AssayError(f"{path} is not an image") from None
-    except Exception as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise AssayError(f"{path} cannot be read: {reason}") from None
-    mean, std = (torch.tensor(about[name]).view(-1, 1, 1) for name in ("mean", "std"))
-    return (torch.tensor(pixels) / 255 - mean) / std
+    return normalized(read_pixels(picture_file(path), about["shape"], fit), about)
 
 
-def prediction_table(predictions: "Sequence[Told]") -> Table:
-    """The predictions for the terminal."""
-    table = Table(*(predictions[0].cells if predictions else ()), box=None, pad_edge=False)
-    for prediction in predictions:
-        table.add_row(*map(Text, prediction.cells.values()))
-    return table
+def answer_table(rows: Sequence[dict[str, str]], notes: Sequence[str] = ()) -> RenderableType:
+    """Answers for the terminal, a row of heading and text each, and below them how to read them."""
+    lines = list(map(Text, notes))
+    if not rows:
+        return Group(*lines)
+    table = Table(*rows[0], box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*map(Text, row.values()))
+    return Group(table, *lines)

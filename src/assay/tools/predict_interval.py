@@ -1,22 +1,21 @@
 """The numbers of pictures by a finished run of regression, with intervals by dropout injected into its network."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Group, RenderableType
-
 from assay.recipe import Recipe
 from assay.system.files import read_object
 from assay.tools.own_data import own_data
-from assay.tools.predict import prediction_table
 
 if TYPE_CHECKING:
     import torch
 
     from assay.tasks.regression.task import Prediction
+    from assay.tools.choosing import Chosen
+    from assay.tools.pictures import Unread
     from assay.uncertainty.gaussian import GaussianCalibration
     from assay.uncertainty.injection import Injection
 
@@ -30,6 +29,22 @@ class IntervalPredictions:
     each: "tuple[Prediction, ...]"
     calibration: "GaussianCalibration"
     """What the validation images say: the rate of the dropout, and for each target scale and floor of the variance."""
+    unread: "Sequence[Unread]"
+    chosen: "Chosen"
+
+    @property
+    def rows(self) -> list[dict[str, str]]:
+        """Of each picture heading → text."""
+        return [one.cells for one in self.each]
+
+    @property
+    def notes(self) -> list[str]:
+        """How to read the answers, in sentences."""
+        by = (
+            f"Means over passes with injected dropout of {self.calibration.rate:g}; by the validation images nine of "
+            "ten truths lie in the interval, if errors are normal."
+        )
+        return [*filter(None, [self.chosen.reason]), by]
 
 
 def predict_intervals(
@@ -38,13 +53,11 @@ def predict_intervals(
     about: dict[str, Any],
     model: "torch.nn.Module",
     injection: "Injection",
-    images: "Sequence[tuple[Path, torch.Tensor]]",
+    images: "Iterable[tuple[Path, torch.Tensor]]",
     root: str | Path | None,
-) -> IntervalPredictions:
-    """The values of pictures (c, h, w), prepared as the run's images were; see ``predict_uncertain``.
-
-    What is said of a picture does not depend on the others.
-    """
+) -> "tuple[tuple[Prediction, ...], GaussianCalibration]":
+    """The values of pictures (c, h, w), prepared as the run's images were, and the calibration behind the intervals;
+    see ``predict_uncertain``. What is said of a picture does not depend on the others."""
     import numpy as np
     import torch
 
@@ -63,13 +76,4 @@ def predict_intervals(
         half = NormalDist().inv_cdf((1 + LEVEL) / 2) * np.sqrt(said.variance[0]) * standard.deviation
         own = {"measured": {"interval_90": half.tolist()}}
         each += told(torch.from_numpy(said.mean), [picture], about | own)
-    return IntervalPredictions(tuple(each), calibration)
-
-
-def interval_table(found: IntervalPredictions) -> RenderableType:
-    """The predictions for the terminal, and how to read them."""
-    return Group(
-        prediction_table(found.each),
-        f"Means over passes with injected dropout of {found.calibration.rate:g}; by the validation images nine of ten "
-        "truths lie in the interval, if errors are normal.",
-    )
+    return tuple(each), calibration

@@ -16,12 +16,24 @@ from assay.tasks.classification.losses import correct, objective, per_sample_los
 from assay.tasks.classification.metrics import CLASSIFICATION as METRICS
 from assay.tasks.classification.predictions import Predictions
 from assay.tasks.contract import Images, Step, Sums
-from assay.tasks.outputs import means, said, weights_fit
+from assay.tasks.outputs import means, means_of, said, weights_fit
 
 if TYPE_CHECKING:
     from assay.tasks.contract import Task
 
-__all__ = ["METRICS", "TRUTH", "Prediction", "epoch", "gathered", "learning", "outputs", "read", "said", "told"]
+__all__ = [
+    "METRICS",
+    "TRUTH",
+    "Prediction",
+    "epoch",
+    "gathered",
+    "learning",
+    "outputs",
+    "read",
+    "said",
+    "together",
+    "told",
+]
 
 TRUTH = ("label",)
 epoch, read = means, Predictions.read
@@ -87,6 +99,12 @@ class Prediction:
         """Heading → text."""
         return {"picture": str(self.picture), "class": self.label, "probability": f"{self.probability:.3f}"}
 
+    @property
+    def record(self) -> dict[str, Any]:
+        """picture, class, probability, and the probabilities of all classes."""
+        said = {"class": self.label, "probability": self.probability, "probabilities": self.probabilities}
+        return {"picture": str(self.picture)} | said
+
 
 def told(
     answers: Float32[Tensor, "batch outputs"], pictures: Sequence[Path], about: Mapping[str, Any]
@@ -97,6 +115,12 @@ def told(
         Prediction(picture, classes[row.index(max(row))], dict(zip(classes, row, strict=True)))
         for picture, row in zip(pictures, probabilities(answers).tolist(), strict=True)
     ]
+
+
+def together(said: Sequence[Prediction]) -> Prediction:
+    """The mean of the probabilities, and the class where it is greatest."""
+    chances = means_of([one.probabilities for one in said])
+    return Prediction(said[0].picture, max(chances, key=chances.__getitem__), chances)
 
 
 if TYPE_CHECKING:

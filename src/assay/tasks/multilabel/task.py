@@ -16,12 +16,24 @@ from assay.tasks.contract import Images, Step, Sums
 from assay.tasks.multilabel.losses import binary_cross_entropy, objective, stated_weights
 from assay.tasks.multilabel.metrics import MULTILABEL as METRICS
 from assay.tasks.multilabel.predictions import THRESHOLD, Predictions
-from assay.tasks.outputs import means, said, weights_fit
+from assay.tasks.outputs import means, means_of, said, weights_fit
 
 if TYPE_CHECKING:
     from assay.tasks.contract import Task
 
-__all__ = ["METRICS", "TRUTH", "Prediction", "epoch", "gathered", "learning", "outputs", "read", "said", "told"]
+__all__ = [
+    "METRICS",
+    "TRUTH",
+    "Prediction",
+    "epoch",
+    "gathered",
+    "learning",
+    "outputs",
+    "read",
+    "said",
+    "together",
+    "told",
+]
 
 TRUTH = ("tags",)
 epoch, read = means, Predictions.read
@@ -63,23 +75,38 @@ class Prediction:
     probabilities: dict[str, float]
     """Label → probability, in the order of the labels."""
 
+    @classmethod
+    def of(cls, picture: Path, probabilities: dict[str, float]) -> "Prediction":
+        """With the labels that these probabilities give."""
+        by_chance = sorted(probabilities, key=lambda label: -probabilities[label])
+        labels = tuple(label for label in by_chance if probabilities[label] > THRESHOLD)
+        return cls(picture, labels, probabilities)
+
     @property
     def cells(self) -> dict[str, str]:
         """Heading → text."""
         found = ", ".join(f"{label} {self.probabilities[label]:.3f}" for label in self.labels)
         return {"picture": str(self.picture), "labels": found or "none"}
 
+    @property
+    def record(self) -> dict[str, Any]:
+        """picture, labels, and the probabilities of all labels."""
+        return {"picture": str(self.picture), "labels": list(self.labels), "probabilities": self.probabilities}
+
 
 def told(
     answers: Float32[Tensor, "batch labels"], pictures: Sequence[Path], about: Mapping[str, Any]
 ) -> list[Prediction]:
     """The labels of each picture and the probabilities of all."""
-    found = []
-    for picture, row in zip(pictures, answers.float().sigmoid().tolist(), strict=True):
-        chances = dict(zip(about["classes"], row, strict=True))
-        by_chance = sorted(chances, key=lambda label: -chances[label])
-        found.append(Prediction(picture, tuple(label for label in by_chance if chances[label] > THRESHOLD), chances))
-    return found
+    return [
+        Prediction.of(picture, dict(zip(about["classes"], row, strict=True)))
+        for picture, row in zip(pictures, answers.float().sigmoid().tolist(), strict=True)
+    ]
+
+
+def together(said: Sequence[Prediction]) -> Prediction:
+    """The mean of the probabilities, and the labels where it is above one half."""
+    return Prediction.of(said[0].picture, means_of([one.probabilities for one in said]))
 
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Regression as a task: an output a target, which learns standardised values and is told in the target's own unit."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from assay.data.standard import Standard, standard_of, values_of
 from assay.recipe import Loss
 from assay.tasks.contract import Images, Step, Sums
 from assay.tasks.metric import LOSS
-from assay.tasks.outputs import said
+from assay.tasks.outputs import means_of, said
 from assay.tasks.regression.losses import per_sample_loss
 from assay.tasks.regression.metrics import REGRESSION
 from assay.tasks.regression.predictions import Predictions
@@ -23,7 +23,19 @@ from assay.tasks.regression.predictions import Predictions
 if TYPE_CHECKING:
     from assay.tasks.contract import Task
 
-__all__ = ["METRICS", "TRUTH", "Prediction", "epoch", "gathered", "learning", "outputs", "read", "said", "told"]
+__all__ = [
+    "METRICS",
+    "TRUTH",
+    "Prediction",
+    "epoch",
+    "gathered",
+    "learning",
+    "outputs",
+    "read",
+    "said",
+    "together",
+    "told",
+]
 
 METRICS = (*REGRESSION, LOSS)
 TRUTH = ("truth",)
@@ -76,7 +88,9 @@ class Prediction:
     """By target."""
     intervals: dict[str, tuple[float, float]]
     """By target; it holds the truth of nine of ten images like the validation images. Empty where a run had too few of
-    those, or did not measure ``regression``."""
+    those, or did not measure ``regression``, and of several networks together, whose errors nobody measured."""
+    spread: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """By target, of several networks: the least and the greatest of their values."""
 
     @property
     def cells(self) -> dict[str, str]:
@@ -86,8 +100,25 @@ class Prediction:
             cells[target] = f"{value:.4g}"
             if target in self.intervals:
                 low, high = self.intervals[target]
-                cells[f"90 % interval{f' of {target}' if len(self.values) > 1 else ''}"] = f"{low:.4g} to {high:.4g}"
+                cells[f"90 % interval{self._of(target)}"] = f"{low:.4g} to {high:.4g}"
+            if target in self.spread:
+                low, high = self.spread[target]
+                cells[f"least to greatest{self._of(target)}"] = f"{low:.4g} to {high:.4g}"
         return cells
+
+    def _of(self, target: str) -> str:
+        return f" of {target}" if len(self.values) > 1 else ""
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """picture and values; intervals and spread where there are some, with ends called low and high."""
+        ends = {"intervals": self.intervals, "spread": self.spread}
+        named = {
+            kind: {target: {"low": low, "high": high} for target, (low, high) in by_target.items()}
+            for kind, by_target in ends.items()
+            if by_target
+        }
+        return {"picture": str(self.picture), "values": self.values} | named
 
 
 def standard_from(about: Mapping[str, Any]) -> Standard:
@@ -107,6 +138,13 @@ def told(
         intervals = {target: (values[target] - half, values[target] + half) for target, half in around.items()}
         found.append(Prediction(picture, values, intervals))
     return found
+
+
+def together(said: Sequence[Prediction]) -> Prediction:
+    """The mean of the values, with the least and the greatest."""
+    values = means_of([one.values for one in said])
+    spread = {t: (min(one.values[t] for one in said), max(one.values[t] for one in said)) for t in values}
+    return Prediction(said[0].picture, values, {}, spread)
 
 
 if TYPE_CHECKING:

@@ -1,0 +1,113 @@
+"""The pictures that a person names, as files or by the folders and zips they lie in, and their pixels."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float32, UInt8
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from assay.data.decode import decode
+from assay.data.sources.tree import folder_tree, zip_tree
+from assay.errors import AssayError
+from assay.recipe import Fit
+
+Pixels = UInt8[np.ndarray, "channels height width"]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that has not been opened yet."""
+
+    path: Path
+    """Of one in a zip: below the path of the zip."""
+    open: Callable[[], Image.Image]
+    """May raise anything."""
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A picture, or a place of pictures, that could not be read."""
+
+    path: Path
+    reason: str
+    """A sentence that names it."""
+
+
+def picture_file(path: Path) -> Picture:
+    """The picture in one file."""
+    return Picture(path, partial(Image.open, path))
+
+
+def pictures_at(places: Sequence[str | Path]) -> tuple[list[Picture], list[Unread]]:
+    """The pictures in the order of ``places``, below a folder and in a zip by name, and the places that hold none.
+
+    A file is a picture whatever its ending; below folders and in zips, files that do not end like one are passed over.
+    """
+    found: list[Picture] = []
+    unread: list[Unread] = []
+    for place in map(Path, places):
+        is_folder = place.is_dir()
+        if not (is_folder or place.suffix.lower() == ".zip"):
+            found.append(picture_file(place))
+            continue
+        try:
+            tree = folder_tree(place) if is_folder else zip_tree(place)
+        except AssayError as error:
+            unread.append(Unread(place, str(error)))
+        else:
+            found += [Picture(place / name, partial(tree.image, name)) for name in sorted(tree.pictures)]
+    return found, unread
+
+
+def read_pixels(picture: Picture, shape: Sequence[int], fit: Fit) -> Pixels:
+    """A picture in the size and colour of ``shape`` (channels, height, width). AssayError where it cannot be read."""
+    path, (channels, height, width) = picture.path, shape
+    if path.exists() and not path.is_file():
+        raise AssayError(f"{path} cannot be read: it is no regular file")
+    try:
+        with picture.open() as image:
+            return decode(image, "gray" if channels == 1 else "rgb", (height, width), fit)
+    except FileNotFoundError:
+        raise AssayError(f"there is no picture {path}") from None
+    except UnidentifiedImageError:
+        raise AssayError(f"{path} is not an image") from None
+    except Exception as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise AssayError(f"{path} cannot be read: {reason}") from None
+
+
+def read_in_batches(
+    pictures: Sequence[Picture], shape: Sequence[int], fit: Fit, size: int
+) -> Iterator[tuple[list[tuple[Path, Pixels]], list[Unread]]]:
+    """At most ``size`` pictures at a time, decoded by threads: those that can be read, in their order, and the rest."""
+
+    def attempt(picture: Picture) -> Pixels | AssayError:
+        try:
+            return read_pixels(picture, shape, fit)
+        except AssayError as error:
+            return error
+
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        for start in range(0, len(pictures), size):
+            read, unread = [], []
+            part = pictures[start : start + size]
+            for picture, found in zip(part, pool.map(attempt, part), strict=True):
+                if isinstance(found, AssayError):
+                    unread.append(Unread(picture.path, str(found)))
+                else:
+                    read.append((picture.path, found))
+            yield read, unread
+
+
+def normalized(pixels: Pixels, about: dict[str, Any]) -> Float32[Tensor, "channels height width"]:
+    """Pixels as the network of the run whose data.json is ``about`` wants them."""
+    mean, std = (torch.tensor(about[name]).view(-1, 1, 1) for name in ("mean", "std"))
+    return (torch.tensor(pixels) / 255 - mean) / std

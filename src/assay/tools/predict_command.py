@@ -1,0 +1,50 @@
+"""``assay predict``: what was asked, answered, and told or written."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from assay.errors import AssayError
+from assay.runs.display import Display
+from assay.tools.answer_files import Answered, check_ending, document, write_answers
+from assay.tools.predict import answer_table, answers
+from assay.tools.predict_uncertain import predict_uncertain
+from assay.tools.terminal import print_json, show, stop
+
+
+def show_answers(
+    where: Path,
+    pictures: Sequence[Path],
+    uncertainty: bool,
+    ensemble: bool,
+    out: Path | None,
+    data: Path | None,
+    as_json: bool = False,
+) -> None:
+    """Print the answers, or write them to ``out``; pictures that could not be read end the command with status 1.
+
+    Raises AssayError as ``answers`` and ``predict_uncertain`` do, where no picture could be read, and for an ``out``
+    that is neither CSV nor JSON.
+    """
+    if uncertainty and ensemble:
+        raise AssayError("predict: --uncertainty is of one network, --ensemble of several; expected one of them")
+    if out:
+        check_ending(out)
+    with Display() as display, display.counting("answering", "pictures") as answering:
+        found: Answered
+        if uncertainty:
+            found = predict_uncertain(where, pictures, data, answering)
+        else:
+            found = answers(where, pictures, ensemble, answering)
+    reasons = [one.reason for one in found.unread]
+    if not found.each:
+        raise AssayError("\n".join(reasons))
+    if out:
+        write_answers(found, out)
+    if as_json:
+        print_json(document(found))
+    elif out:
+        show(answer_table([], [*found.notes, f"{len(found.each):,} answers: {out}"]))
+    else:
+        show(answer_table(found.rows, found.notes))
+    if reasons:
+        stop("\n".join(reasons), 1)
