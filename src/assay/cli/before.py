@@ -57,7 +57,13 @@ def check(
 @app.command()
 def rank(
     source: Annotated[str, typer.Argument(metavar="DATA", help="A named source, a folder or a zip.")],
-    models: Annotated[str, typer.Option(help="Backbones with commas between: timm/resnet18,torchvision/vgg16.")],
+    models: Annotated[
+        str,
+        typer.Option(
+            help="Backbones with commas between: timm/resnet18,torchvision/vgg16; else those whose weights are here.",
+            show_default=False,
+        ),
+    ] = "",
     images: Annotated[
         float,
         typer.Option(min=0, help="Of the training and the validation split: up to 1 a share, above 1 a number."),
@@ -71,22 +77,21 @@ def rank(
     group: Annotated[
         str | None, typer.Option(metavar="PATTERN", help="Regular expression on the file name that names the original.")
     ] = None,
+    out: Annotated[Path | None, typer.Option(help="The page's folder; else ranks/<name>.")] = None,
     data: DataRoot = None,
     as_json: AsJson = False,
 ) -> None:
-    """Rank backbones for a data set without training any of them. Their features are judged by separation and LogME."""
-    from assay.runs.display import Display
-    from assay.tools.ranking import rank
-    from assay.tools.ranking.table import ranking_table
-    from assay.tools.terminal import parse_size
+    """Rank backbones for a data set without training any of them. Their features are judged by separation and LogME.
 
-    names = listed(models)
-    with (
-        Display() as display,
-        display.counting("ranking", "backbones") as measuring,
-        display.decoding(source) as decoding,
-    ):
-        found = rank(source, names, images, parse_size(size), pretrained, group, data, decoding, measuring)
+    Beside the page lies the study to run next.
+    """
+    from assay.system.process import own_command
+    from assay.tools.documents import plain
+    from assay.tools.ranking.command import rank_and_write
+    from assay.tools.ranking.table import ranking_table
+
+    found, page = rank_and_write(source, listed(models), images, size, pretrained, group, out, data, own_command())
     if as_json:
-        return print_json(found)
+        return print_json(plain(found) | {"page": str(page)})
     show(ranking_table(found))
+    print(f"\npage: {page}")

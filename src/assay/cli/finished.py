@@ -41,12 +41,15 @@ def probe(
     size: Annotated[
         str | None, typer.Option(metavar="N|HxW", help="With --model: height and width, else the network's own.")
     ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The page's folder; else probe in the run's folder, or probes/<network>.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure how well each layer keeps the classes apart. The network is a finished run's, or one off the shelf."""
     from assay.tools.probe_command import show_probe
 
-    show_probe(folder, model, pretrained, data, layers, split, images, size, as_json)
+    show_probe(folder, model, pretrained, data, layers, split, images, size, out, as_json)
 
 
 @app.command()
@@ -71,7 +74,7 @@ def predict(
     data: DataRoot = None,
     as_json: AsJson = False,
 ) -> None:
-    """What a finished run says of pictures: their class, their labels, or numbers with intervals.
+    """Predict the classes, labels or numbers of pictures by a finished run, or by the best one of a study.
 
     Best is by what training watched, on the validation images. Exit status 1: some pictures could not be read.
     """
@@ -122,6 +125,7 @@ def refit(
     from assay.system.process import own_command
     from assay.tools.documents import plain
     from assay.tools.refit import refit
+    from assay.tools.refit.page import write_refit
     from assay.tools.refit.table import refit_table
 
     with (
@@ -130,6 +134,8 @@ def refit(
         display.decoding("the images") as decoding,
     ):
         found = refit(folder, on, epochs, lr, data, own_command(), decoding, fitting)
+    page = write_refit(found, own_command())
     if as_json:
-        return print_json(plain(found) | {"verdict": found.verdict, "folder": str(found.folder)})
+        return print_json(plain(found) | {"verdict": found.verdict, "folder": str(found.folder), "page": str(page)})
     show(refit_table(found))
+    print(f"page: {page}")

@@ -27,7 +27,8 @@ LIBRARIES: dict[str, tuple[str, str]] = {
     "timm": ("assay.models.timm_classifiers", "any classifier of timm, such as timm/resnet18"),
     "torchvision": ("assay.models.torchvision_classifiers", "any classifier of torchvision, such as torchvision/vgg16"),
 }
-"""Before the slash of a name → (the module with ``classifier``, ``inputs`` and ``pretrained``, what there is)."""
+"""Before the slash of a name → (the module with ``classifier``, ``inputs``, ``pretrained``, ``installed``, what there
+is)."""
 
 
 def build(model: Model, shape: tuple[int, int, int], outputs: int) -> "torch.nn.Module":
@@ -82,6 +83,13 @@ def shipped(name: str, shape: tuple[int, int, int]) -> "tuple[dict[str, torch.Te
             f"model.pretrained: nobody ships weights of '{name}'; expected a file's path, or run: and a finished run"
         )
     return import_module(LIBRARIES[library][0]).pretrained(architecture, shape)  # type: ignore[no-any-return]
+
+
+def installed() -> list[str]:
+    """The networks off the shelf whose pretrained weights are here, in a package or a cache: nothing is downloaded."""
+    return [
+        f"{library}/{name}" for library, (module, _) in LIBRARIES.items() for name in import_module(module).installed()
+    ]
 
 
 def complete(recipe: Recipe) -> Recipe:

@@ -79,6 +79,21 @@ def pretrained(architecture: str, shape: tuple[int, int, int]) -> tuple[dict[str
         raise unreachable(f"timm/{architecture}", error, architecture.partition(".")[0] in PACKAGES) from None
 
 
+def installed() -> list[str]:
+    """The architectures whose weights lie in a cache or an installed package; the tag of the weights behind a dot where
+    they are not the default ones."""
+    packaged = [name for name in PACKAGES if packaged_file(name)]
+    configs = {name: timm.get_pretrained_cfg(name) for name in timm.list_pretrained()}
+    cached = [name for name, config in configs.items() if config and cached_file(config.to_dict())]
+    return list(dict.fromkeys([*packaged, *map(_without_default_tag, cached)]))
+
+
+def _without_default_tag(name: str) -> str:
+    architecture, _, tag = name.partition(".")
+    config = timm.get_pretrained_cfg(architecture)
+    return architecture if config and config.tag == tag else name
+
+
 def cached_file(config: dict[str, Any]) -> Path | None:
     """Where timm or the Hugging Face hub has put the weights before."""
     if name := config.get("hf_hub_id"):

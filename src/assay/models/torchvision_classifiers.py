@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torchvision import models
+from torchvision.models import WeightsEnum
 
 from assay.errors import AssayError, unknown
 from assay.models.inputs import Inputs
@@ -62,7 +63,7 @@ def pretrained(architecture: str, shape: tuple[int, int, int]) -> tuple[dict[str
     """
     _check(architecture)
     weights = models.get_model_weights(architecture).DEFAULT
-    cached = Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rpartition("/")[2]
+    cached = cached_file(weights)
     if cached.is_file():
         tensors, origin = read_file(cached), str(cached)
     else:
@@ -71,6 +72,17 @@ def pretrained(architecture: str, shape: tuple[int, int, int]) -> tuple[dict[str
         except Exception as error:  # whatever the libraries between us and the network raise
             raise unreachable(f"torchvision/{architecture}", error, False) from None
     return {name: t for name, t in tensors.items() if not name.startswith(AUXILIARY)}, origin
+
+
+def installed() -> list[str]:
+    """The architectures whose default weights lie in the cache of torch's hub."""
+    names = models.list_models(module=models)
+    return [name for name in names if cached_file(models.get_model_weights(name).DEFAULT).is_file()]
+
+
+def cached_file(weights: WeightsEnum) -> Path:
+    """Where the cache of torch's hub has the file of these weights, or would have it."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / str(weights.url).rpartition("/")[2]
 
 
 def _check(architecture: str) -> None:

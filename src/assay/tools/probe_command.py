@@ -3,9 +3,16 @@
 from pathlib import Path
 
 from assay.errors import AssayError
+from assay.recipe.study import folder_name
 from assay.runs.display import Display
+from assay.system.process import own_command
+from assay.tools.documents import plain
+from assay.tools.page import named
 from assay.tools.probe import IMAGES, probe, probe_model, probe_table
+from assay.tools.probe_page import write_probe
 from assay.tools.terminal import listed, parse_size, print_json, show
+
+UNTRAINED = "The head is untrained unless the weights have one for these classes."
 
 
 def show_probe(
@@ -17,9 +24,10 @@ def show_probe(
     split: str,
     images: float | None,
     size: str | None,
+    out: Path | None = None,
     as_json: bool = False,
 ) -> None:
-    """Print the layers of a finished ``run``, or of the network ``model`` on the images ``data``.
+    """Print the layers of a finished ``run``, or of the network ``model`` on the images ``data``, and write the page.
 
     Raises AssayError where both are given or neither is, and as ``probe`` and ``probe_model`` do.
     """
@@ -39,11 +47,20 @@ def show_probe(
             with display.decoding(str(data)) as decoding:
                 options = (patterns, splits, amount, parse_size(size), None, decoding, measuring)
                 found = probe_model(network, str(data), *options)
-    if as_json:
-        return print_json(found)
+    measured = f"{amount:.0%}" if amount <= 1 else f"at most {amount:,.0f} images"
+    facts = f"{measured} of the {' and the '.join(splits)} images"
     if model:
         weights = f"pretrained weights ({pretrained})" if pretrained else "random weights"
-        measured = f"{amount:.0%}" if amount <= 1 else f"at most {amount:,.0f} images"
-        print(f"{model}: {weights}, a head fitted to the classes; {measured} of each split")
-        print("The head is untrained unless the weights have one for these classes.\n")
+        notes = [f"{model}: {weights}, a head fitted to the classes; {measured} of each split", UNTRAINED]
+        where, subject = Path("probes") / folder_name(model), model
+        facts = f"{weights} · images of {data} · {facts}"
+    else:
+        assert run is not None
+        notes, where, subject = [], run / "probe", named(run)
+    page = write_probe(found, subject, facts, out or where, own_command())
+    if as_json:
+        return print_json(plain(found) | {"page": str(page)})
+    if model:
+        print(*notes, sep="\n", end="\n\n")
     show(probe_table(found))
+    print(f"\npage: {page}")

@@ -25,6 +25,13 @@ def parse_size(text: str | None) -> int | list[int] | None:
     return int(parts[0]) if len(parts) == 1 else [int(part) for part in parts]
 
 
+def folder_of(source: str) -> str:
+    """What to call the folder of what was found in a source: ``brain-mri`` of ``data/brain-mri.zip``."""
+    path = Path(source).expanduser()
+    has_ending = path.suffix.lower() in (".zip", ".yaml", ".yml")
+    return (path.stem if has_ending else path.name) or path.resolve().name or "data"
+
+
 def read_results(folder: Path) -> "Results":
     """The results in a study's folder; AssayError when it holds no study."""
     from assay.results import Results

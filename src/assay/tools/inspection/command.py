@@ -12,7 +12,7 @@ from assay.recipe.yaml_files import read_yaml
 from assay.runs.display import Display
 from assay.tools.inspection.inspecting import Inspection, inspect
 from assay.tools.inspection.page import write_inspection
-from assay.tools.terminal import parse_size
+from assay.tools.terminal import folder_of, parse_size
 
 
 def check(
@@ -46,7 +46,7 @@ def check(
                 if is_file:
                     raise
                 raise AssayError(re.sub(r"\bdata\.(size|color|group)\b", r"--\1", str(error))) from error
-        page = write_inspection(found, out or Path("checks") / _folder_name(source), command)
+        page = write_inspection(found, out or Path("checks") / folder_of(source), command)
     return found, page
 
 
@@ -58,11 +58,3 @@ def data_of(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise AssayError(f"{path} says nothing of data: expected a study with base.data, or a recipe")
     return data
-
-
-def _folder_name(source: str) -> str:
-    """``brain-mri`` of ``data/brain-mri.zip`` or ``brain-mri.yaml``."""
-    path = Path(source).expanduser()
-    return (
-        (path.stem if path.suffix.lower() in (".zip", ".yaml", ".yml") else path.name) or path.resolve().name or "data"
-    )
