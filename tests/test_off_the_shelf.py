@@ -340,8 +340,9 @@ def test_a_network_is_probed_without_a_run(pictures: Path) -> None:
 
 
 def test_the_command_probes_a_network(
-    pictures: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    pictures: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ASSAY_DATA", str(pictures.parent))
     command = ("probe", "--model", "timm/resnet18", "--data", "set", "--size", "32", "--layers", "layer1,fc")
     ended = assay(capfd, *command, "--split", "test", "--images", "4")
@@ -349,6 +350,9 @@ def test_the_command_probes_a_network(
     assert "timm/resnet18: random weights, a head fitted to the classes; at most 4 images of each split" in ended.out
     assert "separation test" in ended.out
     assert "layer1" in ended.out
+    page = Path("probes") / "timm_resnet18" / "index.html"
+    assert ended.out.splitlines()[-1] == f"page: {page}"
+    assert "random weights · images of set · at most 4 images of the test images" in page.read_text(encoding="utf-8")
 
 
 def test_an_image_that_cannot_be_read_is_left_out_and_named(
@@ -367,10 +371,13 @@ def test_an_image_that_cannot_be_read_is_left_out_and_named(
         "flatten, output",
         "--split",
         "train, test",
+        "--out",
+        str(tmp_path / "page"),
     )
     ended = assay(capfd, *command)
     assert ended.status == 0, ended.err
     assert "dark/torn.png was left out: " in ended.out
+    assert "dark/torn.png" in (tmp_path / "page" / "tables" / "skipped.csv").read_text(encoding="utf-8")
     assert {"flatten", "output"} <= {line.split(" ")[0] for line in ended.out.splitlines()}
     found = probe_model("mlp", damaged)
     assert [name for name, _ in found.left_out] == ["dark/torn.png"]

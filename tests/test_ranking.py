@@ -1,5 +1,6 @@
 """Backbones ranked without training: numbers, order, honesty, and what cannot be had."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,19 @@ import polars as pl
 import pytest
 import torch
 from PIL import Image
+from timm import get_pretrained_cfg
 from torch import nn
+from torchvision.models import get_model_weights
 
 from assay.data import ImageData
 from assay.errors import AssayError
-from assay.tools.ranking import rank, ranking
+from assay.models import build
+from assay.models.catalogue import installed
+from assay.recipe import Model
+from assay.recipe.study import load_study
+from assay.tools.ranking import Ranking, rank, ranking
 from assay.tools.ranking.in_words import recommendation
+from assay.tools.ranking.next_study import leading
 from assay.tools.ranking.ranking import SCHEMA, placed
 from command import assay
 
@@ -150,11 +158,27 @@ def test_overlapping_intervals_are_not() -> None:
 # --------------------------------------------------------------------------------------------- command
 
 
-def test_the_command(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     done = assay(capsys, "rank", pictures, "--models", ",".join(TWO), "--size", "40", "--no-pretrained")
     assert done.status == 0, done.err
     for word in ("cross-SI", "LogME", "timm/resnet18", "MACs", "random"):
         assert word in done.out
+    page = Path("ranks") / "set" / "index.html"
+    assert done.out.splitlines()[-1] == f"page: {page}"
+    text, table = page.read_text(encoding="utf-8"), pl.read_csv(page.parent / "tables" / "ranking.csv")
+    assert set(re.findall('data-chart="([^"]+)"', text)) == {"cross-si", "cross-csi", "cost"}
+    for row in table.iter_rows(named=True):
+        assert f"{row['cross_si']:.3f} ({row['cross_si_low']:.3f} to {row['cross_si_high']:.3f})" in text
+    study = load_study(page.parent / "next.yaml")
+    assert {variant.recipe.model.name for variant in study.plan.values()} == set(TWO)
+    recipe = study.plan[study.base_variant].recipe
+    assert recipe.model.name == table["model"][0]
+    assert (recipe.model.freeze, recipe.model.pretrained) == ("backbone", False)
+    assert (recipe.data.source, recipe.data.size) == (str(pictures), 40)
+    assert "assay run ranks/set/next.yaml" in text
     failed = assay(capsys, "rank", pictures, "--models", "timm/resnet81")
     assert failed.status == 2
     assert "did you mean 'resnet18'" in failed.err
@@ -166,9 +190,13 @@ def test_an_image_that_cannot_be_read_is_left_out_and_named(
     damaged = tmp_path / "damaged"
     shutil.copytree(pictures, damaged)
     (damaged / "red" / "torn.png").write_bytes((damaged / "red" / "0.png").read_bytes()[:100])
-    done = assay(capsys, "rank", damaged, "--models", TWO[1], "--size", "40", "--no-pretrained")
+    page = ("--out", tmp_path / "page")
+    done = assay(capsys, "rank", damaged, "--models", TWO[1], "--size", "40", "--no-pretrained", *page)
     assert done.status == 0, done.err
     assert "red/torn.png was left out: " in done.out
+    assert "red/torn.png" in (tmp_path / "page" / "index.html").read_text(encoding="utf-8")
+    (variant, other) = load_study(tmp_path / "page" / "next.yaml").plan.values()
+    assert {variant.recipe.model.freeze, other.recipe.model.freeze} == {"backbone", "none"}
     found = rank(damaged, TWO[1:], size=40, pretrained=False)
     assert [name for name, _ in found.left_out] == ["red/torn.png"]
     assert found.table["place"].to_list() == [1]
@@ -179,3 +207,53 @@ def test_copies_of_an_original_stay_on_one_side(pictures: Path) -> None:
         rank(pictures, TWO[:1], size=40, pretrained=False, group="(")
     with pytest.raises(AssayError, match="whole groups"):
         rank(pictures, TWO[:1], size=40, pretrained=False, group="red|green|blue")
+
+
+# ------------------------------------------------------------------------------------ weights that are here
+
+
+def test_the_weights_in_the_caches_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assay.models.timm_classifiers.packaged_file", lambda name: None)
+    monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr("assay.models.timm_classifiers.try_to_load_from_cache", lambda *_: None)
+    assert installed() == []
+    (tmp_path / "checkpoints").mkdir()
+    for url in (get_model_weights("alexnet").DEFAULT.url, get_pretrained_cfg("resnet18").url):
+        (tmp_path / "checkpoints" / url.rpartition("/")[2]).touch()
+    assert installed() == ["timm/resnet18", "torchvision/alexnet"]
+    (tmp_path / "checkpoints" / get_pretrained_cfg("resnet18.tv_in1k").url.rpartition("/")[2]).touch()
+    assert "timm/resnet18.tv_in1k" in installed()
+
+
+def test_the_weights_of_a_package_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    packaged = {"tf_efficientnet_lite1": Path("lite1.pth")}
+    monkeypatch.setattr("assay.models.timm_classifiers.packaged_file", packaged.get)
+    assert "timm/tf_efficientnet_lite1" in installed()
+
+
+def test_without_models_those_are_ranked_whose_weights_are_here(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shipped(name: str, shape: tuple[int, int, int]) -> object:
+        torch.manual_seed(0)
+        return build(Model(name=name), shape, 1000).state_dict(), "here"
+
+    monkeypatch.setattr("assay.tools.ranking.command.installed", lambda: TWO)
+    monkeypatch.setattr("assay.models.catalogue.shipped", shipped)
+    done = assay(capsys, "rank", pictures, "--size", "40", "--out", tmp_path)
+    assert done.status == 0, done.err
+    assert set(pl.read_csv(tmp_path / "tables" / "ranking.csv")["model"]) == set(TWO)
+    monkeypatch.setattr("assay.tools.ranking.command.installed", list)
+    done = assay(capsys, "rank", pictures, "--size", "40", "--out", tmp_path)
+    assert done.status == 2
+    assert "rank: no pretrained weights are installed or cached; install the extra 'weights'" in done.err
+    done = assay(capsys, "rank", pictures, "--no-pretrained")
+    assert "rank --no-pretrained: --models is missing" in done.err
+
+
+def test_the_next_study_has_those_that_lead() -> None:
+    found = table(cross_si=[0.9, 0.88, 0.5], cross_csi=[0.9, 0.88, 0.5], logme=[0.3, 0.2, 0.1])
+    assert leading(Ranking(found, "")) == ["a", "b"]
+    clear = table(cross_si=[0.9, 0.6, 0.5], cross_csi=[0.9, 0.6, 0.5], logme=[0.3, 0.2, 0.1])
+    assert leading(Ranking(clear, "")) == ["a", "b"]
+    assert leading(Ranking(clear.head(1), "")) == ["a"]

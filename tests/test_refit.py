@@ -1,5 +1,6 @@
 """Training on the mistakes: what it gains, what it forgets, and what as much training on random images does."""
 
+import html
 import json
 import shutil
 from dataclasses import replace
@@ -347,7 +348,19 @@ def test_the_command_prints_the_networks_side_by_side(runs: Path, capfd: pytest.
     accuracies = [saved["before"], saved["mistakes"]["standings"], saved["random"]["standings"]]
     assert test.split()[-3:] == [f"{100 * each['test']['accuracy']:.2f}" for each in accuracies]
     assert saved["verdict"] in lines
-    assert lines[-1] == f"network, predictions and numbers: {run / 'refit'}"
+    page = run / "refit" / "index.html"
+    assert lines[-2:] == [f"network, predictions and numbers: {run / 'refit'}", f"page: {page}"]
+    text = html.unescape(page.read_text(encoding="utf-8"))
+    assert saved["verdict"] in text
+    assert 'src="http' not in text
+    rows = pl.read_csv(run / "refit" / "tables" / "networks.csv").filter(pl.col("split") == "test")
+    assert rows["accuracy"].to_list() == [each["test"]["accuracy"] for each in accuracies]
+    by_class = pl.read_csv(run / "refit" / "tables" / "classes.csv")
+    for network, arm in (("on the mistakes", "mistakes"), ("on random images", "random")):
+        change, own = saved[arm]["changes"]["test"], by_class.filter(pl.col("network") == network)
+        assert own["gained"].to_list() == change["gained_per_class"]
+        assert own["forgotten"].to_list() == change["forgotten_per_class"]
+        assert rows.filter(pl.col("network") == network)["forgotten"].item() == change["forgotten"]
     assert saved["environment"]["command"].startswith("assay refit")
     assert ended.err == ""
 

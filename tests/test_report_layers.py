@@ -1,6 +1,7 @@
 """Separation from the recipe to the page and the terminal, on one tiny study."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -112,6 +113,15 @@ def test_probe_measures_a_finished_run(results: Results) -> None:
     assert "separation train" in done.stdout
     assert "dense1" in done.stdout
     assert "On the test images separation is highest after" in done.stdout
+    page = run / "probe" / "index.html"
+    assert done.stdout.splitlines()[-1] == f"page: {page}"
+    text, table = page.read_text(encoding="utf-8"), pl.read_csv(run / "probe" / "tables" / "layers.csv")
+    assert set(re.findall('data-chart="([^"]+)"', text)) == {"layers-separation", "layers-center"}
+    for row in table.iter_rows(named=True):
+        assert f"{row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})" in text
+    (peak,) = re.findall(r'<p class="verdict">On the test images separation is highest after (\S+) \(', text)
+    on_test = table.filter((pl.col("index") == "separation") & (pl.col("split") == "test"))
+    assert peak == on_test.sort("value", descending=True)["layer"][0]
 
 
 def test_probe_names_the_nearest_layer(results: Results) -> None:

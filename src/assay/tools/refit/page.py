@@ -23,8 +23,8 @@ MARKS: dict[str, Mark] = {"better": "better", "worse": "worse"}
 
 CHANGED = (
     "Images gained were wrong before and are right now; images forgotten were right and are wrong. Intervals are "
-    "paired 95 % bootstrap intervals over images, p is that of McNemar's test (where images are copies of originals: of exchanging the answers to whole "
-    "originals), by Holm for the comparisons made."
+    "paired 95 % bootstrap intervals over images; p is that of McNemar's test, or where images are copies of originals "
+    "of exchanging the answers to whole originals, by Holm for the comparisons made."
 )
 METHOD = (
     "The training images that the run's network gets wrong, in evaluation mode and without augmentation, were trained "
