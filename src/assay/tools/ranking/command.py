@@ -39,7 +39,7 @@ def rank_and_write(
     facts = f"{len(names)} backbones · {weights} · {amount} of the training and of the validation images"
     there = found.table["place"].is_not_null().any()
     study = next_study(found, source, name, parsed, pretrained, group) if there else ""
-    return found, write_ranking(found, name, facts, study, out or Path("ranks") / name, command)
+    return found, write_ranking(found, name, facts, study, out or Path("ranks") / name, command, data)
 
 
 def those_here(pretrained: bool) -> list[str]:

@@ -8,6 +8,7 @@ import polars as pl
 from assay.report.figures import Figure
 from assay.report.section import Code, Command, Grid, Part, Section, Sentences
 from assay.report.tables import Cell, Column, Table, skipped_table
+from assay.results.formats import fixed
 from assay.tools.page import Page, reproduced, write_sections
 from assay.tools.ranking import charts
 from assay.tools.ranking.in_words import is_behind
@@ -32,9 +33,11 @@ METHOD = [
 ]
 
 
-def write_ranking(found: Ranking, name: str, facts: str, study: str, folder: Path, command: str = "") -> Path:
+def write_ranking(
+    found: Ranking, name: str, facts: str, study: str, folder: Path, command: str = "", root: Path | None = None
+) -> Path:
     """Write the page of a ranking on the images ``name`` into ``folder``, beside it the ``study`` to run next (empty
-    where there is none)."""
+    where there is none), under the data root ``root``."""
     ranked = found.table.filter(pl.col("place").is_not_null())
     parts: list[Part] = [table(ranked)]
     if len(ranked) > 1:
@@ -49,7 +52,8 @@ def write_ranking(found: Ranking, name: str, facts: str, study: str, folder: Pat
     if untold:
         sections.append(Section("missing", "What is missing", "", untold, word="Missing"))
     if study:
-        run = Command("run-next", f"assay run {shlex.quote(str(folder / NEXT))}")
+        words = ["assay", "run", str(folder / NEXT), *(["--data", str(root)] if root else [])]
+        run = Command("run-next", shlex.join(words))
         text = "Heads on the frozen backbones that lead, or cannot be told from the first, trained with three seeds:"
         sections.append(Section("next", "The study to run next", text, [Code(study), run], word="Next"))
     sections.append(Section("method", "Method", "", [Sentences(METHOD), *reproduced(command)]))
@@ -63,21 +67,22 @@ def table(ranked: pl.DataFrame) -> Table:
     for row in ranked.iter_rows(named=True):
         qualities = [f"{row[n]:.3f} ({row[f'{n}_low']:.3f} to {row[f'{n}_high']:.3f})" for n in WORDS]
         bests = [row[n] == ranked[n].max() for n in (*WORDS, "logme")]
-        shown = zip([*qualities, f"{row['logme']:.4f}"], bests, strict=True)
-        costs = [row["size"], f"{row['parameters'] / 1e6:.1f}", f"{row['macs'] / 1e6:,.0f}"]
+        shown = zip([*qualities, fixed(row["logme"], 4)], bests, strict=True)
+        costs = [f"{row['parameters'] / 1e6:.1f}", f"{row['macs'] / 1e6:,.0f}"]
         lines.append(
             [
                 Cell(row["model"], is_name=True),
                 Cell(str(row["place"])),
                 *(Cell(text, "best" if is_best else "") for text, is_best in shown),
-                Cell(f"{row['width']:,}"),
                 *map(Cell, costs),
-                Cell(f"{row['features_seconds']:.1f}"),
             ]
         )
-    headings = ["place", "cross-SI", "cross-CSI", "LogME", "features", "image", "parameters (M)", "MACs (M)"]
-    columns = [Column("backbone", "left"), *map(Column, headings), Column("features (s)")]
-    caption = "With 95 % intervals; the best of each measure is marked. Seconds: the features of all images."
+    headings = ["place", "cross-SI", "cross-CSI", "LogME", "parameters (M)", "MACs (M)"]
+    columns = [Column("backbone", "left"), *map(Column, headings)]
+    caption = (
+        "With 95 % intervals; the best of each measure is marked. The CSV also has the width of the features, the size "
+        "of the images, and the seconds that the features took."
+    )
     return Table("ranking", caption, columns, lines, ranked.drop("reason"))
 
 
