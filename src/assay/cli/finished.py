@@ -74,7 +74,7 @@ def predict(
     data: DataRoot = None,
     as_json: AsJson = False,
 ) -> None:
-    """Predict the classes, labels or numbers of pictures by a finished run, or by the best one of a study.
+    """Predict the classes or numbers of pictures by a finished run. Of a study the best one answers.
 
     Best is by what training watched, on the validation images. Exit status 1: some pictures could not be read.
     """
