@@ -13,6 +13,7 @@ from assay.errors import AssayError, RunFailed
 from assay.evaluate import MEASURES, Value, measure
 from assay.recipe import Measure
 from assay.tasks.classification.measure import quality, top_k_accuracy
+from assay.tasks.curves import curves
 from assay.tools.names import members
 from trained import predictions, trained
 
@@ -53,7 +54,7 @@ def test_by_hand() -> None:
     }
 
 
-def plain(value: Value) -> bool:
+def plain(value: Value | None) -> bool:
     return all(map(plain, value)) if isinstance(value, list) else type(value) in (int, float)
 
 
@@ -61,11 +62,21 @@ def test_values_are_plain_numbers() -> None:
     assert all(plain(value) for value in quality(THREE, top_k=(2,)).values())
 
 
-def test_a_class_that_does_not_occur_counts_in_macro_but_not_in_balanced_accuracy() -> None:
-    found = quality(predictions([0, 1], [[0.9, 0.1, 0.0], [0.1, 0.9, 0.0]]))
-    assert found["balanced_accuracy"] == 1.0
-    assert found["recall_macro"] == pytest.approx(2 / 3)
+def test_a_perfect_network_has_1_in_every_mean_over_classes_though_one_class_has_no_image() -> None:
+    own = predictions([0, 1], [[0.9, 0.1, 0.0], [0.1, 0.9, 0.0]])
+    found = quality(own) | curves(own.truth, own.probabilities, ["a", "b", "absent"])
+    means = ["balanced_accuracy", "roc_auc_macro", "average_precision_macro"]
+    means += [f"{name}_{mean}" for name in ("precision", "recall", "f1") for mean in ("macro", "weighted")]
+    assert {name: found[name] for name in means} == dict.fromkeys(means, 1.0)
     assert found["support_per_class"] == [1, 1, 0]
+    assert found["precision_per_class"] == found["recall_per_class"] == found["f1_per_class"] == [1.0, 1.0, None]
+
+
+def test_answers_that_name_a_class_without_images_are_wrong_where_they_were_given() -> None:
+    found = quality(predictions([0, 0, 1], [[0.9, 0.1, 0.0], [0.1, 0.1, 0.8], [0.1, 0.9, 0.0]]))
+    assert (found["precision_macro"], found["recall_macro"]) == (1.0, (1 / 2 + 1) / 2)
+    assert found["f1_macro"] == pytest.approx((2 / 3 + 1) / 2)
+    assert found["f1_per_class"] == [pytest.approx(2 / 3), 1.0, None]
 
 
 @st.composite
@@ -85,10 +96,11 @@ def test_agrees_with_scikit_learn(outcome: tuple[list[int], list[list[float]]]) 
     found = quality(predictions(labels, probabilities), top_k=(1, 2))
     assert found["accuracy"] == pytest.approx(metrics.accuracy_score(labels, predicted))
     for average in ("macro", "weighted"):
-        arguments: dict[str, Any] = {"average": average, "labels": classes, "zero_division": 0}
+        arguments: dict[str, Any] = {"average": average, "labels": sorted(set(labels)), "zero_division": 0}
         assert found[f"precision_{average}"] == pytest.approx(metrics.precision_score(labels, predicted, **arguments))
         assert found[f"recall_{average}"] == pytest.approx(metrics.recall_score(labels, predicted, **arguments))
         assert found[f"f1_{average}"] == pytest.approx(metrics.f1_score(labels, predicted, **arguments))
+    assert found["balanced_accuracy"] == pytest.approx(found["recall_macro"])
     for k in (1, 2):
         expected = metrics.top_k_accuracy_score(labels, np.array(probabilities), k=k, labels=classes)
         assert found[f"top_{k}_accuracy"] == pytest.approx(expected)

@@ -121,6 +121,8 @@ def test_a_class_without_test_images_is_told_on_the_page(tmp_path: Path) -> None
     assert len(found.finished) == 3
     text = write_report(found).read_text(encoding="utf-8")
     assert "Without a curve: <bdi>c &lt;i&gt; (no test image has it)</bdi>." in text
+    assert "in no mean over classes: <bdi>c &lt;i&gt;</bdi>." in text
+    assert all(metrics["f1_per_class"][2] is None for metrics in map(found.metrics, found.finished))
 
 
 @pytest.mark.parametrize(

@@ -184,11 +184,11 @@ def test_scores_by_hand() -> None:
     assert found["average_precision_disc"] == pytest.approx((1 + 2 / 3) / 2)
     assert found["average_precision_ring"] == 1.0
     assert found["average_precision_macro"] == pytest.approx((5 / 6 + 1) / 2)
-    # disc: one hit, one missed, one false alarm; ring: one hit, one missed; the third label: one false alarm
+    # disc: one hit, one missed, one false alarm; ring: one hit, one missed; the third label, of no image: in no mean
     assert (found["f1_disc"], found["f1_ring"]) == (0.5, pytest.approx(2 / 3))
-    assert found["f1_macro"] == pytest.approx((1 / 2 + 2 / 3 + 0) / 3)
+    assert found["f1_macro"] == pytest.approx((1 / 2 + 2 / 3) / 2)
     assert found["f1_micro"] == pytest.approx(2 * 2 / (2 * 2 + 2 + 2))
-    assert found["precision_macro"] == pytest.approx((1 / 2 + 1 + 0) / 3)
+    assert found["precision_macro"] == pytest.approx((1 / 2 + 1) / 2)
     assert found["recall_macro"] == pytest.approx((1 / 2 + 1 / 2) / 2)
     assert (found["exact_match"], found["hamming_loss"]) == (0.25, pytest.approx(4 / 12))
     assert found["loss"] == pytest.approx(0.25)
@@ -196,8 +196,7 @@ def test_scores_by_hand() -> None:
 
 def test_what_does_not_exist_is_left_out_and_null_in_the_table() -> None:
     found = quality(said(labels=("disc", "ring", "never")))
-    assert "average_precision_never" not in found
-    assert found["f1_never"] == 0
+    assert not {"average_precision_never", "f1_never"} & found.keys()
     rows = by_label(said([[1, 0], [0, 0]], [[0.9, 0.1], [0.2, 0.3]], ("there", "nowhere"))).rows(named=True)
     assert rows[0] == {
         "label": "there", "images": 1, "hits": 1, "missed": 0, "false_alarms": 0,
@@ -206,6 +205,16 @@ def test_what_does_not_exist_is_left_out_and_null_in_the_table() -> None:
     assert rows[1] | {"label": "", "hits": 0} == dict.fromkeys(rows[1]) | {
         "label": "", "images": 0, "hits": 0, "missed": 0, "false_alarms": 0,
     }  # fmt: skip
+
+
+def test_a_label_that_images_have_and_that_is_never_said_has_precision_0() -> None:
+    own = said([[1, 1], [0, 1]], [[0.9, 0.1], [0.1, 0.2]], ("found", "missed"))
+    assert by_label(own)["precision"].to_list() == [1.0, 0.0]
+    assert (
+        quality(own)["precision_macro"]
+        == 0.5
+        == sk.precision_score(own.truth, own.predicted, average="macro", zero_division=0)
+    )
 
 
 def test_without_any_label_there_is_no_average_precision_at_all() -> None:
@@ -245,6 +254,15 @@ def test_scores_are_scikit_learns_and_torchmetrics(drawn: tuple[Any, Any]) -> No
     assert found["exact_match"] == pytest.approx(sk.accuracy_score(truth, told))
     assert found["hamming_loss"] == pytest.approx(sk.hamming_loss(truth, told))
     there = truth.any(axis=0)
+    means = {"f1_macro": sk.f1_score, "precision_macro": sk.precision_score, "recall_macro": sk.recall_score}
+    for name, theirs in means.items():
+        if there.any():
+            expected = (
+                theirs(truth[:, there], told[:, there], average="macro", zero_division=0)
+                if there.sum() > 1
+                else theirs(truth[:, there].ravel(), told[:, there].ravel(), zero_division=0)
+            )
+            assert found[name] == pytest.approx(expected)
     for i in np.flatnonzero(there):
         assert found[f"average_precision_label {i}"] == pytest.approx(
             sk.average_precision_score(truth[:, i], chances[:, i])

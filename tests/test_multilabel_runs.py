@@ -124,7 +124,7 @@ def test_a_label_without_test_images_is_told_on_the_page(tmp_path: Path, monkeyp
     found = run_study(study(variants={"one": {}}), tmp_path / "runs", quiet=True)
     assert "average_precision_ring" not in found.metric_names
     text = write_report(found).read_text(encoding="utf-8")
-    assert "Without an average precision, since no test image has it: <bdi>ring</bdi>." in text
+    assert "Without a test image, so without scores and in no mean over labels: <bdi>ring</bdi>." in text
     assert "Without a curve: <bdi>ring (no test image has it)</bdi>." in text
 
 

@@ -33,6 +33,11 @@ def test_iou_by_hand_leaves_out_a_class_that_is_nowhere():
     assert value(score, [2, 0]) == (2 / 4 + 0 / 2) / 2
 
 
+def test_a_class_counts_where_it_is_there_whether_it_is_said_or_not():
+    right, said, there = np.array([[0, 1, 0]]), np.array([[0, 1, 1]]), np.array([[1, 1, 0]])
+    assert value(scores.ratio_score(right, said, there), images=1) == (0 + 1) / 2
+
+
 def test_r2_and_rank_correlation_by_hand():
     assert value(scores.r2_score(TRUTH, SAID)) == pytest.approx(1 - 5 / 5)
     # ranks 1 2 3 4 against 1 2.5 4 2.5: deviations −1.5 −0.5 0.5 1.5 and −1.5 0 1.5 0
@@ -137,9 +142,12 @@ def test_average_precision_agrees_with_scikit_learn(table):
 @given(table=tables())
 def test_f1_agrees_with_scikit_learn(average, table):
     _, said, yes, weights = table
-    # a column beside the labels makes a table of one label multi-label too; it has no F1
-    truth, answers = (np.pad(x, ((0, 0), (0, 1))) for x in (yes, said > 0.5))
-    theirs = metrics.f1_score(truth, answers, average=average, sample_weight=weights, zero_division=np.nan)
+    # columns beside the labels make a table of one label multi-label too; in micro they change nothing
+    truth, answers = (np.pad(x, ((0, 0), (0, 2))) for x in (yes, said > 0.5))
+    there = np.flatnonzero(weights @ truth)
+    of = {"labels": there} if average == "macro" else {}
+    arguments = {"average": average, "sample_weight": weights, "zero_division": np.nan, **of}
+    theirs = metrics.f1_score(truth, answers, **arguments) if there.size or average == "micro" else np.nan
     ours = value(scores.f1_score(yes, said > 0.5, average), weights)
     assert ours == pytest.approx(theirs, nan_ok=True)
 

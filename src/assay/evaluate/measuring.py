@@ -45,4 +45,6 @@ def check(recipe: Recipe, network: nn.Module, images: Tensor) -> None:
 def _finite(value: Any) -> bool:
     if isinstance(value, pl.DataFrame):
         return True
-    return all(map(_finite, value)) if isinstance(value, list) else math.isfinite(value)
+    if isinstance(value, list):
+        return all(one is None or _finite(one) for one in value)
+    return math.isfinite(value)

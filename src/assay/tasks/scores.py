@@ -49,13 +49,20 @@ def root_mean_score(squares: Float[np.ndarray, " images"]) -> Score:
     return lambda weights: np.sqrt(mean(weights))
 
 
-def ratio_score(part: Counts, whole: Counts) -> Score:
-    """Mean over classes of Σ w·part / Σ w·whole, classes without a whole left out.
+def ratio_score(part: Counts, whole: Counts, there: Counts | None = None) -> Score:
+    """Mean over classes of Σ w·part / Σ w·whole, over those of which Σ w·``there`` is not 0; without a whole it is 0.
 
-    mIoU of the pixels in intersection and union, mean Dice of twice the intersection and the sum of both areas.
+    ``there``, else the whole, says what exists of a class. mIoU of the pixels in intersection and union, mean Dice of
+    twice the intersection and the sum of both areas.
     """
     parts, wholes = part.astype(np.float64), whole.astype(np.float64)
-    return lambda weights: mean_of_existing(_ratio(weights @ parts, weights @ wholes))
+    owned = wholes if there is None else there.astype(np.float64)
+
+    def score(weights: PerDraw) -> Drawn:
+        shares = np.nan_to_num(_ratio(weights @ parts, weights @ wholes), nan=0.0)
+        return mean_of_existing(np.where(weights @ owned > 0, shares, np.nan))
+
+    return score
 
 
 def f1_score(
@@ -65,11 +72,11 @@ def f1_score(
 ) -> Score:
     """F1 = 2·TP / (2·TP + FP + FN) of all labels' counts together (micro) or as a mean over labels (macro).
 
-    A label that is neither there nor said has no F1.
+    A label that no image has has no F1.
     """
     part, whole = 2 * (truth & said), truth.astype(np.int64) + said
     if average == "macro":
-        return ratio_score(part, whole)
+        return ratio_score(part, whole, truth)
     return ratio_score(part.sum(axis=1, keepdims=True), whole.sum(axis=1, keepdims=True))
 
 

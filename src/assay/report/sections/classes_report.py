@@ -53,7 +53,7 @@ def _table(subject: Subject, variant: str, areas: Areas) -> Table | None:
         else "One seed: no intervals."
     )
     frame = pl.DataFrame(rows, infer_schema_length=None)
-    caption = f"{subject.shown[variant]}. {spread}"
+    caption = f"{subject.shown[variant]}. {spread} Means over classes are over those with test images."
     return Table(f"report-{subject.stem(variant)}", caption, columns, lines, frame, fixed=False)
 
 
@@ -66,7 +66,8 @@ def _rows(runs: list[tuple[dict[str, Any], dict[str, Any]]], areas: Areas) -> It
     trained = _mean([about.get("train_per_class") for about, _ in runs], len(classes))
     tested = _mean([metrics["support_per_class"] for _, metrics in runs], len(classes))
     for i, name in enumerate(classes):
-        values = {one: [metrics[f"{one}_per_class"][i] for _, metrics in runs] for one in MEASURES}
+        there = [metrics for _, metrics in runs if metrics["support_per_class"][i]]
+        values = {one: [metrics[f"{one}_per_class"][i] for metrics in there] for one in MEASURES}
         counts = {"trained": trained and trained[i], "tested": tested and tested[i]}
         yield {"class": name, **counts, **_intervals(values | areas.get(name, {}))}
     for mean, words in MEANS.items():

@@ -37,7 +37,7 @@ def words(subject: Subject, table: pl.DataFrame) -> list[str | Name]:
     found: list[str | Name] = [said]
     absent = table.filter(pl.col("images") == 0)["label"].unique(maintain_order=True)
     for i, label in enumerate(absent):
-        found += [", " if i else " Without an average precision, since no test image has it: ", Name(label)]
+        found += [", " if i else " Without a test image, so without scores and in no mean over labels: ", Name(label)]
     return [*found, "."] if len(absent) else found
 
 

@@ -1,6 +1,7 @@
 """How often the network is right, and about what it is wrong.
 
-Precision and recall of a class that is never predicted, or never there, are 0 (not undefined).
+A class without an image has no precision, recall or F1, and every mean over classes is over the others; one that has
+images and is never predicted has precision and F1 0.
 """
 
 import numpy as np
@@ -25,9 +26,9 @@ def measure(trained: Trained, options: ClassificationMeasure) -> dict[str, Value
 def quality(predictions: Predictions, top_k: tuple[int, ...] = ()) -> dict[str, Value]:
     """Accuracy, precision, recall, F1, support, confusion matrix (rows true, columns predicted) and mean loss.
 
-    Lists are in the order of the classes. ``macro`` is the mean over classes, ``weighted`` the mean over images, and
-    balanced accuracy the mean recall over the classes that occur. A k that is not below the number of classes is left
-    out of ``top_k``: top-k accuracy is 1 there by definition.
+    Lists are in the order of the classes, None for one without an image. ``macro`` is the mean over the classes that
+    have images, ``weighted`` the mean over images; balanced accuracy is another name of macro recall. A k that is not
+    below the number of classes is left out of ``top_k``: top-k accuracy is 1 there by definition.
     """
     labels, predicted = predictions.labels, predictions.predicted
     classes = range(predictions.probabilities.shape[1])
@@ -35,16 +36,17 @@ def quality(predictions: Predictions, top_k: tuple[int, ...] = ()) -> dict[str, 
     precision, recall, f1, support = precision_recall_fscore_support(
         labels, predicted, labels=classes, average=None, zero_division=0.0
     )
+    there = support > 0
     values: dict[str, Value] = {
         **scores(predictions, ("accuracy", "loss")),
-        "balanced_accuracy": float(recall[support > 0].mean()),
+        "balanced_accuracy": float(recall[there].mean()),
         "confusion_matrix": table.tolist(),
         "support_per_class": support.astype(int).tolist(),
     }
     for name, of_class in {"precision": precision, "recall": recall, "f1": f1}.items():
-        values[f"{name}_macro"] = float(of_class.mean())
+        values[f"{name}_macro"] = float(of_class[there].mean())
         values[f"{name}_weighted"] = float(np.average(of_class, weights=support))
-        values[f"{name}_per_class"] = of_class.tolist()
+        values[f"{name}_per_class"] = [float(v) if exists else None for v, exists in zip(of_class, there, strict=True)]
     for k in top_k:
         if k < len(classes):
             values[f"top_{k}_accuracy"] = top_k_accuracy(predictions.probabilities, labels, k)

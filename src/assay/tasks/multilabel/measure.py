@@ -39,7 +39,7 @@ def measure(trained: Trained, options: MultilabelMeasure) -> dict[str, Value]:
 
 
 def quality(predictions: Predictions) -> dict[str, Value]:
-    """Means over the labels that have a value, exact match, share of wrong labels, mean loss; of each label
+    """Means over the labels that have images, exact match, share of wrong labels, mean loss; of each label
     ``average_precision_<label>`` and ``f1_<label>``; the tables ``labels`` and ``mixed_up``."""
     of_labels = [f"{name}_{label}" for name in ("average_precision", "f1") for label in predictions.labels]
     found: dict[str, Value] = {**existing(predictions, of_labels), **existing(predictions, OVERALL)}
@@ -54,15 +54,15 @@ def existing(predictions: Predictions, metrics: Sequence[str]) -> dict[str, floa
 def by_label(predictions: Predictions) -> pl.DataFrame:
     """A row a label: label, images with it, hits, missed, false_alarms, average_precision, f1, precision, recall.
 
-    null where there is none: average precision and recall of a label that no image has, precision of one that is never
-    said, F1 of what is neither.
+    A label that no image has has no measures, null; one that images have and that is never said has precision 0.
     """
     truth, said, chances = predictions.truth, predictions.predicted, predictions.probabilities
     there, told, hits = (which.sum(axis=0) for which in (truth, said, truth & said))
     ones = np.ones((1, len(truth)))
     areas = [average_precision_score(truth[:, i], chances[:, i])(ones)[0] for i in range(truth.shape[1])]
     with np.errstate(invalid="ignore"):
-        shares = {"f1": 2 * hits / (there + told), "precision": hits / told, "recall": hits / there}
+        shares = {"f1": 2 * hits / (there + told), "precision": hits / np.maximum(told, 1), "recall": hits / there}
+    shares = {name: np.where(there > 0, share, np.nan) for name, share in shares.items()}
     counts = {"images": there, "hits": hits, "missed": there - hits, "false_alarms": told - hits}
     table = pl.DataFrame({"label": predictions.labels, **counts, "average_precision": areas, **shares})
     return table.with_columns(pl.col(pl.Float64).fill_nan(None))

@@ -70,7 +70,7 @@ class Predictions:
             "average_precision_macro": lambda: average_precision_score(truth, self.probabilities),
             "f1_macro": lambda: f1_score(truth, said, "macro"),
             "f1_micro": lambda: f1_score(truth, said, "micro"),
-            "precision_macro": lambda: ratio_score(truth & said, said),
+            "precision_macro": lambda: ratio_score(truth & said, said, truth),
             "recall_macro": lambda: ratio_score(truth & said, truth),
             "exact_match": lambda: mean_score((truth == said).all(axis=1)),
             "hamming_loss": lambda: mean_score((truth != said).mean(axis=1)),
