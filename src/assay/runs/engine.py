@@ -1,5 +1,6 @@
 """A study is run: checked whole, then trained in this process, or in several that share its folder as their queue."""
 
+import json
 from pathlib import Path
 
 from assay.errors import AssayError
@@ -45,7 +46,7 @@ def run(
         check_effect(study, display.warn)
         planned = plan_jobs(study, folder, root, display)
         files.write(folder / "study.yaml", study.dump())
-        threads = stored_threads(folder, jobs)
+        threads = stored_threads(folder, jobs, data)
         for job in planned:
             tidy(job, retry)
         if tensorboard and not available():
@@ -76,10 +77,14 @@ def plan_jobs(study: Study, folder: Path, root: Path, display: Display) -> list[
     return jobs
 
 
-def stored_threads(folder: Path, jobs: int) -> int:
-    """The threads each run of this study uses: decided at its first start and kept, since they change last bits."""
+def stored_threads(folder: Path, jobs: int, data: str | Path | None = None) -> int:
+    """The threads each run of this study uses: decided at its first start and kept, since they change last bits.
+
+    ``jobs``, by which they were divided, and the data root that was named then are kept for whoever repeats the study.
+    """
     path = folder / "machine.json"
-    files.create(path, f'{{"threads": {max(1, available_cores() // jobs)}}}\n')
+    first = {"threads": max(1, available_cores() // jobs), "jobs": jobs, "data": None if data is None else str(data)}
+    files.create(path, json.dumps(first, ensure_ascii=False) + "\n")
     try:
         threads = read_object(path).get("threads")
     except AssayError:

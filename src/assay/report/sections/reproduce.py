@@ -1,25 +1,38 @@
 """The section on what somebody else needs to get these numbers."""
 
 import json
+import shlex
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
 
 import yaml
 
+from assay.errors import AssayError
 from assay.recipe.study import label as level_label
 from assay.report.section import Code, Command, Facts, Folded, Name, Pairs, Part, Section, Sheet, Text
 from assay.report.subject import Subject
 from assay.results.formats import value
+from assay.system.files import read_object
+
+AGAIN = "reproduced"
+"""The folder of what is trained again."""
+WHERE = (
+    "Trains the study anew, where it was trained before; the file has every change and all seeds. Where there is only "
+    "this page, save the study file below as study.yaml and run that."
+)
 
 
 def section(subject: Subject) -> Section:
     """The command, the data, the environments, the levels, the study file and a recipe with every default."""
-    command, environment = environments(subject)
-    known = [Pairs("Data", list(_data(subject))), Pairs("Environment", environment), Pairs("Levels", levels(subject))]
+    known = [Pairs("Data", list(_data(subject))), Pairs("Environment", environments(subject))]
+    known.append(Pairs("Levels", levels(subject)))
     recipe_of, recipe = written_recipe(subject)
     sheet = Sheet("runs", subject.results.frame)
     warning = " In the CSV files, text that a spreadsheet would take for a formula begins with an apostrophe."
     parts: list[Part] = [
-        Command("command", command),
+        Command("command", command(subject)),
+        Text(WHERE),
         Facts([pairs for pairs in known if pairs.rows]),
         Folded("The study file", [Code(subject.results.study.dump())]),
         Folded(("The recipe of ", Name(subject.shown[recipe_of]), ", with every default"), [Code(recipe)]),
@@ -28,16 +41,29 @@ def section(subject: Subject) -> Section:
     return Section("reproduce", "Reproduce", "", parts)
 
 
-def environments(subject: Subject) -> tuple[str, list[tuple[str, str]]]:
-    """The first command, and of all else that is known of where the runs ran each different value."""
+def command(subject: Subject) -> str:
+    """What trains the study again, in a shell: the study file as it was run, with the data and threads it was run with.
+
+    The file has every change and the seeds, whichever commands or calls they came from.
+    """
+    folder, first = subject.results.folder, dict[str, Any]()
+    with suppress(AssayError):
+        first = read_object(folder / "machine.json")
+    words = ["assay", "run", str(folder / "study.yaml"), "--out", AGAIN]
+    words += ["--data", str(first["data"])] if first.get("data") else []
+    words += ["--jobs", str(first["jobs"])] if first.get("jobs", 1) != 1 else []
+    return shlex.join(words)
+
+
+def environments(subject: Subject) -> list[tuple[str, str]]:
+    """Of all that is known of where the runs ran, each different value."""
     values: dict[str, dict[str, None]] = {}
     for run in subject.results.finished:
         for key, found in subject.results.environment(run).items():
             text = found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
             values.setdefault(key, {})[text] = None
-    commands = values.pop("command", {})
-    command = next((c for c in commands if c), f"assay run {subject.results.study.name}.yaml")
-    return command, [(key, ", ".join(several)) for key, several in values.items()]
+    values["command"] = {words: None for words in values.get("command", {}) if words}
+    return [(key, ", ".join(several)) for key, several in values.items() if several]
 
 
 def levels(subject: Subject) -> list[tuple[str, list[str]]]:
