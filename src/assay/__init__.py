@@ -22,8 +22,11 @@ moved.register()
 import_module("assay.report")  # the room, before its name becomes the function's
 
 
-def report(results: "Results") -> Path:
-    """Write ``report/index.html`` beside the runs of ``results``, its tables and figures with it; return its path."""
+def report(results: "Results", metric: str | None = None) -> Path:
+    """Write ``report/index.html`` beside the runs of ``results``, its tables and figures with it; return its path.
+
+    ``metric`` leads the page in place of the study's.
+    """
     from assay.report.page import write_report
 
-    return write_report(results)
+    return write_report(results, metric)

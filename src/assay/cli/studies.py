@@ -63,16 +63,22 @@ def show_forecast(found: "Forecast", as_json: bool) -> None:
 
 
 @app.command()
-def report(folder: StudyFolder, as_json: AsJson = False) -> None:
+def report(
+    folder: StudyFolder,
+    metric: Annotated[
+        str | None, typer.Option(help="What verdict and page are about; else the study's.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Write the report of a study again from its run folders."""
     from assay.report.page import write_report
     from assay.tools.documents import findings
 
     results = read_results(folder)
-    page = write_report(results)
+    page = write_report(results, metric)
     if as_json:
-        return print_json(findings(results, page))
-    print(f"{results.verdict()}\n\nreport: {page}")
+        return print_json(findings(results, page, metric))
+    print(f"{results.verdict(metric)}\n\nreport: {page}")
 
 
 @app.command()

@@ -58,6 +58,10 @@ class Study(Section):
     variants: dict[str, dict[str, Any] | None] = Field(default_factory=dict)
     design: Literal["grid", "one_at_a_time"] = "grid"
     seeds: PositiveInt | list[Seed] = 3
+    metric: str | None = Field(default=None, min_length=1)
+    """What verdict and report are about; else the task's metric."""
+    notes: str = ""
+    """The author's own, in Markdown, for the report."""
     _set: tuple[str, ...] = PrivateAttr(default=())
 
     @field_validator("name")

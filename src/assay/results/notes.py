@@ -7,6 +7,7 @@ from assay.recipe.study import Study
 from assay.results import statistics
 from assay.results.compare import ALPHA, Comparison, Comparisons
 from assay.results.folders import Run
+from assay.results.metrics import label as metric_label
 from assay.results.verdict import listed, short_names
 
 _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -76,6 +77,15 @@ def other_test_images(tested: Iterable[tuple[int, str | None]]) -> list[str]:
     first: dict[int, str] = {}
     same = [first.setdefault(seed, images) == images for seed, images in tested if images]
     return [] if all(same) else [OTHER_IMAGES]
+
+
+def not_measured(study: Study, measured: Sequence[str]) -> list[str]:
+    """That no run has the metric that the study asks for."""
+    if study.metric is None or study.metric in measured:
+        return []
+    return [
+        f"The study asks for {metric_label(study.metric)}, which no finished run has; is its measure in 'evaluate'?"
+    ]
 
 
 def half_loaded(study: Study, loaded: Iterable[tuple[str, Mapping[str, Any]]]) -> list[str]:

@@ -18,7 +18,7 @@ from assay.results.compare import AnswersOf, Comparisons, compare
 from assay.results.folders import Run, planned_runs, read_table
 from assay.results.metrics import bounds, in_order, lower_is_better
 from assay.results.notebook import results_html
-from assay.results.notes import half_loaded, notes, other_test_images
+from assay.results.notes import half_loaded, not_measured, notes, other_test_images
 from assay.results.statistics import mean_interval
 from assay.results.verdict import verdict
 from assay.system.files import read_object
@@ -87,9 +87,10 @@ class Results:
 
     @property
     def metric(self) -> str:
-        """What the study is about unless asked otherwise: its task's metric (of the network as it is), else any."""
+        """What the study is about unless asked otherwise: its own metric, its task's (of the network as it is), else
+        any."""
         own = TASKS[self.study.task].metric
-        there = [name for name in (own, f"{own}_plain") if name in self.metric_names]
+        there = [name for name in (self.study.metric, own, f"{own}_plain") if name in self.metric_names]
         return next(iter([*there, *self.metric_names]), own)
 
     def values(self, metric: str | None = None) -> dict[str, dict[int, float]]:
@@ -165,7 +166,8 @@ class Results:
         lenient = [run for run in self.finished if not self.study.plan[run.variant].recipe.model.strict]
         loaded = [(run.variant, self.environment(run).get("pretrained", {})) for run in lenient]
         tested = [(run.seed, self.data(run).get("images_sha256", {}).get("test")) for run in self.finished]
-        return notes(self.study, self.runs, *against) + other_test_images(tested) + half_loaded(self.study, loaded)
+        found = notes(self.study, self.runs, *against) + other_test_images(tested) + half_loaded(self.study, loaded)
+        return found + (not_measured(self.study, self.metric_names) if self.finished else [])
 
     def report(self) -> NoReturn:
         """Raise AssayError: the page is written by ``assay.report``."""

@@ -11,6 +11,7 @@ from assay.recipe.data import COLUMNS
 from assay.recipe.study import Study, load_study
 from assay.recipe.tasks import TASKS, WORDS
 from assay.recipe.yaml_files import read_yaml
+from assay.results.metrics import refuse_unknown
 from assay.runs.display import Display
 from assay.runs.jobs import Job
 
@@ -29,6 +30,12 @@ def refuse_other_study(study: Study, folder: Path) -> None:
             f"{folder} belongs to another study, '{there.title}'; choose another --out, give this study another "
             "'name:', or delete that folder"
         )
+
+
+def refuse_unknown_metric(study: Study) -> None:
+    """Raise AssayError when nothing that assay measures is called like the metric that the study asks for."""
+    if study.metric is not None:
+        refuse_unknown(study.metric)
 
 
 def refuse_other_recipe(job: Job) -> None:

@@ -6,7 +6,12 @@ from pathlib import Path
 from assay.errors import AssayError
 from assay.recipe.study import Study
 from assay.results import Results
-from assay.runs.checks import check_networks_and_data, refuse_other_recipe, refuse_other_study
+from assay.runs.checks import (
+    check_networks_and_data,
+    refuse_other_recipe,
+    refuse_other_study,
+    refuse_unknown_metric,
+)
 from assay.runs.display import Display
 from assay.runs.effect import check_effect
 from assay.runs.jobs import Job, work
@@ -44,6 +49,7 @@ def run(
     with Display(quiet) as display:
         refuse_other_study(study, folder)
         check_effect(study, display.warn)
+        refuse_unknown_metric(study)
         planned = plan_jobs(study, folder, root, display)
         files.write(folder / "study.yaml", study.dump())
         threads = stored_threads(folder, jobs, data)

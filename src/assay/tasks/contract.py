@@ -30,7 +30,7 @@ Sums = dict[str, Tensor]
 Step = Callable[[nn.Module, Images, Target], tuple[Float[Tensor, ""], Sums]]
 """(network, images, target) → what is minimised, and sums over the batch. The network is called here: it may own its
 loss."""
-Value = int | float | list[int] | list[float | None] | list[list[int]] | pl.DataFrame
+Value = int | float | list[int] | list[float] | list[float | None] | list[list[int]] | pl.DataFrame
 """A number, one for each class (None: it has none), a table of counts; or a table with columns, which becomes a file of
 its own."""
 

@@ -58,17 +58,18 @@ def state_of(results: "Results") -> dict[str, Any]:
     return {**about, "seconds_left": seconds_left(results), "runs": runs}
 
 
-def findings(results: "Results", page: PurePath | None) -> dict[str, Any]:
+def findings(results: "Results", page: PurePath | None, metric: str | None = None) -> dict[str, Any]:
     """What a study found: the verdict, what it rests on, a row a variant, comparisons with the best, every run.
 
-    ``page`` is the report, null where no run has finished and there is none.
+    ``page`` is the report, null where no run has finished and there is none; ``metric`` is the study's unless given.
     """
-    found = {**state_of(results), "report": page, "metric": results.metric, "verdict": results.verdict()}
+    metric = metric or results.metric
+    found = {**state_of(results), "report": page, "metric": metric, "verdict": results.verdict(metric)}
     done = bool(results.finished)
     return found | {
-        "notes": results.notes(),
+        "notes": results.notes(metric),
         "variants": results.table() if done else [],
-        "comparisons": results.compare(against="best").frame if done else [],
+        "comparisons": results.compare(metric, "best").frame if done else [],
         "values": results.frame if done else [],
     }
 
