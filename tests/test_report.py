@@ -76,7 +76,8 @@ def test_the_page_answers_the_question_first(usual):
 def test_every_figure_is_a_chart_an_svg_and_a_csv(usual):
     names = set(charts(usual))
     assert names >= {"effect", "learning-validation-accuracy", "learning-train-loss", "per-class", "training-time"}
-    assert {f.stem for f in (usual.parent / "figures").glob("*.svg")} == names
+    files = {f.stem for f in (usual.parent / "figures").glob("*.svg")}
+    assert files == {name for name in names if not name.startswith("effect-")}  # of other metrics
     assert {f.stem for f in (usual.parent / "figures").glob("*.csv")} == names
     for file in (usual.parent / "figures").glob("*.svg"):
         assert ElementTree.fromstring(file.read_bytes()).tag == "{http://www.w3.org/2000/svg}svg"
@@ -205,7 +206,7 @@ def test_what_an_earlier_state_of_the_study_left_is_removed(tmp_path):
     assert (page.parent / "tables" / "results.csv").exists()
 
 
-def test_hostile_names_are_text_everywhere(tmp_path):
+def test_hostile_names_are_text_everywhere(tmp_path, usual):
     classes = ["</script><script>document.title='bad'</script>", "=SUM(A1)", "\u202egnp.exe", "<!--<script>"]
     skipped = [("=cmd|'/C calc'!A0.png", "truncated"), ("<i>.png", "not an image")]
     failed = {(NASTY[0], 1): "failed"}
@@ -213,7 +214,7 @@ def test_hostile_names_are_text_everywhere(tmp_path):
     path = report(tmp_path, study, classes=classes, skipped=skipped, states=failed, reason="<b>bad</b> file")
     page = Page(path)
     tags = [tag for tag, _ in page.elements]
-    assert tags.count("script") == 3
+    assert tags.count("script") == [tag for tag, _ in Page(usual).elements].count("script")
     assert not {"b", "i"} & set(tags)
     assert not any(key.startswith("on") for _, attributes in page.elements for key in attributes)
     for text in [*NASTY, *classes, study.title, "<b>bad</b> file", "<i>.png"]:

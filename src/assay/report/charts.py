@@ -18,7 +18,7 @@ Colors = dict[str, str]
 """Variant → colour, in the order of the study."""
 
 FOCUS = alt.param(name="focus", value=None)
-"""The variant that the page's legend picks out; null is all of them."""
+"""The list of the variants that the reader picks out; null is all of them."""
 
 DASHED: dict[str, Any] = {"color": LIGHT["muted"], "strokeDash": [3, 3]}
 """The looks of lines that something is held against."""
@@ -58,8 +58,8 @@ def of_chosen() -> alt.Chart:
 
 
 def in_focus(opacity: float = 1, faded: float = 0.12) -> Any:
-    """The opacity of a variant's marks, where the legend picks it out or none, and where it picks out another."""
-    return alt.condition("focus == null || datum.variant == focus", alt.value(opacity), alt.value(faded))
+    """The opacity of a variant's marks, where it is picked out or none is, and where others are."""
+    return alt.condition("focus == null || indexof(focus, datum.variant) >= 0", alt.value(opacity), alt.value(faded))
 
 
 def over_seeds(measure: str, digits: str = ".4~f") -> list[alt.Tooltip]:

@@ -16,7 +16,7 @@ import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from assay.report import style
+from assay.report import glossary, style
 from assay.report.figures import Figure
 from assay.report.tables import Table, csv, latex
 from assay.system.files import write
@@ -30,10 +30,13 @@ VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
 def document(template: str, figures: Sequence[Figure], /, **values: Any) -> tuple[str, dict[str, str]]:
     """A page from a template that extends ``report/base.html.j2`` and uses these values; each figure's SVG by name."""
     specs = {figure.name: specification(figure) for figure in figures}
-    svgs = {figure.name: svg(specs[figure.name], figure.wide) for figure in figures}
+    svgs = {figure.name: svg(specs[figure.name], figure.wide) for figure in figures if figure.is_file}
     config = style.with_css_colors(style.config(style.PAGE_FONT))
     charts = {"specs": {name: for_page(spec) for name, spec in specs.items()}, "config": config}
-    scripts = [*([javascript_bundle()] if figures else []), _asset("page.js")]
+    scripts = [
+        *([javascript_bundle()] if figures else []),
+        *map(_asset, ("metric.js", "variants.js", "terms.js", "page.js")),
+    ]
     palette = f":root {{ --sans: {style.PAGE_FONT}; {style.css_variables(style.LIGHT)} }}\n"
     page = (
         _templates()
@@ -42,6 +45,7 @@ def document(template: str, figures: Sequence[Figure], /, **values: Any) -> tupl
             css=Markup(palette + _asset("page.css")),
             dark=Markup(style.css_variables(style.DARK)),
             light=Markup(style.css_variables(style.LIGHT)),
+            glossary=glossary.TERMS,
             charts=Markup(json_for_script(charts)),
             scripts=[Markup(script) for script in scripts],
             policy=content_policy(scripts),
@@ -60,9 +64,9 @@ def table_files(tables: Iterable[Table]) -> dict[str, str]:
     return files
 
 
-def figure_files(name: str, drawn: str, frame: pl.DataFrame) -> dict[str, str]:
-    """Path beside the page → content, of a figure as SVG and the numbers behind it."""
-    return {f"figures/{name}.svg": drawn, f"figures/{name}.csv": csv(frame)}
+def figure_files(name: str, drawn: str | None, frame: pl.DataFrame) -> dict[str, str]:
+    """Path beside the page → content, of a figure as SVG, where it is one, and the numbers behind it."""
+    return ({f"figures/{name}.svg": drawn} if drawn else {}) | {f"figures/{name}.csv": csv(frame)}
 
 
 def write_page(folder: Path, page: str, beside: dict[str, str]) -> Path:
@@ -129,7 +133,11 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters |= {"kind": lambda part: type(part).__name__, "variable": style.variable}
+    found.filters |= {
+        "kind": lambda part: type(part).__name__,
+        "variable": style.variable,
+        "terms": glossary.with_terms,
+    }
     return found
 
 

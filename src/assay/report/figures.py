@@ -22,3 +22,5 @@ class Figure:
     wide: bool = True
     legend: bool = True
     """Its own; on the page one legend may serve several figures."""
+    is_file: bool = True
+    """An SVG too; otherwise the page alone draws it."""

@@ -42,6 +42,7 @@
     place.dataset.state = "drawing";
     try {
       const spec = charts.specs[place.dataset.chart];
+      place.dispatchEvent(new CustomEvent("drawing", { detail: spec, bubbles: true }));
       const options = { actions: false, renderer: "svg", defaultStyle: false, tooltip, config: configuration(place) };
       const { view } = await vegaEmbed(place, spec, options);
       views.push(view);
@@ -53,6 +54,9 @@
       place.textContent = "This chart could not be drawn; its SVG lies beside the page. (" + error.message + ")";
     }
   }
+
+  const open = (root) =>
+    [...root.querySelectorAll(".chart")].filter((place) => !place.closest("details:not([open]), [hidden]"));
 
   const has = (view, signal) => view.getState().signals.hasOwnProperty(signal);
 
@@ -71,17 +75,15 @@
     if (has(view, "focus")) view.signal("focus", focus).runAsync();
   }
 
-  for (const button of document.querySelectorAll(".legend button")) {
-    button.addEventListener("click", () => {
-      focus = focus === button.textContent ? null : button.textContent;
-      for (const other of document.querySelectorAll(".legend button"))
-        other.setAttribute("aria-pressed", String(other.textContent === focus));
-      views.forEach(setFocus);
-    });
-  }
+  document.addEventListener("picked", ({ detail: names }) => {
+    focus = names.length ? names : null;
+    views.forEach(setFocus);
+  });
+
+  document.addEventListener("shown", (event) => open(event.target).forEach(draw));
 
   for (const folded of document.querySelectorAll("details"))
-    folded.addEventListener("toggle", () => folded.open && folded.querySelectorAll(".chart").forEach(draw));
+    folded.addEventListener("toggle", () => folded.open && open(folded).forEach(draw));
 
   for (const button of document.querySelectorAll("button.copy"))
     button.addEventListener("click", async () => {
@@ -90,8 +92,7 @@
     });
 
   (async () => {
-    for (const place of document.querySelectorAll(".chart"))
-      if (!place.closest("details:not([open])")) await draw(place);
+    for (const place of open(document)) await draw(place);
     document.documentElement.dataset.state = "drawn";
   })();
 })();

@@ -1,32 +1,42 @@
 """Writes the report: ``index.html``, which opens anywhere without a network, and its tables and figures as files."""
 
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
+from assay.errors import unknown
 from assay.report.document import document, figure_files, table_files, write_page
 from assay.report.figures import Figure
+from assay.report.markdown import markdown
 from assay.report.section import Section, Sheet, every
 from assay.report.sections.catalogue import SECTIONS
 from assay.report.subject import Subject
 from assay.report.tables import Table, csv
 from assay.results import Results
+from assay.results.formats import heading
 from assay.results.metrics import duration
+from assay.system.files import read_object
 
 
-def write_report(results: Results) -> Path:
+def write_report(results: Results, metric: str | None = None) -> Path:
     """Write ``<study>/report/`` and return the path of its ``index.html``.
+
+    ``metric`` leads the page in place of the study's; a reader may switch to others. Raises AssayError for one that no
+    finished run has.
 
     The page holds everything it shows: styles, scripts, data, images. Beside it ``tables/*.csv`` and ``*.tex``, and for
     each figure ``figures/*.svg`` and the numbers behind it as ``*.csv``.
     """
-    subject = Subject(results)
+    if metric is not None and metric not in results.metric_names:
+        raise unknown("metric", metric, results.metric_names)
+    subject = Subject(results, metric)
     sections = page_sections(subject)
     page, svgs = render(subject, sections)
     beside = table_files(every(Table, sections))
     beside |= {f"tables/{sheet.name}.csv": csv(sheet.frame) for sheet in every(Sheet, sections)}
     for figure in every(Figure, sections):
         named = subject.full_names(figure.frame) if "variant" in figure.frame.columns else figure.frame
-        beside |= figure_files(figure.name, svgs[figure.name], named)
+        beside |= figure_files(figure.name, svgs.get(figure.name), named)
     return write_page(results.folder / "report", page, beside)
 
 
@@ -39,6 +49,13 @@ def page_sections(subject: Subject) -> list[Section]:
     return [section for section in found if section is not None]
 
 
+def finished_on(results: Results) -> str | None:
+    """The day, in UTC, on which the last of the finished runs ended: ``2026-11-05``."""
+    ends = [read_object(run.folder / "status.json").get("updated") for run in results.finished]
+    known = [end for end in ends if isinstance(end, int | float)]
+    return datetime.fromtimestamp(max(known), UTC).date().isoformat() if known else None
+
+
 def render(subject: Subject, sections: list[Section]) -> tuple[str, dict[str, str]]:
     """The page, and each figure's SVG by its name."""
     results = subject.results
@@ -48,7 +65,9 @@ def render(subject: Subject, sections: list[Section]) -> tuple[str, dict[str, st
         list(every(Figure, sections)),
         subject=subject,
         study=results.study,
-        verdict=results.verdict(subject.metric),
+        verdicts=[(one.metric, heading(one.metric), results.verdict(one.metric)) for one in subject.choices],
+        notes=markdown(results.study.notes),
+        date=finished_on(results),
         done=len(results.finished),
         planned=len(results.runs),
         training=duration(float(seconds)) if seconds else None,

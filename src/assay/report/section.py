@@ -161,8 +161,24 @@ class Aside:
     parts: Sequence["Part"]
 
 
+@dataclass(frozen=True)
+class View:
+    """Parts that are about one metric."""
+
+    metric: str
+    parts: Sequence["Part"]
+
+
+@dataclass(frozen=True)
+class Views:
+    """One of them is seen at a time, the first until the reader chooses another metric."""
+
+    views: Sequence[View]
+
+
 Part = (
     Table | Figure | Text | Sentences | Code | Command | Legend | Facts | Gallery | Group | Grid | Folded | Aside
+    | Views
 )  # fmt: skip
 
 
@@ -190,6 +206,8 @@ def every(kind: type[Kind], pieces: Iterable[object]) -> Iterator[Kind]:
             yield piece
         elif isinstance(piece, Text) and not isinstance(piece.words, str):
             yield from every(kind, piece.words)
-        elif isinstance(piece, Section | Group | Grid | Folded | Aside):
+        elif isinstance(piece, Views):
+            yield from every(kind, piece.views)
+        elif isinstance(piece, Section | Group | Grid | Folded | Aside | View):
             yield from every(kind, piece.parts)
             yield from every(kind, getattr(piece, "beside", ()))

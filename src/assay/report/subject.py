@@ -1,15 +1,16 @@
 """What the whole page agrees on: which metric it is about, what each variant is called, in which order and colour."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import polars as pl
 
-from assay.recipe.study import Variant, label, short_keys
+from assay.recipe.study import Variant, folder_name, label, short_keys
 from assay.report import style
 from assay.report.charts import Menu
+from assay.report.choices import choices
 from assay.results import Results
 from assay.results.compare import Comparisons
 from assay.results.folders import Run
@@ -28,11 +29,21 @@ class Subject:
     """The results, seen by a reader. Variants without a finished run appear in tables only."""
 
     results: Results
+    chosen: str | None = None
+    """The metric it is about, one that was measured; else the study's."""
+    suffix: str = ""
+    """What the names of its tables and figures end in, where the page is about another metric first."""
 
     @cached_property
     def metric(self) -> str:
         """What the page is about."""
-        return self.results.metric
+        return self.chosen or self.results.metric
+
+    @cached_property
+    def choices(self) -> list["Subject"]:
+        """This page, and what it is about each other metric that a reader may choose."""
+        others = choices(self.results, self.metric, len(self.finished), self.losses_differ)
+        return [self, *(replace(self, chosen=metric, suffix=f"-{folder_name(metric)}") for metric in others)]
 
     @cached_property
     def numeric(self) -> list[str]:

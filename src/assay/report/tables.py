@@ -18,6 +18,8 @@ class Cell:
     is_name: bool = False
     hint: str = ""
     """A word beside a name, set small: ``base``."""
+    value: int | float | None = None
+    """What a reader sorts by; None where there is none."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Table:
     data: pl.DataFrame
     fixed: bool = True
     """As wide as its numbers; otherwise as the page, and text is broken into lines."""
+    is_of_variants: bool = False
+    """A row a variant: on the page it can be sorted and filtered, and variants picked out."""
 
 
 def skipped_table(skipped: Sequence[tuple[str, str]]) -> Table:

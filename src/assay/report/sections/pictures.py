@@ -1,8 +1,11 @@
 """The section of pictures, of classification: a sample, the surest mistakes, the least sure answers."""
 
+from dataclasses import replace
 from typing import Any
 
-from assay.report.section import Gallery, Line, Picture, Section
+import polars as pl
+
+from assay.report.section import Gallery, Line, Picture, Section, Sheet, Text
 from assay.report.sections.galleries import drawn, right_of, section_of, share
 from assay.report.subject import Subject
 from assay.results.formats import grouped
@@ -17,8 +20,24 @@ SHOWS = (
 
 
 def section(subject: Subject) -> Section | None:
-    """The pictures of the best variant."""
-    return section_of(subject, galleries(subject, subject.best), SHOWS)
+    """The pictures of the best variant, and all its answers as a file."""
+    found = section_of(subject, galleries(subject, subject.best), SHOWS)
+    if found is None or subject.best is None:
+        return found
+    every = Text(("Every answer to a test image, with the names of the classes: ", answers(subject, subject.best)))
+    return replace(found, parts=[*found.parts, every])
+
+
+def answers(subject: Subject, variant: str) -> Sheet:
+    """A row a finished seed and test image: seed, image, true and predicted class, confidence."""
+    frames = []
+    for run in subject.runs(variant):
+        names = pl.Series(subject.results.data(run)["classes"], dtype=pl.String)
+        tested = subject.results.predictions(run).filter(split="test")
+        classes = {word: names[tested[column].to_list()] for word, column in (("true", "label"), ("predicted",) * 2)}
+        columns = {"seed": run.seed, "image": tested["name"], **classes, "confidence": tested["confidence"]}
+        frames.append(pl.DataFrame(columns))
+    return Sheet("answers", pl.concat(frames))
 
 
 def galleries(subject: Subject, variant: str | None) -> list[Gallery]:

@@ -1,6 +1,5 @@
 """The section on the results: what each variant reached, differences to the base, levels of a numeric factor."""
 
-import fnmatch
 from collections.abc import Iterator
 
 import polars as pl
@@ -8,8 +7,9 @@ import polars as pl
 from assay.recipe.study import label as level_label
 from assay.recipe.study import short_keys
 from assay.report import style
+from assay.report.choices import quality_metrics
 from assay.report.figures import Figure
-from assay.report.section import Aside, Folded, Part, Section, Sentences
+from assay.report.section import Aside, Folded, Part, Section, Sentences, View, Views
 from assay.report.sections import results_charts
 from assay.report.sections.variants import mark, mean_and_ends, variants_table
 from assay.report.subject import SEPARATOR, Subject
@@ -17,31 +17,29 @@ from assay.report.tables import Cell, Column, Table
 from assay.results.formats import heading, p_value, signed
 from assay.results.metrics import factor, is_share, label, lower_is_better
 
-QUALITY = (
-    "mae", "rmse", "mae_*", "spearman", "smi_test", "rmse_*",
-    "si_train", "si_test", "csi_train", "csi_test",
-    "balanced_accuracy", "roc_auc_macro", "average_precision_macro", "f1_macro", "f1_micro", "exact_match", "loss",
-    "train_accuracy",
-)  # fmt: skip
-"""What the table shows beside the page's metric, a pattern for families; the CSV has every metric."""
 WIDEST = 4
 """So many of these, the first there are, fit."""
 
 
 def section(subject: Subject) -> Section:
-    """Always there, even before a run has finished."""
+    """Always there, even before a run has finished; one view for each metric that the reader may choose."""
+    return Section("results", "Results", "", [Views([View(one.metric, answer(one)) for one in subject.choices])])
+
+
+def answer(subject: Subject) -> list[Part]:
+    """The results in one metric."""
     parts: list[Part] = [quality(subject), *effect(subject), *levels(subject)]
     if notes := subject.results.notes(subject.metric):
-        parts.append(Aside("notes", "What these numbers allow", [Sentences(notes)]))
+        parts.append(Aside(f"notes{subject.suffix}", "What these numbers allow", [Sentences(notes)]))
     if (table := differences(subject)) is not None:
         parts.append(Folded("Every comparison, against the base and against the best", [table]))
-    return Section("results", "Results", "", parts)
+    return parts
 
 
 def quality(subject: Subject) -> Table:
     """Variant × quality, with the differences in the page's metric to the base."""
     names = subject.results.metric_names
-    known = [m for pattern in QUALITY for m in fnmatch.filter(names, pattern)]
+    known = quality_metrics(names)
     wanted = [m for m in known if not (m == "loss" and subject.losses_differ)]
     others = [m for m in wanted if m != subject.metric and not _repeats(subject, m)][:WIDEST]
     caption = (
@@ -57,7 +55,8 @@ def quality(subject: Subject) -> Table:
         caption += " SmI is of the last layer."
     if subject.losses_differ:
         caption += " The variants train with different losses, whose values cannot be compared."
-    return variants_table(subject, "results", caption, [subject.metric, *others] if names else [], is_whole=True)
+    shown = [subject.metric, *others] if names else []
+    return variants_table(subject, f"results{subject.suffix}", caption, shown, is_whole=not subject.suffix)
 
 
 def _repeats(subject: Subject, metric: str) -> bool:
@@ -92,7 +91,7 @@ def differences(subject: Subject) -> Table | None:
     ]
     unit = "percentage points" if is_share(subject.metric) else heading(subject.metric)
     caption = f"Paired differences in {label(subject.metric)} ({unit}), variant minus reference, with 95 % intervals."
-    return Table("differences", caption, columns, lines, frame)
+    return Table(f"differences{subject.suffix}", caption, columns, lines, frame)
 
 
 def effect(subject: Subject) -> Iterator[Figure]:
@@ -126,7 +125,7 @@ def effect(subject: Subject) -> Iterator[Figure]:
     dots = bool((frame["kind"] == "seed").any())
     methods = sorted({c.method for c in subject.comparisons})
     yield Figure(
-        "effect",
+        f"effect{subject.suffix}",
         f"Difference in {label(metric)} to {base}",
         f"Large mark: the difference to {base}{', mean of the pairs' * dots}; line: its 95\u00a0% interval "
         f"({'; '.join(methods)}){'; small dots: one seed each' * dots}. "
@@ -136,6 +135,7 @@ def effect(subject: Subject) -> Iterator[Figure]:
         "the numbers are in the table above.",
         results_charts.effect(frame, order, f"difference in {label(metric)}{unit}"),
         frame,
+        is_file=not subject.suffix,
     )
 
 
@@ -174,7 +174,7 @@ def levels(subject: Subject) -> Iterator[Figure]:
         found = frame["level"].unique()
         log = bool((found > 0).all()) and float(found.max() / found.min()) >= 8  # type: ignore[arg-type, operator]
         yield Figure(
-            f"levels-{key}",
+            f"levels-{key}{subject.suffix}",
             f"{label(metric).capitalize()} against {short[key]}",
             "Mean over seeds with its 95 % t interval; small dots: one seed each."
             if subject.seeds > 1
@@ -184,6 +184,7 @@ def levels(subject: Subject) -> Iterator[Figure]:
                 frame, short[key], heading(metric), colors, SEPARATOR.join(short[k] for k in others), log
             ),
             frame,
+            is_file=not subject.suffix,
         )
 
 

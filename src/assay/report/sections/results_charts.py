@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 import polars as pl
 
-from assay.report.charts import Chart, Colors, dashed_rule, layered, variant_color
+from assay.report.charts import FOCUS, Chart, Colors, dashed_rule, in_focus, layered, variant_color
 from assay.report.style import LIGHT
 
 VERDICTS = {
@@ -38,15 +38,16 @@ def effect(frame: pl.DataFrame, order: Sequence[str], title: str) -> Chart:
         frame,
         dashed_rule("zero", 0.0).encode(x="zero:Q"),
         interval.mark_rule(strokeWidth=3, strokeCap="round").encode(
-            y=y, x=alt.X("low:Q", title=title), x2="high:Q", color=color, tooltip=tooltip
+            y=y, x=alt.X("low:Q", title=title), x2="high:Q", color=color, opacity=in_focus(), tooltip=tooltip
         ),
-        interval.mark_point(size=110, filled=True, opacity=1).encode(
-            y=y, x="difference:Q", color=color, shape=shape, tooltip=tooltip
+        interval.mark_point(size=110, filled=True).encode(
+            y=y, x="difference:Q", color=color, shape=shape, opacity=in_focus(), tooltip=tooltip
         ),
         base.transform_filter("datum.kind == 'seed'")
-        .mark_circle(size=26, opacity=0.55, yOffset=11, color=LIGHT["muted"])
+        .mark_circle(size=26, yOffset=11, color=LIGHT["muted"])
         .encode(
             y=y,
+            opacity=in_focus(0.55),
             x="difference:Q",
             tooltip=[
                 alt.Tooltip("variant:N"),
@@ -55,7 +56,7 @@ def effect(frame: pl.DataFrame, order: Sequence[str], title: str) -> Chart:
             ],
         ),
         height=len(order) * (40 if len(order) < 12 else 30),
-    )
+    ).add_params(FOCUS)
 
 
 def levels(frame: pl.DataFrame, factor: str, measure: str, colors: Colors, key: str, log: bool) -> Chart:
@@ -83,13 +84,14 @@ def levels(frame: pl.DataFrame, factor: str, measure: str, colors: Colors, key: 
     ]
     if len(colors) > 1:
         tooltip.insert(0, alt.Tooltip("group:N", title="with"))
-    return layered(
-        frame,
-        base.transform_filter("datum.kind == 'seed'")
-        .mark_circle(size=26, opacity=0.45, xOffset=9)
-        .encode(x=x, y=y, color=color, tooltip=[alt.Tooltip("seed:O"), alt.Tooltip("value:Q", format=".4~f")]),
+    seeds = base.transform_filter("datum.kind == 'seed'").mark_circle(size=26, opacity=0.45, xOffset=9)
+    ends = {"y": alt.Y("low:Q"), "y2": alt.Y2("high:Q")}
+    marks = [
+        seeds.encode(x=x, y=y, color=color, tooltip=[alt.Tooltip("seed:O"), alt.Tooltip("value:Q", format=".4~f")]),
         interval.mark_line().encode(x=x, y=y, color=color),
-        interval.mark_rule(strokeWidth=2).encode(x=x, y=alt.Y("low:Q"), y2="high:Q", color=color, tooltip=tooltip),
+        interval.mark_rule(strokeWidth=2).encode(x=x, color=color, tooltip=tooltip, **ends),
         interval.mark_point(size=70, filled=True, opacity=1).encode(x=x, y=y, color=color, tooltip=tooltip),
-        height=320,
-    )
+    ]
+    if frame["low"].null_count() == frame.height:
+        del marks[2]
+    return layered(frame, *marks, height=320)

@@ -26,20 +26,22 @@ def variants_table(subject: Subject, name: str, caption: str, metrics: Sequence[
     for variant in [*subject.order, *(v for v in subject.plan if v not in subject.finished)]:
         row = rows[variant]
         hint = "base" if variant == subject.base and len(subject.plan) > 1 else ""
-        line = [Cell(subject.shown[variant], is_name=True, hint=hint), Cell(str(row["seeds"]))]
+        line = [Cell(subject.shown[variant], is_name=True, hint=hint), Cell(str(row["seeds"]), value=row["seeds"])]
         for m in metrics:
             is_best = m == subject.metric and len(subject.finished) > 1 and row[m] is not None and row[m] == best
-            line.append(Cell(plus_minus(row[m], row[f"{m}_low"], row[f"{m}_high"], m), "best" if is_best else ""))
+            shown = plus_minus(row[m], row[f"{m}_low"], row[f"{m}_high"], m)
+            line.append(Cell(shown, "best" if is_best else "", value=row[m]))
             if m == subject.metric and compared:
                 line += _difference(compared.get(variant), m)
         lines.append(line)
-    return Table(name, caption, columns, lines, table)
+    return Table(name, caption, columns, lines, table, is_of_variants=True)
 
 
 def _difference(c: Comparison | None, metric: str) -> list[Cell]:
     if c is None:
         return [Cell(""), Cell("")]
-    return [Cell(signed(c.difference, c.low, c.high, metric), mark(c)), Cell(p_value(c.p_holm))]
+    shown = signed(c.difference, c.low, c.high, metric)
+    return [Cell(shown, mark(c), value=c.difference), Cell(p_value(c.p_holm), value=c.p_holm)]
 
 
 def mark(c: Comparison) -> Mark:
