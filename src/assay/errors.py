@@ -1,6 +1,6 @@
 """The one exception that reaches a user, and the help it gives with misspelt names."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -33,3 +33,14 @@ def nearest(name: object, known: Iterable[str]) -> str:
 def unknown(kind: str, name: object, known: Iterable[str]) -> AssayError:
     """The error for a name that is in no table, for example ``unknown model 'cmn'``."""
     return AssayError(f"unknown {kind} {str(name)!r}; {nearest(name, known)}")
+
+
+def quoted(names: Sequence[object], most: int = 20) -> str:
+    """``'a', 'b' and 'c'``; so many at most, and how many more there are."""
+    return enumerated([repr(name) for name in names], most)
+
+
+def enumerated(parts: Sequence[str], most: int = 20) -> str:
+    """``a, b and c``; so many at most, and how many more there are."""
+    shown = [*parts[:most], *([f"{len(parts) - most:,} more"] if len(parts) > most else [])]
+    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from jaxtyping import Int32
+from jaxtyping import Bool, Int32
 from PIL import Image
 
 from assay.data.boxes import Boxes
@@ -18,7 +18,7 @@ from assay.data.images import Contents, ImageSet, Source
 from assay.data.publish import check_space, entry_folder, make, touch
 from assay.data.sources.catalogue import find, find_with_table
 from assay.data.targets import VOID, Labels, Masks, Targets, read_targets, write_targets
-from assay.errors import AssayError
+from assay.errors import AssayError, quoted
 from assay.recipe import Data, Fit
 from assay.system import files
 
@@ -32,7 +32,7 @@ def open_images(data: Data, root: Path, progress: Progress | None = None) -> Ima
     Raises:
         AssayError: the source is missing, malformed or has unreadable images, or the disk is full.
     """
-    source = find(data.source, root) if data.table is None else find_with_table(data, root)
+    source = find(data.source, root, data.layout) if data.table is None else find_with_table(data, root)
     fit = () if data.fit == "stretch" else (data.fit,)  # entries from before there was a choice are still read
     identity = json.dumps([_VERSION, source.identity, _size(data), data.color, *fit], sort_keys=True)
     folder = entry_folder("images", identity)
@@ -60,6 +60,7 @@ def _open(folder: Path, source: Source, fit: Fit) -> ImageSet | None:
         pixels = np.load(folder / "pixels.npy", mmap_mode="r", allow_pickle=False)
         targets = read_targets(folder)
         is_test = np.load(folder / "is_test.npy", allow_pickle=False)
+        is_validation = _validation(folder / "is_validation.npy")
         sizes = _sizes(folder / "sizes.npy", targets)
     except (OSError, ValueError, EOFError):
         return None
@@ -76,6 +77,7 @@ def _open(folder: Path, source: Source, fit: Fit) -> ImageSet | None:
         sizes,
         fit,
         index.get("unlisted", 0),
+        is_validation,
     )
     return replace(images, targets=targets.placed(*images.placement)) if isinstance(targets, Boxes) else images
 
@@ -86,6 +88,11 @@ def _sizes(path: Path, targets: Targets) -> Int32[np.ndarray, "n 2"] | None:
         return None
     sizes: Int32[np.ndarray, "n 2"] = np.load(path, allow_pickle=False)
     return sizes
+
+
+def _validation(path: Path) -> Bool[np.ndarray, " n"] | None:
+    """None where the source has no validation split of its own: there is no such file."""
+    return np.load(path, allow_pickle=False) if path.exists() else None
 
 
 def _fill(folder: Path, source: Source, contents: Contents, data: Data, progress: Progress | None) -> None:
@@ -103,6 +110,8 @@ def _fill(folder: Path, source: Source, contents: Contents, data: Data, progress
         targets = _on_canvas(targets, _size(data), data.fit)
     write_targets(targets, folder)
     np.save(folder / "is_test.npy", contents.is_test[kept], allow_pickle=False)
+    if contents.is_validation is not None and contents.is_validation[kept].any():
+        np.save(folder / "is_validation.npy", contents.is_validation[kept], allow_pickle=False)
     np.save(folder / "sizes.npy", np.array(sizes, dtype=np.int32), allow_pickle=False)
     names = [contents.names[i] for i in kept]
     index = {
@@ -117,9 +126,9 @@ def _fill(folder: Path, source: Source, contents: Contents, data: Data, progress
 
 def _check_readable(source: Source, classes: list[str], targets: Targets) -> None:
     if isinstance(targets, Labels):
-        for k, name in enumerate(classes):
-            if not (targets.values == k).any():
-                raise AssayError(f"class {name!r} of {source.where} has no readable image")
+        counts = np.bincount(targets.values, minlength=len(classes))
+        if unread := [name for name, count in zip(classes, counts, strict=True) if not count]:
+            raise AssayError(f"class {quoted(unread)} of {source.where} has no readable image")
     if not len(targets):
         raise AssayError(f"{source.where} has no readable image")
 

@@ -31,6 +31,8 @@ class Contents:
     """Pictures that belong to no class, or that a table names and are not there: (name, reason)."""
     unlisted: int = 0
     """How many pictures lie there that the table does not name."""
+    is_validation: Bool[np.ndarray, " n"] | None = None
+    """Belongs to the source's own validation split; None if it has none."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ class ImageSet:
     fit: Fit = "stretch"
     unlisted: int = 0
     """How many pictures lie there that the source's table does not name; they are left out."""
+    is_validation: Bool[np.ndarray, " n"] | None = None
+    """Belongs to the source's own validation split; None if it has none."""
 
     def __len__(self) -> int:
         """Number of images."""

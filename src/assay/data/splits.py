@@ -7,12 +7,15 @@ The test split comes first and depends on ``data.split_seed``: all runs of a stu
 the training split is reduced to ``data.train`` (the same share of every class, or as many of each), then the classes
 of ``data.imbalance`` are thinned, by the run's seed both, and last the validation images are cut, from what is left of
 the training split by the run's seed, or from the test split by ``data.split_seed``. So the test images always have
-their natural mix, and validation images have the mix of the split that they are cut from.
+their natural mix, and validation images have the mix of the split that they are cut from. A source with a validation
+split of its own keeps it whole, unless ``data.validation`` asks for an amount: then its images are training ones.
 Every class draws its own permutation, of which an amount is a prefix: a smaller amount is a subset of a larger one.
 
 With ``data.group`` all copies of an original go the same way. The numbers are then as close to what is asked as whole
 groups allow: within the size of the largest one.
 """
+
+from itertools import combinations
 
 import numpy as np
 
@@ -20,11 +23,12 @@ from assay.data.groups import Indices, allot_blocks, group_numbers, strata
 from assay.data.images import ImageSet
 from assay.data.imbalance import thinned
 from assay.data.targets import Labels
-from assay.errors import AssayError
+from assay.errors import AssayError, enumerated, quoted
 from assay.recipe import Data
 from assay.seeds import numpy_generator
 
-_HELD_OUT = 0.2
+_HELD_OUT, _VALIDATING = 0.2, 0.1
+"""Shares of what there is, for test and validation, where the recipe states none."""
 
 
 def split(data: Data, images: ImageSet, seed: int) -> dict[str, Indices]:
@@ -38,40 +42,62 @@ def split(data: Data, images: ImageSet, seed: int) -> dict[str, Indices]:
     if data.balance != "none":
         images.labels_for("data.balance")
     groups = None if data.group is None else group_numbers(data.group, images.names)
+    sides = own_splits(data, images)
+    if groups is not None:
+        _check_own_splits(images, groups, sides)
     cut = _Cutter(images, groups)
-    if images.is_test.any():
-        if groups is not None:
-            _check_own_split(images, groups)
-        test, train = np.flatnonzero(images.is_test), np.flatnonzero(~images.is_test)
+    if len(sides["test"]):
+        test, train = sides["test"], sides["train"]
         if data.test is not None:
             test, _ = cut(test, data.test, "data.test", numpy_generator(data.split_seed, "test"))
     else:
         amount = _HELD_OUT if data.test is None else data.test
-        everything = np.arange(len(images))
-        test, train = cut(everything, amount, "data.test", numpy_generator(data.split_seed, "test"), leave="train")
+        generator = numpy_generator(data.split_seed, "test")
+        test, train = cut(sides["train"], amount, "data.test", generator, leave="train")
     cut.require(train, "the training split")
     if data.train != 1.0:
         train, _ = cut(train, data.train, "data.train", numpy_generator(seed, "subset"), even=True)
     if data.imbalance is not None:
+        cut.raise_lost()
         train = thinned(train, images, dict(data.imbalance), groups, seed)
 
-    validation = np.empty(0, dtype=np.int64)
-    if data.validation and data.validation_from == "test":
-        generator = numpy_generator(data.split_seed, "validation")
-        validation, test = cut(test, data.validation, "data.validation", generator, leave="test")
-    elif data.validation:
-        generator = numpy_generator(seed, "split")
-        validation, train = cut(train, data.validation, "data.validation", generator, leave="train")
+    validation = sides["validation"]
+    amount = _VALIDATING if data.validation is None else data.validation
+    if amount and not len(validation):
+        if data.validation_from == "test":
+            generator = numpy_generator(data.split_seed, "validation")
+            validation, test = cut(test, amount, "data.validation", generator, leave="test")
+        else:
+            generator = numpy_generator(seed, "split")
+            validation, train = cut(train, amount, "data.validation", generator, leave="train")
+    cut.raise_lost()
     return {"train": np.sort(train), "validation": np.sort(validation), "test": np.sort(test)}
 
 
+def own_splits(data: Data, images: ImageSet) -> dict[str, Indices]:
+    """The source's own ``train``, ``validation`` and ``test`` images, as far as the recipe leaves them apart.
+
+    Its validation images are among the training ones where the recipe says what validates.
+    """
+    validates = np.zeros(len(images), dtype=bool)
+    if images.is_validation is not None and data.validation is None and data.validation_from == "train":
+        validates = images.is_validation
+    trains = ~validates & ~images.is_test
+    return {
+        name: np.flatnonzero(side)
+        for name, side in (("train", trains), ("validation", validates), ("test", images.is_test))
+    }
+
+
 class _Cutter:
-    """Cuts an amount from a pool of indices, stratum by stratum, and checks that no class is lost by it."""
+    """Cuts an amount from a pool of indices, stratum by stratum, and notes which classes are lost by it."""
 
     def __init__(self, images: ImageSet, groups: Indices | None) -> None:
         self.strata, self.groups = images.targets.strata(), groups
         self.classes = images.classes if isinstance(images.targets, Labels) else []
         self.number = max(len(self.classes), int(self.strata.max(initial=-1)) + 1)
+        self.lost: list[str] = []
+        """The classes that a split would be without, and why: a sentence for each cut."""
 
     def __call__(
         self,
@@ -110,30 +136,35 @@ class _Cutter:
         there = counts > 0
         for lost, split_name in ((there & (taken == 0), key.removeprefix("data.")), (there & (taken == counts), leave)):
             if split_name and lost.any():
-                k = int(np.flatnonzero(lost)[0])
-                raise AssayError(
-                    f"{key}: {amount:g} would leave class {self.classes[k]!r} ({counts[k]:,} images"
-                    f"{'' if self.groups is None else ', in whole groups'}) without any in the {split_name} split"
+                whole = "" if self.groups is None else ", in whole groups"
+                each = [f"{self.classes[k]!r} ({counts[k]:,} images{whole})" for k in np.flatnonzero(lost)]
+                self.lost.append(
+                    f"{key}: {amount:g} would leave class {enumerated(each)} without any in the {split_name} split"
                 )
 
     def require(self, pool: Indices, what: str) -> None:
-        """Every class must be in ``pool``, and something at all."""
+        """Something must be in ``pool``, and of every class; the classes that a cut has lost already are known."""
         if not len(pool):
             raise AssayError(f"there is no image in {what}")
         missing = np.flatnonzero(np.bincount(self.strata[pool], minlength=self.number) == 0)
-        if self.classes and len(missing):
-            raise AssayError(f"class {self.classes[missing[0]]!r} has no image in {what}")
+        if self.classes and len(missing) and not self.lost:
+            self.lost.append(f"class {quoted([self.classes[k] for k in missing])} has no image in {what}")
+
+    def raise_lost(self) -> None:
+        """Raise AssayError for all the classes that some split would be without, at once."""
+        if self.lost:
+            raise AssayError("; ".join(self.lost))
 
 
-def _check_own_split(images: ImageSet, groups: Indices) -> None:
-    both = np.intersect1d(groups[images.is_test], groups[~images.is_test])
-    if len(both):
-        one = np.flatnonzero(groups == both[0])
-        first, second = (images.names[one[images.is_test[one] == side][0]] for side in (False, True))
-        raise AssayError(
-            f"data.group: the source's own split has copies of {len(both):,} originals on both sides, for example "
-            f"{first!r} and {second!r}; take them out of one side"
-        )
+def _check_own_splits(images: ImageSet, groups: Indices, sides: dict[str, Indices]) -> None:
+    for one, other in combinations(sides.values(), 2):
+        both = np.intersect1d(groups[one], groups[other])
+        if len(both):
+            first, second = (images.names[side[groups[side] == both[0]][0]] for side in (one, other))
+            raise AssayError(
+                f"data.group: the source's own split has copies of {len(both):,} originals on both sides, for example "
+                f"{first!r} and {second!r}; take them out of one side"
+            )
 
 
 def _number(amount: int | float, n: int) -> int:

@@ -1,7 +1,7 @@
 """Where the images come from, how they are split, and what happens to them on the way to the network."""
 
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, PlainSerializer, PositiveInt, model_validator
 
@@ -54,6 +54,29 @@ class Normalization(Section):
 
 Balance = Literal["none", "oversample", "undersample"]
 Fit = Literal["stretch", "letterbox"]
+SplitName = Literal["train", "validation", "test"]
+
+
+def _layout(value: Any) -> Any:
+    if value is None or isinstance(value, tuple) or value in ("classes", "splits"):
+        return value
+    splits = get_args(SplitName)
+    if not isinstance(value, Mapping) or not value or not all(split in splits for split in value.values()):
+        raise ValueError(
+            "expected classes, splits, or folders with the split that each is, train, validation or test, "
+            "as {fold_0: train, fold_1: test}"
+        )
+    if "train" not in value.values():
+        raise ValueError("expected a folder to train on, as {fold_0: train}")
+    return tuple(sorted((str(folder).strip("/"), split) for folder, split in value.items()))
+
+
+Layout = Annotated[
+    Literal["classes", "splits"] | tuple[tuple[str, SplitName], ...],
+    PlainSerializer(lambda layout: layout if isinstance(layout, str) else dict(layout)),
+]
+"""What the folders of a source are: ``classes``, ``splits`` with classes in them, or (folder, split), sorted; in a file
+a mapping."""
 
 
 def _shares(value: Any) -> Any:
@@ -106,6 +129,10 @@ class Data(Section):
     """Where the images come from, how they are split, and what happens to them on the way to the network."""
 
     source: str
+    layout: Annotated[Layout | None, BeforeValidator(_layout)] = Field(
+        default=None, exclude_if=lambda layout: layout is None
+    )
+    """How the folders are read; None: by their names, and refused where these could mean either."""
     table: str | None = Field(default=None, min_length=1, exclude_if=lambda path: path is None)
     """A CSV, TSV or Parquet file that tells what is true of the pictures: inside the source, beside it, or a path."""
     image: Column = None
@@ -121,7 +148,7 @@ class Data(Section):
     )
     """Columns of 0 and 1, a class each; or one column of lists."""
     split: Column = None
-    """Says which rows are the source's own test split."""
+    """Says which rows are the source's own training, validation and test split."""
     size: PositiveInt | tuple[PositiveInt, PositiveInt] | None = None
     """Height and width in pixels (one number: square); None keeps the source's own."""
     fit: Fit = Field(default="stretch", exclude_if=lambda fit: fit == "stretch")
@@ -130,7 +157,9 @@ class Data(Section):
     """None keeps the source's own."""
     train: Amount = 1.0
     """How much of the training split is used, the same share of every class; validation is cut from it."""
-    validation: Amount = 0.1
+    validation: Amount | None = None
+    """None: the source's own validation split where it has one, else 0.1. An amount is cut as if it had none: its own
+    is part of the training split."""
     validation_from: Literal["train", "test"] = "train"
     test: Amount | None = None
     """How much of the test split is used; of a source without one, how much is held out (0.2)."""
@@ -164,6 +193,12 @@ class Data(Section):
             raise ValueError("table needs the key label, targets or tags, which names what it tells of an image")
         elif len(told) > 1:
             raise ValueError(f"{told[0]} and {told[1]} exclude each other: one kind of thing is true of an image")
+        return self
+
+    @model_validator(mode="after")
+    def _folders_are_read_without_a_table(self) -> "Data":
+        if self.layout is not None and self.table is not None:
+            raise ValueError("layout says how folders are read, and with a table they mean nothing; leave one out")
         return self
 
     @property

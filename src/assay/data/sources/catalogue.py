@@ -9,7 +9,7 @@ from assay.errors import AssayError, unknown
 
 if TYPE_CHECKING:
     from assay.data.images import Source
-    from assay.recipe import Data
+    from assay.recipe.data import Data, Layout
 
 SOURCES: dict[str, tuple[str, str]] = {
     "digits": (
@@ -37,15 +37,15 @@ SOURCES: dict[str, tuple[str, str]] = {
 
 ANY_PATH = (
     "<folder or zip>",
-    "class/… or train/class/… and test/class/…, or any with a table; a path, or a name under the data root",
+    "class/…, or train/class/… with val/class/… and test/class/…, or any with a table; a path, or a name under the data root",
 )
 """The row that a listing of sources ends with."""
 ELSEWHERE = "--data FOLDER or $ASSAY_DATA says where data lie"
 """What helps where they are not found."""
 
 
-def find(name: str, root: Path) -> "Source":
-    """The source that ``data.source`` names: a named set, or a folder or zip.
+def find(name: str, root: Path, layout: "Layout | None" = None) -> "Source":
+    """The source that ``data.source`` names: a named set, or a folder or zip, read as ``data.layout`` says.
 
     A path may be absolute, under the data root or under the working directory; ``.zip`` may be left out.
 
@@ -53,13 +53,15 @@ def find(name: str, root: Path) -> "Source":
         AssayError: there is no such source.
     """
     if name in SOURCES:
+        if layout is not None:
+            raise AssayError(f"data.layout goes with a folder or zip of pictures, and {name!r} is a named source")
         module, opener = SOURCES[name][0].split(":")
         source: Source = getattr(import_module(module), opener)(root)
         return source
     from assay.data.sources.folder import folder_source, zip_source
 
     path = _path(name, root)
-    return folder_source(path) if path.is_dir() else zip_source(path)
+    return folder_source(path, layout) if path.is_dir() else zip_source(path, layout)
 
 
 def find_with_table(data: "Data", root: Path) -> "Source":

@@ -11,21 +11,26 @@ from assay.data.images import Contents, Source
 from assay.data.sources.layout import layout
 from assay.data.sources.tree import Tree, folder_tree, zip_identity, zip_tree
 from assay.data.targets import Labels
+from assay.recipe.data import Layout
 
 
-def folder_source(path: Path) -> Source:
-    """The pictures in a folder."""
+READ = 2
+"""Counts the ways in which folders have been read; pictures that an earlier one placed are placed anew."""
+
+
+def folder_source(path: Path, stated: Layout | None = None) -> Source:
+    """The pictures in a folder; ``stated`` is ``data.layout``."""
     tree = folder_tree(path)
-    return Source(tree.where, tree.identity, lambda: _contents(tree))
+    return Source(tree.where, [tree.identity, READ, stated], lambda: _contents(tree, stated))
 
 
-def zip_source(path: Path) -> Source:
-    """The pictures in a zip, which is opened only when its contents are asked for."""
-    return Source(str(path), zip_identity(path), lambda: _contents(zip_tree(path)))
+def zip_source(path: Path, stated: Layout | None = None) -> Source:
+    """The pictures in a zip, which is opened only when its contents are asked for; ``stated`` is ``data.layout``."""
+    return Source(str(path), [zip_identity(path), READ, stated], lambda: _contents(zip_tree(path), stated))
 
 
-def _contents(tree: Tree) -> Contents:
-    found = layout(tree.where, tree.pictures, tree.folders)
+def _contents(tree: Tree, stated: Layout | None) -> Contents:
+    found = layout(tree.where, tree.pictures, tree.folders, stated)
     number = {name: k for k, name in enumerate(found.classes)}
     names = [p.name for p in found.placed]
     places = {str(PurePosixPath(name).parent) for name in names}
@@ -34,7 +39,8 @@ def _contents(tree: Tree) -> Contents:
         classes=found.classes,
         names=names,
         targets=Labels(np.array([number[p.label] for p in found.placed], dtype=np.int64)),
-        is_test=np.array([p.is_test for p in found.placed], dtype=bool),
+        is_test=np.array([p.split == "test" for p in found.placed], dtype=bool),
+        is_validation=np.array([p.split == "validation" for p in found.placed], dtype=bool),
         image=lambda i: tree.image(names[i]),
         misplaced=found.misplaced + [(name, "does not end like a picture") for name in beside],
     )

@@ -1,31 +1,30 @@
-"""Which class and which split a picture belongs to, told from the names of the folders around it.
+"""Which class and which split a picture belongs to, told from the folders around it.
 
-``class/…``, or ``train/class/…`` and ``test/class/…``; all may lie below one single top folder. ``val``, ``valid`` or
-``validation`` beside ``train`` counts as training images: what validates is the recipe's to say. Folders within a
-class folder belong to that class.
+``class/…``, or ``train/class/…`` and ``test/class/…``, or ``class/train/…`` and ``class/test/…``; all may lie below one
+single top folder, and a split in a folder of its own name (``seg_train/seg_train/class/…``). Folders within a class
+folder belong to that class. ``reading`` tells the folders apart.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from assay.errors import AssayError
-
-TRAIN = {"train", "training"}
-VALIDATION = {"val", "valid", "validation"}
-TEST = {"test", "testing"}
+from assay.data.sources.alike import alike, in_words
+from assay.data.sources.reading import Folders, Part, join, reading
+from assay.errors import AssayError, quoted
+from assay.recipe.data import Layout, SplitName
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A picture's name inside its source, its class, and whether it is in the source's test split."""
+    """A picture's name inside its source, its class, and its split; of a source without splits, ``train``."""
 
     name: str
     label: str
-    is_test: bool
+    split: SplitName
 
 
 @dataclass(frozen=True)
-class Layout:
+class Laid:
     """Every picture's place, in the order of the names."""
 
     classes: list[str]
@@ -34,78 +33,70 @@ class Layout:
     """(name, reason) of the pictures that lie in no class."""
 
 
-def layout(where: str, pictures: Collection[str], folders: Collection[str]) -> Layout:
+def layout(where: str, pictures: Collection[str], folders: Collection[str], stated: Layout | None = None) -> Laid:
     """Place all ``pictures`` (posix paths, at least one) by their folders; ``folders`` names also the empty ones.
 
+    ``stated`` is how the folders are to be read, ``data.layout``; None: by their names.
+
     Raises:
-        AssayError: no class or only one, a class folder without a picture or a class without any to
-            train on.
+        AssayError: no class or only one, a class folder without a picture, a class with test pictures and none to
+            train on, folders that could be classes or parts of one set, or classes whose names hardly differ.
     """
-    top = _single_top(pictures, folders)
-    splits = _splits(where, pictures, folders, top)
-    depth = len(top) + bool(splits)
+    there = Folders.of(pictures, folders)
+    parts = reading(where, there, stated)
     placed: list[Placed] = []
     misplaced: list[tuple[str, str]] = []
     for name in sorted(pictures):
-        parts = name.split("/")
-        if splits and parts[len(top)] not in splits:
-            misplaced.append((name, "lies in neither the train nor the test folder"))
-        elif len(parts) < depth + 2:
-            misplaced.append((name, "lies in no class folder"))
+        found = _place(name, parts)
+        if isinstance(found, Placed):
+            placed.append(found)
         else:
-            placed.append(Placed(name, parts[depth], bool(splits) and parts[len(top)].lower() in TEST))
+            misplaced.append((name, found))
     if not placed:
         raise AssayError(f"{where} has pictures but no class folders around them (expected class/picture)")
     classes = sorted({p.label for p in placed})
-    _check_classes(where, placed, classes, _class_folders(folders, top, splits))
-    return Layout(classes, placed, misplaced)
+    if stated is None:
+        _check_names(where, classes, parts)
+    _check_classes(where, placed, classes, _class_folders(there, parts))
+    return Laid(classes, placed, misplaced)
 
 
-def _single_top(pictures: Collection[str], folders: Collection[str]) -> list[str]:
-    """The folders to go down before anything branches: ``[]`` or for example ``["cats-and-dogs"]``."""
-    top: list[str] = []
-    shallowest = min(name.count("/") for name in pictures)
-    while True:
-        names = _below(folders, top)
-        if len(names) != 1 or shallowest <= len(top) + 1 or {n.lower() for n in names} & TRAIN:
-            return top
-        top = [*top, *names]
+def _place(name: str, parts: dict[str, Part]) -> Placed | str:
+    """The picture by the innermost part that it lies in, or why it has no place."""
+    folders = name.split("/")[:-1]
+    for depth in range(len(folders), -1, -1):
+        part = parts.get("/".join(folders[:depth]))
+        if part is None:
+            continue
+        if part.label is None and depth == len(folders):
+            return "lies in no class folder"
+        return Placed(name, part.label or folders[depth], part.split)
+    return "lies in neither the train nor the test folder"
 
 
-def _splits(where: str, pictures: Collection[str], folders: Collection[str], top: list[str]) -> set[str]:
-    """The split folders below ``top``; empty when the folders there are classes."""
-    names = _below(folders, top)
-    found = {name for name in names if name.lower() in TRAIN | VALIDATION | TEST}
-    train = {name for name in found if name.lower() in TRAIN}
-    if not train or (len(found) == 1 and found != names):
-        return set()
-    paths = (p.split("/") for p in pictures)
-    if not any(parts[len(top)] in train and len(parts) >= len(top) + 3 for parts in paths):
-        raise AssayError(f"{where} has a folder {min(train)!r} but no class folders with pictures in it")
-    return found
-
-
-def _below(folders: Collection[str], top: list[str]) -> set[str]:
-    """The names of the folders directly below ``top``."""
-    parts = (folder.split("/") for folder in folders)
-    return {p[-1] for p in parts if len(p) == len(top) + 1 and p[:-1] == top}
-
-
-def _class_folders(folders: Collection[str], top: list[str], splits: set[str]) -> Iterator[tuple[str, str]]:
+def _class_folders(there: Folders, parts: dict[str, Part]) -> Iterator[tuple[str, str]]:
     """(folder, class) of every class folder, with pictures in it or without."""
-    for folder in sorted(folders):
-        parts = folder.split("/")
-        if len(parts) == len(top) + bool(splits) + 1 and (not splits or parts[len(top)] in splits):
-            yield folder, parts[-1]
+    for folder, part in parts.items():
+        if part.label is not None:
+            yield folder, part.label
+        else:
+            yield from ((join(folder, name), name) for name in sorted(there.below(folder)))
 
 
-def _check_classes(where: str, placed: list[Placed], classes: list[str], folders: Iterator[tuple[str, str]]) -> None:
-    for folder, name in folders:
-        if name not in classes:
-            raise AssayError(f"class folder {folder!r} of {where} has no picture")
-    train = {p.label for p in placed if not p.is_test}
-    for name in classes:
-        if name not in train:
-            raise AssayError(f"class {name!r} of {where} has test pictures but none to train on")
+def _check_names(where: str, classes: list[str], parts: dict[str, Part]) -> None:
+    if families := alike(classes):
+        are = "classes" if len(parts) == 1 else "splits"
+        raise AssayError(
+            f"{where}: the classes {in_words(families)}; rename the folders, or set data.layout: {are} if they are "
+            "different classes"
+        )
+
+
+def _check_classes(where: str, placed: list[Placed], classes: list[str], folders: Iterable[tuple[str, str]]) -> None:
+    if empty := [folder for folder, name in folders if name not in classes]:
+        raise AssayError(f"class folder {quoted(empty)} of {where} has no picture")
+    train = {p.label for p in placed if p.split != "test"}
+    if untrained := [name for name in classes if name not in train]:
+        raise AssayError(f"class {quoted(untrained)} of {where} has test pictures but none to train on")
     if len(classes) < 2:
         raise AssayError(f"{where} has only one class, {classes[0]!r}; at least two are needed")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from assay.data.images import Contents, Source
-from assay.data.sources.table_columns import in_test, told
+from assay.data.sources.table_columns import splits, told
 from assay.data.sources.table_file import ENDINGS, read_table
 from assay.data.sources.table_rows import check_labels, meet, missing, one_row_each
 from assay.data.sources.tree import Tree, folder_tree, zip_tree
@@ -21,6 +21,9 @@ from assay.recipe import Data
 
 USUAL = ("image", "file", "filename", "file_name", "path", "image_path", "image_id", "id", "name")
 """Columns that may name the pictures: the first that is there, unless ``data.image`` says which."""
+
+_READ = 2
+"""Counts the ways in which a column of splits has been read."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ def table_source(path: Path, data: Data, root: Path) -> Source:
     tree = folder_tree(path) if path.is_dir() else zip_tree(path)
     file = _find(tree, path, str(data.table), root)
     columns = data.model_dump(mode="json", include={"image", "label", "targets", "tags", "split"})
-    identity = ["table", tree.identity, file.identity, columns]
+    identity = ["table", tree.identity, file.identity, columns, *([_READ] if data.split else [])]
     return Source(tree.where, identity, lambda: _contents(tree, file, data))
 
 
@@ -70,21 +73,22 @@ def _contents(tree: Tree, file: _File, data: Data) -> Contents:
         raise AssayError(f"{file.name} of {tree.where} cannot be read ({error})") from error
     table = read_table(file.name, content, lambda columns: _wanted(file.name, columns, data))
     classes, targets = told(table, data)
-    is_test = in_test(table, data.split)
+    split = splits(table, data.split)
     image, pictures = next(iter(table.columns)), sorted(tree.pictures)
     met = meet(table, image, pictures)
     lost = np.flatnonzero(met < 0).tolist()
     if len(lost) == len(met) or (len(lost) and data.on_bad_image == "fail"):
         raise missing(table, image, lost, tree.where)
-    rows = one_row_each(table, image, met, [f"{targets.line(i)} {is_test[i]}" for i in range(len(met))])
+    rows = one_row_each(table, image, met, [f"{targets.line(i)} {split[i]}" for i in range(len(met))])
     if isinstance(targets, Labels):
-        check_labels(table, str(data.label), rows, targets, is_test)
+        check_labels(table, str(data.label), rows, targets, split == "test")
     names = [pictures[k] for k in met[rows]]
     return Contents(
         classes=classes,
         names=names,
         targets=targets.subset(rows),
-        is_test=is_test[rows],
+        is_test=split[rows] == "test",
+        is_validation=split[rows] == "validation",
         image=lambda i: tree.image(names[i]),
         misplaced=[
             (str(table.columns[image][row]), f"{table.at(row, image)}: there is no such picture") for row in lost

@@ -1,13 +1,13 @@
-"""Columns of a table → what is true of its rows: numbers, labels, tags, and which rows are the test split."""
+"""Columns of a table → what is true of its rows: numbers, labels, tags, and the split of each row."""
 
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Float64, Shaped
 
-from assay.data.sources.layout import TEST, TRAIN, VALIDATION
+from assay.data.sources.split_names import WORDS
 from assay.data.sources.table_file import Table
 from assay.data.targets import Labels, Tags, Targets, Values
 from assay.errors import AssayError
@@ -100,19 +100,17 @@ def _tags_in(cell: Any, separator: str | None) -> set[str]:
     return {text for part in parts if (text := str(part).strip())}
 
 
-def in_test(table: Table, column: str | None) -> Bool[np.ndarray, " n"]:
-    """Which rows are the source's own test split; validation rows count as training ones.
+def splits(table: Table, column: str | None) -> Shaped[np.ndarray, " n"]:
+    """The split of each row: ``train``, ``validation`` or ``test``; without a column ``train``.
 
     Raises:
         AssayError: a cell holds no known word, or no row is for training.
     """
     if column is None:
-        return np.zeros(len(table.places), dtype=bool)
-    words = [str(cell).lower() for cell in table.columns[column]]
-    known = TRAIN | VALIDATION | TEST
-    if bad := [row for row, word in enumerate(words) if word not in known]:
-        table.refuse(bad, column, f"one of {', '.join(sorted(known))}")
-    test = np.array([word in TEST for word in words])
-    if test.all():
+        return np.full(len(table.places), "train")
+    found = [WORDS.get(str(cell).lower()) for cell in table.columns[column]]
+    if bad := [row for row, split in enumerate(found) if split is None]:
+        table.refuse(bad, column, f"one of {', '.join(sorted(WORDS))}")
+    if set(found) == {"test"}:
         raise AssayError(f"{table.name}, column {column!r} has rows of the test split only, and none to train on")
-    return test
+    return np.array(found)

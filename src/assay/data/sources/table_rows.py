@@ -14,7 +14,7 @@ from jaxtyping import Bool, Int64
 
 from assay.data.sources.table_file import Table
 from assay.data.targets import Labels
-from assay.errors import AssayError
+from assay.errors import AssayError, quoted
 
 Indices = Int64[np.ndarray, " _"]
 
@@ -90,15 +90,17 @@ def one_row_each(table: Table, column: str, met: Indices, told: Sequence[str]) -
 
 
 def check_labels(table: Table, column: str, rows: Indices, labels: Labels, is_test: Bool[np.ndarray, " rows"]) -> None:
-    """Raise AssayError for a label that only one picture has, or that only test pictures have."""
+    """Raise AssayError for labels that only one picture has, or that only test pictures have."""
     values = labels.values[rows]
-    counts = np.bincount(values)
-    for row in rows[counts[values] == 1].tolist():
-        label = table.columns[column][row]
-        raise AssayError(
-            f"{table.at(row, column)}: the label {str(label)!r} occurs once, and cannot be in the training and in the "
-            "test split"
-        )
-    for row in rows[~np.isin(values, values[~is_test[rows]])].tolist():
-        label = table.columns[column][row]
-        raise AssayError(f"{table.at(row, column)}: the label {str(label)!r} has test pictures but none to train on")
+    once = "occurs once, and cannot be in the training and in the test split"
+    _refuse_labels(table, column, rows[np.bincount(values)[values] == 1].tolist(), once)
+    untrained = ~np.isin(values, values[~is_test[rows]])
+    _refuse_labels(table, column, rows[untrained].tolist(), "has test pictures but none to train on")
+
+
+def _refuse_labels(table: Table, column: str, rows: Sequence[int], why: str) -> None:
+    """The labels in ``rows``, if there are any, all at once."""
+    names = list(dict.fromkeys(str(table.columns[column][row]) for row in rows))
+    if names:
+        others = f"; the same is true of {quoted(names[1:])}" if names[1:] else ""
+        raise AssayError(f"{table.at(rows[0], column)}: the label {names[0]!r} {why}{others}")

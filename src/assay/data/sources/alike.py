@@ -1,0 +1,31 @@
+"""Names of classes that a person would take for the same."""
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable
+
+
+def alike(names: Iterable[str]) -> list[list[str]]:
+    """Names that differ only by Unicode form, case, blanks or ``_`` for a blank: each such family, sorted."""
+    families = defaultdict(set)
+    for name in names:
+        families[_plain(name)].add(name)
+    return [sorted(family) for _, family in sorted(families.items()) if len(family) > 1]
+
+
+def in_words(families: list[list[str]]) -> str:
+    """``'Cat' and 'cat'; 'hot dog' and 'hot_dog' differ only by …``: the first families of at least one."""
+    shown = "; ".join(map(_shown, families[:5]))
+    more = f" (and {len(families) - 5:,} more)" if len(families) > 5 else ""
+    return f"{shown}{more} differ only by case, blanks, _ or Unicode form"
+
+
+def _shown(family: list[str]) -> str:
+    """The names, by their code points where they would look the same."""
+    looks = {unicodedata.normalize("NFC", name) for name in family}
+    return " and ".join(map(repr if len(looks) == len(family) else ascii, family))
+
+
+def _plain(name: str) -> str:
+    composed = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return " ".join(composed.replace("_", " ").split())
