@@ -17,6 +17,7 @@ from PIL import Image
 from assay.data import cache, open_images
 from assay.data.boxes import Boxes
 from assay.data.images import Contents, Source
+from assay.data.sources.catalogue import find
 from assay.data.targets import VOID, Labels, Masks, Tags, Targets, Values
 from assay.errors import AssayError
 from assay.recipe import Data
@@ -274,15 +275,14 @@ def test_letterboxed_pictures_are_another_entry(root: Path, folder: Path, fit: s
 
 
 def test_an_entry_made_before_there_were_other_targets_is_read_as_it_lies(root: Path, folder: Path) -> None:
-    stamps = {p.relative_to(root / "set").as_posix(): p.stat() for p in (root / "set").rglob("*.png")}
-    pictures = sorted((name, (stat.st_size, stat.st_mtime_ns)) for name, stat in stamps.items())
-    identity = ["folder", str((root / "set").resolve()), pictures, ["a", "b"], []]
+    names = sorted(p.relative_to(root / "set").as_posix() for p in (root / "set").rglob("*.png"))
+    identity = find("set", root).identity
     entry = cache.entry_folder("images", json.dumps([1, identity, None, None], sort_keys=True))
     entry.mkdir(parents=True)
     np.save(entry / "pixels.npy", np.full((4, 1, 8, 8), 9, np.uint8))  # not what is in the files: nothing is decoded
     np.save(entry / "labels.npy", np.array([0, 0, 1, 1]))
     np.save(entry / "is_test.npy", np.zeros(4, bool))
-    index = {"source": "set", "classes": ["a", "b"], "names": [name for name, _ in pictures], "skipped": []}
+    index = {"source": "set", "classes": ["a", "b"], "names": names, "skipped": []}
     (entry / "index.json").write_text(json.dumps(index))
     images = open_images(Data(source="set"), root)
     assert (images.pixels == 9).all()
@@ -321,7 +321,7 @@ def made(monkeypatch: pytest.MonkeyPatch):
 
         contents = Contents(["a", "b"], ["p0", "p1", "p2"], targets, np.array([False, True, False]), image)
         source = Source("three", ["three", targets.kind, damaged], lambda: contents)
-        monkeypatch.setattr(cache, "find", lambda name, root: source)
+        monkeypatch.setattr(cache, "find", lambda *_: source)
 
     return make
 

@@ -313,7 +313,7 @@ def test_lines_are_those_of_an_editor() -> None:
         ("image,a\n0,1\n1,\n", {"tags": ["a"]}, "line 3, column 'a': found nothing, expected 0 or 1"),
         ("image,a\n0,1\n1,0\n", {"tags": "a"}, "column 'a' has no tags: found 0, 1; for a column of 0 and 1 write"),
         ("image,a\n0,\n1,\n", {"tags": "a"}, "column 'a' has no tags: found nothing"),
-        ("image,y,s\n0,1,trian\n", {"targets": "y", "split": "s"}, "column 's': found 'trian', expected one of test"),
+        ("image,y,s\n0,1,trian\n", {"targets": "y", "split": "s"}, "column 's': found 'trian', expected one of dev"),
         ("image,y,s\n0,1,test\n", {"targets": "y", "split": "s"}, "column 's' has rows of the test split only"),
         ("image,y\n", {"targets": "y"}, "t.csv has no rows"),
         ("", {"targets": "y"}, "t.csv is empty"),

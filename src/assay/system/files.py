@@ -1,5 +1,8 @@
 """Every write of a run goes through here: flushed to the disk, then renamed, so no reader sees half a file.
 
+Text is UTF-8; what is no text, in the names of files, is written as ``\\xe9`` (``legible``) or, where nobody has
+made it legible, as ``\\udce9``, which in JSON and YAML is read back as the same name.
+
 A file is first written beside its place under a temporary name that tells whose it is, so that the next writer can
 remove what a killed one has left. Trouble with the disk (full, read-only, not ours) raises StudyStopped.
 """
@@ -33,6 +36,11 @@ def write(path: Path, content: bytes | str, check: Callable[[], None] = lambda: 
         sync_folder(path.parent)
 
 
+def legible(name: str) -> str:
+    """A file's name as text: bytes that are not UTF-8, as file systems have them, become ``\\xe9`` and the like."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
 def create(path: Path, content: str) -> bool:
     """Make the file at ``path`` unless there is one; of several processes that try, exactly one succeeds.
 
@@ -51,7 +59,7 @@ def create(path: Path, content: str) -> bool:
 
 def append(path: Path, line: str, check: Callable[[], None] = lambda: None) -> None:
     """Add a line to the text file at ``path``, unless ``check`` raises."""
-    with disk_trouble(path), open(path, "a", encoding="utf-8") as file:
+    with disk_trouble(path), open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
         check()
         file.write(f"{line}\n")
 
@@ -113,7 +121,7 @@ def _draft(path: Path, content: bytes | str) -> Iterator[Path]:
     draft = path.with_name(f".{path.name}.{this_process()}.{secrets.token_hex(4)}.tmp")
     try:
         with open(draft, "xb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
+            file.write(content.encode(errors="backslashreplace") if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         yield draft

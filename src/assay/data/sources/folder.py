@@ -12,6 +12,7 @@ from assay.data.sources.layout import layout
 from assay.data.sources.tree import Tree, folder_tree, zip_identity, zip_tree
 from assay.data.targets import Labels
 from assay.recipe.data import Layout
+from assay.system.files import legible
 
 
 READ = 2
@@ -26,7 +27,7 @@ def folder_source(path: Path, stated: Layout | None = None) -> Source:
 
 def zip_source(path: Path, stated: Layout | None = None) -> Source:
     """The pictures in a zip, which is opened only when its contents are asked for; ``stated`` is ``data.layout``."""
-    return Source(str(path), [zip_identity(path), READ, stated], lambda: _contents(zip_tree(path), stated))
+    return Source(legible(str(path)), [zip_identity(path), READ, stated], lambda: _contents(zip_tree(path), stated))
 
 
 def _contents(tree: Tree, stated: Layout | None) -> Contents:

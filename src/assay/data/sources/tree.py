@@ -15,6 +15,7 @@ from typing import Any
 from PIL import Image
 
 from assay.errors import AssayError
+from assay.system.files import legible
 
 EXTENSIONS = (
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm",
@@ -25,7 +26,7 @@ _LEFT_BY_SYSTEMS = {"__macosx", "thumbs.db", "desktop.ini"}
 
 @dataclass(frozen=True)
 class Tree:
-    """What lies below a folder or in a zip, as posix paths inside it."""
+    """What lies below a folder or in a zip, as posix paths inside it, legible where they are not UTF-8."""
 
     where: str
     identity: list[Any]
@@ -53,19 +54,23 @@ def folder_tree(path: Path) -> Tree:
         AssayError: a folder in it cannot be listed, or there is no picture.
     """
     root = path.resolve()
-    pictures: dict[str, tuple[int, int]] = {}
-    folders: set[str] = set()
-    others: list[str] = []
+    stamps: dict[str, tuple[int, int]] = {}
+    found_folders: set[str] = set()
+    found_others: list[str] = []
     try:
-        _walk(root, "", frozenset(), pictures, folders, others)
+        _walk(root, "", frozenset(), stamps, found_folders, found_others)
     except OSError as error:
         raise AssayError(f"{error.filename} cannot be listed ({error.strerror})") from error
+    paths = {legible(name): name for name in (*stamps, *found_others)}
+    pictures = {legible(name): stamp for name, stamp in stamps.items()}
+    folders, others = set(map(legible, found_folders)), list(map(legible, found_others))
     identity = ["folder", str(root), sorted(pictures.items()), sorted(folders), sorted(others)]
 
     def read(name: str) -> bytes:
-        return (root / name).read_bytes()
+        return (root / paths[name]).read_bytes()
 
-    return Tree(str(path), identity, pictures, folders, others, read, lambda name: Image.open(root / name))
+    where = legible(str(path))
+    return Tree(where, identity, pictures, folders, others, read, lambda name: Image.open(root / paths[name]))
 
 
 def _walk(
