@@ -196,7 +196,7 @@ def test_gray_pictures_become_rgb_on_request(opened: Callable[..., ImageSet]) ->
 
 @pytest.mark.parametrize(
     "name",
-    ["../a/1.png", "a/../../1.png", "/a/1.png", "C:/a/1.png", "c:a.png", "a\\1.png", "..\\1.png", "../notes.txt"],
+    ["../a/1.png", "a/../../1.png", "/a/1.png", "C:/a/1.png", "c:a.png", "C:\\a\\1.png", "..\\1.png", "../notes.txt"],
 )
 def test_a_zip_that_climbs_out_of_its_folder_is_refused(tmp_path: Path, name: str) -> None:
     as_zip(tmp_path, {"a/1.png": png(), "b/1.png": png(), name: png()})

@@ -92,7 +92,7 @@ def _find_path(name: str, root: Path) -> Path | None:
     given = Path(name).expanduser()
     for folder in (root, Path()):
         for path in (folder / given, folder / f"{given}.zip"):
-            with suppress(OSError):  # a name too long, a folder that may not be read
+            with suppress(OSError, ValueError):  # a name too long or no text, a folder that may not be read
                 if path.exists():
                     return path
     return None

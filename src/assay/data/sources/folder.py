@@ -8,8 +8,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from assay.data.images import Contents, Source
+from assay.data.sources.archive import zip_identity, zip_tree
 from assay.data.sources.layout import layout
-from assay.data.sources.tree import Tree, folder_tree, zip_identity, zip_tree
+from assay.data.sources.tree import Tree, folder_tree
 from assay.data.targets import Labels
 from assay.recipe.data import Layout
 from assay.system.files import legible

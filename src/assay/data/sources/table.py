@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from assay.data.images import Contents, Source
+from assay.data.sources.archive import zip_tree
 from assay.data.sources.table_columns import splits, told
 from assay.data.sources.table_file import ENDINGS, read_table
 from assay.data.sources.table_rows import check_labels, meet, missing, one_row_each
-from assay.data.sources.tree import Tree, folder_tree, zip_tree
+from assay.data.sources.tree import Tree, folder_tree
 from assay.data.targets import Labels
 from assay.errors import AssayError, nearest
 from assay.recipe import Data
