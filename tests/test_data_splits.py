@@ -1,5 +1,7 @@
 """Splits: exact numbers, disjoint, stratified, functions of the right seeds, errors with both numbers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -245,6 +247,57 @@ def of(targets: Targets, is_test: np.ndarray | None = None) -> ImageSet:
 
 
 NUMBERS = Values(np.random.default_rng(0).permutation(np.arange(1000.0))[:, None], ("age",))
+
+
+def with_validation(train: list[int], test: list[int], validation: int) -> ImageSet:
+    """The last so many training images are the source's own validation split."""
+    images = image_set(train, test)
+    own = np.zeros(len(images), dtype=bool)
+    own[np.flatnonzero(~images.is_test)[-validation:]] = True
+    return replace(images, is_validation=own)
+
+
+def test_a_validation_split_of_the_sources_own_validates_unless_an_amount_is_asked_for() -> None:
+    images = with_validation([50, 50], [10, 10], 20)
+    own = np.flatnonzero(images.is_validation)
+    for seed in (0, 1):
+        found = split(data(), images, seed)
+        assert found["validation"].tolist() == own.tolist()
+        assert (len(found["train"]), len(found["test"])) == (80, 20)
+        assert not set(found["train"].tolist()) & set(own.tolist())
+    assert split(data(train=0.5), images, 0)["validation"].tolist() == own.tolist()
+    asked = split(data(validation=0.1), images, 0)
+    assert {name: len(rows) for name, rows in asked.items()} == {"train": 90, "validation": 10, "test": 20}
+    assert asked["validation"].tolist() == split(data(validation=0.1), image_set([50, 50], [10, 10]), 0)["validation"].tolist()
+    assert len(split(data(validation=0), images, 0)["train"]) == 100
+    assert images.is_test[split(data(validation_from="test"), images, 0)["validation"]].all()
+
+
+def test_without_a_test_split_none_of_the_own_validation_images_is_held_out() -> None:
+    images = with_validation([50, 50], [0, 0], 20)
+    found = split(data(), images, 0)
+    assert {name: len(rows) for name, rows in found.items()} == {"train": 64, "validation": 20, "test": 16}
+    assert found["validation"].tolist() == np.flatnonzero(images.is_validation).tolist()
+
+
+def test_copies_across_the_own_validation_split_are_refused() -> None:
+    images = with_validation([50, 50], [10, 10], 20)
+    held, trained = (np.flatnonzero(side)[0] for side in (images.is_validation, ~images.is_validation & ~images.is_test))
+    names = [f"p{i}_0" for i in range(len(images))]
+    names[held] = names[trained].replace("_0", "_1")
+    with pytest.raises(AssayError, match="copies of 1 originals on both sides"):
+        split(data(group=r"(p\d+)_"), replace(images, names=names), 0)
+    assert len(split(data(group=r"(p\d+)_", validation=0.1), replace(images, names=names), 0)["validation"])
+
+
+def test_classes_too_small_for_the_splits_are_named_all_at_once() -> None:
+    images = image_set([100, 1, 2, 1, 100])
+    with pytest.raises(AssayError) as error:
+        split(data(), images, seed=0)
+    assert str(error.value) == (
+        "data.test: 0.2 would leave class 'c1' (1 images) and 'c3' (1 images) without any in the test split; "
+        "data.validation: 0.1 would leave class 'c2' (1 images) without any in the validation split"
+    )
 
 
 def test_numbers_are_split_alike_over_their_whole_range() -> None:

@@ -96,8 +96,10 @@ class _Cutter:
         self.strata, self.groups = images.targets.strata(), groups
         self.classes = images.classes if isinstance(images.targets, Labels) else []
         self.number = max(len(self.classes), int(self.strata.max(initial=-1)) + 1)
-        self.lost: list[str] = []
-        """The classes that a split would be without, and why: a sentence for each cut."""
+        self.lost = np.zeros(self.number, dtype=bool)
+        """The classes that some split would be without."""
+        self.mistakes: list[str] = []
+        """Which they are, and why: a sentence for each cut."""
 
     def __call__(
         self,
@@ -135,10 +137,12 @@ class _Cutter:
             return
         there = counts > 0
         for lost, split_name in ((there & (taken == 0), key.removeprefix("data.")), (there & (taken == counts), leave)):
-            if split_name and lost.any():
+            new = np.flatnonzero(lost & ~self.lost)
+            if split_name and len(new):
+                self.lost |= lost
                 whole = "" if self.groups is None else ", in whole groups"
-                each = [f"{self.classes[k]!r} ({counts[k]:,} images{whole})" for k in np.flatnonzero(lost)]
-                self.lost.append(
+                each = [f"{self.classes[k]!r} ({counts[k]:,} images{whole})" for k in new]
+                self.mistakes.append(
                     f"{key}: {amount:g} would leave class {enumerated(each)} without any in the {split_name} split"
                 )
 
@@ -146,14 +150,14 @@ class _Cutter:
         """Something must be in ``pool``, and of every class; the classes that a cut has lost already are known."""
         if not len(pool):
             raise AssayError(f"there is no image in {what}")
-        missing = np.flatnonzero(np.bincount(self.strata[pool], minlength=self.number) == 0)
-        if self.classes and len(missing) and not self.lost:
-            self.lost.append(f"class {quoted([self.classes[k] for k in missing])} has no image in {what}")
+        missing = np.flatnonzero((np.bincount(self.strata[pool], minlength=self.number) == 0) & ~self.lost)
+        if self.classes and len(missing):
+            self.mistakes.append(f"class {quoted([self.classes[k] for k in missing])} has no image in {what}")
 
     def raise_lost(self) -> None:
         """Raise AssayError for all the classes that some split would be without, at once."""
-        if self.lost:
-            raise AssayError("; ".join(self.lost))
+        if self.mistakes:
+            raise AssayError("; ".join(self.mistakes))
 
 
 def _check_own_splits(images: ImageSet, groups: Indices, sides: dict[str, Indices]) -> None:
