@@ -56,7 +56,9 @@ def test_backslashes_part_folders(tmp_path: Path) -> None:
     ],
 )
 def test_names_are_read_in_the_encoding_that_they_are_text_in(tmp_path: Path, encoding: str, words: list[str]) -> None:
-    assert classes(tmp_path, [f"{word}/bild{k}.png".encode(encoding) for word in words for k in (1, 2)]) == sorted(words)
+    assert classes(tmp_path, [f"{word}/bild{k}.png".encode(encoding) for word in words for k in (1, 2)]) == sorted(
+        words
+    )
 
 
 def test_a_zip_that_says_utf_8_and_has_none_is_named(tmp_path: Path) -> None:

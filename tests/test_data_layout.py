@@ -93,17 +93,29 @@ def test_classes_that_only_look_like_splits_are_classes(tree: list[str]) -> None
             "folders 'fold_0', 'fold_1' and 'fold_2' could be classes, or parts of one set .*: in each lie 'a' and 'b'; "
             "say which, by data.layout: classes, or by data.layout: {fold_0: train, fold_2: test}",
         ),
-        (["camera1/{a,b,c}/1.png", "camera2/{a,b}/1.png"], "folders 'camera1' and 'camera2' .*: in each lie 'a' and 'b'"),
+        (
+            ["camera1/{a,b,c}/1.png", "camera2/{a,b}/1.png"],
+            "folders 'camera1' and 'camera2' .*: in each lie 'a' and 'b'",
+        ),
         (["set/{seg_test,seg_rest}/{a,b}/1.png"], "by data.layout: {seg_rest: train, seg_test: test}"),
         (["{freight_train,fast_train}/{a,b}/1.png"], "data.layout: classes"),
-        (["train/{a,b}/1.png", "unlabelled/1.png"], "'train' and 'unlabelled' could be classes, .*: in 'train' lie 'a' and 'b'"),
+        (
+            ["train/{a,b}/1.png", "unlabelled/1.png"],
+            "'train' and 'unlabelled' could be classes, .*: in 'train' lie 'a' and 'b'",
+        ),
         (
             ["train/{c0,c1}/{a,b}/1.png", "test/c0/a/1.png"],
             "folders 'train/c0' and 'train/c1' .* by data.layout: splits, or by",
         ),
         (["train/1.png", "dev/1.png"], "folder 'train' but no class folders"),
-        (["train/{hot dog,cat}/1.png", "test/{hot_dog,Cat}/1.png"], "'Cat' and 'cat'; 'hot dog' and 'hot_dog' differ only"),
-        (["caf\u00e9/1.png", "cafe\u0301/1.png"], r"'cafe\\u0301' and 'caf\\xe9' differ only .* set data.layout: classes"),
+        (
+            ["train/{hot dog,cat}/1.png", "test/{hot_dog,Cat}/1.png"],
+            "'Cat' and 'cat'; 'hot dog' and 'hot_dog' differ only",
+        ),
+        (
+            ["caf\u00e9/1.png", "cafe\u0301/1.png"],
+            r"'cafe\\u0301' and 'caf\\xe9' differ only .* set data.layout: classes",
+        ),
     ],
 )
 def test_what_could_be_read_in_two_ways_is_refused_with_the_key(tree: list[str], message: str) -> None:
@@ -127,7 +139,9 @@ def test_the_recipe_may_say_that_folders_are_splits() -> None:
         "other/a/1.png": ("lies in neither the train nor the test folder", ""),
         "other/b/1.png": ("lies in neither the train nor the test folder", ""),
     }
-    with pytest.raises(AssayError, match=r"data.layout: splits, and set has no folder called train.*{x: train, y: test}"):
+    with pytest.raises(
+        AssayError, match=r"data.layout: splits, and set has no folder called train.*{x: train, y: test}"
+    ):
         read("{x,y}/{a,b}/1.png", stated="splits")
 
 
@@ -138,7 +152,9 @@ def test_the_recipe_may_say_which_split_each_folder_is() -> None:
         f"top/{folder}/{label}": (label, split) for folder, split in stated.items() for label in "ab"
     }
     assert read("top/x/{a,b}/1.png", "top/y/a/1.png", stated={"top/x": "train"})["top/y/a/1.png"][1] == ""
-    with pytest.raises(AssayError, match="data.layout: set has no folder 'fold_3' with pictures; did you mean 'fold_0'"):
+    with pytest.raises(
+        AssayError, match="data.layout: set has no folder 'fold_3' with pictures; did you mean 'fold_0'"
+    ):
         read("fold_0/{a,b}/1.png", "y/a/1.png", stated={"fold_3": "train"})
 
 

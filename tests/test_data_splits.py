@@ -268,7 +268,10 @@ def test_a_validation_split_of_the_sources_own_validates_unless_an_amount_is_ask
     assert split(data(train=0.5), images, 0)["validation"].tolist() == own.tolist()
     asked = split(data(validation=0.1), images, 0)
     assert {name: len(rows) for name, rows in asked.items()} == {"train": 90, "validation": 10, "test": 20}
-    assert asked["validation"].tolist() == split(data(validation=0.1), image_set([50, 50], [10, 10]), 0)["validation"].tolist()
+    assert (
+        asked["validation"].tolist()
+        == split(data(validation=0.1), image_set([50, 50], [10, 10]), 0)["validation"].tolist()
+    )
     assert len(split(data(validation=0), images, 0)["train"]) == 100
     assert images.is_test[split(data(validation_from="test"), images, 0)["validation"]].all()
 
@@ -282,7 +285,9 @@ def test_without_a_test_split_none_of_the_own_validation_images_is_held_out() ->
 
 def test_copies_across_the_own_validation_split_are_refused() -> None:
     images = with_validation([50, 50], [10, 10], 20)
-    held, trained = (np.flatnonzero(side)[0] for side in (images.is_validation, ~images.is_validation & ~images.is_test))
+    held, trained = (
+        np.flatnonzero(side)[0] for side in (images.is_validation, ~images.is_validation & ~images.is_test)
+    )
     names = [f"p{i}_0" for i in range(len(images))]
     names[held] = names[trained].replace("_0", "_1")
     with pytest.raises(AssayError, match="copies of 1 originals on both sides"):

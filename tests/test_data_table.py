@@ -224,6 +224,14 @@ def test_a_changed_table_is_read_again_and_another_column_of_it_too(tmp_path: Pa
     assert first("y") == "25.0"
 
 
+def test_rows_for_validation_validate_unless_an_amount_is_asked_for(both: Open) -> None:
+    images = both("image,y,part\n0,1,train\n1,2,Dev\n2,3,test\n3,4,training\n", targets="y", split="part")
+    assert {name: rows.tolist() for name, rows in split(Data(source="set"), images, 0).items()} == {
+        "train": [0, 3], "validation": [1], "test": [2],
+    }  # fmt: skip
+    assert split(Data(source="set", validation=0), images, 0)["train"].tolist() == [0, 1, 3]
+
+
 # ------------------------------------------------------------------------------------ files
 
 
@@ -302,6 +310,7 @@ def test_lines_are_those_of_an_editor() -> None:
         ),
         ("image,y\n7,1\n", {"targets": "y", "on_bad_image": "skip"}, "no picture '7' in"),
         ("image,c\n0,a\n1,a\n2,b\n", {"label": "c"}, "line 4, column 'c': the label 'b' occurs once"),
+        ("image,c\n0,a\n1,a\n2,b\n3,d\n", {"label": "c"}, "in the test split; the same is true of 'd'"),
         ("image,c\n0,a\n1,a\n", {"label": "c"}, "column 'c' has only one label, 'a'"),
         ("image,c\n0,a\n1,\n", {"label": "c"}, "line 3, column 'c': found nothing, expected a label"),
         (

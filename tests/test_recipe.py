@@ -43,6 +43,19 @@ def test_dump_is_complete_and_reads_back():
     assert validate(Recipe, dumped, "again").dump() == dumped
 
 
+@pytest.mark.parametrize("layout", ["classes", "splits", {"fold_1": "train", 2019: "test", "a/b": "validation"}])
+def test_how_folders_are_read_is_part_of_the_recipe_and_reads_back(layout):
+    stated = recipe(data__layout=layout)
+    assert validate(Recipe, stated.dump(), "again") == stated
+    assert stated.hash != recipe().hash
+    assert "layout" not in recipe().dump()["data"]
+
+
+def test_that_nothing_is_said_of_validation_reads_back():
+    assert recipe().dump()["data"]["validation"] is None
+    assert validate(Recipe, recipe().dump(), "again").data.validation is None
+
+
 @pytest.mark.parametrize(
     ("path", "value", "sentence"),
     [
@@ -56,6 +69,14 @@ def test_dump_is_complete_and_reads_back():
         ("train.optimizer", "adm", "train.optimizer: unknown name 'adm'; did you mean 'adam'"),
         ("train.keep", "bets", "train.keep: found 'bets'; did you mean 'best'?"),
         ("train.clip", float("inf"), "train.clip: found inf"),
+        ("data.layout", "folds", "found 'folds', expected classes, splits, or folders with the split that each is"),
+        ("data.layout", {"a": "trian"}, "train, validation or test, as {fold_0: train, fold_1: test}"),
+        ("data.layout", {"a": "test"}, "expected a folder to train on"),
+        (
+            "data",
+            {"source": "x", "table": "t.csv", "label": "y", "layout": "classes"},
+            "with a table they mean nothing",
+        ),
         ("data.augment", ["rotatoin"], "unknown augmentation 'rotatoin'; did you mean 'rotation'?"),
         ("data.augment", [{"erase": 1.5}], "erase takes at most 1"),
         ("data.validation", 1.5, "expected a share between 0 and 1 or a whole number of images"),

@@ -67,6 +67,7 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
 
     from assay.data import ImageData, open_images, split
     from assay.data.augment import augmenter
+    from assay.data.sources.alike import alike, hardly_differ
     from assay.models.catalogue import complete
     from assay.system.machine import resolve_device
 
@@ -82,6 +83,8 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
         if (source := repr(recipe.data)) not in opened:
             with display.decoding(recipe.data.source) as progress:
                 opened[source] = open_images(recipe.data, root, progress)
+            if recipe.data.layout is None and (families := alike(opened[source].classes)):
+                display.warn(f"{opened[source].source}: the classes {hardly_differ(families)}")
         images = opened[source]
         indices = split(recipe.data, images, job.seed)
         with of_variant(job):

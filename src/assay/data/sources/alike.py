@@ -13,7 +13,7 @@ def alike(names: Iterable[str]) -> list[list[str]]:
     return [sorted(family) for _, family in sorted(families.items()) if len(family) > 1]
 
 
-def in_words(families: list[list[str]]) -> str:
+def hardly_differ(families: list[list[str]]) -> str:
     """``'Cat' and 'cat'; 'hot dog' and 'hot_dog' differ only by …``: the first families of at least one."""
     shown = "; ".join(map(_shown, families[:5]))
     more = f" (and {len(families) - 5:,} more)" if len(families) > 5 else ""

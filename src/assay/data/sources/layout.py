@@ -8,7 +8,7 @@ folder belong to that class. ``reading`` tells the folders apart.
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from assay.data.sources.alike import alike, in_words
+from assay.data.sources.alike import alike, hardly_differ
 from assay.data.sources.reading import Folders, Part, join, reading
 from assay.errors import AssayError, quoted
 from assay.recipe.data import Layout, SplitName
@@ -87,7 +87,7 @@ def _check_names(where: str, classes: list[str], parts: dict[str, Part]) -> None
     if families := alike(classes):
         are = "classes" if len(parts) == 1 else "splits"
         raise AssayError(
-            f"{where}: the classes {in_words(families)}; rename the folders, or set data.layout: {are} if they are "
+            f"{where}: the classes {hardly_differ(families)}; rename the folders, or set data.layout: {are} if they are "
             "different classes"
         )
 

@@ -9,7 +9,7 @@ from assay.report.charts import Chart
 from assay.report.style import LIGHT
 
 CHANNELS = {"gray": LIGHT["c7"], "red": LIGHT["c1"], "green": LIGHT["c2"], "blue": LIGHT["c0"]}
-SPLITS = {"training": LIGHT["c0"], "test": LIGHT["c4"], "all": LIGHT["accent"]}
+SPLITS = {"training": LIGHT["c0"], "validation": LIGHT["c2"], "test": LIGHT["c4"], "all": LIGHT["accent"]}
 
 
 def class_counts(frame: pl.DataFrame, order: Sequence[str]) -> Chart:

@@ -149,12 +149,17 @@ def _of_random_split(
     data: Data, group: str | None, images: ImageSet, copies: Copies, numbers: Indices | None, same: Indices
 ) -> Leak:
     """Of the test images that a recipe with every other default holds out."""
-    cut = split(Data(source=data.source, group=group, validation=0), images, seed=0)
-    return leak(images, copies, cut["test"], cut["train"], numbers, same)
+    validation = None if images.is_validation is not None else 0
+    cut = split(Data(source=data.source, group=group, validation=validation), images, seed=0)
+    return leak(images, copies, cut["test"], np.append(cut["train"], cut["validation"]), numbers, same)
 
 
 def split_names(found: Inspection) -> list[str]:
-    """The split of each image: training or test, or all."""
-    if not found.has_test:
-        return ["all"] * len(found.images)
-    return ["test" if is_test else "training" for is_test in found.images.is_test]
+    """The split of each image in the source: training, validation or test, or all."""
+    images = found.images
+    if not found.has_test and images.is_validation is None:
+        return ["all"] * len(images)
+    names = np.where(images.is_test, "test", "training")
+    return list(
+        map(str, names if images.is_validation is None else np.where(images.is_validation, "validation", names))
+    )

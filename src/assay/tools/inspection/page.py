@@ -1,15 +1,18 @@
 """Writes an inspection: ``index.html``, which opens anywhere without a network, and everything on it as CSV."""
 
+from collections import Counter
 from pathlib import Path
 
 from assay.data import ImageSet
 from assay.data.targets import Labels, Tags, Values
+from assay.errors import enumerated
 from assay.report.document import document, figure_files, table_files, write_page
 from assay.report.tables import Table, csv, skipped_table
 from assay.tools.inspection import contents
+from assay.tools.inspection.charts import SPLITS
 from assay.tools.inspection.copies import AROUND, SIDE
 from assay.tools.inspection.in_words import count, share
-from assay.tools.inspection.inspecting import Inspection
+from assay.tools.inspection.inspecting import Inspection, split_names
 from assay.tools.inspection.leaks import Leak
 from assay.tools.inspection.pictures import CLASSES, PAIRS, Album, Row, spread
 from assay.tools.inspection.told import told
@@ -106,12 +109,13 @@ def proposal(found: Inspection) -> str:
 def facts(found: Inspection) -> str:
     """``2,065 images · 2 classes · 256 × 256 pixels, gray · no test split of its own``."""
     n, c, h, w = found.images.pixels.shape
-    tests = int(found.images.is_test.sum())
+    numbers = Counter(split_names(found))
+    splits = [f"{numbers[name]:,} {name}" for name in SPLITS if numbers[name]]
     parts = [
-        f"{n - tests:,} training and {tests:,} test images" if tests else count(n, "image"),
+        f"{enumerated(splits)} images" if len(splits) > 1 else count(n, "image"),
         _told_of(found.images),
         f"{w} × {h} pixels, {'gray' if c == 1 else 'RGB'}",
-        "" if tests else "no test split of its own",
+        "" if found.has_test else "no test split of its own",
     ]
     return " · ".join(part for part in parts if part)
 

@@ -1,5 +1,6 @@
 """What was found, in sentences: leaks first."""
 
+from assay.data.sources.alike import alike, hardly_differ
 from assay.tools.inspection import told
 from assay.tools.inspection.in_words import are, count, have, none, share
 from assay.tools.inspection.inspecting import Grouping, Inspection
@@ -15,6 +16,7 @@ def verdict(found: Inspection) -> list[str]:
         _copies(found),
         *_conflicts(found),
         *_labels(found),
+        *_names(found),
         *told.sentences(found),
         *_left_out(found),
     ]
@@ -122,6 +124,11 @@ def _labels(found: Inspection) -> list[str]:
     if not pixels_tell(found):
         return [f"{text}: too few for pixels alone to cast doubt on a label."]
     return [f"{text}; {len(found.doubtful):,} do not, and are listed as doubtful, the worst first."]
+
+
+def _names(found: Inspection) -> list[str]:
+    families = alike(found.images.classes)
+    return [f"Classes may be the same: {hardly_differ(families)}."] if families else []
 
 
 def pixels_tell(found: Inspection) -> bool:
