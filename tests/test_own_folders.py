@@ -94,17 +94,17 @@ def test_names_that_are_not_utf_8_are_trained_on_and_written_legibly(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     put(tmp_path / "set", 12)
-    os.rename(tmp_path / "set/dog", os.fsencode(tmp_path / "set") + b"/h\xf8nd")
-    os.rename(tmp_path / "set/cat/003.png", os.fsencode(tmp_path / "set/cat") + b"/caf\xe9.png")
+    picture = tmp_path / "set/cat" / os.fsdecode(b"caf\xe9.png")
+    (tmp_path / "set/cat/003.png").rename(picture)
+    (tmp_path / "set/dog").rename(tmp_path / "set" / os.fsdecode(b"h\xf8nd"))
     assert run(capfd, tmp_path).status == 0
     assert about(tmp_path)["classes"] == ["cat", r"h\xf8nd"]
     run_folder = tmp_path / "runs/study/base/seed-0"
     recipe = validate(Recipe, read_yaml(run_folder / "recipe.yaml"), "recipe.yaml")
     images = load(recipe.data, 0, tmp_path).images
     assert r"cat/caf\xe9.png" in images.names
-    original = np.asarray(Image.open(os.fsencode(tmp_path / "set/cat") + b"/caf\xe9.png"))
+    original = np.asarray(Image.open(picture))
     assert (images.pixels[images.names.index(r"cat/caf\xe9.png"), 0] == original).all()
-    picture = os.fsdecode(os.fsencode(tmp_path / "set/cat") + b"/caf\xe9.png")
     assert assay(capfd, "predict", run_folder, picture).status == 0
     assert assay(capfd, "maps", run_folder, picture, "--out", tmp_path / "maps").status == 0
     assert assay(capfd, "check", tmp_path / "set", "-q", "--out", tmp_path / "page").status == 0
@@ -115,14 +115,14 @@ def test_names_that_are_not_utf_8_are_trained_on_and_written_legibly(
 def test_a_folder_and_a_file_beside_the_pictures_may_have_names_that_are_not_utf_8(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    folder = os.fsdecode(os.fsencode(tmp_path) + b"/fran\xe7ais")
-    put(Path(folder), 12)
-    Path(os.fsdecode(os.fsencode(folder) + b"/cat/notes \xe9.txt")).write_text("x")
-    named = run(capfd, tmp_path, source=folder)
+    folder = tmp_path / os.fsdecode(b"fran\xe7ais")
+    put(folder, 12)
+    (folder / "cat" / os.fsdecode(b"notes \xe9.txt")).write_text("x")
+    named = run(capfd, tmp_path, source=str(folder))
     assert named.status == 2
     assert r"fran\xe7ais has unreadable images: cat/notes \xe9.txt (does not end like a picture)" in named.err
-    assert run(capfd, tmp_path, source=folder, on_bad_image="skip").status == 0
+    assert run(capfd, tmp_path, source=str(folder), on_bad_image="skip").status == 0
     assert about(tmp_path)["skipped"] == [[r"cat/notes \xe9.txt", "does not end like a picture"]]
     assert assay(capfd, "check", folder, "-q", "--out", tmp_path / "page").status == 0
-    os.mkdir(os.fsencode(folder) + b"/\xe9t\xe9")
+    (folder / os.fsdecode(b"\xe9t\xe9")).mkdir()
     assert "class folder" in assay(capfd, "check", folder, "-q").err

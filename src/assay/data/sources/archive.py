@@ -1,7 +1,7 @@
 """The files in a zip, which is read where it lies, never unpacked.
 
-Names are what the zip says they are; where it says nothing, as zips from Windows do, UTF-8 or Shift-JIS (CP932) where all
-names are text in it, else CP437, the format's own. A backslash parts folders, as a slash does.
+Names are what the zip says they are; where it says nothing, as zips from Windows do, UTF-8 or Shift-JIS (CP932) where
+all names are text in it, else CP437, the format's own. A backslash parts folders, as a slash does.
 """
 
 import re

@@ -37,7 +37,7 @@ SOURCES: dict[str, tuple[str, str]] = {
 
 ANY_PATH = (
     "<folder or zip>",
-    "class/…, or train/class/… with val/class/… and test/class/…, or any with a table; a path, or a name under the data root",
+    "class/…, or train/class/…, val/class/… and test/class/…, or any with a table; a path or name under the data root",
 )
 """The row that a listing of sources ends with."""
 ELSEWHERE = "--data FOLDER or $ASSAY_DATA says where data lie"

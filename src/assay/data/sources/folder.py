@@ -15,7 +15,6 @@ from assay.data.targets import Labels
 from assay.recipe.data import Layout
 from assay.system.files import legible
 
-
 READ = 2
 """Counts the ways in which folders have been read; pictures that an earlier one placed are placed anew."""
 

@@ -87,8 +87,8 @@ def _check_names(where: str, classes: list[str], parts: dict[str, Part]) -> None
     if families := alike(classes):
         are = "classes" if len(parts) == 1 else "splits"
         raise AssayError(
-            f"{where}: the classes {hardly_differ(families)}; rename the folders, or set data.layout: {are} if they are "
-            "different classes"
+            f"{where}: the classes {hardly_differ(families)}; rename the folders, or set data.layout: {are} "
+            "if they are different classes"
         )
 
 

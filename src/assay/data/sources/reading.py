@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from assay.data.sources.split_names import split_called, split_in
-from assay.errors import AssayError, quoted, nearest
+from assay.errors import AssayError, nearest, quoted
 from assay.recipe.data import Layout, SplitName
 
 
