@@ -354,7 +354,8 @@ def test_a_class_that_loses_every_picture_is_not_skipped(run: Command) -> None:
 )
 def test_a_zip_that_climbs_out(run: Command, entry: str) -> None:
     as_zip("set", {**TWO_CLASSES, entry: png()})
-    refused(run(**base(data={"source": "set"})), f"data/set.zip is refused: its entry {entry!r} is not a plain path")
+    inside = entry.replace("\\", "/")
+    refused(run(**base(data={"source": "set"})), f"data/set.zip is refused: its entry {inside!r} is not a plain path")
     assert not list(Path().rglob("evil.png"))
 
 

@@ -169,6 +169,11 @@ def test_an_absent_idx_file_is_named(tmp_path: Path) -> None:
         read_idx(tmp_path / "absent.idx")
 
 
+def test_a_named_source_has_no_folders_to_be_read(tmp_path: Path) -> None:
+    with pytest.raises(AssayError, match=r"data\.layout goes with a folder or zip of pictures, and 'digits'"):
+        open_images(Data(source="digits", layout="classes"), tmp_path)
+
+
 def test_an_unknown_source_names_the_nearest_of_the_named_and_of_the_root(tmp_path: Path) -> None:
     (tmp_path / "blood-cells.zip").touch()
     with pytest.raises(AssayError, match=r"did you mean 'digits'"):
