@@ -105,7 +105,10 @@ def test_names_that_are_not_utf_8_are_trained_on_and_written_legibly(
     assert r"cat/caf\xe9.png" in images.names
     original = np.asarray(Image.open(picture))
     assert (images.pixels[images.names.index(r"cat/caf\xe9.png"), 0] == original).all()
-    assert assay(capfd, "predict", run_folder, picture).status == 0
+    for ending in (".csv", ".json"):
+        told = tmp_path / f"told{ending}"
+        assert assay(capfd, "predict", run_folder, picture, tmp_path / "set", "--out", told).status == 0
+        assert told.read_text(encoding="utf-8").count(r"\xe9.png" if ending == ".csv" else r"\\xe9.png") == 2
     assert assay(capfd, "maps", run_folder, picture, "--out", tmp_path / "maps").status == 0
     assert assay(capfd, "check", tmp_path / "set", "-q", "--out", tmp_path / "page").status == 0
     assert r"cat/caf\xe9.png" in (tmp_path / "page/tables/images.csv").read_text(encoding="utf-8")

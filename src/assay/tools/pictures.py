@@ -15,9 +15,11 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from assay.data.decode import decode
-from assay.data.sources.tree import folder_tree, zip_tree
+from assay.data.sources.archive import zip_tree
+from assay.data.sources.tree import folder_tree
 from assay.errors import AssayError
 from assay.recipe import Fit
+from assay.system.files import legible
 
 Pixels = UInt8[np.ndarray, "channels height width"]
 
@@ -27,7 +29,7 @@ class Picture:
     """A picture that has not been opened yet."""
 
     path: Path
-    """Of one in a zip: below the path of the zip."""
+    """As it is named, legible; of one in a zip: below the path of the zip."""
     open: Callable[[], Image.Image]
     """May raise anything."""
 
@@ -43,7 +45,7 @@ class Unread:
 
 def picture_file(path: Path) -> Picture:
     """The picture in one file."""
-    return Picture(path, partial(Image.open, path))
+    return Picture(_named(path), partial(Image.open, path))
 
 
 def pictures_at(places: Sequence[str | Path]) -> tuple[list[Picture], list[Unread]]:
@@ -63,8 +65,12 @@ def pictures_at(places: Sequence[str | Path]) -> tuple[list[Picture], list[Unrea
         except AssayError as error:
             unread.append(Unread(place, str(error)))
         else:
-            found += [Picture(place / name, partial(tree.image, name)) for name in sorted(tree.pictures)]
+            found += [Picture(_named(place) / name, partial(tree.image, name)) for name in sorted(tree.pictures)]
     return found, unread
+
+
+def _named(path: Path) -> Path:
+    return Path(legible(str(path)))
 
 
 def read_pixels(picture: Picture, shape: Sequence[int], fit: Fit) -> Pixels:
