@@ -73,12 +73,13 @@ def test_the_page_answers_the_question_first(usual):
         assert note in page.text
 
 
-def test_every_figure_is_a_chart_an_svg_and_a_csv(usual):
+def test_every_figure_is_a_chart_an_svg_a_pdf_and_a_csv(usual):
     names = set(charts(usual))
     assert names >= {"effect", "learning-validation-accuracy", "learning-train-loss", "per-class", "training-time"}
-    files = {f.stem for f in (usual.parent / "figures").glob("*.svg")}
-    assert files == {name for name in names if not name.startswith("effect-")}  # of other metrics
-    assert {f.stem for f in (usual.parent / "figures").glob("*.csv")} == names
+    files = {name for name in names if not name.startswith("effect-")}  # not those of other metrics
+    for ending, expected in (("svg", files), ("pdf", files), ("csv", names)):
+        assert {f.stem for f in (usual.parent / "figures").glob(f"*.{ending}")} == expected
+    assert not [name for name in names if re.search(r"[=,]", name)]
     for file in (usual.parent / "figures").glob("*.svg"):
         assert ElementTree.fromstring(file.read_bytes()).tag == "{http://www.w3.org/2000/svg}svg"
         assert "var(--" not in file.read_text("utf-8")

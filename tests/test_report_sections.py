@@ -87,7 +87,9 @@ def test_anchors_are_unique_and_the_navigation_leads_to_each(subject: Subject) -
 def test_everything_drawn_or_listed_has_its_files_under_a_name_of_its_own(subject: Subject) -> None:
     folder, sections = write_report(subject.results).parent, page_sections(subject)
     expected = [
-        f"figures/{it.name}.{end}" for it in every(Figure, sections) for end in ("svg", "csv")[not it.is_file :]
+        f"figures/{it.name}.{end}"
+        for it in every(Figure, sections)
+        for end in ("svg", "pdf", "csv")[2 * (not it.is_file) :]
     ]
     expected += [f"tables/{it.name}.{end}" for it in every(Table, sections) for end in ("csv", "tex")]
     expected += [f"tables/{it.name}.csv" for it in every(Sheet, sections)]

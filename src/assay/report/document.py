@@ -1,42 +1,58 @@
 """What every page of assay is made of: one file with its styles, scripts, charts and images, which opens anywhere."""
 
 import base64
+import gzip
 import hashlib
 import json
-import re
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import altair as alt
-import polars as pl
 import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from assay.report import glossary, style
+from assay.report import drawing, glossary, style
 from assay.report.figures import Figure
+from assay.report.labels import with_short_names
 from assay.report.tables import Table, csv, latex
 from assay.system.files import write
 
 AUTOSIZE = {"type": "fit-x", "contains": "padding"}
-WIDE, NARROW = 680, 440
+WIDE, HALF = 680, 440
 """Widths of the plots in the SVG files, in pixels."""
+WIDE_ROOM, HALF_ROOM = 40, 24
+"""Letters of a name beside these plots."""
 VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
+SCRIPTS = ("files.js", "print.js", "metric.js", "variants.js", "terms.js", "page.js")
+"""In this order: the last tells the others of every chart that it has drawn."""
+
+Files = dict[str, str | bytes]
+"""Path beside the page → content."""
 
 
-def document(template: str, figures: Sequence[Figure], /, **values: Any) -> tuple[str, dict[str, str]]:
-    """A page from a template that extends ``report/base.html.j2`` and uses these values; each figure's SVG by name."""
+def document(template: str, figures: Sequence[Figure], beside: Files, /, **values: Any) -> tuple[str, Files]:
+    """A page from a template that extends ``report/base.html.j2`` and uses these values; and what lies beside it.
+
+    To the files of ``beside`` come each figure's SVG and PDF. The page holds all of them itself but the SVGs, which
+    are made in the browser from the charts as they then are, and gives them to those who have the page alone.
+    """
     specs = {figure.name: specification(figure) for figure in figures}
-    svgs = {figure.name: svg(specs[figure.name], figure.wide) for figure in figures if figure.is_file}
-    config = style.with_css_colors(style.config(style.PAGE_FONT))
-    charts = {"specs": {name: for_page(spec) for name, spec in specs.items()}, "config": config}
-    scripts = [
-        *([javascript_bundle()] if figures else []),
-        *map(_asset, ("metric.js", "variants.js", "terms.js", "page.js")),
-    ]
+    sized = {
+        figure.name: {"width": WIDE if figure.wide else HALF, **specs[figure.name]}
+        for figure in figures
+        if figure.is_file
+    }
+    drawn = drawing.draw(sized, style.config(style.PAPER_FONT), VEGA_LITE)
+    scripts = [*([javascript_bundle()] if figures else []), *map(_asset, SCRIPTS)]
+    if drawn.trouble:
+        print(f"assay: {drawn.trouble}", file=sys.stderr)
+    kept = beside | {f"figures/{name}.pdf": content for name, content in drawn.pdf.items()}
     palette = f":root {{ --sans: {style.PAGE_FONT}; {style.css_variables(style.LIGHT)} }}\n"
     page = (
         _templates()
@@ -46,33 +62,44 @@ def document(template: str, figures: Sequence[Figure], /, **values: Any) -> tupl
             dark=Markup(style.css_variables(style.DARK)),
             light=Markup(style.css_variables(style.LIGHT)),
             glossary=glossary.TERMS,
-            charts=Markup(json_for_script(charts)),
+            charts=Markup(json_for_script(charts_for_page(specs))),
+            held=Markup(json_for_script(files_for_page(kept))),
             scripts=[Markup(script) for script in scripts],
             policy=content_policy(scripts),
-            images={name: data_address(drawn.encode(), "svg+xml") for name, drawn in svgs.items()},
+            images={name: f"data:image/svg+xml,{quote(text)}" for name, text in drawn.svg.items()},
+            trouble=drawn.trouble,
             **values,
         )
     )
-    return page, svgs
+    return page, kept | {f"figures/{name}.svg": text for name, text in drawn.svg.items()}
 
 
-def table_files(tables: Iterable[Table]) -> dict[str, str]:
-    """Path beside the page → content, of each table as CSV and as LaTeX."""
-    files: dict[str, str] = {}
+def charts_for_page(specs: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """What the page's scripts draw."""
+    config = style.with_css_colors(style.config(style.PAGE_FONT))
+    return {"specs": {name: for_page(spec) for name, spec in specs.items()}, "config": config}
+
+
+def files_for_page(files: Files) -> dict[str, Any]:
+    """What the page holds, compressed and in letters, and the looks of the figures that it makes itself."""
+    raw = {path: content.encode() if isinstance(content, str) else content for path, content in files.items()}
+    held = {path: base64.b64encode(gzip.compress(content, mtime=0)).decode() for path, content in raw.items()}
+    paper = {"config": style.config(style.PAPER_FONT), "colors": style.LIGHT, "wide": WIDE, "half": HALF}
+    return {"files": held, "paper": paper}
+
+
+def table_files(tables: Iterable[Table]) -> Files:
+    """Each table as CSV and as LaTeX."""
+    files: Files = {}
     for table in tables:
         files |= {f"tables/{table.name}.csv": csv(table.data), f"tables/{table.name}.tex": latex(table)}
     return files
 
 
-def figure_files(name: str, drawn: str | None, frame: pl.DataFrame) -> dict[str, str]:
-    """Path beside the page → content, of a figure as SVG, where it is one, and the numbers behind it."""
-    return ({f"figures/{name}.svg": drawn} if drawn else {}) | {f"figures/{name}.csv": csv(frame)}
-
-
-def write_page(folder: Path, page: str, beside: dict[str, str]) -> Path:
+def write_page(folder: Path, page: str, beside: Files) -> Path:
     """Write ``index.html`` and what lies beside it; the tables and figures of an earlier state are removed."""
-    for name, text in beside.items():
-        write(folder / name, text)
+    for name, content in beside.items():
+        write(folder / name, content)
     write(folder / "index.html", page)
     written = {folder / name for name in beside}
     for path in [*folder.glob("tables/[!.]*"), *folder.glob("figures/[!.]*")]:
@@ -85,23 +112,13 @@ def specification(figure: Figure) -> dict[str, Any]:
     """The chart as Vega-Lite, without size and theme."""
     with alt.theme.enable("none"), alt.data_transformers.enable("default", max_rows=None):
         spec: dict[str, Any] = figure.chart.properties(description=figure.alt).to_dict(validate=False)
-    return spec
+    return with_short_names(spec, WIDE_ROOM if figure.wide else HALF_ROOM)
 
 
 def for_page(spec: dict[str, Any]) -> dict[str, Any]:
-    """As wide as its place, in CSS variables for colours."""
-    return style.with_css_colors(_rounded({**spec, "width": "container", "autosize": AUTOSIZE}))  # type: ignore[no-any-return]
-
-
-def svg(spec: dict[str, Any], wide: bool) -> str:
-    """As an SVG of its own, in the light palette; vl-convert counts clip paths on and on, here each file from zero."""
-    sized = {**spec, "width": WIDE if wide else NARROW}
-    drawn: str = vl_convert.vegalite_to_svg(sized, vl_version=VEGA_LITE, config=style.config(style.PAPER_FONT))
-    numbers = {old: str(new) for new, old in enumerate(dict.fromkeys(re.findall(r'<clipPath id="clip(\d+)"', drawn)))}
-    renumbered: str = re.sub(
-        r'(<clipPath id="clip|clip-path="url\(#clip)(\d+)', lambda m: m[1] + numbers.get(m[2], m[2]), drawn
-    )
-    return renumbered
+    """As wide as its place, unless it has a width of its own, in CSS variables for colours."""
+    sized = spec if "width" in spec else {**spec, "width": "container", "autosize": AUTOSIZE}
+    return style.with_css_colors(_rounded(sized))  # type: ignore[no-any-return]
 
 
 def json_for_script(value: Any) -> str:
@@ -145,9 +162,9 @@ def _asset(name: str) -> str:
     return resources.files("assay.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def data_address(content: bytes, kind: str = "png") -> str:
+def data_address(png: bytes) -> str:
     """An image as the address of an ``img`` element that holds it."""
-    return f"data:image/{kind};base64," + base64.b64encode(content).decode()
+    return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
 def _rounded(value: Any) -> Any:

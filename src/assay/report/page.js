@@ -33,8 +33,15 @@
     config.legend.columns = narrow ? 2 : 3;
     config.legend.labelLimit = Math.round(place.clientWidth / (narrow ? 3 : 4));
     if (place.dataset.legend === "off") config.legend.disable = true;
-    if (narrow) config.axisX.labelFontSize = config.axisY.labelFontSize = 11;
+    if (narrow) config.axis.labelFontSize = config.axis.titleFontSize = 11;
     return config;
+  }
+
+  function suited(spec, place) {
+    const narrow = place.clientWidth < 480;
+    const legend = (key, value) => (key === "legend" ? null : value);
+    const layer = place.dataset.legend === "off" ? JSON.parse(JSON.stringify(spec.layer), legend) : spec.layer;
+    return { ...spec, layer, params: spec.params?.map((each) => (each.name === "narrow" ? { ...each, value: narrow } : each)) };
   }
 
   async function draw(place) {
@@ -44,14 +51,15 @@
       const spec = charts.specs[place.dataset.chart];
       place.dispatchEvent(new CustomEvent("drawing", { detail: spec, bubbles: true }));
       const options = { actions: false, renderer: "svg", defaultStyle: false, tooltip, config: configuration(place) };
-      const { view } = await vegaEmbed(place, spec, options);
+      const { view } = await vegaEmbed(place, suited(spec, place), options);
       views.push(view);
       together.forEach((signal) => share(view, signal));
       setFocus(view);
       place.dataset.state = "drawn";
+      place.dispatchEvent(new CustomEvent("drawn", { detail: { view, spec }, bubbles: true }));
     } catch (error) {
       place.dataset.state = "failed";
-      place.textContent = "This chart could not be drawn; its SVG lies beside the page. (" + error.message + ")";
+      place.textContent = "This chart could not be drawn; its numbers are in the CSV. (" + error.message + ")";
     }
   }
 

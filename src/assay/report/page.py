@@ -5,7 +5,7 @@ from importlib import import_module
 from pathlib import Path
 
 from assay.errors import unknown
-from assay.report.document import document, figure_files, table_files, write_page
+from assay.report.document import Files, document, table_files, write_page
 from assay.report.figures import Figure
 from assay.report.markdown import markdown
 from assay.report.section import Section, Sheet, every
@@ -24,20 +24,24 @@ def write_report(results: Results, metric: str | None = None) -> Path:
     ``metric`` leads the page in place of the study's; a reader may switch to others. Raises AssayError for one that no
     finished run has.
 
-    The page holds everything it shows: styles, scripts, data, images. Beside it ``tables/*.csv`` and ``*.tex``, and for
-    each figure ``figures/*.svg`` and the numbers behind it as ``*.csv``.
+    The page holds everything it shows: styles, scripts, data, images, and the files that lie beside it too:
+    ``tables/*.csv`` and ``*.tex``, and for each figure ``figures/*.svg``, ``*.pdf`` and its numbers as ``*.csv``.
     """
     if metric is not None and metric not in results.metric_names:
         raise unknown("metric", metric, results.metric_names)
     subject = Subject(results, metric)
-    sections = page_sections(subject)
-    page, svgs = render(subject, sections)
-    beside = table_files(every(Table, sections))
-    beside |= {f"tables/{sheet.name}.csv": csv(sheet.frame) for sheet in every(Sheet, sections)}
+    page, beside = render(subject, page_sections(subject))
+    return write_page(results.folder / "report", page, beside)
+
+
+def files(subject: Subject, sections: list[Section]) -> Files:
+    """The tables and the numbers behind the figures, as files beside the page."""
+    found = table_files(every(Table, sections))
+    found |= {f"tables/{sheet.name}.csv": csv(sheet.frame) for sheet in every(Sheet, sections)}
     for figure in every(Figure, sections):
         named = subject.full_names(figure.frame) if "variant" in figure.frame.columns else figure.frame
-        beside |= figure_files(figure.name, svgs.get(figure.name), named)
-    return write_page(results.folder / "report", page, beside)
+        found[f"figures/{figure.name}.csv"] = csv(named)
+    return found
 
 
 def page_sections(subject: Subject) -> list[Section]:
@@ -56,13 +60,14 @@ def finished_on(results: Results) -> str | None:
     return datetime.fromtimestamp(max(known), UTC).date().isoformat() if known else None
 
 
-def render(subject: Subject, sections: list[Section]) -> tuple[str, dict[str, str]]:
-    """The page, and each figure's SVG by its name."""
+def render(subject: Subject, sections: list[Section]) -> tuple[str, Files]:
+    """The page, and what lies beside it."""
     results = subject.results
     seconds = results.frame["training_seconds"].sum() if "training_seconds" in results.metric_names else None
     return document(
         "report/page.html.j2",
         list(every(Figure, sections)),
+        files(subject, sections),
         subject=subject,
         study=results.study,
         verdicts=[(one.metric, heading(one.metric), results.verdict(one.metric)) for one in subject.choices],

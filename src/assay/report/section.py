@@ -120,6 +120,9 @@ class Picture:
         return max(self.size) <= 64
 
 
+ROW = 5
+
+
 @dataclass(frozen=True)
 class Gallery:
     """Pictures chosen in one way."""
@@ -127,6 +130,16 @@ class Gallery:
     title: str
     caption: str
     pictures: Sequence[Picture]
+
+    @property
+    def first(self) -> Sequence[Picture]:
+        """Those that are shown before somebody asks: a row of the page."""
+        return self.pictures[:ROW]
+
+    @property
+    def rest(self) -> Sequence[Picture]:
+        """Those that are folded away."""
+        return self.pictures[ROW:]
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from assay.report.document import document, figure_files, table_files, write_page
+from assay.report.document import document, table_files, write_page
 from assay.report.figures import Figure
 from assay.report.section import Command, Section, every
-from assay.report.tables import Table
+from assay.report.tables import Table, csv
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,10 @@ class Page:
 def write_sections(page: Page, folder: Path, beside: Mapping[str, str] | None = None) -> Path:
     """Write ``index.html`` with its tables and figures, and the texts ``beside`` it by name; returns its path."""
     figures = list(every(Figure, page.sections))
-    text, svgs = document("tools/page.html.j2", figures, page=page)
     files = table_files(every(Table, page.sections)) | dict(beside or {})
-    for figure in figures:
-        files |= figure_files(figure.name, svgs[figure.name], figure.frame)
-    return write_page(folder, text, files)
+    files |= {f"figures/{figure.name}.csv": csv(figure.frame) for figure in figures}
+    text, written = document("tools/page.html.j2", figures, files, page=page)
+    return write_page(folder, text, written)
 
 
 def named(run: Path) -> str:

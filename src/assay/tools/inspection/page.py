@@ -1,12 +1,16 @@
 """Writes an inspection: ``index.html``, which opens anywhere without a network, and everything on it as CSV."""
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+import polars as pl
 
 from assay.data import ImageSet
 from assay.data.targets import Labels, Tags, Values
 from assay.errors import enumerated
-from assay.report.document import document, figure_files, table_files, write_page
+from assay.report.document import Files, document, table_files, write_page
+from assay.report.figures import Figure
 from assay.report.tables import Table, csv, skipped_table
 from assay.tools.inspection import contents
 from assay.tools.inspection.charts import SPLITS
@@ -31,9 +35,10 @@ def write_inspection(found: Inspection, folder: Path, command: str = "") -> Path
     leak, album, k = shown_leak(found), Album(found), found.copies.neighbors.shape[1]
     crossing = found.crossing[spread(found.copies.closeness_of(*found.crossing.T))[0]]
     groups = strata_in_words(found.images)
-    page, svgs = document(
+    page, beside = document(
         "tools/inspection/page.html.j2",
         list(figures.values()),
+        files(found, about.frames, tables.values(), figures.values(), leak),
         title=f"What is in {Path(found.data.source).name}?",
         verdict=verdict(found),
         facts=facts(found),
@@ -59,10 +64,21 @@ def write_inspection(found: Inspection, folder: Path, command: str = "") -> Path
         chosen=found.chosen,
         command=command,
     )
+    return write_page(folder, page, beside)
+
+
+def files(
+    found: Inspection,
+    told_of: Mapping[str, pl.DataFrame],
+    tables: Iterable[Table],
+    figures: Iterable[Figure],
+    leak: Leak | None,
+) -> Files:
+    """What is on the page, and every image, copy and doubt that is not, as files beside it."""
     frames = {
         "images": contents.image_frame(found),
         "copies": contents.copy_frame(found),
-        **about.frames,
+        **told_of,
     }
     if found.scores is not None:
         frames["doubtful"] = contents.doubt_frame(found)
@@ -70,11 +86,9 @@ def write_inspection(found: Inspection, folder: Path, command: str = "") -> Path
         frames["leaks"] = contents.leak_frame(found, leak)
     if found.grouping is not None:
         frames["originals"] = contents.original_frame(found)
-    beside = table_files(tables.values())
+    beside = table_files(tables)
     beside |= {f"tables/{name}.csv": csv(each) for name, each in frames.items()}
-    for figure in figures.values():
-        beside |= figure_files(figure.name, svgs[figure.name], figure.frame)
-    return write_page(folder, page, beside)
+    return beside | {f"figures/{figure.name}.csv": csv(figure.frame) for figure in figures}
 
 
 def shown_leak(found: Inspection) -> Leak | None:

@@ -60,6 +60,7 @@ def write_look(look: Look, folder: Path, command: str = "") -> Path:
     page, _ = document(
         "tools/looking/page.html.j2",
         [],
+        {},
         look=look,
         small=is_small(look.seen),
         picture=data_address(png(enlarged(look.seen))),
