@@ -7,9 +7,10 @@ import polars as pl
 from assay.report.figures import Figure
 from assay.report.section import Grid, Legend, Part, Section, Text
 from assay.report.sections import learning_charts
+from assay.report.sections.learning_axes import OF_THE_DATA, axes
 from assay.report.subject import Subject
 from assay.results.formats import heading
-from assay.results.metrics import factor, label
+from assay.results.metrics import bounds, factor, label
 
 
 def section(subject: Subject) -> Section | None:
@@ -29,7 +30,7 @@ def section(subject: Subject) -> Section | None:
 
 
 def figures(subject: Subject) -> Iterator[Figure]:
-    """What was watched over the epochs, train beside validation, on one scale."""
+    """What was watched over the epochs, train beside validation, on one scale where both have room on it."""
     history = subject.stacked("history")
     for quantity in quantities(subject, history):
         frames = {}
@@ -40,8 +41,8 @@ def figures(subject: Subject) -> Iterator[Figure]:
         if not frames:
             continue
         together = pl.concat(frames.values())
-        settled = together.filter(pl.col("epoch") > opening(together))
-        domain = (float(settled["low"].min()), float(settled["high"].max()))  # type: ignore[arg-type]
+        settled = {split: curve.filter(pl.col("epoch") > opening(together)) for split, curve in frames.items()}
+        laid_out = axes({split: curve for split, curve in settled.items() if curve.height}, bounds(quantity))
         epochs = together["epoch"].n_unique()
         phases = phase_begins(history)
         for split, frame in frames.items():
@@ -52,7 +53,7 @@ def figures(subject: Subject) -> Iterator[Figure]:
                 f"{words[0].upper()}{words[1:]}",
                 "",
                 f"{words} over {epochs} epochs for {frame['variant'].n_unique()} variants.",
-                learning_charts.curves(frame, measure, subject.colors, domain, phases),
+                learning_charts.curves(frame, measure, subject.colors, laid_out.get(split, OF_THE_DATA), phases),
                 frame,
                 wide=len(frames) == 1,
                 legend=False,

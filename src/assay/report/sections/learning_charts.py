@@ -6,6 +6,7 @@ import altair as alt
 import polars as pl
 
 from assay.report.charts import DASHED, FOCUS, Chart, Colors, in_focus, layered, over_seeds, variant_color
+from assay.report.sections.learning_axes import OF_THE_DATA, Axis
 from assay.report.style import LIGHT
 
 
@@ -13,7 +14,7 @@ def curves(
     frame: pl.DataFrame,
     measure: str,
     colors: Colors,
-    domain: tuple[float, float] | None = None,
+    axis: Axis = OF_THE_DATA,
     phases: Sequence[tuple[int, str]] = (),
 ) -> Chart:
     """A metric over the epochs, a line for each variant and a band over its seeds.
@@ -21,14 +22,18 @@ def curves(
     Columns: variant, epoch, mean, low, high, seeds. ``phases`` are first epochs with the word that a rule there gets.
     """
     base = alt.Chart()
-    scale = (
-        alt.Scale(zero=False, nice=True) if domain is None else alt.Scale(domain=list(domain), zero=False, nice=True)
+    scale = alt.Scale(
+        type="log" if axis.is_log else alt.Undefined,
+        domain=list(axis.domain) if axis.domain else alt.Undefined,
+        zero=alt.Undefined if axis.is_log else False,
+        nice=True,
     )
     epochs = frame["epoch"].unique().sort().to_list()
     few = epochs if len(epochs) <= 8 else alt.Undefined
     x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(grid=False, values=few, tickMinStep=1, format="d", tickCount=8))
     x = x.scale(nice=False, zero=False)
-    y = alt.Y("mean:Q", title=measure, scale=scale)
+    title = measure + axis.said
+    y = alt.Y("mean:Q", title=title, scale=scale, axis=alt.Axis(format="~g") if axis.is_log else alt.Axis())
     color = variant_color("variant", colors)
     tooltip = [alt.Tooltip("variant:N"), alt.Tooltip("epoch:Q"), *over_seeds(measure)]
     marks = [
@@ -44,7 +49,7 @@ def curves(
             0,
             base.mark_area(clip=True).encode(
                 x=x,
-                y=alt.Y("low:Q", title=measure),
+                y=alt.Y("low:Q", title=title),
                 y2="high:Q",
                 color=color,
                 detail="variant:N",
