@@ -28,11 +28,23 @@ from assay.results.metrics import duration
         (0.31234, 0.30234, 0.32234, "loss", "0.312 ± 0.010"),
         (12.345, 12.1, 12.59, "training_seconds", "12.3 ± 0.2"),
         (101770, 101770, 101770, "parameters", "101\u202f770"),
+        (407080, 407080, 407080, "weight_bytes", "0.407"),
+        (94_371_840, None, None, "weight_bytes", "94.4"),
+        (1_234_567_890, None, None, "activation_bytes", "1\u202f235"),
         (2.5e-7, None, None, "loss", "2.5e-07"),
     ],
 )
 def test_a_value_shows_as_many_digits_as_its_interval_allows(mean, low, high, metric, text):
     assert formats.plus_minus(mean, low, high, metric) == text
+
+
+@pytest.mark.parametrize(
+    ("longest", "unit", "text"),
+    [(0.15, "ms", "150"), (1.0, "s", "1"), (599, "s", "599"), (900, "min", "15"), (36_000, "h", "10")],
+)
+def test_times_are_read_in_the_unit_of_the_longest(longest, unit, text):
+    found, scale = formats.time_unit(longest)
+    assert (found, f"{longest * scale:g}") == (unit, text)
 
 
 def test_differences_carry_their_sign_and_minus_zero_does_not_exist():
@@ -106,7 +118,11 @@ def test_a_latex_table_has_a_row_a_variant_and_its_best_in_bold():
     columns = [Column("variant", "left"), Column("accuracy (%)")]
     rows = [[Cell("[x]"), Cell("91.2 ± 0.3", "best")], [Cell("tanh", hint="base"), Cell("88.0 ± 0.4")]]
     lines = latex(Table("t", "A caption.", columns, rows, pl.DataFrame())).splitlines()
-    assert lines[2:] == [
+    assert lines[1:] == [
+        r"\begin{table}",
+        r"\centering",
+        r"\caption{A caption.}",
+        r"\label{tab:t}",
         r"\begin{tabular}{lr}",
         r"\toprule",
         r"variant & accuracy (\%) \\",
@@ -115,6 +131,7 @@ def test_a_latex_table_has_a_row_a_variant_and_its_best_in_bold():
         r"tanh (base) & 88.0 $\pm$ 0.4 \\",
         r"\bottomrule",
         r"\end{tabular}",
+        r"\end{table}",
     ]
 
 

@@ -15,8 +15,8 @@ COST = (
     _count("parameters", "parameters"),
     _count("trainable_parameters", "trainable parameters"),
     _count("macs", "multiply-accumulates"),
-    _count("weight_bytes", "bytes of weights"),
-    _count("activation_bytes", "bytes of activations"),
+    _count("weight_bytes", "size of weights", unit="bytes"),
+    _count("activation_bytes", "size of activations", unit="bytes"),
     Metric("training_seconds", "training time", "lower", "time", "s", NOT_NEGATIVE),
     Metric("inference_images_per_second", "images per second", "higher", "time", "count", NOT_NEGATIVE),
 )

@@ -1,5 +1,6 @@
 """What the whole page agrees on: which metric it is about, what each variant is called, in which order and colour."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -187,8 +188,9 @@ class Subject:
         return list(found)
 
     def stem(self, variant: str) -> str:
-        """What a file about the variant is called: its place in the study, and its folder, cut short."""
-        return f"{list(self.plan).index(variant) + 1}-{self.plan[variant].folder[:40].rstrip('. ')}"
+        """What a file about the variant is called: its place in the study, its folder in plain letters, cut short."""
+        words = re.sub(r"[^A-Za-z0-9.]+", "-", self.plan[variant].folder)[:40].strip("-.")
+        return f"{list(self.plan).index(variant) + 1}-{words}".rstrip("-")
 
     def stacked(self, name: str) -> pl.DataFrame:
         """``Results.stacked``, empty where no finished run has such a table."""

@@ -96,11 +96,15 @@ def latex_text(text: str) -> str:
 
 
 def latex(table: Table) -> str:
-    """The table as a ``tabular`` for the booktabs package, its best entries bold."""
+    """A ``table`` with its caption, label and a ``tabular`` for the booktabs package, its best entries bold."""
+    caption = latex_text(table.caption.replace("● the", "Bold: the"))
     spec = "".join("l" if column.align == "left" else "r" for column in table.columns)
     lines = [
-        f"% {' '.join(table.caption.split())}",
         r"% \usepackage{booktabs}",
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{caption}}}",
+        rf"\label{{tab:{table.name}}}",
         rf"\begin{{tabular}}{{{spec}}}",
         r"\toprule",
         _row([latex_text(column.heading) for column in table.columns]),
@@ -108,6 +112,7 @@ def latex(table: Table) -> str:
         *(_row([_latex_cell(cell) for cell in row]) for row in table.rows),
         r"\bottomrule",
         r"\end{tabular}",
+        r"\end{table}",
     ]
     return "\n".join(lines) + "\n"
 

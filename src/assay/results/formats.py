@@ -11,12 +11,27 @@ NARROW_SPACE = "\u202f"
 
 def heading(metric: str) -> str:
     """``accuracy (%)``, ``training time (s)``: the metric with its unit, for a column or an axis."""
-    return known(metric).label + {"share": " (%)", "s": " (s)"}.get(known(metric).unit, "")
+    return known(metric).label + {"share": " (%)", "s": " (s)", "bytes": " (MB)"}.get(known(metric).unit, "")
 
 
 def value(number: Number | None, metric: str, half_width: Number = math.nan) -> str:
     """``89.31`` for an accuracy of 0.8931 with a half width of 0.0022; ``–`` for a value that is not there."""
     return _shown(number, metric, number or 0.0, half_width)
+
+
+def with_unit(number: Number, metric: str) -> str:
+    """``89.31 %``, ``0.685 MB``, ``12.3 s``, ``101 770``."""
+    sign = {"share": "%", "s": "s", "bytes": "MB"}.get(known(metric).unit, "")
+    return f"{value(number, metric)} {sign}".rstrip()
+
+
+def time_unit(longest: Number) -> tuple[str, float]:
+    """The unit in which times up to ``longest`` seconds are read, and what seconds are multiplied by."""
+    if longest < 1:
+        return "ms", 1000.0
+    if longest < 600:
+        return "s", 1.0
+    return ("min", 1 / 60) if longest < 36_000 else ("h", 1 / 3600)
 
 
 def plus_minus(mean: Number | None, low: Number | None, high: Number | None, metric: str) -> str:
@@ -39,6 +54,8 @@ def _shown(number: Number | None, metric: str, mean: Number, half_width: Number)
     shown, size, half = number * scale, abs(mean * scale), abs(half_width * scale)
     if unit == "count" or (unit == "s" and size >= 1000):
         return grouped(shown)
+    if unit == "bytes":
+        return f"{shown:.3g}" if size < 999.5 else grouped(shown)
     if unit == "" and size and not 1e-3 <= (size if math.isnan(half) else max(size, half)) < 1e5:
         return f"{shown:.3g}"
     most = {"share": 2, "s": 2 if size < 10 else 1}.get(unit, 4)

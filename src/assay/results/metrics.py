@@ -73,8 +73,8 @@ def lower_is_better(metric: str) -> bool:
 
 
 def unit(metric: str) -> str:
-    """The unit of a difference: points, s, or none for a loss or a count (whose label says what is counted)."""
-    return {"share": "points", "s": "s"}.get(known(metric).unit, "")
+    """The unit of a difference: points, s, MB, or none for a loss or a count (whose label says what is counted)."""
+    return {"share": "points", "s": "s", "bytes": "MB"}.get(known(metric).unit, "")
 
 
 def label(metric: str) -> str:
@@ -97,6 +97,7 @@ def _degrees(metric: str) -> tuple[str, str]:
     least, most = {
         "count": (("fewer", "fewest"), ("more", "most")),
         "s": (("a shorter", "shortest"), ("a longer", "longest")),
+        "bytes": (("a smaller", "smallest"), ("a larger", "largest")),
     }.get(known(metric).unit, (("a lower", "lowest"), ("a higher", "highest")))
     return least if lower_is_better(metric) else most
 
@@ -124,8 +125,8 @@ def number(value: Number) -> str:
 
 
 def factor(metric: str) -> float:
-    """What a value is multiplied by to be shown: shares are shown in percent."""
-    return 100.0 if is_share(metric) else 1.0
+    """What a value is multiplied by to be shown: shares are shown in percent, bytes in megabytes."""
+    return {"share": 100.0, "bytes": 1e-6}.get(known(metric).unit, 1.0)
 
 
 def decimals(half_width: Number, digits: int, least: int, most: int) -> int:
@@ -137,7 +138,7 @@ def _plus_minus(metric: str, value: Number, low: Number | None, high: Number | N
     """Both with the places that suit the half width."""
     scale, half = factor(metric), 0.0 if low is None or high is None else (high - low) / 2
     if half == 0:
-        return f"{scale * value:.1f}" if is_share(metric) else number(value)
+        return f"{scale * value:.1f}" if is_share(metric) else number(scale * value)
     places = _places(metric, value, half)
     return f"{scale * value:,.{places}f} ± {scale * half:,.{places}f}"
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
-Unit = Literal["share", "count", "s", ""]
+Unit = Literal["share", "count", "bytes", "s", ""]
 """``share`` is written in percent, its differences in points; ``count`` in whole numbers of what the label names;
-``s`` in seconds; the others as bare numbers, in the unit of what they measure."""
+
+``bytes`` in megabytes; ``s`` in seconds; the others as bare numbers, in the unit of what they measure."""
 
 Of = Literal["answers", "layers", "calibration", "recipe", "time"]
 """What a metric is a property of: the answers to the images of a split; the activations of layers; what was tuned on

@@ -57,7 +57,7 @@ def confusion(frame: pl.DataFrame, order: Sequence[str]) -> Chart:
         depth=f"{by_count} ? datum.most : datum.share", shown=f"{by_count} ? datum.count : datum.percent"
     )
     side = len(order)
-    step = 34 if side <= 12 else max(7, 560 // side)
+    step = max(34, 180 // side) if side <= 12 else max(7, 560 // side)
     thinned: Literal["greedy", False] = "greedy" if step < 12 else False
     tilt = -45 if max(map(len, order)) > 2 else 0
     x = alt.X("predicted:N", title="predicted").scale(domain=list(order), padding=0.04)
@@ -86,4 +86,5 @@ def confusion(frame: pl.DataFrame, order: Sequence[str]) -> Chart:
             .encode(text=alt.Text("shown:Q", format=",.0f"), color=ink)
         )
     switch = alt.param(name="cells", value=CELLS[0], bind=alt.binding_select(options=list(CELLS), name="cells in"))
-    return layered(frame, *marks, height=step * side).add_params(switch)
+    chart = layered(frame, *marks, height=step * side).add_params(switch)
+    return chart.properties(width=step * side) if side <= 12 else chart

@@ -11,7 +11,7 @@ from assay.report.sections import cost_charts
 from assay.report.sections.variants import mean_and_ends, variants_table
 from assay.report.subject import Subject
 from assay.report.tables import Table
-from assay.results.formats import heading, value
+from assay.results.formats import heading, time_unit, with_unit
 from assay.results.metrics import is_exact, label
 
 COST = ("parameters", "macs", "weight_bytes", "activation_bytes", "training_seconds", "inference_images_per_second")
@@ -41,7 +41,7 @@ def costs(subject: Subject) -> tuple[Table | None, list[tuple[str, str]]]:
     differ = [m for m in wanted if m not in common]
     caption = "Per image: multiply-accumulates and activations. Times are wall-clock."
     table = variants_table(subject, "cost", caption, differ) if differ else None
-    return table, [(label(m), value(means[m][0], m)) for m in common]
+    return table, [(label(m), with_unit(means[m][0], m)) for m in common]
 
 
 def time(subject: Subject) -> Iterator[Figure]:
@@ -59,13 +59,14 @@ def time(subject: Subject) -> Iterator[Figure]:
     if not rows:
         return
     frame = pl.DataFrame(rows, schema_overrides={"seed": pl.Int64}, infer_schema_length=None)
+    unit, scale = time_unit(float(frame["seconds"].max()))  # type: ignore[arg-type]
     dots = "; dots: one seed each" if subject.seeds > 1 else ""
     yield Figure(
         "training-time",
         "Training time",
-        f"Wall-clock seconds, all epochs{dots}. Runs that shared a machine slowed one another.",
-        f"Training seconds of {len(subject.order)} variants; the numbers are in the table.",
-        cost_charts.seconds(frame, [subject.shown[n] for n in subject.order], subject.colors),
+        f"Wall-clock time, all epochs{dots}. Runs that shared a machine slowed one another.",
+        f"Training times of {len(subject.order)} variants; the numbers are in the table.",
+        cost_charts.times(frame, [subject.shown[n] for n in subject.order], subject.colors, unit, scale),
         frame,
     )
 
@@ -89,15 +90,15 @@ def tradeoff(subject: Subject) -> Iterator[Figure]:
         overrides = {"low": pl.Float64, "high": pl.Float64}
         frame = pl.DataFrame(rows, schema_overrides=overrides, infer_schema_length=None)
         low, high = float(frame["cost"].min()), float(frame["cost"].max())  # type: ignore[arg-type]
+        unit, scale = time_unit(high)
+        axis = cost_charts.Cost(heading(cost)) if is_exact(cost) else cost_charts.Cost(f"{label(cost)} ({unit})", scale)
         figures.append(
             Figure(
                 f"cost-{cost}",
                 f"{label(metric).capitalize()} against {label(cost)}",
                 "Mean over seeds with its 95 % t interval." if subject.seeds > 1 else "",
                 f"{label(metric)} against {label(cost)} for {len(rows)} variants.",
-                cost_charts.tradeoff(
-                    frame, heading(cost), heading(metric), subject.colors, log=low > 0 and high / low >= 20
-                ),
+                cost_charts.tradeoff(frame, axis, heading(metric), subject.colors, log=low > 0 and high / low >= 20),
                 frame,
                 wide=False,
                 legend=False,
