@@ -310,3 +310,15 @@ def test_a_misspelt_study_folder_is_guessed(
     monkeypatch.chdir(study.parent.parent)
     assert "did you mean 'runs/tiny'?" in assay(capfd, "status", "runs/tinny").err
     assert "expected one of: runs/tiny" in assay(capfd, "report", "runs/tiny/activation=relu").err
+
+
+@pytest.mark.parametrize("command", ["probe", "rank", "check", "predict"])
+def test_only_a_run_promises_to_go_on(
+    command: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("assay.cli.entry.app", interrupted)
+    ended = assay(capfd, command)
+    assert (ended.status, ended.err) == (130, "assay: stopped\n")

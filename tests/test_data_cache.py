@@ -1,6 +1,5 @@
 """The decode-once cache: one decoding per source, whole or absent, shared and safe under concurrency and full disks."""
 
-import json
 import os
 import shutil
 import signal
@@ -17,7 +16,6 @@ from PIL import Image
 from assay.data import cache, open_images
 from assay.data.boxes import Boxes
 from assay.data.images import Contents, Source
-from assay.data.sources.catalogue import find
 from assay.data.targets import VOID, Labels, Masks, Tags, Targets, Values
 from assay.errors import AssayError
 from assay.recipe import Data
@@ -272,25 +270,6 @@ def test_letterboxed_pictures_are_another_entry(root: Path, folder: Path, fit: s
     assert len(list(folder.iterdir())) == (1 if fit == "stretch" else 2)
     assert (other.pixels[0, 0, :, 0] == (1 if fit == "stretch" else 0)).all()
     assert (other.pixels[0, 0, :, 4] == 1).all()
-
-
-def test_an_entry_made_before_there_were_other_targets_is_read_as_it_lies(root: Path, folder: Path) -> None:
-    names = sorted(p.relative_to(root / "set").as_posix() for p in (root / "set").rglob("*.png"))
-    identity = find("set", root).identity
-    entry = cache.entry_folder("images", json.dumps([1, identity, None, None], sort_keys=True))
-    entry.mkdir(parents=True)
-    np.save(entry / "pixels.npy", np.full((4, 1, 8, 8), 9, np.uint8))  # not what is in the files: nothing is decoded
-    np.save(entry / "labels.npy", np.array([0, 0, 1, 1]))
-    np.save(entry / "is_test.npy", np.zeros(4, bool))
-    index = {"source": "set", "classes": ["a", "b"], "names": names, "skipped": []}
-    (entry / "index.json").write_text(json.dumps(index))
-    images = open_images(Data(source="set"), root)
-    assert (images.pixels == 9).all()
-    assert images.identity == entry.name
-    assert images.labels.tolist() == [0, 0, 1, 1]
-    scale, offset = images.placement
-    assert (scale == 1).all()
-    assert (offset == 0).all()
 
 
 BOXES = Boxes(

@@ -1,6 +1,9 @@
 """The class of pictures by a finished run: the same pixels give what the run itself predicted."""
 
 import importlib
+import json
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ SETS = {
         "data": {"source": "set", "validation": 0.2, "test": 0.3, "size": [10, 12], "normalize": "symmetric"},
         "train": {"loss": "binary_cross_entropy"},
     },
+    "deep": {"data": {"source": "deep", "validation": 0.2, "test": 0.3}},
     "letterboxed": {"data": {"source": "set", "validation": 0.2, "test": 0.3, "size": [10, 20], "fit": "letterbox"}},
 }
 
@@ -35,7 +39,14 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         pixels = random.integers(0, 256, (10 + number % 7, 12 + number % 5, 3), np.uint8)
         Image.fromarray(pixels).save(folder / f"{number}.png")
+        save_deep(root / "deep" / "ab"[number % 2] / f"{number}.png", random.integers(300, 1024, (6, 6)))
     return root
+
+
+def save_deep(path: Path, pixels: np.ndarray) -> None:
+    """Values of 10 bits in a file of 16."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels.astype(np.uint16)).save(path)
 
 
 @pytest.fixture(scope="module")
@@ -68,10 +79,10 @@ def agrees(prediction: Any, row: dict[str, Any]) -> None:
     assert list(prediction.probabilities)[row["predicted"]] == prediction.label
 
 
-@pytest.mark.parametrize("kind", ["color", "letterboxed"])
+@pytest.mark.parametrize("kind", ["color", "letterboxed", "deep"])
 def test_files_of_the_source_give_what_the_run_said(runs: dict[str, Path], root: Path, kind: str) -> None:
     table = said(runs[kind])
-    predictions = predict(runs[kind], [root / "set" / name for name in table["name"]])
+    predictions = predict(runs[kind], [root / SETS[kind]["data"]["source"] / name for name in table["name"]])
     assert len(predictions) == 12
     for prediction, row in zip(predictions, table.iter_rows(named=True), strict=True):
         agrees(prediction, row)
@@ -99,6 +110,48 @@ def test_every_kind_of_file_with_the_same_pixels_gives_the_same(runs: dict[str, 
     row = said(runs["gray"]).row(0, named=True)
     for prediction in predict(runs["gray"], files_of(tmp_path, digit(row))):
         agrees(prediction, row)
+
+
+def test_a_picture_of_more_bits_takes_the_range_of_the_run(runs: dict[str, Path], root: Path, tmp_path: Path) -> None:
+    about = json.loads((runs["deep"] / "data.json").read_text())
+    low, high = about["range"]
+    assert 300 <= low < 310 < 1010 < high < 1024
+    save_deep(tmp_path / "dark.png", np.full((6, 6), low))
+    save_deep(tmp_path / "darker.png", np.zeros((6, 6)))
+    dark, darker = predict(runs["deep"], [tmp_path / "dark.png", tmp_path / "darker.png"])
+    assert dark.probabilities == darker.probabilities  # both black
+    Image.fromarray(np.zeros((6, 6), np.uint8)).save(tmp_path / "black.png")
+    assert predict(runs["deep"], [tmp_path / "black.png"])[0].probabilities == dark.probabilities
+    log = (runs["deep"] / "log.txt").read_text()
+    assert f"have more than 8 bits a value: {low:g}…{high:,g} of them became 0…255 (data.range)" in log
+
+
+def test_a_run_from_before_there_was_a_range_takes_all_of_16_bits(runs: dict[str, Path], tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(runs["deep"], run)
+    about = json.loads((run / "data.json").read_text())
+    del about["range"]
+    (run / "data.json").write_text(json.dumps(about))
+    save_deep(tmp_path / "deep.png", np.arange(36).reshape(6, 6) * 257)
+    Image.fromarray(np.arange(36, dtype=np.uint8).reshape(6, 6)).save(tmp_path / "same.png")
+    deep, same = predict(run, [tmp_path / "deep.png", tmp_path / "same.png"])
+    assert deep.probabilities == same.probabilities
+
+
+def test_what_is_to_be_known_of_a_picture_is_warned_of_under_its_name(runs: dict[str, Path], tmp_path: Path) -> None:
+    save_deep(tmp_path / "deep.png", np.zeros((8, 8)))
+    with pytest.warns(UserWarning, match=r"deep\.png: more than 8 bits a value, unlike the pictures of this run"):
+        predict(runs["gray"], [tmp_path / "deep.png"])
+    Image.new("L", (8, 8)).save(tmp_path / "two.gif", save_all=True, append_images=[Image.new("L", (8, 8), 9)])
+    with pytest.warns(UserWarning, match=r"two\.gif: several frames, of which the first is read"):
+        predict(runs["gray"], [tmp_path / "two.gif"])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="named pipes are POSIX")
+def test_a_pipe_is_told_and_not_waited_for(runs: dict[str, Path], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.png")
+    with pytest.raises(AssayError, match=r"x\.png cannot be read: it is no regular file"):
+        predict(runs["gray"], [tmp_path / "x.png"])
 
 
 def test_a_picture_is_resized(runs: dict[str, Path], tmp_path: Path) -> None:

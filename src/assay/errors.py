@@ -1,4 +1,4 @@
-"""The one exception that reaches a user, and the help it gives with misspelt names."""
+"""The exception and the warning that reach a user, and the help it gives with misspelt names."""
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
@@ -18,6 +18,10 @@ class StudyStopped(AssayError):
 
 class NothingToDo(AssayError):
     """What was asked for is there already, or has no object: nobody's mistake, told in one sentence."""
+
+
+class PictureWarning(UserWarning):
+    """What should be known of a picture that is read all the same, told in one sentence that names it."""
 
 
 def nearest(name: object, known: Iterable[str]) -> str:

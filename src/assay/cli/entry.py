@@ -9,13 +9,14 @@ import typer
 from assay.cli.app import app
 from assay.errors import AssayError, NothingToDo, RunFailed, StudyStopped
 from assay.system.memory import keep_freed_memory
-from assay.tools.terminal import print_json, stop
+from assay.tools.terminal import print_json, say_warnings, stop
 
 
 def main() -> None:
     """Exit status: 0, 1 for failed runs or a stopped study, 2 for a mistake of the user, 130 for Ctrl-C."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait starve other processes
     keep_freed_memory()
+    say_warnings()
     signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
@@ -33,7 +34,8 @@ def main() -> None:
     except AssayError as error:
         stop(str(error), 2)
     except (typer.Abort, KeyboardInterrupt):
-        stop("stopped; the same command goes on from the last finished epoch", 130)
+        resumes = sys.argv[1:2] == ["run"]
+        stop("stopped" + "; the same command goes on from the last finished epoch" * resumes, 130)
     except Exception as error:
         if hasattr(error, "format_message"):  # a mistake on the command line
             context = getattr(error, "ctx", None)

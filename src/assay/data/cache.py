@@ -1,49 +1,63 @@
 """Decode once: a folder per source, size and colour, which appears whole or not at all and which all processes map."""
 
+import hashlib
 import json
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import numpy as np
-from jaxtyping import Bool, Int32
+from jaxtyping import Bool, Int64
 from PIL import Image
 
 from assay.data.boxes import Boxes
-from assay.data.decode import Bad, decode_all, fitted
+from assay.data.decode import Form, fitted
+from assay.data.depth import in_words
 from assay.data.geometry import Size
 from assay.data.images import Contents, ImageSet, Source
-from assay.data.publish import check_space, entry_folder, make, touch
+from assay.data.pixels_file import Written, write_pixels
+from assay.data.publish import entry_folder, make, touch
 from assay.data.sources.catalogue import find, find_with_table
 from assay.data.targets import VOID, Labels, Masks, Targets, read_targets, write_targets
+from assay.data.warned import listening
 from assay.errors import AssayError, quoted
 from assay.recipe import Data, Fit
 from assay.system import files
 
 Progress = Callable[[int, int], None]
-_VERSION = 1
+_VERSION = 2
 
 
-def open_images(data: Data, root: Path, progress: Progress | None = None) -> ImageSet:
+def open_source(data: Data, root: Path) -> Source:
+    """The source of ``data``, nothing of it decoded. AssayError where it is missing or malformed."""
+    return find(data.source, root, data.layout) if data.table is None else find_with_table(data, root)
+
+
+def open_images(
+    data: Data,
+    root: Path,
+    progress: Progress | None = None,
+    rows: Int64[np.ndarray, " n"] | None = None,
+) -> ImageSet:
     """The decoded source of ``data``; ``progress(done, total)`` is called while it is decoded for the first time.
+
+    ``rows`` are those of its pictures that are wanted, ascending; None: all.
 
     Raises:
         AssayError: the source is missing, malformed or has unreadable images, or the disk is full.
     """
-    source = find(data.source, root, data.layout) if data.table is None else find_with_table(data, root)
-    fit = () if data.fit == "stretch" else (data.fit,)  # entries from before there was a choice are still read
-    identity = json.dumps([_VERSION, source.identity, _size(data), data.color, *fit], sort_keys=True)
-    folder = entry_folder("images", identity)
+    source = open_source(data, root)
+    chosen = None if rows is None else hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest()
+    identity = [_VERSION, source.identity, _size(data), data.color, data.fit, data.range, chosen]
+    folder = entry_folder("images", json.dumps(identity, sort_keys=True))
 
     def read(place: Path) -> ImageSet | None:
         return _open(place, source, data.fit)
 
     images = read(folder)
     if images is None:
-        contents = source.contents()
-        images = make(folder, lambda place: _fill(place, source, contents, data, progress), read)
+        contents = source.contents() if rows is None else source.contents().only(rows)
+        images = make(folder, lambda place: _fill(place, source, contents, data, progress, rows is None), read)
     if images.skipped and data.on_bad_image == "fail":
         raise _bad_images(source, images.skipped)
     return images
@@ -59,35 +73,30 @@ def _open(folder: Path, source: Source, fit: Fit) -> ImageSet | None:
         index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
         pixels = np.load(folder / "pixels.npy", mmap_mode="r", allow_pickle=False)
         targets = read_targets(folder)
-        is_test = np.load(folder / "is_test.npy", allow_pickle=False)
+        is_test, sizes, spreads = (
+            np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("is_test", "sizes", "spreads")
+        )
         is_validation = _validation(folder / "is_validation.npy")
-        sizes = _sizes(folder / "sizes.npy", targets)
     except (OSError, ValueError, EOFError):
         return None
-    skipped = [(name, reason) for name, reason in index["skipped"]]
     images = ImageSet(
         pixels,
         targets,
         index["names"],
         is_test,
         index["classes"],
-        skipped,
+        [(name, reason) for name, reason in index["skipped"]],
         folder.name,
         source.where,
         sizes,
         fit,
-        index.get("unlisted", 0),
+        index["unlisted"],
         is_validation,
+        tuple(index["range"]) if isinstance(index["range"], list) else index["range"],
+        spreads,
+        [(name, note) for name, note in index["notes"]],
     )
     return replace(images, targets=targets.placed(*images.placement)) if isinstance(targets, Boxes) else images
-
-
-def _sizes(path: Path, targets: Targets) -> Int32[np.ndarray, "n 2"] | None:
-    """None in an entry made before sizes were kept: of labels, that is, which do without."""
-    if isinstance(targets, Labels) and not path.exists():
-        return None
-    sizes: Int32[np.ndarray, "n 2"] = np.load(path, allow_pickle=False)
-    return sizes
 
 
 def _validation(path: Path) -> Bool[np.ndarray, " n"] | None:
@@ -95,31 +104,34 @@ def _validation(path: Path) -> Bool[np.ndarray, " n"] | None:
     return np.load(path, allow_pickle=False) if path.exists() else None
 
 
-def _fill(folder: Path, source: Source, contents: Contents, data: Data, progress: Progress | None) -> None:
-    try:
-        kept, sizes, bad = _write_pixels(folder / "pixels.npy", source, contents, data, progress)
-    except _Colored:
-        rgb = data.model_copy(update={"color": "rgb"})
-        kept, sizes, bad = _write_pixels(folder / "pixels.npy", source, contents, rgb, progress)
-    skipped = contents.misplaced + [(b.name, b.reason) for b in bad]
+def _fill(
+    folder: Path, source: Source, contents: Contents, data: Data, progress: Progress | None, is_whole: bool
+) -> None:
+    form = Form(data.color, _size(data), data.fit, None if data.range == "data" else data.range)
+    with listening():
+        found = write_pixels(folder / "pixels.npy", source.where, contents, form, progress)
+    skipped = contents.misplaced + [(b.name, b.reason) for b in found.bad]
     if skipped and data.on_bad_image == "fail":
         raise _bad_images(source, skipped)
-    targets = contents.targets.subset(np.array(kept, dtype=np.int64))
-    _check_readable(source, contents.classes, targets)
+    targets = contents.targets.subset(np.array(found.rows, dtype=np.int64))
+    _check_readable(source, contents.classes if is_whole else [], targets)
+    _check_range(source, data, found)
     if isinstance(targets, Masks):
         targets = _on_canvas(targets, _size(data), data.fit)
     write_targets(targets, folder)
-    np.save(folder / "is_test.npy", contents.is_test[kept], allow_pickle=False)
-    if contents.is_validation is not None and contents.is_validation[kept].any():
-        np.save(folder / "is_validation.npy", contents.is_validation[kept], allow_pickle=False)
-    np.save(folder / "sizes.npy", np.array(sizes, dtype=np.int32), allow_pickle=False)
-    names = [contents.names[i] for i in kept]
+    np.save(folder / "is_test.npy", contents.is_test[found.rows], allow_pickle=False)
+    if contents.is_validation is not None and contents.is_validation[found.rows].any():
+        np.save(folder / "is_validation.npy", contents.is_validation[found.rows], allow_pickle=False)
+    np.save(folder / "sizes.npy", np.array(found.sizes, dtype=np.int32), allow_pickle=False)
+    np.save(folder / "spreads.npy", np.array(found.spreads, dtype=np.uint8), allow_pickle=False)
     index = {
         "source": source.where,
         "classes": contents.classes,
-        "names": names,
+        "names": [contents.names[i] for i in found.rows],
         "skipped": skipped,
         "unlisted": contents.unlisted,
+        "range": found.form.range if found.deep else None,
+        "notes": [*found.notes, *_mixed(contents, found)],
     }
     files.write(folder / "index.json", json.dumps(index, ensure_ascii=False))
 
@@ -133,68 +145,27 @@ def _check_readable(source: Source, classes: list[str], targets: Targets) -> Non
         raise AssayError(f"{source.where} has no readable image")
 
 
+def _check_range(source: Source, data: Data, found: Written) -> None:
+    if isinstance(data.range, tuple) and not found.deep:
+        raise AssayError(
+            f"data.range: {in_words(data.range)} is of pictures with more than 8 bits a value, and {source.where} has "
+            "none; leave it out"
+        )
+
+
+def _mixed(contents: Contents, found: Written) -> list[tuple[str, str]]:
+    """Notes on the pictures with more than 8 bits, where others have 8."""
+    if len(found.deep) == len(found.rows):
+        return []
+    note = "more than 8 bits a value, unlike the others, which are left as they are"
+    return [(contents.names[found.rows[k]], note) for k in found.deep]
+
+
 def _on_canvas(masks: Masks, size: Size | None, fit: Fit) -> Masks:
     if size is None:
         return masks
     pictures = (fitted(Image.fromarray(mask), size, fit, Image.Resampling.NEAREST, VOID) for mask in masks.values)
     return Masks(np.stack([np.asarray(picture) for picture in pictures]))
-
-
-class _Colored(Exception):
-    """A coloured picture came after gray ones, and the recipe leaves the colour to the source."""
-
-
-def _write_pixels(
-    path: Path, source: Source, contents: Contents, data: Data, progress: Progress | None
-) -> tuple[list[int], list[Size], list[Bad]]:
-    """Append row after row to an npy file whose header is written last: how many are readable shows at the end.
-
-    Which pictures were kept, their heights and widths, and the others.
-    """
-    total, done, size = len(contents.names), 0, _size(data)
-    if size is not None:
-        check_space(path.parent, f"decoding {source.where}", total * math.prod(size))
-    kept: list[int] = []
-    sizes: list[Size] = []
-    bad: list[Bad] = []
-    shape: tuple[int, ...] | None = None
-    first = ""
-    with open(path, "wb") as file:
-        for chunk in decode_all(contents, data.color, size, data.fit):
-            for i, found in enumerate(chunk, start=done):
-                if isinstance(found, Bad):
-                    bad.append(found)
-                    continue
-                row = found.pixels
-                if shape is None:
-                    shape, first = row.shape, contents.names[i]
-                    check_space(path.parent, f"decoding {source.where}", total * math.prod(shape))
-                    _write_header(file, (total, *shape))
-                if row.shape[1:] != shape[1:]:
-                    raise _sizes_differ(source, {first: shape, contents.names[i]: row.shape})
-                if row.shape[0] > shape[0]:
-                    raise _Colored
-                file.write(np.broadcast_to(row, shape).tobytes())
-                kept.append(i)
-                sizes.append(found.size)
-            done += len(chunk)
-            if progress is not None:
-                progress(done, total)
-        if shape is not None:
-            file.seek(0)
-            _write_header(file, (len(kept), *shape))
-    return kept, sizes, bad
-
-
-def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
-    """NumPy leaves room in the header for the first length to grow, so writing it again moves nothing."""
-    header: dict[str, Any] = {"descr": "|u1", "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, header)
-
-
-def _sizes_differ(source: Source, found: dict[str, tuple[int, ...]]) -> AssayError:
-    sizes = ", ".join(f"{name} {shape[1]}×{shape[2]}" for name, shape in found.items())
-    return AssayError(f"the images of {source.where} differ in height×width ({sizes}); set data.size")
 
 
 def _bad_images(source: Source, bad: list[tuple[str, str]]) -> AssayError:

@@ -1,70 +1,86 @@
-"""Pictures to rows of uint8: orientation, colour and size made equal, in parallel threads and bounded memory."""
+"""One picture to a row of uint8: orientation, depth, colour and size made equal."""
 
-import os
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+import warnings
 from dataclasses import dataclass
-from itertools import islice
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageOps
+from PIL import Image
 
+from assay.data.depth import Range, eight_bits, values
 from assay.data.geometry import Size, inner
-from assay.data.images import Contents
 from assay.recipe import Fit
 
 Color = Literal["gray", "rgb"]
-T = TypeVar("T")
-_GRAY = {"1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N"}
-_CHUNK_BYTES = 4 << 20
-_AREA_WORTH_THREADS = 256 * 256
-"""Below this many pixels, Python's share of the work makes threads slower than none (measured)."""
+_GRAY = {"1", "L", "LA", "La"}
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""EXIF's orientation → what undoes it."""
+FRAMES = "several frames, of which the first is read"
+
+
+@dataclass(frozen=True)
+class Form:
+    """What pictures are made into."""
+
+    color: Color | None = None
+    """None keeps gray pictures gray and makes everything else RGB."""
+    size: Size | None = None
+    """(height, width); None keeps the picture's own."""
+    fit: Fit = "stretch"
+    range: Range | None = "full"
+    """Of pictures with more than 8 bits a value; None refuses them."""
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A picture as pixels, and the height and width it had before it was fitted to the canvas."""
+    """A picture as pixels, and what was true of its file."""
 
     pixels: UInt8[np.ndarray, "c h w"]
     size: Size
+    """Its height and width before it was fitted to the canvas."""
+    is_deep: bool = False
+    """Whether it had more than 8 bits a value."""
+    notes: tuple[str, ...] = ()
+    """What a reader should know of it."""
 
 
-@dataclass(frozen=True)
-class Bad:
-    """A picture that could not be decoded, and why."""
+def decode(image: Image.Image, form: Form) -> Decoded:
+    """One picture, just opened, turned upright (EXIF), on black where transparent, with the values of ``range`` in 8
+    bits.
 
-    name: str
-    reason: str
-
-
-def decode(
-    image: Image.Image, color: Color | None, size: Size | None, fit: Fit = "stretch"
-) -> UInt8[np.ndarray, "c h w"]:
-    """One picture as uint8, turned upright (EXIF), on black where transparent, 16 bits scaled to 8.
-
-    ``color`` None keeps gray pictures gray and makes everything else RGB; ``size`` is (height, width), reached by
-    antialiased bilinear resampling, without regard to the aspect ratio or, under ``letterbox``, with black around it;
-    None keeps the picture's own.
+    The size is reached by antialiased bilinear resampling, without regard to the aspect ratio or, under ``letterbox``,
+    with black around it. Of several frames the first is taken.
 
     Raises:
+        UnknownRange: it has more than 8 bits a value, and ``range`` is None.
         Exception: whatever Pillow meets in a damaged file.
     """
-    return _decoded(image, color, size, fit).pixels
-
-
-def _decoded(image: Image.Image, color: Color | None, size: Size | None, fit: Fit) -> Decoded:
+    notes = (FRAMES,) if _has_frames(image) else ()
+    deep = values(image)
     image.load()
-    image = _eight_bits(ImageOps.exif_transpose(image))
-    image = _on_black(image)
-    mode = {"gray": "L", "rgb": "RGB", None: "L" if _is_gray(image) else "RGB"}[color]
+    turn = _turn(image)
+    if deep is not None:
+        image = eight_bits(deep, form.range)
+    image = _on_black(image if turn is None else image.transpose(turn))
+    mode = {"gray": "L", "rgb": "RGB", None: "L" if _is_gray(image) else "RGB"}[form.color]
     if image.mode != mode:
         image = image.convert(mode)
     own = image.height, image.width
-    array = np.asarray(image if size is None else fitted(image, size, fit, Image.Resampling.BILINEAR, 0))
-    return Decoded(array[None] if mode == "L" else np.ascontiguousarray(array.transpose(2, 0, 1)), own)
+    if form.size is not None:
+        image = fitted(image, form.size, form.fit, Image.Resampling.BILINEAR, 0)
+    array = np.asarray(image)
+    pixels = array[None] if mode == "L" else np.ascontiguousarray(array.transpose(2, 0, 1))
+    return Decoded(pixels, own, deep is not None, notes)
 
 
 def fitted(image: Image.Image, size: Size, fit: Fit, resample: Image.Resampling, around: int) -> Image.Image:
@@ -81,15 +97,23 @@ def fitted(image: Image.Image, size: Size, fit: Fit, resample: Image.Resampling,
     return canvas
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    if image.mode == "F":
-        raise ValueError("its pixels are floating-point numbers, whose range is unknown")
-    if not image.mode.startswith("I"):
-        return image
-    values = np.asarray(image).astype(np.int64)
-    if values.min() < 0 or values.max() > 65535:
-        raise ValueError("its pixels have more than 16 bits")
-    return Image.fromarray(((values + 128) // 257).astype(np.uint8))
+def _has_frames(image: Image.Image) -> bool:
+    """A photograph with a smaller one behind it (MPO) counts as one; so does a file whose other frames are damaged."""
+    if image.format == "MPO":
+        return False
+    try:
+        return bool(getattr(image, "is_animated", False))
+    except Exception:
+        image.seek(0)
+        return False
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    try:
+        return _TURNS.get(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # whatever damaged bytes come to mean
+        warnings.warn("its EXIF data are damaged, so it is not turned upright", stacklevel=2)
+        return None
 
 
 def _on_black(image: Image.Image) -> Image.Image:
@@ -106,62 +130,3 @@ def _is_gray(image: Image.Image) -> bool:
         palette = np.array(image.getpalette("RGB") or [], dtype=np.uint8).reshape(-1, 3)
         return bool((palette == palette[:, :1]).all())
     return image.mode in _GRAY
-
-
-def decode_all(contents: Contents, color: Color | None, size: Size | None, fit: Fit) -> Iterator[list[Decoded | Bad]]:
-    """Every picture in order, a chunk at a time; large ones by threads, for Pillow decodes outside Python's lock."""
-    workers = min(8, os.cpu_count() or 1) if _first_area(contents) > _AREA_WORTH_THREADS else 1
-
-    def chunk(indices: range) -> list[Decoded | Bad]:
-        return [_attempt(contents, i, color, size, fit) for i in indices]
-
-    if workers == 1:
-        yield from map(chunk, _chunks(contents, size))
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        chunks = (pool.submit(chunk, indices) for indices in _chunks(contents, size))
-        yield from _ahead(chunks, 2 * workers)
-
-
-def _first_area(contents: Contents) -> int:
-    try:
-        with contents.image(0) as image:
-            return image.width * image.height
-    except Exception:
-        return 0
-
-
-def _attempt(contents: Contents, i: int, color: Color | None, size: Size | None, fit: Fit) -> Decoded | Bad:
-    try:
-        with contents.image(i) as image:
-            return _decoded(image, color, size, fit)
-    except MemoryError:
-        raise
-    except Exception as error:
-        return Bad(contents.names[i], _reason(error))
-
-
-def _reason(error: Exception) -> str:
-    if type(error).__name__ == "UnidentifiedImageError":
-        return "not an image"
-    return " ".join(str(error).split()) or type(error).__name__
-
-
-def _chunks(contents: Contents, size: Size | None) -> Iterator[range]:
-    n = len(contents.names)
-    pixels = 3 * size[0] * size[1] if size else 3 * 256 * 256
-    step = max(1, min(256, _CHUNK_BYTES // pixels))
-    for start in range(0, n, step):
-        yield range(start, min(start + step, n))
-
-
-def _ahead(futures: Iterable[Future[T]], most: int) -> Iterator[T]:
-    source = iter(futures)
-    waiting = deque(islice(source, most))
-    try:
-        while waiting:
-            yield waiting.popleft().result()
-            waiting.extend(islice(source, 1))
-    finally:
-        for future in waiting:
-            future.cancel()

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int32, Int64, UInt8
 from PIL import Image
 
+from assay.data.depth import Range
 from assay.data.geometry import placed
 from assay.data.targets import Labels, Targets
 from assay.errors import AssayError
@@ -33,6 +34,17 @@ class Contents:
     """How many pictures lie there that the table does not name."""
     is_validation: Bool[np.ndarray, " n"] | None = None
     """Belongs to the source's own validation split; None if it has none."""
+
+    def only(self, rows: Int64[np.ndarray, " m"]) -> "Contents":
+        """The pictures ``rows``, in their order."""
+        return replace(
+            self,
+            names=[self.names[i] for i in rows],
+            targets=self.targets.subset(rows),
+            is_test=self.is_test[rows],
+            is_validation=None if self.is_validation is None else self.is_validation[rows],
+            image=lambda i: self.image(int(rows[i])),
+        )
 
 
 @dataclass(frozen=True)
@@ -71,6 +83,13 @@ class ImageSet:
     """How many pictures lie there that the source's table does not name; they are left out."""
     is_validation: Bool[np.ndarray, " n"] | None = None
     """Belongs to the source's own validation split; None if it has none."""
+    range: Range | None = None
+    """Which values of the pictures with more than 8 bits became 0 and 255; None: there are none."""
+    spreads: UInt8[np.ndarray, " n"] | None = None
+    """Of each image, the highest value of a channel less its lowest, of the channel where that is most; None: not
+    known."""
+    notes: list[tuple[str, str]] = field(default_factory=list)
+    """(name, what a reader should know of that picture)."""
 
     def __len__(self) -> int:
         """Number of images."""
@@ -98,6 +117,13 @@ class ImageSet:
         canvas = self.pixels.shape[2], self.pixels.shape[3]
         sizes = np.broadcast_to(np.array(canvas, np.int32), (len(self), 2)) if self.sizes is None else self.sizes
         return placed(sizes, canvas, self.fit)
+
+
+def open_picture(path: Path) -> Image.Image:
+    """A picture file, not yet decoded; may raise anything. ValueError for a folder, and for what may never end."""
+    if path.exists() and not path.is_file():
+        raise ValueError("it is no regular file")
+    return Image.open(path)
 
 
 def data_root(path: str | os.PathLike[str] | None = None) -> Path:

@@ -1,5 +1,6 @@
 """Where the images come from, how they are split, and what happens to them on the way to the network."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, get_args
 
@@ -121,6 +122,16 @@ def _listed(value: Any) -> Any:
     return (names,) if isinstance(names, str) else names
 
 
+def _range(value: Any) -> Any:
+    if value in ("full", "data"):
+        return value
+    numbers = list(value) if isinstance(value, list | tuple) else []
+    is_pair = len(numbers) == 2 and all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers)
+    if not is_pair or not -math.inf < numbers[0] < numbers[1] < math.inf:
+        raise ValueError("expected full, data, or the values that become black and white, as [0, 1023]")
+    return tuple(map(float, numbers))
+
+
 Column = Annotated[str | None, Field(default=None, min_length=1, exclude_if=lambda name: name is None)]
 """The name of a column of the table; the keys of a table came late, and are not written out where there is none."""
 
@@ -155,6 +166,11 @@ class Data(Section):
     """How a picture comes to that size: stretched, or the ratio of its sides kept, in the middle of a black canvas."""
     color: Literal["gray", "rgb"] | None = None
     """None keeps the source's own."""
+    range: Annotated[Literal["full", "data"] | tuple[float, float], BeforeValidator(_range)] = Field(
+        default="data", exclude_if=lambda value: value == "data"
+    )
+    """Of pictures with more than 8 bits a value: which values become 0 and 255. Those that occur in the source's
+    training images, all that 16 bits hold, or by numbers; pictures of 8 bits are left as they are."""
     train: Amount = 1.0
     """How much of the training split is used, the same share of every class; validation is cut from it."""
     validation: Amount | None = None

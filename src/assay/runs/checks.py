@@ -67,12 +67,14 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
 
     from assay.data import ImageData, open_images, split
     from assay.data.augment import augmenter
+    from assay.data.remarks import remarks
     from assay.data.sources.alike import alike, hardly_differ
     from assay.models.catalogue import complete
     from assay.system.machine import resolve_device
 
     seen: set[str] = set()
     opened: dict[str, ImageSet] = {}
+    said: set[str] = set()
     made: dict[str, str] = {}
     for job in jobs:
         with of_variant(job):
@@ -85,6 +87,10 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
                 opened[source] = open_images(recipe.data, root, progress)
             if recipe.data.layout is None and (families := alike(opened[source].classes)):
                 display.warn(f"{opened[source].source}: the classes {hardly_differ(families)}")
+            for remark in remarks(opened[source]):
+                if remark not in said:
+                    display.warn(remark)
+                    said.add(remark)
         images = opened[source]
         indices = split(recipe.data, images, job.seed)
         with of_variant(job):

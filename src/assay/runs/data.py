@@ -11,6 +11,7 @@ from assay.system.files import MEND
 
 if TYPE_CHECKING:
     from assay.data import ImageData
+    from assay.data.depth import Range
     from assay.recipe import Recipe
 
 
@@ -19,6 +20,7 @@ def describe(data: "ImageData") -> dict[str, Any]:
     return {
         "classes": data.classes,
         "shape": list(data.shape),
+        "range": data.images.range,
         "mean": [float(v) for v in data.mean],
         "std": [float(v) for v in data.std],
         "counts": {split: len(indices) for split, indices in data.indices.items()},
@@ -42,6 +44,13 @@ def _of_training(data: "ImageData") -> dict[str, Any]:
     return {"target_mean": standard.mean.tolist(), "target_deviation": standard.deviation.tolist()}
 
 
+def range_of(about: dict[str, Any]) -> "Range | None":
+    """Which values of pictures with more than 8 bits are black and white, by a run's data.json: ``full`` where it does
+    not tell, since it was so before there was a choice."""
+    found = about.get("range", "full")
+    return tuple(found) if isinstance(found, list) else found
+
+
 def images_digest(data: "ImageData", split: str) -> str:
     """SHA-256 of the names of the images of a split, in their order, and of what is true of them."""
     lines = (f"{data.images.targets.line(i)} {data.images.names[i]}\n" for i in data.indices[split].tolist())
@@ -62,7 +71,8 @@ def load_data_of(
     """
     from assay.data import data_root, load
 
-    data = load(recipe.data, recipe.seed, data_root(root), decoding)
+    wanted = recipe.data if "range" in about else recipe.data.model_copy(update={"range": "full"})
+    data = load(wanted, recipe.seed, data_root(root), decoding)
     refuse_other_data(run, about, data)
     return data
 

@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 from assay.data import ImageData, load
+from assay.data.remarks import remarks
 from assay.errors import AssayError, StudyStopped
 from assay.evaluate import Trained, measure
 from assay.evaluate.tracking import BY_EPOCH, follow
@@ -113,6 +114,9 @@ def _train_and_measure(
     folder.log(f"continued after epoch {state.epoch}" if state.epoch else "started")
 
     data = shared_data(recipe.data, recipe.seed, settings.root)
+    if not state.epoch:
+        for remark in remarks(data.images):
+            folder.log(remark)
     task = catalogue.task(recipe.task)
     outputs = task.outputs(recipe.train.loss, data.classes)
     model, loaded = initial_network(recipe, data.shape, outputs, data.classes)

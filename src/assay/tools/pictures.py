@@ -1,9 +1,10 @@
 """The pictures that a person names, as files or by the folders and zips they lie in, and their pixels."""
 
 import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,14 @@ from jaxtyping import Float32, UInt8
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from assay.data.decode import decode
+from assay.data.decode import Decoded, Form, decode
+from assay.data.images import open_picture
 from assay.data.sources.archive import zip_tree
 from assay.data.sources.tree import folder_tree
-from assay.errors import AssayError
+from assay.data.warned import heard, listening
+from assay.errors import AssayError, PictureWarning
 from assay.recipe import Fit
+from assay.runs.data import range_of
 from assay.system.files import legible
 
 Pixels = UInt8[np.ndarray, "channels height width"]
@@ -45,7 +49,7 @@ class Unread:
 
 def picture_file(path: Path) -> Picture:
     """The picture in one file."""
-    return Picture(_named(path), partial(Image.open, path))
+    return Picture(_named(path), partial(open_picture, path))
 
 
 def pictures_at(places: Sequence[str | Path]) -> tuple[list[Picture], list[Unread]]:
@@ -73,14 +77,25 @@ def _named(path: Path) -> Path:
     return Path(legible(str(path)))
 
 
-def read_pixels(picture: Picture, shape: Sequence[int], fit: Fit) -> Pixels:
-    """A picture in the size and colour of ``shape`` (channels, height, width). AssayError where it cannot be read."""
-    path, (channels, height, width) = picture.path, shape
-    if path.exists() and not path.is_file():
-        raise AssayError(f"{path} cannot be read: it is no regular file")
+def read_pixels(picture: Picture, about: dict[str, Any], fit: Fit) -> Pixels:
+    """A picture in the size, colour and range of the run whose data.json is ``about``. AssayError where it cannot be
+    read.
+
+    What Pillow warns of, frames after the first, and more bits than the run's pictures have, are warned of under the
+    picture's name.
+    """
+    with listening():
+        found = _read(picture, about, fit)
+    _warn(picture, found)
+    return found.pixels
+
+
+def _read(picture: Picture, about: dict[str, Any], fit: Fit) -> Decoded:
+    path, (channels, height, width), ends = picture.path, about["shape"], range_of(about)
+    form = Form("gray" if channels == 1 else "rgb", (height, width), fit, ends or "full")
     try:
-        with picture.open() as image:
-            return decode(image, "gray" if channels == 1 else "rgb", (height, width), fit)
+        with heard() as texts, picture.open() as image:
+            found = decode(image, form)
     except FileNotFoundError:
         raise AssayError(f"there is no picture {path}") from None
     except UnidentifiedImageError:
@@ -88,28 +103,41 @@ def read_pixels(picture: Picture, shape: Sequence[int], fit: Fit) -> Pixels:
     except Exception as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise AssayError(f"{path} cannot be read: {reason}") from None
+    if found.is_deep and ends is None:
+        texts.append("more than 8 bits a value, unlike the pictures of this run; 0…65,535 became 0…255")
+    return replace(found, notes=(*found.notes, *texts))
+
+
+def _warn(picture: Picture, found: Decoded) -> None:
+    for note in found.notes:
+        warnings.warn(f"{picture.path}: {note}", PictureWarning, stacklevel=3)
 
 
 def read_in_batches(
-    pictures: Sequence[Picture], shape: Sequence[int], fit: Fit, size: int
+    pictures: Sequence[Picture], about: dict[str, Any], fit: Fit, size: int
 ) -> Iterator[tuple[list[tuple[Path, Pixels]], list[Unread]]]:
-    """At most ``size`` pictures at a time, decoded by threads: those that can be read, in their order, and the rest."""
+    """At most ``size`` pictures at a time, decoded by threads as by ``read_pixels``: those that can be read, in their
+    order, and the rest."""
 
-    def attempt(picture: Picture) -> Pixels | AssayError:
+    def attempt(picture: Picture) -> Decoded | AssayError:
         try:
-            return read_pixels(picture, shape, fit)
+            return _read(picture, about, fit)
         except AssayError as error:
             return error
 
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         for start in range(0, len(pictures), size):
-            read, unread = [], []
+            read: list[tuple[Path, Pixels]] = []
+            unread: list[Unread] = []
             part = pictures[start : start + size]
-            for picture, found in zip(part, pool.map(attempt, part), strict=True):
+            with listening():
+                each = list(pool.map(attempt, part))
+            for picture, found in zip(part, each, strict=True):
                 if isinstance(found, AssayError):
                     unread.append(Unread(picture.path, str(found)))
                 else:
-                    read.append((picture.path, found))
+                    _warn(picture, found)
+                    read.append((picture.path, found.pixels))
             yield read, unread
 
 

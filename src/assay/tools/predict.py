@@ -79,13 +79,13 @@ def answers(
     networks = [load_run(run) for run in chosen.runs]
     recipe, about, _ = networks[0]
     for run, (_, other, _) in zip(chosen.runs, networks, strict=True):
-        if (other["classes"], other["shape"]) != (about["classes"], about["shape"]):
-            raise AssayError(f"{run} was trained on other classes or sizes than {chosen.runs[0]}")
+        if any(other.get(key) != about.get(key) for key in ("classes", "shape", "range")):
+            raise AssayError(f"{run} was trained on other classes, sizes or ranges than {chosen.runs[0]}")
     measured = [read_object(run / "metrics.json", missing={}) for run in chosen.runs]
     task, (found, unread) = catalogue.task(recipe.task), pictures_at(pictures)
     each: list[Told] = []
     gone = len(unread)
-    for part, bad in read_in_batches(found, about["shape"], recipe.data.fit, pass_size(*about["shape"][1:])):
+    for part, bad in read_in_batches(found, about, recipe.data.fit, pass_size(*about["shape"][1:])):
         unread += bad
         paths = [path for path, _ in part]
         told = []
@@ -125,10 +125,10 @@ def load_run(run: Path) -> "tuple[Recipe, dict[str, Any], torch.nn.Module]":
 
 
 def read_picture(path: Path, about: dict[str, Any], fit: Fit) -> "torch.Tensor":
-    """One picture as the network wants it: float (c, h, w), in the run's size, colour and normalisation."""
+    """One picture as the network wants it: float (c, h, w), in the run's size, colour, range and normalisation."""
     from assay.tools.pictures import normalized, picture_file, read_pixels
 
-    return normalized(read_pixels(picture_file(path), about["shape"], fit), about)
+    return normalized(read_pixels(picture_file(path), about, fit), about)
 
 
 def answer_table(rows: Sequence[dict[str, str]], notes: Sequence[str] = ()) -> RenderableType:

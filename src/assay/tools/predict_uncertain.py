@@ -165,7 +165,7 @@ def prepared(
     from assay.tools.pictures import normalized, read_in_batches
 
     done = 0
-    for part, bad in read_in_batches(pictures, about["shape"], recipe.data.fit, pass_size(*about["shape"][1:])):
+    for part, bad in read_in_batches(pictures, about, recipe.data.fit, pass_size(*about["shape"][1:])):
         unread += bad
         for path, pixels in part:
             yield path, normalized(pixels, about)

@@ -64,13 +64,14 @@ def probe_model(
     """SI and CSI of the layers of a network that no run trained, on the images of ``source``.
 
     ``model`` is what a recipe says of it: a name such as ``timm/resnet18``, or ``{"name": …, "pretrained": True}``.
-    ``source`` and ``size`` are those of a recipe's data; the images are prepared and split as a run with seed 0 would,
-    and those that cannot be read are in ``left_out``. ``decoding`` is called with (images done, images to do). Raises
-    AssayError for an unknown name, weights that do not fit, a source that is not there, images that do not fit, or a
-    pattern that matches no layer.
+    ``source`` and ``size`` are those of a recipe's data. The images are split as a run with seed 0 would; only those
+    that are measured are decoded, and what is found over images, such as the normalisation of a network of assay's own,
+    is so over them. Those that cannot be read are in ``left_out``. ``decoding`` is called with (images done, images to
+    do). Raises AssayError for an unknown name, weights that do not fit, a source that is not there, images that do not
+    fit, or a pattern that matches no layer.
     """
-    from assay.data import data_root, load
-    from assay.evaluate.separation import measured_layers
+    from assay.data import data_root, load_chosen
+    from assay.evaluate.separation import chosen, measured_layers
     from assay.models.catalogue import complete, try_out
     from assay.models.weights import initial_network
     from assay.system.machine import resolve_device
@@ -87,12 +88,16 @@ def probe_model(
         "train": {"keep": "last"},
     }
     recipe = complete(validate(Recipe, values, "probe"))
-    data = load(recipe.data, recipe.seed, data_root(root), decoding)
-    options = suited(options, data)
+
+    def choose(whole: "ImageData") -> "ImageData":
+        return chosen(whole, recipe.seed, suited(options, whole))
+
+    data = load_chosen(recipe.data, recipe.seed, data_root(root), choose, decoding)
+    every = suited(options, data).model_copy(update={"images": 1.0})
     try_out(recipe.model, data.shape, len(data.classes))
     network, _ = initial_network(recipe, data.shape, len(data.classes), data.classes)
     device = resolve_device(recipe.train.device)
-    found = measured_layers(network.to(device), data, recipe.seed, options, device, measuring)
+    found = measured_layers(network.to(device), data, recipe.seed, every, device, measuring)
     return replace(found, left_out=data.images.skipped)
 
 

@@ -1,10 +1,11 @@
 """What the commands share: lists of names, the results of a folder, what is printed and how a command ends."""
 
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from assay.errors import AssayError, nearest
+from assay.errors import AssayError, PictureWarning, nearest
 
 if TYPE_CHECKING:
     from assay.results import Results
@@ -30,6 +31,19 @@ def folder_of(source: str) -> str:
     path = Path(source).expanduser()
     has_ending = path.suffix.lower() in (".zip", ".yaml", ".yml")
     return (path.stem if has_ending else path.name) or path.resolve().name or "data"
+
+
+def say_warnings() -> None:
+    """From now on, warnings about pictures are printed as the one sentence they are."""
+    usual = warnings.showwarning
+
+    def say(message: Warning | str, category: type[Warning], *place: Any) -> None:
+        if issubclass(category, PictureWarning):
+            print(f"assay: {message}", file=sys.stderr)
+        else:
+            usual(message, category, *place)
+
+    warnings.showwarning = say  # type: ignore[assignment]
 
 
 def read_results(folder: Path) -> "Results":

@@ -13,7 +13,8 @@ from typing import Any
 
 from PIL import Image
 
-from assay.data.sources.tree import Tree, ignored, is_picture
+from assay.data.sources.formats import is_picture
+from assay.data.sources.tree import Tree, ignored
 from assay.errors import AssayError
 from assay.system.files import legible
 

@@ -81,6 +81,8 @@ def _path(name: str, root: Path) -> Path:
     path = _find_path(name, root)
     if path is None:
         raise _not_found(name, root)
+    if not path.is_dir() and not path.is_file():
+        raise AssayError(f"data source {name!r} is neither a folder nor a regular file; expected one of them")
     if path.suffix.lower() in (".yaml", ".yml"):
         raise AssayError(f"data source {name!r} is a study or a recipe; expected a folder or zip of pictures")
     return path

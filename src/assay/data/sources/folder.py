@@ -9,6 +9,7 @@ import numpy as np
 
 from assay.data.images import Contents, Source
 from assay.data.sources.archive import zip_identity, zip_tree
+from assay.data.sources.formats import what_it_is
 from assay.data.sources.layout import layout
 from assay.data.sources.tree import Tree, folder_tree
 from assay.data.targets import Labels
@@ -43,5 +44,10 @@ def _contents(tree: Tree, stated: Layout | None) -> Contents:
         is_test=np.array([p.split == "test" for p in found.placed], dtype=bool),
         is_validation=np.array([p.split == "validation" for p in found.placed], dtype=bool),
         image=lambda i: tree.image(names[i]),
-        misplaced=found.misplaced + [(name, "does not end like a picture") for name in beside],
+        misplaced=found.misplaced + [(name, _why(name)) for name in beside],
     )
+
+
+def _why(name: str) -> str:
+    what = what_it_is(name)
+    return f"{what}, which is not read: convert it, to PNG for example" if what else "does not end like a picture"

@@ -6,17 +6,17 @@ Hidden files, ``__MACOSX`` and what systems leave in folders are passed over.
 import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from assay.data.images import open_picture
+from assay.data.sources.formats import EXTENSIONS, is_picture, what_it_is
 from assay.errors import AssayError
 from assay.system.files import legible
 
-EXTENSIONS = (
-    ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm",
-)  # fmt: skip
 _LEFT_BY_SYSTEMS = {"__macosx", "thumbs.db", "desktop.ini"}
 
 
@@ -40,7 +40,9 @@ class Tree:
 
     def __post_init__(self) -> None:
         if not self.pictures:
-            raise AssayError(f"{self.where} holds no picture (looked for {' '.join(EXTENSIONS)})")
+            known = ((name, what) for name in sorted(self.others) if (what := what_it_is(name)))
+            told = "".join(f"; {name} is {what}, which is not read" for name, what in islice(known, 1))
+            raise AssayError(f"{self.where} holds no picture (looked for {' '.join(EXTENSIONS)}){told}")
 
 
 def folder_tree(path: Path) -> Tree:
@@ -66,7 +68,7 @@ def folder_tree(path: Path) -> Tree:
         return (root / paths[name]).read_bytes()
 
     where = legible(str(path))
-    return Tree(where, identity, pictures, folders, others, read, lambda name: Image.open(root / paths[name]))
+    return Tree(where, identity, pictures, folders, others, read, lambda name: open_picture(root / paths[name]))
 
 
 def _walk(
@@ -98,8 +100,3 @@ def _walk(
 def ignored(part: str) -> bool:
     """Whether a part of a path is hidden, or what systems leave in folders."""
     return part.startswith(".") or part.lower() in _LEFT_BY_SYSTEMS
-
-
-def is_picture(name: str) -> bool:
-    """Whether a name ends like a picture's."""
-    return name.lower().endswith(EXTENSIONS)

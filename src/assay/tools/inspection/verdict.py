@@ -1,5 +1,6 @@
 """What was found, in sentences: leaks first."""
 
+from assay.data.remarks import remarks
 from assay.data.sources.alike import alike, hardly_differ
 from assay.tools.inspection import told
 from assay.tools.inspection.in_words import are, count, have, none, share
@@ -18,6 +19,7 @@ def verdict(found: Inspection) -> list[str]:
         *_labels(found),
         *_names(found),
         *told.sentences(found),
+        *(f"{remark[0].upper()}{remark[1:]}." for remark in remarks(found.images)),
         *_left_out(found),
     ]
 

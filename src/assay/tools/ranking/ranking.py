@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float32, Int64
 from torch import nn
 
-from assay.data import ImageData, data_root, load
+from assay.data import ImageData, data_root, load_chosen
 from assay.errors import AssayError
 from assay.evaluate.separation import chosen
 from assay.models.catalogue import complete, try_out
@@ -104,19 +104,23 @@ def rank(
     data = {"source": str(source), "size": size, "validation": VALIDATION, "group": group, "on_bad_image": "skip"}
     recipes = [candidate(name, pretrained, data) for name in models]
     options = validate(SeparationMeasure, {"images": images}, "rank")
+
+    def choose(whole: ImageData) -> ImageData:
+        whole.images.labels_for("rank")
+        return chosen(replace(whole, indices=whole.indices | {"test": whole.indices["test"][:0]}), 0, options)
+
     rows = []
     for done, recipe in enumerate(recipes, start=1):
-        whole = load(recipe.data, recipe.seed, data_root(root), decoding)
-        whole.images.labels_for("rank")
+        there = load_chosen(recipe.data, recipe.seed, data_root(root), choose, decoding)
         try:
-            rows.append(measured(recipe, chosen(whole, recipe.seed, options)))
+            rows.append(measured(recipe, there))
         except AssayError as error:
             rows.append({"model": recipe.model.name, "reason": str(error).splitlines()[0]})
         give_back_freed_memory()
         if measuring:
             measuring(done, len(recipes))
     table = placed(pl.DataFrame(rows, schema=SCHEMA))
-    return Ranking(table, recommendation(table, pretrained, group is not None), whole.images.skipped)
+    return Ranking(table, recommendation(table, pretrained, group is not None), there.images.skipped)
 
 
 def candidate(name: str, pretrained: bool, data: dict[str, Any]) -> Recipe:

@@ -1,0 +1,163 @@
+"""All pictures of a source, in order, in parallel threads and bounded memory."""
+
+import math
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TypeVar
+
+from PIL import Image
+
+from assay.data.decode import Decoded, Form, decode
+from assay.data.depth import UnknownRange, span, values
+from assay.data.geometry import Size
+from assay.data.images import Contents
+from assay.data.warned import heard
+
+T = TypeVar("T")
+_CHUNK_BYTES = 4 << 20
+_AREA_WORTH_THREADS = 256 * 256
+"""Below this many pixels, Python's share of the work makes threads slower than none (measured)."""
+MEMORY = 1 << 30
+"""Bytes of the pictures that are decoded at once, and again of those that wait to be taken; one is always let in."""
+_BYTES = {"1": 5, "L": 5, "RGB": 8, "CMYK": 12}
+"""At most so many a pixel while a picture of a mode is decoded, otherwise 24 (measured)."""
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A picture that could not be decoded, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Larger:
+    """A picture that was not decoded, since it is larger than the first and all are to keep their own size."""
+
+    size: Size
+
+
+def decode_all(contents: Contents, form: Form) -> Iterator[list[Decoded | Bad | Larger]]:
+    """Every picture in order, a chunk at a time.
+
+    Raises:
+        UnknownRange: a picture has more than 8 bits a value, and ``form.range`` is None.
+    """
+    first, room = _size(contents, 0), _Room(MEMORY)
+    most = max(math.prod(first), _AREA_WORTH_THREADS) if first and form.size is None else math.inf
+
+    def one(i: int) -> Decoded | Bad | Larger:
+        if most < math.inf and (size := _size(contents, i)) and math.prod(size) > most:
+            return Larger(size)
+        return attempt(contents, i, form, room)
+
+    yield from _in_order(one, len(contents.names), first, form.size or first)
+
+
+def attempt(contents: Contents, i: int, form: Form, room: "_Room | None" = None) -> Decoded | Bad:
+    """Picture ``i``; what warnings say meanwhile is among its notes."""
+    with heard() as texts:
+        try:
+            with contents.image(i) as image, (room or _Room(MEMORY)).taken(_cost(image)):
+                found = decode(image, form)
+        except (MemoryError, UnknownRange):
+            raise
+        except Exception as error:
+            return Bad(contents.names[i], "; ".join([_reason(error), *texts]))
+    return replace(found, notes=(*found.notes, *dict.fromkeys(texts)))
+
+
+def spans(contents: Contents) -> Iterator[list[tuple[float, float] | None]]:
+    """The lowest and the highest value of every picture in order, a chunk at a time; None of one that has 8 bits a
+    value, or cannot be read."""
+    room = _Room(MEMORY)
+
+    def one(i: int) -> tuple[float, float] | None:
+        with heard():
+            try:
+                with contents.image(i) as image, room.taken(_cost(image)):
+                    found = values(image)
+                    return None if found is None else span(found)
+            except MemoryError:
+                raise
+            except Exception:
+                return None
+
+    yield from _in_order(one, len(contents.names), _size(contents, 0), (1, 1))
+
+
+def _in_order(one: Callable[[int], T], n: int, first: Size | None, result: Size | None) -> Iterator[list[T]]:
+    """``one`` of every picture; large ones by threads, for Pillow decodes outside Python's lock."""
+    pixels = 3 * (result[0] * result[1] if result else _CHUNK_BYTES)
+    step = max(1, min(256, _CHUNK_BYTES // pixels))
+    chunks = (range(start, min(start + step, n)) for start in range(0, n, step))
+    is_large = first is not None and first[0] * first[1] > _AREA_WORTH_THREADS
+    workers = min(8, os.cpu_count() or 1) if is_large else 1
+
+    def of(indices: range) -> list[T]:
+        return [one(i) for i in indices]
+
+    if workers == 1:
+        yield from map(of, chunks)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        waiting = max(1, min(2 * workers, MEMORY // (step * pixels)))
+        yield from _ahead((pool.submit(of, indices) for indices in chunks), waiting)
+
+
+class _Room:
+    """So many bytes for all threads together."""
+
+    def __init__(self, total: int) -> None:
+        self.total, self.used, self.changed = total, 0, threading.Condition()
+
+    @contextmanager
+    def taken(self, cost: int) -> Iterator[None]:
+        """Wait until ``cost`` bytes are free, or nobody else has any."""
+        with self.changed:
+            self.changed.wait_for(lambda: not self.used or self.used + cost <= self.total)
+            self.used += cost
+        try:
+            yield
+        finally:
+            with self.changed:
+                self.used -= cost
+                self.changed.notify_all()
+
+
+def _cost(image: Image.Image) -> int:
+    plain = 0 if "transparency" in image.info else _BYTES.get(image.mode, 0)
+    return image.width * image.height * (plain or 24)
+
+
+def _size(contents: Contents, i: int) -> Size | None:
+    try:
+        with heard(), contents.image(i) as image:
+            return image.height, image.width
+    except Exception:
+        return None
+
+
+def _reason(error: Exception) -> str:
+    if type(error).__name__ == "UnidentifiedImageError":
+        return "not an image"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _ahead(futures: Iterable[Future[T]], most: int) -> Iterator[T]:
+    source = iter(futures)
+    waiting = deque(islice(source, most))
+    try:
+        while waiting:
+            yield waiting.popleft().result()
+            waiting.extend(islice(source, 1))
+    finally:
+        for future in waiting:
+            future.cancel()
