@@ -19,6 +19,7 @@ import yaml
 from assay.recipe.study import load_study
 from assay.results import Results
 from assay.runs.engine import run as run_study
+from assay.system.integrity import digests
 
 PROMISED = ("metrics.json", "predictions.parquet", "pictures.parquet", "model.safetensors", "data.json", "recipe.yaml")
 """Equal byte for byte, whatever happened on the way."""
@@ -149,6 +150,12 @@ def kept(before: dict[str, tuple[int, bytes]], folder: Path) -> bool:
     """Whether what was finished before has not been touched since."""
     now = finished(folder)
     return all(now.get(name) == content for name, content in before.items())
+
+
+def rehash(run: Path) -> None:
+    """Let the files of a finished run, as they are now, be those that it wrote."""
+    status = json.loads((run / "status.json").read_text(encoding="utf-8"))
+    (run / "status.json").write_text(json.dumps(status | {"files": digests(run)}), encoding="utf-8")
 
 
 def running(folder: Path) -> bool:

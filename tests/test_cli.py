@@ -91,7 +91,7 @@ def test_status_of_a_finished_study(study: Path, capfd: pytest.CaptureFixture[st
     rows = [line.split() for line in ended.out.splitlines()]
     assert rows[0] == ["variant", "finished", "running", "interrupted", "waiting", "failed", "now"]
     assert rows[1] == ["activation=relu", "2", "·", "·", "·", "·"]
-    assert ended.out.rstrip().endswith("all runs are done")
+    assert ended.out.rstrip().splitlines()[-1].startswith("all runs are done; together they took ")
 
 
 def test_status_of_a_study_under_way(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -33,6 +33,7 @@ from assay.runs.engine import stored_threads, tidy
 from assay.runs.jobs import Job
 from assay.runs.run import reason
 from assay.system import claim
+from assay.system.integrity import digests
 from driving import (
     count,
     descendants,
@@ -138,6 +139,26 @@ def go_on(recipe: Recipe, folder: Path, epochs: int) -> dict:
             recipe, assay.runs.run.Folder(folder), assay.runs.run.Settings(folder.parent, 1), after_epoch
         )
     return json.loads((folder / "status.json").read_text())
+
+
+def test_a_run_that_went_on_ends_with_its_time_and_the_hashes_of_its_files(tmp_path):
+    values = {"data": {"source": "digits", "train": 100}, "model": {"name": "mlp", "hidden": [4]}}
+    recipe, run = Recipe.model_validate(values | {"train": {"epochs": 3}}), tmp_path / "run"
+    first = go_on(recipe, run, 1)
+    assert (first["state"], "files" in first) == ("running", False)
+    (run / "status.json").write_text(json.dumps(first | {"seconds": 5000.0}))
+    ended = go_on(recipe, run, 3)
+    assert ended["state"] == "finished"
+    assert 5000 < ended["seconds"] < 6000
+    assert ended["files"] == digests(run)
+    assert {"log.txt", "model.safetensors", "history.parquet"} <= set(ended["files"])
+
+
+def test_the_seconds_of_a_run_count_more_than_its_epochs(tmp_path):
+    results = run_here(write_study(tmp_path / "small.yaml"), tmp_path)
+    (run,) = results.runs
+    assert run.seconds > results.metrics(run)["training_seconds"]
+    assert results.seconds == run.seconds
 
 
 def test_a_run_goes_on_with_the_images_it_began_with_alone(tmp_path, pictures):

@@ -56,8 +56,8 @@ def test_equal_values_give_equal_json_whatever_their_order(tmp_path):
     files.write_json(tmp_path / "a", {"x": 1, "y": {"é": [1.5, None], "b": True}})
     files.write_json(tmp_path / "b", {"y": {"b": True, "é": [1.5, None]}, "x": 1})
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-    assert files.read_json(tmp_path / "a") == {"x": 1, "y": {"b": True, "é": [1.5, None]}}
-    assert files.read_json(tmp_path / "none") is None
+    assert files.read_object(tmp_path / "a") == {"x": 1, "y": {"b": True, "é": [1.5, None]}}
+    assert files.read_object(tmp_path / "none", missing={}) == {}
 
 
 def test_lines_are_added(tmp_path):

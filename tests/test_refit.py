@@ -34,6 +34,7 @@ from assay.tools.refit.in_words import verdict
 from assay.tools.refit.table import class_table
 from assay.train import loop
 from command import assay
+from driving import rehash
 from trained import CPU, image_data, predict, predictions
 
 DATA: dict[str, Any] = {"source": "digits", "train": 400, "validation": 0.2, "test": 300}
@@ -414,6 +415,7 @@ def test_data_that_are_no_longer_those_of_the_run(
     for key, value in changes.items():
         values[key] = values[key] | value if isinstance(value, dict) else value
     (run / file).write_text(json.dumps(values), encoding="utf-8")
+    rehash(run)
     ended = assay(capfd, "refit", run)
     assert (ended.status, ended.out) == (2, "")
     assert len(ended.err.splitlines()) == 1

@@ -31,6 +31,7 @@ from assay.tools.predict import load_run
 from assay.tools.predict_interval import IntervalPredictions
 from assay.tools.predict_uncertain import predict_uncertain
 from assay.uncertainty.replay import replaying
+from driving import rehash
 
 PASSES = 8
 TARGETS = ("count", "mean diameter")
@@ -163,6 +164,7 @@ def test_a_run_from_before_there_was_a_floor_is_calibrated_anew(
     metrics = json.loads((folder / "metrics.json").read_text())
     kept = {name: value for name, value in metrics.items() if not name.startswith("variance_floor")}
     (old / "metrics.json").write_text(json.dumps(kept))
+    rehash(old)
     before, now = predict_uncertain(old, [picture]), predict_uncertain(folder, [picture])
     assert isinstance(before, IntervalPredictions)
     assert isinstance(now, IntervalPredictions)

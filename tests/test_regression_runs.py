@@ -41,6 +41,7 @@ from assay.tools.probe import probe, probe_table
 from assay.tools.refit import refit
 from assay.uncertainty.gaussian import gaussian_nll, predictive_gaussian
 from assay.uncertainty.injection import Injection
+from driving import rehash
 from valued import recipe, trained, value_data
 
 BASE: dict[str, Any] = {
@@ -279,6 +280,7 @@ def test_without_a_measure_there_is_no_interval(folder: Path, pictures: list[Pat
     bare.mkdir()
     for name in ("recipe.yaml", "data.json", "model.safetensors", "status.json"):
         (bare / name).write_bytes((folder / name).read_bytes())
+    rehash(bare)
     assert [one.cells.keys() for one in assay.predict(bare, pictures)] == [{"picture", "count", "mean diameter"}] * 3
 
 
@@ -307,6 +309,7 @@ def test_a_run_that_kept_no_calibration_finds_it_now(folder: Path, pictures: lis
         (bare / path.name).write_bytes(path.read_bytes())
     metrics = json.loads((folder / "metrics.json").read_text())
     (bare / "metrics.json").write_text(json.dumps({k: v for k, v in metrics.items() if k != "dropout_rate"}))
+    rehash(bare)
     kept, found = predict_uncertain(folder, pictures), predict_uncertain(bare, pictures)
     assert isinstance(kept, IntervalPredictions)
     assert isinstance(found, IntervalPredictions)

@@ -27,6 +27,7 @@ from assay.results import Results
 from assay.runs import run
 from assay.runs.engine import run as run_study
 from assay.tools.probe import probe_model
+from driving import rehash
 from trained import trained
 
 MEASURE = {"name": "separation", "layers": "leaves", "images": 0.3, "indices": ["separation", "center", "soft_order"]}
@@ -99,11 +100,13 @@ def test_the_page_names_what_was_not_measured(results: Results) -> None:
     kept = path.read_bytes()
     failed = pl.DataFrame({"layer": ["flatten", "odd", None], "reason": ["it is strange"] * 2 + ["class 'a' is alone"]})
     pl.concat([pl.read_parquet(path), failed], how="diagonal").write_parquet(path)
+    rehash(path.parent)
     try:
         text = write_report(Results.read(results.folder)).read_text(encoding="utf-8")
         assert "<li>flatten, odd: it is strange</li><li>class &#39;a&#39; is alone</li>" in text
     finally:
         path.write_bytes(kept)
+        rehash(path.parent)
 
 
 def test_probe_measures_a_finished_run(results: Results) -> None:

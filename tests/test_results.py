@@ -185,27 +185,42 @@ def test_nothing_finished_yet(tmp_path):
 
 @pytest.mark.parametrize("content", ["{", "[1, 2]", "null", b"\xff\xfe\x00"])
 @pytest.mark.parametrize("name", ["metrics.json", "timing.json", "status.json"])
-def test_a_damaged_file_is_named(tmp_path, name, content):
-    folder = fabricate(tmp_path, make_study(1, seeds=1), images=8)
+def test_a_run_with_a_damaged_file_is_left_out_and_told(tmp_path, name, content):
+    folder = fabricate(tmp_path, make_study(2, seeds=2), images=8)
     path = folder / "activation=relu" / "seed-0" / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(AssayError, match=f"seed-0/{name} "):
-        _ = Results.read(folder).frame
+    results = Results.read(folder)
+    (damaged,) = results.damaged
+    assert (damaged.variant, damaged.seed) == ("activation=relu", 0)
+    assert f"seed-0/{name} " in damaged.reason
+    assert results.table(["accuracy"])["seeds"].to_list() == [1, 2]
+    assert any("1 of 4 runs is missing" in note and f"seed-0/{name} " in note for note in results.notes())
 
 
 def test_missing_and_damaged_tables_are_named(tmp_path):
     folder = fabricate(tmp_path, make_study(1, seeds=1), images=8)
     run = folder / "activation=relu" / "seed-0"
+    results = Results.read(folder)
     (run / "history.parquet").write_bytes(b"PAR1 not really")
     (run / "predictions.parquet").unlink()
-    (run / "metrics.json").unlink()
-    results = Results.read(folder)
     with pytest.raises(AssayError, match=r"history\.parquet cannot be read"):
         results.stacked("history")
     with pytest.raises(AssayError, match=r"predictions\.parquet is missing"):
         results.predictions(results.finished[0])
-    with pytest.raises(AssayError, match=r"metrics\.json is missing"):
-        results.table()
+    (run / "metrics.json").unlink()
+    (damaged,) = Results.read(folder).damaged
+    for said in ("history.parquet cannot be read", "metrics.json is missing"):
+        assert said in damaged.reason
+
+
+def test_the_seconds_of_a_study_are_those_of_its_runs(tmp_path):
+    states = {("activation=elu", 0): "failed"}
+    folder = fabricate(tmp_path, make_study(2, seeds=2), images=8, states=states)
+    epochs = Results.read(folder).frame["training_seconds"]
+    assert Results.read(folder).seconds == pytest.approx(epochs.sum())
+    rewrite(folder / "activation=relu" / "seed-0" / "status.json", seconds=100.0)
+    rewrite(folder / "activation=elu" / "seed-0" / "status.json", seconds=1000.0)
+    assert Results.read(folder).seconds == pytest.approx(1100 + epochs[1] + epochs[2])
 
 
 def test_a_folder_without_a_study(tmp_path):

@@ -20,6 +20,7 @@ from assay.recipe.study import Study
 from assay.runs.engine import run as run_study
 from assay.tools.predict_uncertain import predict_uncertain
 from assay.tools.probe import probe
+from driving import rehash
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +43,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     shutil.copytree(found["bare"], found["unheld"])
     about = json.loads((found["bare"] / "data.json").read_text())
     (found["unheld"] / "data.json").write_text(json.dumps(about | {"counts": about["counts"] | {"validation": 0}}))
+    rehash(found["unheld"])
     return found
 
 
@@ -92,6 +94,7 @@ def with_output(run: Path, place: Path, factor: float) -> Path:
     last = {name: factor * value if name.startswith("output") else value for name, value in weights.items()}
     assert last.keys() == weights.keys()
     save_file(last, place / "model.safetensors")
+    rehash(place)
     return place
 
 

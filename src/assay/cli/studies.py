@@ -1,4 +1,4 @@
-"""A study from its file to its page: run, report, status."""
+"""A study from its file to its page: run, report, status, verify."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from assay.cli.app import AsJson, DataRoot, StudyFolder, app
-from assay.tools.terminal import print_json, read_results, show, stop
+from assay.system.integrity import RESTORE
+from assay.tools.terminal import print_json, read_results, show, stop, tell_damaged
 
 if TYPE_CHECKING:
     from assay.start.forecast import Forecast
@@ -43,14 +44,16 @@ def run(
         return show_forecast(forecast(loaded, out, data, jobs, quiet), as_json)
     options = {"data": data, "jobs": jobs, "retry": retry, "tensorboard": tensorboard, "quiet": quiet}
     results = run_study(loaded, out, **options, command=own_command())  # type: ignore[arg-type]
-    failed = [run for run in results.runs if run.state == "failed"]
+    failed = [run for run in results.runs if run.state in ("failed", "damaged")]
+    tell_damaged(results)
     page = write_report(results) if results.finished else None
     if as_json:
         print_json(findings(results, page))
     elif page:
         print(f"\n{results.verdict()}\n\nreport: {page}")
     if failed:
-        stop(f"{len(failed)} of {len(results.runs)} runs failed; 'assay status {results.folder}' says why", 1)
+        what = "failed or are damaged" if results.damaged else "failed"
+        stop(f"{len(failed)} of {len(results.runs)} runs {what}; 'assay status {results.folder}' says why", 1)
 
 
 def show_forecast(found: "Forecast", as_json: bool) -> None:
@@ -75,6 +78,7 @@ def report(
     from assay.tools.documents import findings
 
     results = read_results(folder)
+    tell_damaged(results)
     page = write_report(results, metric)
     if as_json:
         return print_json(findings(results, page, metric))
@@ -91,3 +95,21 @@ def status(folder: StudyFolder, as_json: AsJson = False) -> None:
     if as_json:
         return print_json(state_of(results))
     show(status_table(results))
+
+
+@app.command()
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="RUNS", help="The folder of a run, a study, or several studies.")],
+    as_json: AsJson = False,
+) -> None:
+    """Whether every file of the finished runs is still the one that they wrote."""
+    from assay.tools.verify import in_words, verify
+
+    found = verify(folder)
+    wrong = sum(bool(one.wrong) for one in found)
+    if as_json:
+        print_json(found)
+    else:
+        print("\n".join(in_words(found)))
+    if wrong:
+        stop(f"{wrong} of {len(found)} finished runs are damaged; {RESTORE}", 1)

@@ -125,14 +125,16 @@ def find(model: Model, shape: tuple[int, int, int], classes: Sequence[str]) -> W
 def of_run(run: Path, classes: Sequence[str]) -> Weights:
     """The weights of a finished run; with its head if it knows the same classes."""
     from assay.system.files import read_object
+    from assay.system.integrity import WEIGHTS, refuse_changed
 
     if not run.is_dir():
         expected = "the folder of a finished run, or a file of weights without 'run:'"
         raise AssayError(f"model.pretrained: {RUN}{run} is no folder; expected {expected}")
     if read_object(run / "status.json", missing={}).get("state") != "finished":
         raise AssayError(f"model.pretrained: {RUN}{run} is not the folder of a finished run")
-    same = read_object(run / "data.json")["classes"] == list(classes)
-    return Weights(read_file(run / "model.safetensors"), f"{RUN}{run}", same)
+    refuse_changed(run, "data.json", WEIGHTS)
+    same = read_object(run / "data.json").get("classes") == list(classes)
+    return Weights(read_file(run / WEIGHTS), f"{RUN}{run}", same)
 
 
 def unwrapped(weights: Weights, network: nn.Module, heads: Sequence[str]) -> Weights:

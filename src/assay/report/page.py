@@ -63,7 +63,6 @@ def finished_on(results: Results) -> str | None:
 def render(subject: Subject, sections: list[Section]) -> tuple[str, Files]:
     """The page, and what lies beside it."""
     results = subject.results
-    seconds = results.frame["training_seconds"].sum() if "training_seconds" in results.metric_names else None
     return document(
         "report/page.html.j2",
         list(every(Figure, sections)),
@@ -75,6 +74,6 @@ def render(subject: Subject, sections: list[Section]) -> tuple[str, Files]:
         date=finished_on(results),
         done=len(results.finished),
         planned=len(results.runs),
-        training=duration(float(seconds)) if seconds else None,
+        took=duration(results.seconds) if results.seconds else None,
         sections=sections,
     )

@@ -15,7 +15,7 @@ from assay.recipe.study import Study, label, load_study
 from assay.recipe.tasks import TASKS
 from assay.results.answers import Answers
 from assay.results.compare import AnswersOf, Comparisons, compare
-from assay.results.folders import Run, planned_runs, read_table
+from assay.results.folders import Run, planned_runs, read_description, read_table
 from assay.results.metrics import bounds, in_order, lower_is_better
 from assay.results.notebook import results_html
 from assay.results.notes import half_loaded, not_measured, notes, other_test_images
@@ -48,7 +48,8 @@ class Results:
     def read(cls, folder: str | Path) -> "Results":
         """Read ``study.yaml`` in ``folder`` and the state of every run it plans; other folders are left alone.
 
-        Raises AssayError where ``study.yaml`` is missing or a ``status.json`` cannot be read, naming the file.
+        Of finished runs every file but the weights is checked against its hash; one where any has changed since is
+        ``damaged`` and left out. Raises AssayError where ``study.yaml`` is missing or cannot be read.
         """
         folder = Path(folder)
         study = load_study(folder / "study.yaml")
@@ -63,6 +64,18 @@ class Results:
     def finished(self) -> list[Run]:
         """The finished runs, by variant, then by seed."""
         return [run for run in self.runs if run.state == "finished"]
+
+    @property
+    def damaged(self) -> list[Run]:
+        """The runs whose files have changed since they finished; their ``reason`` says which."""
+        return [run for run in self.runs if run.state == "damaged"]
+
+    @property
+    def seconds(self) -> float:
+        """What all runs took together: loading, training, measuring; of a run that did not keep it, its epochs."""
+        kept = sum(run.seconds for run in self.runs if run.seconds is not None)
+        old = (run for run in self.finished if run.seconds is None)
+        return float(kept + sum(self.metrics(run).get("training_seconds", 0.0) for run in old))
 
     # ------------------------------------------------------------------------------------------- numbers
 
@@ -190,7 +203,7 @@ class Results:
 
     def data(self, run: Run) -> dict[str, Any]:
         """``data.json``: classes, shape, normalisation, counts, skipped images."""
-        return read_object(run.folder / "data.json")
+        return read_description(run.folder / "data.json")
 
     def environment(self, run: Run) -> dict[str, Any]:
         """``environment.json``: versions, machine, command."""
@@ -203,7 +216,7 @@ class Results:
     @property
     def tables(self) -> list[str]:
         """The names of the Parquet tables that finished runs have: ``history``, ``predictions``, ``curves``, …"""
-        return sorted({path.stem for run in self.finished for path in run.folder.glob("*.parquet")})
+        return sorted({path.stem for run in self.finished for path in run.folder.glob("*.parquet") if path.is_file()})
 
     def stacked(self, name: str) -> pl.DataFrame:
         """The table ``<name>.parquet`` of all finished runs that have it, with variant and seed before its own columns.

@@ -23,9 +23,9 @@ from rich.progress import (
 from rich.text import Text
 
 from assay.recipe.tasks import TASKS
-from assay.results.metrics import label
+from assay.results.metrics import duration, label
 from assay.runs import pace
-from assay.system.files import read_json
+from assay.system.files import read_object
 
 if TYPE_CHECKING:
     from assay.runs.jobs import Job
@@ -92,6 +92,11 @@ class Display:
         for task in bar:
             self.progress.remove_task(task)
 
+    def taken_over(self, jobs: "Sequence[Job]") -> None:
+        """Say which runs were trained before, under other names of their variants."""
+        for job in jobs:
+            self.console.print(f"taken over {escape(job.variant)}  seed {job.seed}  from a run of the same recipe")
+
     def watch(self, jobs: "Sequence[Job]", at_once: int = 1) -> None:
         """Follow ``jobs`` from now on, of which so many run at once; those that are done already are mentioned once,
         together."""
@@ -106,15 +111,15 @@ class Display:
         """Read the status files and show what changed."""
         before, running = (dict(self.far), len(self.ended)), []
         for job in self.jobs:
-            status = None if job.folder in self.ended else read_json(job.folder / "status.json")
-            if status is None:
+            status = {} if job.folder in self.ended else job.status
+            if "state" not in status:
                 continue
-            self.far[job.folder] = status["epoch"]
+            self.far[job.folder] = status.get("epoch", 0)
             if "epoch_seconds" in status:
                 self.timed[job.folder] = status["epoch_seconds"]
             if status["state"] == "running":
                 running.append(": ".join([job.variant, *in_words(status.get("validation", {}))]))
-            else:
+            elif status["state"] in ("finished", "failed"):
                 self.ended.add(job.folder)
                 self.announce(job, status)
         if before != (self.far, len(self.ended)) or not self.far:
@@ -150,12 +155,12 @@ class Display:
         """One line for a run that ended."""
         name = f"{escape(job.variant)}  seed {job.seed}"
         if status["state"] == "failed":
-            self.console.print(f"[red]failed[/]    {name}: {escape(status['reason'])}", soft_wrap=True)
+            self.console.print(f"[red]failed[/]    {name}: {escape(str(status.get('reason')))}", soft_wrap=True)
             return
         metric = TASKS[job.recipe.task].metric
-        found = (read_json(job.folder / "metrics.json") or {}).get(metric)
-        seconds = (read_json(job.folder / "timing.json") or {}).get("training_seconds")
-        values = [f"{label(metric)} {found:.4f}" if found is not None else "", f"{seconds:.0f} s" if seconds else ""]
+        found = read_object(job.folder / "metrics.json", missing={}).get(metric)
+        seconds = status.get("seconds")
+        values = [f"{label(metric)} {found:.4f}" if found is not None else "", duration(seconds) if seconds else ""]
         self.console.print(f"[green]finished[/]  {name}  {'  '.join(v for v in values if v)}", soft_wrap=True)
 
 

@@ -130,7 +130,7 @@ def record_death(jobs: list[Job], worker: Worker) -> bool:
                 continue
             reason = f"its process ended without a word ({manner(worker)})"
             unbegun = {"epoch": 0, "epochs": job.recipe.train.total_epochs}
-            before = files.read_json(job.folder / "status.json") or unbegun
+            before = job.status or unbegun
             status = {"state": "failed", "reason": reason, "recipe_hash": job.recipe.hash, "updated": time.time()}
             files.write_json(job.folder / "status.json", before | status, taken.check)
     return bool(held)

@@ -4,6 +4,7 @@ import io
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -24,11 +25,13 @@ from assay.models.state import packed
 from assay.models.weights import in_words, initial_network
 from assay.recipe import Data, Recipe
 from assay.recipe.yaml_files import dump_yaml
+from assay.results.folders import read_table
 from assay.results.metrics import known
 from assay.runs.data import describe, refuse_other_data
 from assay.system import files
 from assay.system.claim import ClaimLost
 from assay.system.files import MEND, read_object
+from assay.system.integrity import digests
 from assay.system.machine import environment, reproducible, resolve_device
 from assay.system.memory import give_back_freed_memory, keep_freed_memory
 from assay.tasks import catalogue
@@ -81,13 +84,19 @@ class Folder:
 def execute(recipe: Recipe, folder: Folder, settings: Settings, on_epoch: Callable[[], None] = lambda: None) -> None:
     """Train, measure and save the run of ``recipe``, from its checkpoint where there is one.
 
-    Ends with status.json saying ``finished`` or ``failed`` with the reason. Ctrl-C, a lost claim (ClaimLost) and a
-    full disk (StudyStopped) are raised, since they end more than this run.
+    Ends with status.json saying ``finished``, with the seconds that it took and the hashes of its files, or ``failed``
+    with the reason. Ctrl-C, a lost claim (ClaimLost) and a full disk (StudyStopped) are raised, since they end more
+    than this run.
     """
 
+    began = time.monotonic() - seconds_spent(folder.path)
+
     def status(state: str, epoch: int, reason: str | None = None, **far: Any) -> None:
-        values = {"state": state, "epoch": epoch, "epochs": recipe.train.total_epochs, "reason": reason}
-        folder.write_json("status.json", values | far | {"recipe_hash": recipe.hash, "updated": time.time()})
+        values = {"state": state, "epoch": epoch, "epochs": recipe.train.total_epochs, "reason": reason} | far
+        values |= {"recipe_hash": recipe.hash, "updated": time.time(), "seconds": time.monotonic() - began}
+        if state == "finished":
+            values["files"] = digests(folder.path)
+        folder.write_json("status.json", values)
 
     keep_freed_memory()
     try:
@@ -97,7 +106,7 @@ def execute(recipe: Recipe, folder: Folder, settings: Settings, on_epoch: Callab
         raise
     except Exception as error:
         folder.log(f"failed: {''.join(traceback.format_exception(error)).rstrip()}")
-        epoch = (files.read_json(folder.path / "status.json") or {}).get("epoch", 0)
+        epoch = read_object(folder.path / "status.json", missing={}).get("epoch", 0)
         status("failed", epoch, reason(error))
     finally:
         give_back_freed_memory()
@@ -157,6 +166,14 @@ def _train_and_measure(
     (folder.path / "checkpoint.safetensors").unlink(missing_ok=True)
 
 
+def seconds_spent(run: Path) -> float:
+    """What the earlier parts of a run took, up to their last epochs; by its history where status.json does not say."""
+    with suppress(AssayError):
+        known = read_object(run / "status.json", missing={}).get("seconds")
+        return known if isinstance(known, float) else float(read_table(run / "history.parquet")["seconds"].sum())
+    return 0.0
+
+
 def measure_and_save(folder: Folder, trained: Trained) -> None:
     """Measure a trained network, and write what was found and the network itself."""
     values = measure(trained)
@@ -188,7 +205,7 @@ def follow_layers(
     """Where the recipe tracks the separation of the layers, measure it and keep it; the network is left as it was."""
     name = "separation_by_epoch.parquet"
     path = folder.path / name
-    earlier = pl.read_parquet(path) if path.exists() else pl.DataFrame(schema=BY_EPOCH)
+    earlier = read_table(path) if path.exists() else pl.DataFrame(schema=BY_EPOCH)
     table = follow(earlier, epoch, model, data, recipe, device)
     if table is not None:
         folder.write_table(name, table)

@@ -10,6 +10,7 @@ remove what a killed one has left. Trouble with the disk (full, read-only, not o
 import json
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -57,6 +58,16 @@ def create(path: Path, content: str) -> bool:
         return True
 
 
+def share(source: Path, path: Path) -> None:
+    """Let the file ``source`` stand at ``path`` too, in place of any other: as a hard link, else as a copy."""
+    with disk_trouble(path):
+        path.unlink(missing_ok=True)
+        try:
+            os.link(source, path)
+        except OSError:
+            shutil.copyfile(source, path)
+
+
 def append(path: Path, line: str, check: Callable[[], None] = lambda: None) -> None:
     """Add a line to the text file at ``path``, unless ``check`` raises."""
     with disk_trouble(path), open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
@@ -69,14 +80,6 @@ def write_json(path: Path, value: Any, check: Callable[[], None] = lambda: None)
     write(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n", check)
 
 
-def read_json(path: Path) -> Any | None:
-    """The JSON at ``path``, or None where there is no such file."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-
-
 def read_object(path: Path, missing: dict[str, Any] | None = None) -> dict[str, Any]:
     """The JSON object in ``path``; AssayError where it is not one, or is absent and ``missing`` is not given."""
     try:
@@ -85,7 +88,7 @@ def read_object(path: Path, missing: dict[str, Any] | None = None) -> dict[str, 
         if missing is None:
             raise AssayError(f"{path} is missing; {MEND}") from None
         return missing
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise AssayError(f"{path} cannot be read ({error}); {MEND}") from None
     if not isinstance(value, dict):
         raise AssayError(f"{path} is not a JSON object; {MEND}")

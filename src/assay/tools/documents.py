@@ -51,7 +51,7 @@ def state_of(results: "Results") -> dict[str, Any]:
 
     runs = []
     for run in results.runs:
-        status = read_object(run.folder / "status.json", missing={})
+        status = {} if run.state == "damaged" else read_object(run.folder / "status.json", missing={})
         far = {key: status.get(key) for key in ("epoch", "epochs")}
         runs.append({**plain(run), **far})
     about = {"study": results.study.name, "title": results.study.title, "folder": str(results.folder)}

@@ -13,7 +13,9 @@ from assay.errors import AssayError
 from assay.recipe import Fit, Recipe
 from assay.recipe.validation import validate
 from assay.recipe.yaml_files import read_yaml
+from assay.results.folders import read_description
 from assay.system.files import read_object
+from assay.system.integrity import WEIGHTS, refuse_changed
 
 if TYPE_CHECKING:
     import torch
@@ -100,7 +102,10 @@ def answers(
 
 
 def load_run(run: Path) -> "tuple[Recipe, dict[str, Any], torch.nn.Module]":
-    """The recipe, data.json and network, in evaluation mode, of a finished run. AssayError where there is none."""
+    """The recipe, data.json and network, in evaluation mode, of a finished run.
+
+    AssayError where there is none, or one of its files has changed since.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -112,15 +117,16 @@ def load_run(run: Path) -> "tuple[Recipe, dict[str, Any], torch.nn.Module]":
     if state != "finished":
         found = f"its run is {state}" if state else "there is no run"
         raise AssayError(f"{run}: {found}; expected the folder of a finished run, such as runs/STUDY/VARIANT/seed-0")
+    refuse_changed(run, "recipe.yaml", "data.json", "metrics.json", WEIGHTS)
     recipe = validate(Recipe, read_yaml(run / "recipe.yaml"), str(run / "recipe.yaml"))
-    about = read_object(run / "data.json")
+    about = read_description(run / "data.json")
     outputs = catalogue.task(recipe.task).outputs(recipe.train.loss, about["classes"])
     model = build(recipe.model, tuple(about["shape"]), outputs)
     try:
-        restore(model, load_file(run / "model.safetensors"))
+        restore(model, load_file(run / WEIGHTS))
     except (OSError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
-        raise AssayError(f"{run / 'model.safetensors'} is not the network of this run: {reason}") from None
+        raise AssayError(f"{run / WEIGHTS} is not the network of this run: {reason}") from None
     return recipe, about, model.eval()
 
 

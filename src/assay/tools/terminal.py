@@ -57,6 +57,12 @@ def read_results(folder: Path) -> "Results":
     return Results.read(folder)
 
 
+def tell_damaged(results: "Results") -> None:
+    """Say on standard error which finished runs are left out, since their files have changed."""
+    for run in results.damaged:
+        print(f"assay: {run.folder} is damaged and left out: {run.reason}", file=sys.stderr)
+
+
 def show(table: Any) -> None:
     """Print what rich can print: as wide as the terminal, or into a pipe a line for every line."""
     from rich.console import Console

@@ -13,6 +13,7 @@ from assay.data import ImageData
 from assay.errors import AssayError
 from assay.recipe import Recipe
 from assay.results.folders import read_table
+from assay.system.integrity import refuse_changed
 from assay.tasks.classification import task
 from assay.tasks.classification.predictions import Predictions
 from assay.tasks.predicting import SPLITS, predict
@@ -42,6 +43,7 @@ class Finished:
 
 def refuse_other_answers(run: Path, said: BySplit) -> None:
     """Raise AssayError where the run's network now says something else of its validation and test images."""
+    refuse_changed(run, "predictions.parquet")
     kept = read_table(run / "predictions.parquet")
     for split in (name for name in SPLITS if name in said):
         then = kept.filter(pl.col("split") == split)["probabilities"].to_list()

@@ -24,6 +24,7 @@ from assay.results.answers import Groups
 from assay.runs.data import load_data_of
 from assay.system import files
 from assay.system.files import read_object
+from assay.system.integrity import digest, refuse_changed
 from assay.system.machine import environment, reproducible, resolve_device
 from assay.tasks import catalogue
 from assay.tools.predict import load_run
@@ -110,6 +111,7 @@ def refit(
     _check(on, epochs, lr)
     recipe, about, model = load_run(run)
     require("labels", recipe.task, "refit", recipe.data.source)
+    refuse_changed(run, "environment.json")
     threads = read_object(run / "environment.json", missing={}).get("threads") or torch.get_num_threads()
     device = resolve_device(recipe.train.device)
     with reproducible(threads):
@@ -197,6 +199,7 @@ def _write(found: Refit, network: nn.Module, predictions: pl.DataFrame, made_on:
     files.write(found.folder / "model.safetensors", packed(network))
     files.write(found.folder / "predictions.parquet", buffer.getvalue())
     values = asdict(found) | {"on": KINDS[0], "verdict": found.verdict, "environment": made_on}
+    values["files"] = {name: digest(found.folder / name) for name in ("model.safetensors", "predictions.parquet")}
     del values["run"]
     files.write_json(found.folder / "refit.json", values)
 
