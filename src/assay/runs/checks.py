@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import AssayError
-from assay.recipe import Recipe
+from assay.recipe import Recipe, overrides
 from assay.recipe.data import COLUMNS
 from assay.recipe.study import Study, load_study
 from assay.recipe.tasks import TASKS, WORDS
@@ -14,22 +14,38 @@ from assay.recipe.yaml_files import read_yaml
 from assay.results.metrics import refuse_unknown
 from assay.runs.display import Display
 from assay.runs.jobs import Job
+from assay.system.integrity import refuse_changed
 
 if TYPE_CHECKING:
     from assay.data import ImageData, ImageSet
 
+ELSEWHERE = "choose another --out, give this study another 'name:', or delete that folder"
+
 
 def refuse_other_study(study: Study, folder: Path) -> None:
-    """Raise AssayError when the folder was made by a study with another question and none of these variants."""
+    """Raise AssayError when the folder was made by another study: its title and all its variants are others, or its
+    runs were made by another base."""
     path = folder / "study.yaml"
     if not path.exists():
         return
     there = load_study(path)
     if there.title != study.title and not set(there.plan) & set(study.plan):
-        raise AssayError(
-            f"{folder} belongs to another study, '{there.title}'; choose another --out, give this study another "
-            "'name:', or delete that folder"
-        )
+        raise AssayError(f"{folder} belongs to another study, '{there.title}'; {ELSEWHERE}")
+    if any(folder.glob("*/seed-*/recipe.yaml")) and (other := other_base(there, study)):
+        raise AssayError(f"{folder} belongs to another study: {other}; {ELSEWHERE}")
+
+
+def other_base(there: Study, here: Study) -> str | None:
+    """The first key that one of two studies states in its base, and neither varies, in which their recipes differ."""
+    from assay.models.catalogue import complete
+
+    varied = [*there.factors, *here.factors]
+    first = [complete(next(iter(study.plan.values())).recipe).dump() for study in (there, here)]
+    for key in dict.fromkeys([*flatten(here.base), *flatten(there.base)]):
+        was, now = (None if (value := overrides.get(each, key)) is overrides.MISSING else value for each in first)
+        if was != now and not any(f"{key}.".startswith(f"{f}.") or f"{f}.".startswith(f"{key}.") for f in varied):
+            return f"{key} is {was!r} there and {now!r} here"
+    return None
 
 
 def refuse_unknown_metric(study: Study) -> None:
@@ -39,18 +55,19 @@ def refuse_unknown_metric(study: Study) -> None:
 
 
 def refuse_other_recipe(job: Job) -> None:
-    """Raise AssayError when the run's folder was made by another recipe."""
+    """Raise AssayError when the run's folder was made by another recipe, or its recipe.yaml has changed since."""
     from assay.models.catalogue import complete
 
     path = job.folder / "recipe.yaml"
     if not path.exists():
         return
+    refuse_changed(job.folder, path.name)
     there, here = flatten(read_yaml(path)), flatten(complete(job.recipe).dump())
     for key in [*here, *there]:
         if there.get(key) != here.get(key):
             raise AssayError(
                 f"{job.folder} belongs to another study: {key} is {there.get(key)!r} there and {here.get(key)!r} here; "
-                "choose another --out, give the study another name, or delete that folder"
+                f"{ELSEWHERE}"
             )
 
 

@@ -15,6 +15,7 @@ from assay.runs.checks import (
 from assay.runs.display import Display
 from assay.runs.effect import check_effect
 from assay.runs.jobs import Job, work
+from assay.runs.reuse import take_over
 from assay.system import claim, files
 from assay.system.files import read_object
 from assay.system.process import available_cores
@@ -53,6 +54,7 @@ def run(
         planned = plan_jobs(study, folder, root, display)
         files.write(folder / "study.yaml", study.dump())
         threads = stored_threads(folder, jobs, data)
+        display.taken_over(take_over(planned, folder))
         for job in planned:
             tidy(job, retry)
         if tensorboard and not available():
