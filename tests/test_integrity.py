@@ -12,6 +12,7 @@ from PIL import Image
 from assay.errors import AssayError
 from assay.results import Results
 from assay.system.integrity import digest, digests
+from assay.tools.choosing import choose
 from assay.tools.refit import refit
 from assay.tools.verify import verify
 from command import Outcome, assay, write_study
@@ -167,6 +168,14 @@ def test_the_network_of_a_damaged_run_is_not_passed_on(folder: Path, capfd: pyte
     study = write_study(folder.parent / "next.yaml", base=base)
     ended = assay(capfd, "run", study, "--out", folder.parent, "--quiet")
     assert (ended.status, sentence in ended.err) == (2, True)
+
+
+def test_the_best_run_is_chosen_among_those_that_are_whole(trained: Path, folder: Path) -> None:
+    damage(first(folder) / "predictions.parquet", "a flipped bit")
+    found = choose(folder)
+    assert found.runs == (folder / "activation=tanh" / "seed-0",)
+    assert found.reason.endswith(f" Damaged runs were left out: 1 ('assay verify {folder}' says which).")
+    assert "Damaged" not in choose(trained).reason
 
 
 def test_a_refit_is_held_against_hashes_of_its_own(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:

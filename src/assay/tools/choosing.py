@@ -1,7 +1,7 @@
 """Which finished runs are meant by the folder of a run, of a variant or of a study."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
@@ -49,7 +49,8 @@ def choose(folder: Path, ensemble: bool = False) -> Chosen:
         return Chosen((folder,))
     if not runs:
         raise AssayError(f"no run in {folder} has finished; 'assay status {results.folder}' says how far each is")
-    return seeds_of_best(results, runs) if ensemble else best_run(results, runs)
+    chosen = seeds_of_best(results, runs) if ensemble else best_run(results, runs)
+    return replace(chosen, reason=f"{chosen.reason}{_left_out(results)}")
 
 
 def best_run(results: Results, runs: Sequence[Run]) -> Chosen:
@@ -114,6 +115,12 @@ def _called(metric: str) -> str:
 
 def _name(run: Run) -> str:
     return f"{run.variant}, seed {run.seed}"
+
+
+def _left_out(results: Results) -> str:
+    """A sentence where runs of the study are damaged."""
+    count = len(results.damaged)
+    return f" Damaged runs were left out: {count} ('assay verify {results.folder}' says which)." if count else ""
 
 
 def _caution(results: Results, runs: Sequence[Run]) -> str:
