@@ -24,6 +24,7 @@ from assay.tools.predict import answers
 from assay.tools.predict_uncertain import UncertainPrediction, UncertainPredictions
 from assay.uncertainty.injection import Calibration
 from command import assay
+from driving import rehash
 
 BASE: dict[str, Any] = {
     "data": {"source": "digits", "train": 0.3, "validation": 0.2},
@@ -132,6 +133,7 @@ def with_predictions(study: Path, place: Path, **right: float) -> Path:
             answers = table.select(pl.when(hit).then(pl.col("label")).otherwise((pl.col("label") + 1) % 10)).to_series()
             chances = np.eye(10, dtype=np.float32)[answers.to_numpy()]
             table.with_columns(probabilities=pl.Series(list(chances))).write_parquet(path)
+            rehash(path.parent)
     return place
 
 
