@@ -102,7 +102,7 @@ def verify(
     folder: Annotated[Path, typer.Argument(metavar="RUNS", help="The folder of a run, a study, or several studies.")],
     as_json: AsJson = False,
 ) -> None:
-    """Whether every file of the finished runs is still the one that they wrote."""
+    """Check that the files of finished runs are as they were written."""
     from assay.tools.verify import in_words, verify
 
     found = verify(folder)
