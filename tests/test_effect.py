@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from assay import AssayError, Study, load_study
 from assay import recipe as r
 from assay.recipe.effect import acting, effective, late
-from assay.runs.effect import check_effect
+from assay.runs.effect import check_effect, without_own_levels
 from assay.train.schedules import rate_factor
 
 BASE = {"data": {"source": "digits"}, "model": {"name": "mlp"}}
@@ -153,3 +153,22 @@ def test_milestones_after_the_end_make_no_difference(tmp_path: Path) -> None:
 def test_what_has_an_effect_is_left_as_it_is() -> None:
     one = recipe(epochs=9, schedule={"name": "multi_step", "at": [3, 6]}, early_stopping={"patience": 7})
     assert effective(one) == (one,)
+
+
+# ------------------------------------------------------------------- what the network's builder has by itself
+
+
+def test_a_level_that_is_the_builders_default_is_the_base_of_one_at_a_time(tmp_path: Path) -> None:
+    vary = {"model.activation": ["relu", "tanh"], "model.dropout": [0.0], "train.batch_size": [64]}
+    asked = study(tmp_path, "train.epochs=3", vary=vary, design="one_at_a_time")
+    found = without_own_levels(asked)
+    assert list(found.plan) == ["base", "activation=tanh", "batch_size=64"]
+    assert found.epochs_are_set
+    assert all(found.plan[name].recipe == asked.plan[name].recipe for name in found.plan)
+    grid = study(tmp_path, vary=vary)
+    assert without_own_levels(grid) is grid
+
+
+def test_an_argument_that_is_not_the_networks_is_left_for_the_check(tmp_path: Path) -> None:
+    asked = study(tmp_path, vary={"model.pool": ["max"], "model.hidden": [[256, 128]]}, design="one_at_a_time")
+    assert list(without_own_levels(asked).plan) == ["base", "pool=max"]

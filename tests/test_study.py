@@ -44,6 +44,27 @@ def test_one_at_a_time_is_the_base_and_single_changes():
     assert plan["dropout=0.5"].levels == {"model.activation": "relu", "model.dropout": 0.5}
 
 
+@pytest.mark.parametrize(
+    ("stated", "key", "levels", "changes"),
+    [
+        ({"optimizer": "sgd"}, "train.optimizer", ["sgd", "adam"], ["optimizer=adam"]),
+        ({"optimizer": {"name": "sgd", "lr": 0.1}}, "train.optimizer", ["sgd", {"name": "sgd", "lr": 0.1}], None),
+        ({}, "train.optimizer", [{"name": "adam"}, "sgd"], ["optimizer=sgd"]),
+        ({}, "train.schedule", ["constant", "cosine"], ["schedule=cosine"]),
+        ({"epochs": 3}, "train.epochs", [3, 4], ["epochs=4"]),
+    ],
+)
+def test_a_level_that_the_base_has_in_other_words_is_the_base(stated, key, levels, changes):
+    plan = study(base=BASE | {"train": stated}, vary={key: levels}, design="one_at_a_time").plan
+    assert list(plan) == ["base", *(changes or ["optimizer=sgd"])]
+
+
+def test_in_a_grid_the_base_variant_is_known_in_other_words():
+    vary = {"train.optimizer": ["adam", "sgd"]}
+    assert study(base=BASE | {"train": {"optimizer": {"name": "sgd"}}}, vary=vary).base_variant == "optimizer=sgd"
+    assert study(vary={"train.optimizer": ["sgd", "adam"]}).base_variant == "optimizer=sgd"
+
+
 def test_named_variants_change_what_they_say():
     s = study(variants={"plain": None, "wide, soft": {"model.hidden": [512], "model.dropout": 0.2}})
     assert s.plan["wide, soft"].recipe.model.arguments == {"hidden": [512], "dropout": 0.2}

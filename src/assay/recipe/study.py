@@ -159,23 +159,34 @@ class Study(Section):
             grids = (dict(zip(self.vary, levels, strict=True)) for levels in itertools.product(*self.vary.values()))
             return [(", ".join(f"{short[k]}={label(v)}" for k, v in grid.items()), grid) for grid in grids]
         singles = [(k, level) for k, levels in self.vary.items() for level in levels]
-        stated = Recipe.model_validate(self.base).dump() if not mistakes(Recipe, self.base) else self.base
-        changes = [(k, level) for k, level in singles if overrides.get(stated, k) != level]
+        changes = [(k, level) for k, level in singles if not self._is_own(k, level)]
         return [("base", {}), *((f"{short[k]}={label(level)}", {k: level}) for k, level in changes)]
+
+    def _is_own(self, key: str, level: Any) -> bool:
+        """Whether the base has ``level`` at ``key`` already, in whatever words."""
+        changed = overrides.put(self.base, key, level)
+        if mistakes(Recipe, self.base) or mistakes(Recipe, changed):
+            return bool(overrides.get(self.base, key) == level)
+        return Recipe.model_validate(changed) == Recipe.model_validate(self.base)
 
     @property
     def base_variant(self) -> str:
         """The name of the variant that the others are compared to."""
         if "base" in self.plan:
             return "base"
-        wanted = {k: _plain(overrides.get(self.base, k)) for k in self.vary}
-        for key, levels in self.vary.items():
-            if wanted[key] not in levels:
-                wanted[key] = levels[0]
+        wanted = {key: levels[0] for key, levels in self.vary.items()}
+        for key in (key for key in self.vary if overrides.get(self.base, key) is not overrides.MISSING):
+            wanted[key] = next((level for level in self.vary[key] if self._is_own(key, level)), wanted[key])
         for name, variant in self.plan.items():
             if self.vary and variant.levels == wanted:
                 return name
         return next((name for name, changes in self.variants.items() if not changes), next(iter(self.plan)))
+
+    def varying(self, vary: dict[str, list[Any]]) -> "Study":
+        """The same study with other factors and levels."""
+        study = Study.model_validate(self.model_dump() | {"vary": vary})
+        study._set = self._set
+        return study
 
     def dump(self) -> str:
         """The study as YAML, the way ``load_study`` reads it."""
@@ -259,7 +270,3 @@ def stated_or_default(tree: dict[str, Any], key: str) -> Any:
     """The value at ``key``; the word where only the network's builder knows it."""
     value = overrides.get(tree, key)
     return DEFAULT if value is overrides.MISSING else value
-
-
-def _plain(value: Any) -> Any:
-    return None if value is overrides.MISSING else value

@@ -3,8 +3,34 @@
 from collections.abc import Callable, Sequence
 
 from assay.errors import AssayError
+from assay.recipe import Recipe, overrides
 from assay.recipe.effect import Late, effective, late
 from assay.recipe.study import Study
+from assay.recipe.validation import mistakes
+
+
+def without_own_levels(study: Study) -> Study:
+    """The study without the levels that its base leaves to the network's builder and has anyway: with ``one_at_a_time``
+    they are the base, not a change from it."""
+    if study.design != "one_at_a_time":
+        return study
+    left = {key: [level for level in levels if not _is_own(study, key, level)] for key, levels in study.vary.items()}
+    return study.varying({key: levels for key, levels in left.items() if levels})
+
+
+def _is_own(study: Study, key: str, level: object) -> bool:
+    """Whether the base's network has ``level`` at ``key``; False where there is no such network, told when it is
+    tried."""
+    from assay.models.catalogue import complete
+
+    trees = study.base, overrides.put(study.base, key, level)
+    if key.split(".")[0] != "model" or any(mistakes(Recipe, tree) for tree in trees):
+        return False
+    try:
+        base, changed = (complete(Recipe.model_validate(tree)) for tree in trees)
+    except AssayError:
+        return False
+    return base == changed
 
 
 def check_effect(study: Study, warn: Callable[[str], None]) -> None:

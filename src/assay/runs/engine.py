@@ -13,7 +13,7 @@ from assay.runs.checks import (
     refuse_unknown_metric,
 )
 from assay.runs.display import Display
-from assay.runs.effect import check_effect
+from assay.runs.effect import check_effect, without_own_levels
 from assay.runs.jobs import Job, work
 from assay.runs.reuse import take_over
 from assay.system import claim, files
@@ -46,6 +46,7 @@ def run(
         raise AssayError(f"jobs: found {jobs}, expected at least 1")
     if Path(out).exists() and not Path(out).is_dir():
         raise AssayError(f"--out {out} is a file, expected the folder of all studies")
+    study = without_own_levels(study)
     folder, root = Path(out) / study.name, data_root(data)
     with Display(quiet) as display:
         refuse_other_study(study, folder)

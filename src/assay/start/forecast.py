@@ -15,6 +15,7 @@ from assay.recipe.study import Study
 from assay.results.metrics import duration
 from assay.runs.checks import refuse_other_study
 from assay.runs.display import Display
+from assay.runs.effect import without_own_levels
 from assay.runs.engine import plan_jobs
 from assay.runs.jobs import Job
 from assay.start.trial import Trial, try_recipe
@@ -60,6 +61,7 @@ def forecast(
     Nothing is written but the cache of decoded images and features. Raises AssayError where ``run`` would, before
     anything is trained.
     """
+    study = without_own_levels(study)
     folder, root = Path(out) / study.name, data_root(data)
     refuse_other_study(study, folder)
     with Display(quiet) as display:
