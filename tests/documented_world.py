@@ -1,0 +1,112 @@
+"""A small world in which every name of the documents stands for something: data sets, pictures, finished runs."""
+
+import gzip
+import io
+import shutil
+import struct
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from PIL import Image
+
+import assay
+from documented import ROOT
+
+THINGS = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+RNG = np.random.default_rng(0)
+
+
+def build(folder: Path) -> None:
+    """The studies, ``data/`` with small data sets under the names of the real ones, and pictures."""
+    shutil.copytree(ROOT / "studies", folder / "studies")
+    shutil.copy(folder / "studies" / "digits.yaml", folder / "activation.yaml")
+    data = folder / "data"
+    (data / "fashion-mnist").mkdir(parents=True)
+    clothes(data / "fashion-mnist")
+    with zipfile.ZipFile(data / "cifar10.zip", "w") as archive:
+        for split, n in (("train", 120), ("test", 5)):
+            for place, thing in enumerate(THINGS):
+                for number in range(n):
+                    archive.writestr(f"{split}/{thing}/{number:04d}.jpg", picture(32, 25 * place))
+    scans = dict(brain_scans())
+    with zipfile.ZipFile(data / "brain-mri.zip", "w") as archive:
+        for name, content in scans.items():
+            archive.writestr(name, content)
+    own_pictures(data)
+    (folder / "pictures").mkdir()
+    for number in range(3):
+        (folder / "pictures" / f"{number}.png").write_bytes(picture(28, 60 * number, "PNG"))
+    (folder / "picture.png").write_bytes(picture(28, 99, "PNG"))
+    shutil.copytree(folder / "pictures", folder / "scans")
+    shutil.copy(data / "faces.zip", folder / "more.zip")
+
+
+def run(folder: Path) -> None:
+    """The finished runs that the documents ask something of, in ``runs``, of an epoch on few pictures."""
+    few = ["train.epochs=1"]
+    drawn = [*few, "data.train=60", "data.test=40", "evaluate=[regression, cost]", "data.validation=40"]
+    for file, changes, seeds in (
+        ("fashion-mnist/activation.yaml", few, 2),
+        ("regression/discs.yaml", drawn, 1),
+        ("brain-mri/scans.yaml", [*few, "evaluate=[classification]"], 1),
+    ):
+        study = assay.load_study(folder / "studies" / file, changes, seeds)
+        assay.run(study, folder / "runs", data=folder / "data", quiet=True)
+
+
+def picture(side: int, shade: int, format: str = "JPEG", color: bool = True) -> bytes:
+    """Noise around a shade."""
+    shape = (side, side, 3) if color else (side, side)
+    pixels = np.clip(shade + RNG.normal(0, 30, shape), 0, 255).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, format)
+    return file.getvalue()
+
+
+def clothes(folder: Path) -> None:
+    """Fashion-MNIST's four files with few pictures."""
+    for split, n in (("train", 300), ("t10k", 100)):
+        labels = np.arange(n, dtype=np.uint8) % 10
+        images = np.clip(20 * labels[:, None, None] + RNG.normal(0, 60, (n, 28, 28)), 0, 255).astype(np.uint8)
+        for kind, array in (("images-idx3", images), ("labels-idx1", labels)):
+            header = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+            (folder / f"{split}-{kind}-ubyte.gz").write_bytes(gzip.compress(header + array.tobytes(), 1))
+
+
+def brain_scans() -> Iterator[tuple[str, bytes]]:
+    """Name, file: copies of a few originals, called as those of the real set are."""
+    for original in range(10):
+        for shade, name in ((160, f"yes/aug_Y{original + 100}"), (80, f"no/aug_{original + 20} no")):
+            pixels = np.clip(shade + RNG.normal(0, 40, (48, 48)), 0, 255)
+            for copy in range(5):
+                file = io.BytesIO()
+                Image.fromarray(np.clip(pixels + copy, 0, 255).astype(np.uint8)).save(file, "JPEG")
+                number = 1228 if "Y" in name else 1670
+                yield f"{name}_{copy}_{number}.jpg", file.getvalue()
+
+
+def own_pictures(data: Path) -> None:
+    """What a reader's own pictures and tables are called, without classes."""
+    names = [f"{number}.png" for number in range(40)]
+    files = {name: picture(32, 6 * place, "PNG") for place, name in enumerate(names)}
+    for zipped in ("faces.zip", "pictures.zip"):
+        with zipfile.ZipFile(data / zipped, "w") as archive:
+            for name, content in files.items():
+                archive.writestr(name, content)
+    for folder in ("flowers", "scenes"):
+        (data / folder).mkdir()
+        for name, content in files.items():
+            (data / folder / name).write_bytes(content)
+    numbers = pl.DataFrame({"image": names, "age": range(40), "weight": [place / 3 for place in range(40)]})
+    numbers.write_csv(data / "ages.csv")
+    numbers.write_csv(data / "people.tsv", separator="\t")
+    species = pl.DataFrame({"image": names, "species": ["rose", "tulip"] * 20})
+    species.write_csv(data / "flowers" / "labels.csv")
+    tags = {tag: [place >> bit & 1 for place in range(40)] for bit, tag in enumerate(("sea", "sky", "person"))}
+    pl.DataFrame({"image": names, **tags}).write_parquet(data / "scenes.parquet")
+    listed = ["|".join(tag for tag, there in tags.items() if there[place]) for place in range(40)]
+    parts = ["train"] * 20 + ["test"] * 20
+    pl.DataFrame({"image": names, "tags": listed, "part": parts}).write_csv(data / "scenes" / "scenes.csv")
