@@ -10,6 +10,8 @@ import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
+    import torch
+
     from driving import Driver
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -40,6 +42,14 @@ def data_root() -> Path:
     if not root or not Path(root).is_dir():
         pytest.skip("no real data here: ASSAY_DATA names no folder")
     return Path(root)
+
+
+@pytest.fixture(scope="session")
+def device() -> "torch.device":
+    """The card where there is one, else the processor: what is tested on it takes one way through the code."""
+    import torch
+
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 @pytest.fixture(scope="session")

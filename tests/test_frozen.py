@@ -295,18 +295,6 @@ def test_views_follow_the_seed_and_are_shared(own_cache: Path) -> None:
     assert [entries(2), entries(3), entries(2, seed=1)] == [2 + 2, 2 + 3, 2 + 3 + 2]
 
 
-def test_another_kornia_draws_other_views(monkeypatch: pytest.MonkeyPatch, own_cache: Path) -> None:
-    chosen = recipe(data=TURNED)
-    found = []
-    for release in ("0.8.1", "0.8.1", "0.9.0"):
-        monkeypatch.setattr(
-            "assay.train.frozen.version", lambda package, kornia=release: package == "kornia" and kornia
-        )
-        trained_part(network_of(chosen), data_of(chosen), chosen, CPU, lambda _: None)
-        found.append(len(list((own_cache / "features").iterdir())))
-    assert found == [2 + 2, 2 + 2, 2 + 2 + 2]  # what is not augmented is shared
-
-
 def test_views_work_without_validation_images() -> None:
     chosen = recipe(data=TURNED, epochs=1)
     made = data_of(chosen)

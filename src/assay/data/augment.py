@@ -1,67 +1,92 @@
-"""Random changes of training images, batched by kornia: each image of a batch draws its own.
+"""Random changes of training images: each image draws its own, and what is true of it moves with it.
 
-Images are float in 0…1, before normalisation. What moves in from outside the picture is black (zero), everywhere.
-What is true of an image moves with it.
+All steps that move pixels are one matrix an image and one resampling, whatever stands between them in the recipe; then
+the steps that paint come in the recipe's order. Images are float in 0…1, before normalisation; what moves in from
+outside the picture is black (zero), everywhere.
 """
 
-from collections.abc import Callable
+from dataclasses import dataclass
+from functools import reduce
+from itertools import accumulate
 
-from jaxtyping import Float
-from torch import Tensor, nn
+import torch
+from jaxtyping import Float, Float32
+from torch import Tensor
 
+from assay.data import affine, colour
 from assay.data.moving import moved
 from assay.data.targets import Target
 from assay.errors import AssayError
 from assay.recipe import Augmentation
 
 Images = Float[Tensor, "batch channels height width"]
-Change = Callable[[Images, Target], tuple[Images, Target]]
+Uniform = Float32[Tensor, "batch numbers"]
+
+MOVES: dict[str, tuple[int, affine.Move]] = {
+    "horizontal_flip": (1, affine.horizontal_flip),
+    "vertical_flip": (1, affine.vertical_flip),
+    "rotation": (1, affine.rotation),
+    "translation": (2, affine.translation),
+    "zoom": (1, affine.zoom),
+    "crop": (2, affine.crop),
+    "random_resized_crop": (4, affine.random_resized_crop),
+}
+"""Name → (random numbers an image, what moves it)."""
+WHOLE_PIXELS = {"horizontal_flip", "vertical_flip", "crop"}
+PAINTS: dict[str, tuple[int, colour.Paint]] = {
+    "brightness": (1, colour.brightness),
+    "contrast": (1, colour.contrast),
+    "saturation": (1, colour.saturation),
+    "hue": (1, colour.hue),
+    "color_jitter": (4, colour.color_jitter),
+    "erase": (5, colour.erase),
+}
+"""Name → (random numbers an image, what paints it)."""
 
 
-def augmenter(augment: tuple[Augmentation, ...], height: int, width: int) -> Change:
-    """The augmentations in the recipe's order as one function; it draws from torch's global generator.
+@dataclass(frozen=True)
+class Augmenter:
+    """The augmentations of a recipe, as a function of the random numbers that each image has drawn."""
+
+    steps: tuple[Augmentation, ...]
+
+    @property
+    def numbers(self) -> list[int]:
+        """Random numbers that an image draws for each step."""
+        return [(MOVES | PAINTS)[step.name][0] for step in self.steps]
+
+    def draw(self, images: int, generator: torch.Generator) -> Uniform:
+        """The random numbers of so many images, a row each."""
+        return torch.rand(images, sum(self.numbers), generator=generator)
+
+    def __call__(self, images: Images, target: Target, drawn: Uniform) -> tuple[Images, Target]:
+        """The images changed, and what is true of them moved."""
+        size = images.shape[2], images.shape[3]
+        starts = accumulate(self.numbers, initial=0)
+        steps = [
+            (step, drawn[:, first : first + numbers])
+            for step, first, numbers in zip(self.steps, starts, self.numbers, strict=False)
+        ]
+        moves = [MOVES[step.name][1](step.amount, u, size) for step, u in steps if step.name in MOVES]
+        if moves:
+            whole = all(step.name in WHOLE_PIXELS for step, _ in steps if step.name in MOVES)
+            matrix = reduce(affine.composed, moves)
+            images = affine.resampled(images, matrix, "nearest" if whole else "bilinear")
+            target = moved(target, matrix, size)
+        for step, u in steps:
+            if step.name in PAINTS:
+                images = PAINTS[step.name][1](step.amount, u, images)
+        return images, target
+
+
+def augmenter(augment: tuple[Augmentation, ...]) -> Augmenter | None:
+    """The augmentations that change single images, as one function; None where there are none.
 
     Raises:
         AssayError: ``crop`` by a part of a pixel.
     """
-    steps = [_step(a, height, width) for a in augment if a.amount]
-
-    def apply(images: Images, target: Target) -> tuple[Images, Target]:
-        for step in steps:
-            images = step(images)
-            target = moved(target, step, (height, width))
-        return images, target
-
-    return apply
-
-
-def _step(augmentation: Augmentation, height: int, width: int) -> nn.Module:
-    """Rotation, translation and zoom resample bilinearly; brightness and contrast follow torchvision's formulas."""
-    import kornia.augmentation as K
-
-    a = augmentation.amount
-    step: nn.Module
-    match augmentation.name:
-        case "horizontal_flip":
-            step = K.RandomHorizontalFlip(p=a)
-        case "vertical_flip":
-            step = K.RandomVerticalFlip(p=a)
-        case "rotation":
-            step = K.RandomAffine(degrees=(-a, a), align_corners=True, p=1.0)
-        case "translation":
-            step = K.RandomAffine(degrees=0.0, translate=(a, a), align_corners=True, p=1.0)
-        case "zoom":
-            step = K.RandomAffine(degrees=0.0, scale=(1 - a, 1 + a), align_corners=True, p=1.0)
-        case "crop":
-            if a != int(a):
-                raise AssayError(f"data.augment crop: {a:g} is not a whole number of pixels")
-            step = K.RandomCrop((height, width), padding=int(a), p=1.0)
-        case "brightness":
-            step = K.ColorJitter(brightness=(1 - a, 1 + a), order=(0,), p=1.0)
-        case "contrast":
-            step = K.ColorJitter(contrast=(1 - a, 1 + a), order=(1,), p=1.0)
-        case "erase":
-            step = K.RandomErasing(scale=(0.02, 0.33), ratio=(0.3, 3.3), p=a)
-        case name:
-            raise AssertionError(name)
-    return step
+    for step in augment:
+        if step.name == "crop" and step.amount != int(step.amount):
+            raise AssayError(f"data.augment crop: {step.amount:g} is not a whole number of pixels")
+    steps = tuple(step for step in augment if step.amount and step.name in MOVES | PAINTS)
+    return Augmenter(steps) if steps else None

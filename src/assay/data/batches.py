@@ -1,6 +1,9 @@
-"""Batches by one indexing operation on the memory map, then cast, augmented and normalised on the device."""
+"""Batches by one indexing operation on the memory map, then cast, augmented and normalised on the device.
 
-from collections.abc import Iterator
+Several batches are made at once, as a block: fewer calls, and the same numbers.
+"""
+
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,28 +13,33 @@ import torch
 from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor
 
-from assay.data.augment import Change, augmenter
+from assay.data.augment import augmenter
 from assay.data.boxes import Boxes
 from assay.data.images import ImageSet
 from assay.data.imbalance import balanced, epoch_size
 from assay.data.mapped import as_tensor
-from assay.data.targets import Tags, Target
+from assay.data.mixing import mixed
+from assay.data.staging import ahead
+from assay.data.targets import Masks, Tags, Target
 from assay.errors import AssayError
-from assay.recipe import Augmentation, Balance, Data, Normalization
-from assay.seeds import scoped, torch_generator
+from assay.recipe import MIXES, Augmentation, Balance, Data, Normalization
+from assay.seeds import numpy_generator, torch_generator
+from assay.system.machine import free_memory, placed
 
 Batch = tuple[Float32[Tensor, "b c h w"], Any]
-"""Images, and their ``Target``: of which kind it is, is known to who asked for the data."""
-_RESIDENT_BYTES = 1 << 30
-"""Images up to this size lie in the memory of an accelerator for the whole run."""
+"""Images, and their ``Target``: of which kind it is, is known to who asked for the data; ``Mixed`` of mixed images."""
+Change = Callable[[Tensor, Target, slice], tuple[Tensor, Target]]
+"""(images, their targets, which places of the epoch's order they have) → both, augmented."""
+_RESIDENT_SHARE = 0.4
+"""Of an accelerator's free memory: images that take no more of it lie there for the whole run."""
 _MEASURED = 256
 """Images at a time where more is kept of each than its logits."""
 _CHUNK_BYTES = 1 << 20
 """Of pixels, in which their sums are taken."""
 _PASS_PIXELS = 1 << 22
 """Of the images in one pass without gradients."""
-_BLOCK_BYTES = 2 << 20
-"""Small batches are gathered and normalised several at a time: fewer calls, and the same numbers."""
+_BLOCK_BYTES = {"cpu": 2 << 20, "cuda": 64 << 20, "mps": 64 << 20}
+"""Of images as float32: what a processor's cache holds, and enough for the many units of a card."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,8 +89,16 @@ class ImageData:
         Images are float32 (b, c, h, w), normalised; what is true of them is moved as they are. Order and augmentation
         are functions of (seed, epoch) alone, and torch's global generators are left as they were found.
         """
-        change = augmenter(self.augment, *self.shape[1:]) if self.augment else None
-        return self._batches(self.order(seed, epoch), batch_size, torch.device(device), change, seed, epoch)
+        order, place = self.order(seed, epoch), placed(device)
+        found = self._batches(order, batch_size, place, self._change(len(order), seed, epoch, place))
+        mixes = [step for step in self.augment if step.name in MIXES and step.amount]
+        if not mixes:
+            return found
+        if isinstance(self.images.targets, Boxes | Masks):
+            what = f"the images of {self.images.source} have {self.images.targets.kind}"
+            raise AssayError(f"data.augment: {mixes[0].name} mixes what is true of whole images, and {what}")
+        rng = numpy_generator(seed, "mix", epoch)
+        return (mixed(mixes, images, target, rng) for images, target in found)
 
     def order(self, seed: int, epoch: int) -> Int64[Tensor, " n"]:
         """Which images an epoch of training shows, in its order."""
@@ -93,57 +109,77 @@ class ImageData:
 
     def batches(self, split: str, batch_size: int, device: torch.device | str) -> Iterator[Batch]:
         """The images of a split in the order of their indices, not augmented."""
-        return self._batches(torch.from_numpy(self.indices[split]), batch_size, torch.device(device))
+        return self._batches(torch.from_numpy(self.indices[split]), batch_size, placed(device))
 
     def augmented(
         self, split: str, batch_size: int, seed: int, view: int, device: torch.device | str
     ) -> Iterator[Batch]:
         """One augmented view of the images of a split, in the order of their indices; a function of (seed, view)."""
-        change = augmenter(self.augment, *self.shape[1:])
-        rows = torch.from_numpy(self.indices[split])
-        return self._batches(rows, batch_size, torch.device(device), change, seed, view)
+        rows, place = torch.from_numpy(self.indices[split]), placed(device)
+        return self._batches(rows, batch_size, place, self._change(len(rows), seed, view, place))
 
     @property
     def pass_size(self) -> int:
         """Images in one forward pass that keeps no gradients."""
         return pass_size(*self.shape[1:])
 
+    def _change(self, images: int, seed: int, epoch: int, device: torch.device) -> Change | None:
+        """What the augmentations do to so many images; drawn on the processor, so the same on every device."""
+        augment = augmenter(self.augment)
+        if augment is None:
+            return None
+        drawn = augment.draw(images, torch_generator(seed, "augment", epoch)).to(device)
+        return lambda x, y, places: augment(x, y, drawn[places])
+
     def _batches(
-        self,
-        order: Int64[Tensor, " n"],
-        batch_size: int,
-        device: torch.device,
-        change: Change | None = None,
-        seed: int = 0,
-        epoch: int = 0,
+        self, order: Int64[Tensor, " n"], batch_size: int, device: torch.device, change: Change | None = None
     ) -> Iterator[Batch]:
-        pixels, targets = self._on(device), self.images.targets
         scale, shift = (t.to(device) for t in self._scale_and_shift)
         sizes = batch_sizes(len(order), batch_size)
-        alone = change is not None or isinstance(targets, Boxes)  # how many places a batch has for boxes is its own
-        together = 1 if alone else max(1, _BLOCK_BYTES // (4 * batch_size * pixels[0].numel()))
+        alone = isinstance(self.images.targets, Boxes)  # how many places a batch has for boxes is its own
+        size = 4 * batch_size * self.images.pixels[0].size
+        together = 1 if alone else max(1, _BLOCK_BYTES[device.type] // size)
+        blocks = [sizes[first : first + together] for first in range(0, len(sizes), together)]
         start = 0
-        for number, first in enumerate(range(0, len(sizes), together)):
-            block = sizes[first : first + together]
-            here = order[start : start + sum(block)]
-            start += len(here)
-            x, y = pixels.index_select(0, here.to(pixels.device)), _sent(targets.take(here), device)
-            if pixels.device.type != device.type:
-                x = _sent(x, device)
+        for block, (x, y) in zip(blocks, self._rows_of([*order.split([*map(sum, blocks)])], device), strict=True):
             if change is None:
                 x = x.float().mul_(scale).add_(shift)
             else:
-                with scoped(seed, "augment", epoch, number):
-                    x, y = change(x.float().mul_(1 / 255), y)
+                x, y = change(x.float().mul_(1 / 255), y, slice(start, start + len(x)))
                 x = x.mul_(scale * 255).add_(shift)
+            start += len(x)
             yield from zip(x.split(block), y.split(block), strict=True)
+
+    def _rows_of(self, blocks: list[Int64[Tensor, " _"]], device: torch.device) -> Iterator[tuple[Tensor, Any]]:
+        """The pixels of each block, and what is true of them, on the device."""
+        pixels, targets = self._on(device), self.images.targets
+        if pixels.device == device:
+            for here in blocks:
+                yield pixels.index_select(0, here.to(device)), _sent(targets.take(here), device)
+        elif device.type == "cuda":
+            yield from ahead(self._staged(blocks, device))
+        else:
+            for here in blocks:
+                yield pixels.index_select(0, here).to(device), targets.take(here).to(device)
+
+    def _staged(self, blocks: list[Int64[Tensor, " _"]], device: torch.device) -> Iterator[tuple[Tensor, Any]]:
+        """The same through pinned memory, on a stream of their own; each is there when it is given out."""
+        stream = torch.cuda.Stream(device)
+        for here in blocks:
+            pinned = torch.empty(len(here), *self.shape, dtype=torch.uint8, pin_memory=True)
+            torch.index_select(self._mapped, 0, here, out=pinned)
+            with torch.cuda.stream(stream):
+                x, y = pinned.to(device, non_blocking=True), _sent(self.images.targets.take(here), device)
+                stream.synchronize()
+            yield x, y
 
     def _on(self, device: torch.device) -> UInt8[Tensor, "n c h w"]:
         """Pixels as a tensor; on an accelerator where they fit, else where the memory map is."""
-        if device.type == "cpu" or self.images.pixels.nbytes > _RESIDENT_BYTES:
+        if device.type == "cpu":
             return self._mapped
         if device not in self._resident:
-            self._resident[device] = self._mapped.to(device)
+            fits = self.images.pixels.nbytes <= _RESIDENT_SHARE * free_memory(device)
+            self._resident[device] = self._mapped.to(device) if fits else self._mapped
         return self._resident[device]
 
     @cached_property

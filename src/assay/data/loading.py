@@ -65,6 +65,6 @@ def _listed(data: Data, root: Path) -> ImageSet:
 
 
 def _ready(data: Data, images: ImageSet, indices: dict[str, Indices]) -> ImageData:
-    augmenter(data.augment, *images.pixels.shape[2:])
+    augmenter(data.augment)
     mean, std = normalization(data, images, indices["train"])
     return ImageData(images, indices, mean, std, data.augment, data.balance)

@@ -1,4 +1,5 @@
 from .data import AUGMENTATIONS as AUGMENTATIONS
+from .data import MIXES as MIXES
 from .data import Augmentation as Augmentation
 from .data import Balance as Balance
 from .data import Data as Data

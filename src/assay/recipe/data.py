@@ -16,11 +16,19 @@ AUGMENTATIONS: dict[str, tuple[float, str]] = {
     "translation": (0.1, "largest shift as a share of the side"),
     "zoom": (0.1, "largest change of scale, 0.1 is 0.9 to 1.1"),
     "crop": (4.0, "pixels of zero padding before a random crop of the old size"),
+    "random_resized_crop": (0.08, "smallest share of the area that is cut out and stretched to the old size"),
     "brightness": (0.2, "largest change as a share"),
     "contrast": (0.2, "largest change as a share"),
+    "saturation": (0.2, "largest change as a share"),
+    "hue": (0.05, "largest turn as a share of the colour circle"),
+    "color_jitter": (0.4, "largest change of brightness, contrast and saturation as a share; of hue a quarter of it"),
     "erase": (0.5, "probability of erasing a random rectangle"),
+    "mixup": (0.2, "each batch mixed with itself, by a share of the distribution Beta(a, a)"),
+    "cutmix": (1.0, "a rectangle of each image from another of the batch, its area by Beta(a, a)"),
 }
 """Name → (default amount, what the amount means)."""
+MIXES = ("mixup", "cutmix")
+"""Those that make one image of two."""
 
 
 class Augmentation(Section):
@@ -41,7 +49,7 @@ class Augmentation(Section):
     @model_validator(mode="after")
     def _in_range(self) -> "Augmentation":
         meaning = AUGMENTATIONS[self.name][1]
-        if self.amount > 1 and ("probability" in meaning or "share" in meaning):
+        if self.amount > 1 and ("probability" in meaning or "as a share" in meaning or "share of" in meaning):
             raise ValueError(f"{self.name} takes at most 1 ({meaning})")
         return self
 
@@ -215,6 +223,13 @@ class Data(Section):
     def _folders_are_read_without_a_table(self) -> "Data":
         if self.layout is not None and self.table is not None:
             raise ValueError("layout says how folders are read, and with a table they mean nothing; leave one out")
+        return self
+
+    @model_validator(mode="after")
+    def _views_are_of_single_images(self) -> "Data":
+        mixes = [step.name for step in self.augment if step.name in MIXES]
+        if self.augment_views and mixes:
+            raise ValueError(f"augment_views keeps features of single images; leave {mixes[0]} out")
         return self
 
     @property

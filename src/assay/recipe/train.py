@@ -56,8 +56,11 @@ class Train(Section):
     keep: Literal["best", "last"] = "best"
     watch: str = "accuracy"
     """The validation value that ``keep`` and ``early_stopping`` go by: the loss, or the metric of the task."""
-    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    precision: Literal["float32", "tf32", "bfloat16", "float16"] = "float32"
     channels_last: bool = False
+    capture: bool = Field(default=True, exclude_if=lambda capture: capture)
+    """On a CUDA card a step is captured once and replayed; false, to look for an error, runs each from Python. The
+    numbers are the same, so it is written out only where it is false."""
     device: Annotated[
         str,
         Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, mps, cuda or a number such as cuda:1"),

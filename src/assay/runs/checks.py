@@ -119,7 +119,7 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
             continue
         seen.add(key)
         shape = images.pixels.shape[1:]
-        augmenter(recipe.data.augment, *shape[1:])
+        augmenter(recipe.data.augment)
         with of_variant(job):
             check_network(recipe, shape, images.classes)
 

@@ -56,7 +56,24 @@ def resolve_device(name: str, number: int = 0) -> torch.device:
         if index and int(index) >= count:
             raise AssayError(f"train.device: {name}: this machine has {count}, counted from 0")
         return torch.device("cuda", int(index) if index else number % count)
-    return torch.device(name)
+    return placed(name)
+
+
+def placed(device: torch.device | str) -> torch.device:
+    """The device with its number, so that one device has one name: ``cuda`` is ``cuda:0`` where that is the current
+    one."""
+    device = torch.device(device)
+    if device.type == "cpu" or device.index is not None:
+        return torch.device(device.type) if device.type == "cpu" else device
+    return torch.device(device.type, torch.cuda.current_device() if device.type == "cuda" else 0)
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that an accelerator has free; on one that does not tell, half of what torch recommends for it."""
+    if device.type == "cuda":
+        free: int = torch.cuda.mem_get_info(device)[0]
+        return free
+    return torch.mps.recommended_max_memory() // 2 if device.type == "mps" else 0
 
 
 @contextmanager

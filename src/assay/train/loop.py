@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 
 import torch
-from torch import Tensor, nn, optim
+from torch import Tensor, nn
 
 from assay import seeds
 from assay.data.batches import ImageData, batch_sizes
@@ -14,19 +14,26 @@ from assay.models.freezing import training
 from assay.models.state import restore, snapshot
 from assay.recipe import Recipe, Train
 from assay.recipe.tasks import TASKS
+from assay.system.machine import placed
 from assay.tasks import catalogue
-from assay.tasks.contract import Step, Sums, Task
+from assay.tasks.contract import Task
 from assay.tasks.metric import Metric
 from assay.tasks.predicting import predict, scores
 from assay.train.checkpoint import State
+from assay.train.mixing import of_mixed
 from assay.train.optimizers import build_optimizer, optimizer_tensors, restore_optimizer
 from assay.train.schedules import rate_factor
-
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+from assay.train.steps import Steps
 
 
 def fit(
-    model: nn.Module, data: ImageData, recipe: Recipe, device: torch.device, state: State, save: Callable[[State], None]
+    model: nn.Module,
+    data: ImageData,
+    recipe: Recipe,
+    device: torch.device,
+    state: State,
+    save: Callable[[State], None],
+    log: Callable[[str], None] = lambda line: None,
 ) -> State:
     """Train ``model`` in place from ``state`` to the end of the recipe; ``save`` gets the state after every epoch.
 
@@ -34,7 +41,7 @@ def fit(
     weights that the recipe keeps.
     Raises RunFailed when a loss is not finite.
     """
-    config, task = recipe.train, catalogue.task(recipe.task)
+    config, task, device = recipe.train, catalogue.task(recipe.task), placed(device)
     model.to(device)
     if config.channels_last:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -44,13 +51,14 @@ def fit(
         restore(model, state.model)
         restore_optimizer(optimizer, state.optimizer)
         scaler.load_state_dict(state.scaler)
-    learn = task.learning(config.loss, data, device)
+    learn = of_mixed(task.learning(config.loss, data, device))
+    steps = Steps(model, learn, optimizer, scaler, config, device, log)
 
     while state.epoch - state.start < config.epochs and not stopped_early(state, config, task.METRICS):
         began = time.perf_counter()
         training(model)
-        rate, sums = learn_once(model, data, recipe, device, state, learn, optimizer, scaler)
-        learned = {f"train_{name}": value for name, value in task.epoch(sums, data.epoch_size).items()}
+        rate = learn_once(steps, data, recipe, state)
+        learned = {f"train_{name}": value for name, value in task.epoch(steps.sums, data.epoch_size).items()}
         seconds = time.perf_counter() - began
         epoch = state.epoch + 1
         if not math.isfinite(learned["train_loss"]):
@@ -70,41 +78,18 @@ def fit(
     return state
 
 
-def learn_once(
-    model: nn.Module,
-    data: ImageData,
-    recipe: Recipe,
-    device: torch.device,
-    state: State,
-    learn: Step,
-    optimizer: optim.Optimizer,
-    scaler: torch.amp.GradScaler,
-) -> tuple[float, Sums]:
-    """One epoch: every training image once, a step a batch. The last learning rate, and the sums of the batches."""
-    config, sums, rate = recipe.train, Sums(), 0.0
-    weights = [p for p in model.parameters() if p.ndim > 1 and p.requires_grad]
-    steps, done = len(batch_sizes(data.epoch_size, config.batch_size)), state.epoch - state.start
+def learn_once(steps: Steps, data: ImageData, recipe: Recipe, state: State) -> float:
+    """One epoch: every training image once, a step a batch. The last learning rate."""
+    config, rate = recipe.train, 0.0
+    count, done = len(batch_sizes(data.epoch_size, config.batch_size)), state.epoch - state.start
     validation_losses = [row["validation_loss"] for row in state.history[state.start :]]
+    steps.begin()
     with seeds.scoped(recipe.seed, "noise", state.epoch + 1):
-        batches = data.train_batches(config.batch_size, recipe.seed, state.epoch + 1, device)
-        for step, (images, target) in enumerate(batches, start=done * steps):
-            rate = config.optimizer.lr * rate_factor(config.schedule, step, steps, config.epochs, validation_losses)
-            for group in optimizer.param_groups:
-                group["lr"] = rate * group["share"]
-            with torch.autocast(device.type, PRECISIONS[config.precision], enabled=config.precision != "float32"):
-                loss, found = learn(model, laid_out(images, config), target)
-                if config.l1:
-                    loss = loss + config.l1 * sum(w.abs().sum() for w in weights)
-            scaler.scale(loss).backward()
-            if config.clip is not None:
-                scaler.unscale_(optimizer)
-                nn.utils.clip_grad_norm_(model.parameters(), config.clip)
-            scaler.step(optimizer)
-            scaler.update()
-            optimizer.zero_grad()
-            for name, value in found.items():
-                sums[name] = sums[name] + value if name in sums else value
-    return rate, sums
+        batches = data.train_batches(config.batch_size, recipe.seed, state.epoch + 1, steps.device)
+        for step, (images, target) in enumerate(batches, start=done * count):
+            rate = config.optimizer.lr * rate_factor(config.schedule, step, count, config.epochs, validation_losses)
+            steps(laid_out(images, config), target, rate)
+    return rate
 
 
 def validate(

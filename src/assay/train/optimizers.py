@@ -13,16 +13,17 @@ from assay.models.head import head_names
 def build_optimizer(config: r.SGD | r.Adam | r.AdamW | r.RMSprop, model: nn.Module) -> optim.Optimizer:
     """The optimizer over the parameters that take gradients; each group has its ``share`` of the rate."""
     parameters = groups(model, config.layer_decay)
-    fused = all(p.device.type in ("cpu", "cuda") for p in model.parameters())
+    kinds = {p.device.type for p in model.parameters()}
+    fused, capturable = kinds <= {"cpu", "cuda"}, kinds == {"cuda"}
     match config:
         case r.SGD(lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=decay):
             return optim.SGD(parameters, lr, momentum, weight_decay=decay, nesterov=nesterov, fused=fused)
         case r.Adam(lr=lr, betas=betas, weight_decay=decay):
-            return optim.Adam(parameters, lr, betas, weight_decay=decay, fused=fused)
+            return optim.Adam(parameters, lr, betas, weight_decay=decay, fused=fused, capturable=capturable)
         case r.AdamW(lr=lr, betas=betas, weight_decay=decay):
-            return optim.AdamW(parameters, lr, betas, weight_decay=decay, fused=fused)
+            return optim.AdamW(parameters, lr, betas, weight_decay=decay, fused=fused, capturable=capturable)
         case r.RMSprop(lr=lr, alpha=alpha, momentum=momentum, weight_decay=decay):
-            return optim.RMSprop(parameters, lr, alpha, weight_decay=decay, momentum=momentum)
+            return optim.RMSprop(parameters, lr, alpha, weight_decay=decay, momentum=momentum, capturable=capturable)
 
 
 def groups(model: nn.Module, layer_decay: float) -> list[dict[str, Any]]:
@@ -84,14 +85,16 @@ def optimizer_tensors(optimizer: optim.Optimizer) -> dict[str, Tensor]:
 def restore_optimizer(optimizer: optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
     """Put ``optimizer_tensors`` back, each on the device and in the memory layout of its parameter.
 
-    The count of steps lies with its parameter in fused optimizers only, as torch makes it.
+    The count of steps lies with its parameter in fused and capturable optimizers only, as torch makes it.
     """
-    parameters = [(p, group.get("fused")) for group in optimizer.param_groups for p in group["params"]]
+    parameters = [
+        (p, group.get("fused") or group.get("capturable")) for group in optimizer.param_groups for p in group["params"]
+    ]
     for key, value in tensors.items():
         number, name = key.split(".", 1)
-        parameter, fused = parameters[int(number)]
+        parameter, beside = parameters[int(number)]
         if value.shape == parameter.shape:
             place = empty_like(parameter, dtype=value.dtype)
         else:
-            place = empty_like(value, device=parameter.device if fused else None)
+            place = empty_like(value, device=parameter.device if beside else None)
         optimizer.state[parameter][name] = place.copy_(value)

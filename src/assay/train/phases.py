@@ -48,7 +48,7 @@ def train(
         part, seen = trained_part(network, data, stage, device, log)
         if begins:
             begin_phase(state, number, network, part, keep_best=recipe.train.keep == "best")
-        state = fit(part, seen, stage, device, state, marked(number, save) if recipe.train.phases else save)
+        state = fit(part, seen, stage, device, state, marked(number, save) if recipe.train.phases else save, log)
     return state, part, seen
 
 
