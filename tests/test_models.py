@@ -278,6 +278,31 @@ def test_a_cnn_is_refused_where_torch_cannot_run_it(
             build(model, shape, 4)
 
 
+# --------------------------------------------------------------------------------------------------- resnet9
+
+
+def test_resnet9_has_the_parameters_of_its_layers() -> None:
+    convolutions = [(3, 64), (64, 128), (128, 128), (128, 128), (128, 256), (256, 512), (512, 512), (512, 512)]
+    expected = sum(9 * before * after + 2 * after for before, after in convolutions) + 512 * 10
+    assert count(make("resnet9", (3, 32, 32))) == expected == 6_573_120
+
+
+def test_resnet9_without_its_residual_pairs_norms_and_with_other_scale() -> None:
+    plain = make("resnet9", (3, 32, 32), skip=False, norm="none")
+    assert (
+        count(plain)
+        == sum(9 * before * after + after for before, after in [(3, 64), (64, 128), (128, 256), (256, 512)]) + 512 * 10
+    )
+    images = torch.randn(2, 3, 32, 32)
+    scaled = make("resnet9", (3, 32, 32), skip=False, norm="none", scale=0.25)
+    torch.testing.assert_close(scaled(images), 2 * plain(images))
+
+
+def test_resnet9_refuses_images_of_which_nothing_is_left() -> None:
+    with pytest.raises(AssayError, match="images of 7×32 are too small; 8×8 is the least"):
+        make("resnet9", (3, 7, 32))
+
+
 # ------------------------------------------------------------------------------------------------- elu_resnet
 
 

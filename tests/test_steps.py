@@ -119,3 +119,16 @@ def test_float16_runs_from_python(device: torch.device) -> None:
         pytest.skip("float16 is trained on a card")
     _, said = train(recipe(precision="float16"), device)
     assert said == ["steps run from Python: float16 looks at every step's gradients"]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="compiling takes a minute on a processor")
+def test_a_compiled_network_learns_the_same_but_for_last_bits(device: torch.device) -> None:
+    plain, compiled = train(recipe(), device)[0], train(recipe(compile=True), device)[0]
+    assert list(plain.model) == list(compiled.model)
+    assert compiled.history[0]["train_loss"] == pytest.approx(plain.history[0]["train_loss"], rel=0.05)
+
+
+def test_the_precision_of_products_is_as_before_after_a_training(device: torch.device) -> None:
+    before = torch.get_float32_matmul_precision()
+    train(recipe(precision="tf32", epochs=1), device)
+    assert torch.get_float32_matmul_precision() == before

@@ -57,7 +57,11 @@ class Train(Section):
     watch: str = "accuracy"
     """The validation value that ``keep`` and ``early_stopping`` go by: the loss, or the metric of the task."""
     precision: Literal["float32", "tf32", "bfloat16", "float16"] = "float32"
+    """On a CUDA card ``float32`` is torch's: convolutions in TF32, products of matrices in full; ``tf32`` has both in
+    TF32."""
     channels_last: bool = False
+    compile: bool = Field(default=False, exclude_if=lambda compiled: not compiled)
+    """By torch.compile: quicker after a minute of compiling, with other last bits."""
     capture: bool = Field(default=True, exclude_if=lambda capture: capture)
     """On a CUDA card a step is captured once and replayed; false, to look for an error, runs each from Python. The
     numbers are the same, so it is written out only where it is false."""

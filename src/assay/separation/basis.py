@@ -26,7 +26,12 @@ _ENTRY = 64.0
 
 
 def choose(data: Rows, queries: int, k: int, memory: int) -> Basis | None:
-    """A basis that makes the search for ``k`` neighbours of so many ``queries`` cheaper, or None."""
+    """A basis that makes the search for ``k`` neighbours of so many ``queries`` cheaper, or None.
+
+    On a card there is none: it compares whole rows sooner than it finds the directions and settles what they leave.
+    """
+    if data.device.type == "cuda":
+        return None
     size = min(SAMPLE, len(data) // 8, memory // (32 * data.width))
     if data.width < 1024 or size < 64:
         return None

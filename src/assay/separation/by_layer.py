@@ -23,6 +23,7 @@ from assay.separation.indices import neighbor_index
 from assay.separation.neighbors import MEMORY, check_order, search
 from assay.separation.samples import Samples, is_order, samples
 from assay.separation.smoothness import smoothness_index
+from assay.system.machine import placed
 
 INDICES = ("separation", "high_order", "soft_order", "anti", "center", "cross_separation", "cross_center")
 SMOOTHNESS = "smoothness"
@@ -107,7 +108,7 @@ def layers(
     if any(name in CROSS for name in indices) and TRAIN not in splits:
         raise AssayError("the cross indices compare with a split called 'train', and there is none")
     names = choose(model, choose_layers)
-    where = torch.device(device) if device else next((p.device for p in model.parameters()), torch.device("cpu"))
+    where = placed(device or next((p.device for p in model.parameters()), "cpu"))
     known = {split: (targets_of if are_smooth else labels_of)(part, split) for split, part in splits.items()}
     rows: list[dict[str, Any]] = []
     skipped: list[tuple[str, str]] = []

@@ -13,15 +13,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Float64, Int64
+from jaxtyping import Float64, Int64
 from torch import Tensor, nn
 
 from assay.errors import AssayError, nearest
 from assay.models.modes import evaluating
 from assay.separation.samples import labels
+from assay.system.machine import free_memory
 
 Batches = Iterable[tuple[Tensor, Tensor]]
 """Pairs of inputs and labels (b,), which can be gone through more than once, each time in the same order."""
+
+CHANGES = "its output changes its shape between batches"
+_CARD_SHARE = 0.3
+"""Of a card's free memory, that activations take at a time: joining the parts of a layer takes its size once more."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,8 @@ class Activations:
     """What one layer gives for every image of every split."""
 
     layer: Layer
-    splits: dict[str, Float32[np.ndarray, "n d"]] = field(default_factory=dict)
+    splits: dict[str, Any] = field(default_factory=dict)
+    """Of each split the rows, float32 (n, d): a memory map, or a tensor on a card."""
     trouble: str | None = None
     """Why there are none."""
 
@@ -79,6 +85,7 @@ def capture(
 ) -> Iterator[Activations]:
     """The activations of the layers ``names`` in the order of execution, each released when the next is asked for.
 
+    On a card they stay there, as many layers at a time as fit; else, and where not one does, they go to files.
     ``images`` is how many the splits have together, at least one each. ``storage`` bytes of temporary files are used at
     a time, or as many as the largest layer needs; None is half of what is free. A layer that does not give one tensor
     with a row an image, changes its width between batches, or does not fit on the disk comes with its trouble instead.
@@ -88,6 +95,11 @@ def capture(
     yield from refused
     most = free() // 2 if storage is None else storage
     while left:
+        group = fitting(left, images, on_card := int(_CARD_SHARE * free_memory(device)))
+        if size(group, images) <= on_card:
+            left = left[len(group) :]
+            yield from held(model, splits, group, device)
+            continue
         room = free()
         group = fitting(left, images, min(most, room))
         left = left[len(group) :]
@@ -149,6 +161,33 @@ def in_units(count: int) -> str:
     return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
 
 
+def held(
+    model: nn.Module, splits: Mapping[str, Batches], group: Sequence[Layer], device: torch.device
+) -> Iterator[Activations]:
+    """The layers of the group, one after the other, after one forward pass over every split, where it is computed."""
+    found = {layer.name: Activations(layer) for layer in group}
+    for split, batches in splits.items():
+        parts: dict[str, list[Tensor]] = {layer.name: [] for layer in group}
+        for images, _ in batches:
+            met = first_outputs(model, list(parts), images.to(device))
+            for layer in group:
+                if fits(met.get(layer.name), layer, len(images)):
+                    parts[layer.name].append(met[layer.name].float().flatten(1))
+                else:
+                    found[layer.name].trouble = CHANGES
+        for name, rows in parts.items():
+            if not found[name].trouble:
+                found[name].splits[split] = torch.cat(rows)
+            rows.clear()
+    for layer in group:
+        yield found.pop(layer.name)
+
+
+def fits(output: Any, layer: Layer, images: int) -> bool:
+    """Whether a layer gives what it gave at first."""
+    return isinstance(output, Tensor) and output.numel() == images * layer.width
+
+
 def write(
     model: nn.Module, splits: Mapping[str, Batches], group: Sequence[Layer], device: torch.device, folder: Path
 ) -> dict[str, str]:
@@ -162,11 +201,11 @@ def write(
             for images, _ in batches:
                 met = first_outputs(model, list(writers), images.to(device))
                 for layer in group:
-                    output = met.get(layer.name)
-                    if isinstance(output, Tensor) and output.numel() == len(images) * layer.width:
-                        writers[layer.name].write(output.float().cpu().contiguous().numpy().tobytes())
+                    if fits(met.get(layer.name), layer, len(images)):
+                        rows = met[layer.name].float().cpu().contiguous()
+                        writers[layer.name].write(rows.numpy().tobytes())
                     else:
-                        trouble[layer.name] = "its output changes its shape between batches"
+                        trouble[layer.name] = CHANGES
     return trouble
 
 

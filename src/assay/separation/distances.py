@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Float64, Int64
 
+from assay.separation import on_card
 from assay.separation.rows import gamma
 from assay.separation.samples import Samples
 
@@ -24,6 +25,8 @@ def squared_distances(
     a: Samples, i: Int64[np.ndarray, " pairs"], b: Samples, j: Int64[np.ndarray, " pairs"]
 ) -> Float64[np.ndarray, " pairs"]:
     """‖a_i − b_j‖² for each pair of row numbers."""
+    if a.tensor.is_cuda:
+        return on_card.squared_distances(a, i, b, j)
     result = np.empty(len(i))
     step = max(1, _CHUNK // a.width)
     factors = None if a.factors is None else a.factors.cpu().numpy()
@@ -84,6 +87,6 @@ def _in_threads(work: Callable[[slice], None], parts: list[slice]) -> None:
 
 
 def _rows(x: Samples, rows: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, "n d"]:
-    if x.tensor.is_cuda or x.tensor.dtype == torch.bfloat16:
+    if x.tensor.device.type != "cpu" or x.tensor.dtype == torch.bfloat16:
         return x.tensor[torch.from_numpy(rows).to(x.tensor.device)].double().cpu().numpy()
     return np.take(x.tensor.numpy(), rows, axis=0).astype(np.float64, order="C", copy=False)

@@ -109,8 +109,9 @@ class Bounds:
         self.right = self._right(columns(width, CHUNK)[0]) if width <= CHUNK else None
 
     def table_bytes(self, memory: int) -> int:
-        """Size of a table: small enough for a cache, unless every table costs a pass over the data."""
-        return min(memory // 8, 2**25 if self.right is not None else 2**28)
+        """Size of a table: small enough for a processor's cache, unless every table costs a pass over the data."""
+        cached = self.right is not None and self.constants.device.type == "cpu"
+        return min(memory // 8, 2**25 if cached else 2**28)
 
     def limit(self, squared: Float64[np.ndarray, " q"], part: slice) -> Float32[Tensor, " q"]:
         """Entries above this belong to rows further away than ``squared``, for the queries of ``part``."""

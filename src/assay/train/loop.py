@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,7 @@ from assay.tasks import catalogue
 from assay.tasks.contract import Task
 from assay.tasks.metric import Metric
 from assay.tasks.predicting import predict, scores
+from assay.train.arithmetic import arithmetic
 from assay.train.checkpoint import State
 from assay.train.mixing import of_mixed
 from assay.train.optimizers import build_optimizer, optimizer_tensors, restore_optimizer
@@ -54,28 +56,35 @@ def fit(
     learn = of_mixed(task.learning(config.loss, data, device))
     steps = Steps(model, learn, optimizer, scaler, config, device, log)
 
-    while state.epoch - state.start < config.epochs and not stopped_early(state, config, task.METRICS):
-        began = time.perf_counter()
-        training(model)
-        rate = learn_once(steps, data, recipe, state)
-        learned = {f"train_{name}": value for name, value in task.epoch(steps.sums, data.epoch_size).items()}
-        seconds = time.perf_counter() - began
-        epoch = state.epoch + 1
-        if not math.isfinite(learned["train_loss"]):
-            raise RunFailed(f"the train loss is not finite in epoch {epoch} (learning rate {rate:g})")
-        try:
-            checked = validate(task, model, data, recipe, device)
-        except RunFailed as error:
-            raise RunFailed(f"{error} in epoch {epoch} (learning rate {rate:g})") from None
-        state.history = [*state.history, {"epoch": epoch, "lr": rate, **learned, **checked, "seconds": seconds}]
-        state.epoch, state.model = epoch, snapshot(model)
-        state.optimizer, state.scaler = optimizer_tensors(optimizer), scaler.state_dict()
-        if config.keep == "best" and is_best(state.watched(config.watch, task.METRICS)):
-            state.best = state.model
-        save(state)
-
+    with arithmetic(model, config):
+        while state.epoch - state.start < config.epochs and not stopped_early(state, config, task.METRICS):
+            row = one_epoch(steps, task, data, recipe, state)
+            state.history, state.epoch, state.model = [*state.history, row], row["epoch"], snapshot(model)
+            state.optimizer, state.scaler = optimizer_tensors(optimizer), scaler.state_dict()
+            if config.keep == "best" and is_best(state.watched(config.watch, task.METRICS)):
+                state.best = state.model
+            save(state)
     restore(model, state.best or state.model)
     return state
+
+
+def one_epoch(steps: Steps, task: Task, data: ImageData, recipe: Recipe, state: State) -> dict[str, Any]:
+    """A row of the history: what was learned, at what rate, in how many seconds, and what the validation says.
+
+    Raises RunFailed when a loss is not finite.
+    """
+    began, epoch = time.perf_counter(), state.epoch + 1
+    training(steps.model)
+    rate = learn_once(steps, data, recipe, state)
+    learned = {f"train_{name}": value for name, value in task.epoch(steps.sums, data.epoch_size).items()}
+    seconds = time.perf_counter() - began
+    if not math.isfinite(learned["train_loss"]):
+        raise RunFailed(f"the train loss is not finite in epoch {epoch} (learning rate {rate:g})")
+    try:
+        checked = validate(task, steps.model, data, recipe, steps.device)
+    except RunFailed as error:
+        raise RunFailed(f"{error} in epoch {epoch} (learning rate {rate:g})") from None
+    return {"epoch": epoch, "lr": rate, **learned, **checked, "seconds": seconds}
 
 
 def learn_once(steps: Steps, data: ImageData, recipe: Recipe, state: State) -> float:
