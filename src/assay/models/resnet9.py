@@ -57,8 +57,8 @@ def resnet9(
     """Images of ``shape`` (channels, height, width) → ``outputs`` logits.
 
     ``width`` is that of the first convolution, doubled by each of the next three (a multiple of 32 under a group
-    norm); without ``skip`` the residual pairs are left out; logits are times ``scale``. Raises AssayError for images under 8×8, of which the poolings leave
-    nothing.
+    norm); without ``skip`` the residual pairs are left out; logits are times ``scale``. Raises AssayError for images
+    under 8×8, of which the poolings leave nothing.
     """
     if min(shape[1:]) < 8:
         raise AssayError(f"model 'resnet9': images of {shape[1]}×{shape[2]} are too small; 8×8 is the least")
