@@ -38,7 +38,7 @@ def run_workers(jobs: list[Job], settings: Settings, count: int, refresh: Callab
     def start(number: int) -> None:
         with interrupts_blocked():
             workers[number] = new_worker(settings.threads)
-        tell_plan(workers[number], jobs, replace(settings, device_number=number))
+        tell_plan(workers[number], jobs, replace(settings, device_number=number, workers=count))
 
     try:
         for number in range(min(count, waiting)):

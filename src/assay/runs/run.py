@@ -32,7 +32,7 @@ from assay.system import files
 from assay.system.claim import ClaimLost
 from assay.system.files import MEND, read_object
 from assay.system.integrity import digests
-from assay.system.machine import environment, reproducible, resolve_device
+from assay.system.machine import environment, reproducible, resolve_device, share_memory
 from assay.system.memory import give_back_freed_memory, keep_freed_memory
 from assay.tasks import catalogue
 from assay.tasks.predicting import predict, predictions_table
@@ -51,6 +51,8 @@ class Settings:
     """CPU threads; they change the last bits of the results and are therefore kept with the study."""
     device_number: int = 0
     """Which of several accelerators a worker takes."""
+    workers: int = 1
+    """Processes that share the accelerators."""
     tensorboard: bool = False
     command: str = ""
     """What reproduces the run, for the record."""
@@ -117,6 +119,7 @@ def _train_and_measure(
 ) -> None:
     recipe = complete(recipe)
     device = resolve_device(recipe.train.device, settings.device_number)
+    share_memory(device, settings.workers, ":" in recipe.train.device)
     state = read_checkpoint(folder)
     status("running", state.epoch)
     folder.write("recipe.yaml", dump_yaml(recipe.dump()))

@@ -12,6 +12,9 @@ import torch
 
 from assay.errors import AssayError
 
+_SHARED = 0.9
+"""Of a card's memory, for several processes: each takes some that torch does not count."""
+
 
 def environment(device: torch.device, threads: int, command: str) -> dict[str, Any]:
     """Where and with what the run was made."""
@@ -68,11 +71,22 @@ def placed(device: torch.device | str) -> torch.device:
     return torch.device(device.type, torch.cuda.current_device() if device.type == "cuda" else 0)
 
 
+def share_memory(device: torch.device, workers: int, chosen: bool) -> None:
+    """Take no more of a card's memory than falls to each of so many ``workers``, who share all cards in turn, or this
+    one, where it is the ``chosen`` one of all."""
+    if device.type != "cuda":
+        return
+    sharing = workers if chosen else -(-workers // torch.cuda.device_count())
+    torch.cuda.set_per_process_memory_fraction(1.0 if sharing == 1 else _SHARED / sharing, device)
+
+
 def free_memory(device: torch.device) -> int:
-    """Bytes that an accelerator has free; on one that does not tell, half of what torch recommends for it."""
+    """Bytes that this process may still take of an accelerator; on one that does not tell, half of what torch
+    recommends for it."""
     if device.type == "cuda":
-        free: int = torch.cuda.mem_get_info(device)[0]
-        return free
+        free, total = torch.cuda.mem_get_info(device)
+        share = torch.cuda.get_per_process_memory_fraction(device)
+        return int(min(free, share * total - torch.cuda.memory_allocated(device)))
     return torch.mps.recommended_max_memory() // 2 if device.type == "mps" else 0
 
 
