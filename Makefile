@@ -5,7 +5,7 @@ BIN := .venv/bin
 PROCESSOR := https://download.pytorch.org/whl/cpu
 REACHABLE := timeout 3 $(BIN)/python -c "import urllib.request as u; u.urlopen('$(PROCESSOR)/torch/').read(1)"
 
-.PHONY: setup demo test lint bench clean
+.PHONY: setup demo test test-gpu lint bench clean
 
 setup: .venv/installed
 
@@ -26,6 +26,10 @@ demo: setup
 
 test: setup lint
 	$(BIN)/pytest
+
+test-gpu: setup
+	$(BIN)/python -c "import torch; print('on', torch.cuda.get_device_name() if torch.cuda.is_available() else 'the processor')"
+	$(BIN)/pytest -m card
 
 lint: setup
 	$(BIN)/ruff check

@@ -35,8 +35,8 @@ def test_workers_share_a_cards_memory(
 
 
 @CARD
-def test_a_share_of_a_card_is_all_that_is_free_for_a_process() -> None:
-    device = placed("cuda")
+def test_a_share_of_a_card_is_all_that_is_free_for_a_process(device: torch.device) -> None:
+    device = placed(device)
     whole = free_memory(device)
     try:
         share_memory(device, 4, chosen=True)

@@ -240,7 +240,6 @@ def test_a_single_image_left_over_does_not_break_batch_norm(digits):
     assert train(digits, odd)[1].epoch == 3
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
-def test_it_trains_on_cuda(digits):
-    _, state = train(digits, recipe(), device=torch.device("cuda"))
+def test_it_trains_where_it_is_told_to(digits, device):
+    _, state = train(digits, recipe(), device=device)
     assert state.history[-1]["validation_accuracy"] > 0.8

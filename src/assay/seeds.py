@@ -36,7 +36,7 @@ def torch_generator(seed: int, purpose: str, *counters: int) -> "torch.Generator
 def scoped(seed: int, purpose: str, *counters: int) -> Iterator[None]:
     """Seed torch's global generators inside the block and restore them after it.
 
-    For code that takes no generator: layer initialisation, dropout, kornia.
+    For code that takes no generator: layer initialisation, dropout.
     """
     import torch
 
