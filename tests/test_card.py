@@ -14,7 +14,12 @@ base:
   data: {source: digits, train: 400, test: 150, validation: 100, augment: [{rotation: 10}, {mixup: 0.2}]}
   model: {name: cnn, channels: [8, 8], norm: batch, dropout: 0.2, dense: [16]}
   train: {epochs: 2, batch_size: 32, optimizer: {name: sgd, lr: 0.1, momentum: 0.9}}
-  evaluate: [classification, curves, cost, {name: separation, layers: leaves, indices: [separation, center, soft_order]}, uncertainty]
+  evaluate:
+    - classification
+    - curves
+    - cost
+    - {name: separation, layers: leaves, indices: [separation, center, soft_order]}
+    - uncertainty
 vary:
   train.loss: [cross_entropy, mse]
 seeds: 2
