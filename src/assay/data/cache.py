@@ -114,7 +114,7 @@ def _fill(
     if skipped and data.on_bad_image == "fail":
         raise _bad_images(source, skipped)
     targets = contents.targets.subset(np.array(found.rows, dtype=np.int64))
-    _check_readable(source, contents.classes if is_whole else [], targets)
+    _check_readable(source, contents.classes, targets, is_whole)
     _check_range(source, data, found)
     if isinstance(targets, Masks):
         targets = _on_canvas(targets, _size(data), data.fit)
@@ -136,8 +136,9 @@ def _fill(
     files.write(folder / "index.json", json.dumps(index, ensure_ascii=False))
 
 
-def _check_readable(source: Source, classes: list[str], targets: Targets) -> None:
-    if isinstance(targets, Labels):
+def _check_readable(source: Source, classes: list[str], targets: Targets, is_whole: bool) -> None:
+    """Of a part of a source that was chosen, some classes may have no image."""
+    if is_whole and isinstance(targets, Labels):
         counts = np.bincount(targets.values, minlength=len(classes))
         if unread := [name for name, count in zip(classes, counts, strict=True) if not count]:
             raise AssayError(f"class {quoted(unread)} of {source.where} has no readable image")
