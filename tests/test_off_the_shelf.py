@@ -232,7 +232,7 @@ def test_networks_of_our_own_keep_their_recipes() -> None:
         ("timm/resnet18.a1_in2k", "unknown timm model 'resnet18.a1_in2k'; did you mean 'resnet18.a1_in1k'"),
         ("torchvision/vgg61", "unknown torchvision model 'vgg61'; did you mean 'vgg"),
         ("tim/resnet18", "unknown model 'tim/resnet18'; did you mean 'timm/resnet18'"),
-        ("resnet18", "unknown model 'resnet18'; did you mean 'timm/resnet18'"),
+        ("resnet18", "unknown model 'resnet18'; did you mean 'resnet9' or 'timm/resnet18'"),
         ("torchvision/fasterrcnn_resnet50_fpn", "'torchvision/fasterrcnn_resnet50_fpn' is no image classifier"),
     ],
 )
