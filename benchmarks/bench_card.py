@@ -11,7 +11,6 @@ augmentation at most 15 % of an epoch."""
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -54,10 +53,10 @@ def network(recipe: Recipe, data: ImageData) -> torch.nn.Module:
         return build(recipe.model, data.shape, 10)
 
 
-def assay_rate(recipe: Recipe, data: ImageData, device: torch.device, **about: Any) -> float:
+def assay_rate(recipe: Recipe, data: ImageData, device: torch.device) -> float:
     with reproducible(torch.get_num_threads()):
         state = fit(network(recipe, data), data, recipe, device, State(), lambda state: None)
-    return IMAGES / state.history[-1]["seconds"]
+    return len(data.indices["train"]) / state.history[-1]["seconds"]
 
 
 def bare_rate(recipe: Recipe, data: ImageData, device: torch.device) -> float:
