@@ -4,6 +4,8 @@ import gzip
 import io
 import shutil
 import struct
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,10 +33,12 @@ def build(folder: Path) -> None:
             for place, thing in enumerate(THINGS):
                 for number in range(n):
                     archive.writestr(f"{split}/{thing}/{number:04d}.jpg", picture(32, 25 * place))
-    scans = dict(brain_scans())
-    with zipfile.ZipFile(data / "brain-mri.zip", "w") as archive:
-        for name, content in scans.items():
-            archive.writestr(name, content)
+    for name, content in brain_scans():
+        file = folder / "Brain-Tumor-Detection" / "augmented data" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    pack = ["studies/brain-mri/pack.py", "Brain-Tumor-Detection", "data/brain-mri.zip"]
+    subprocess.run([sys.executable, *pack], cwd=folder, check=True)
     own_pictures(data)
     (folder / "pictures").mkdir()
     for number in range(3):
@@ -96,6 +100,13 @@ def own_pictures(data: Path) -> None:
         with zipfile.ZipFile(data / zipped, "w") as archive:
             for name, content in files.items():
                 archive.writestr(name, content)
+    for folds, source in (("fold_0", "fold_1", "fold_2"), "photos"), (("indoor_train", "outdoor_test"), "shots"):
+        for fold in folds:
+            for place, kind in enumerate(("cat", "dog")):
+                (data / source / fold / kind).mkdir(parents=True)
+                for number in range(8):
+                    content = picture(32, 90 * place + 40, "PNG")
+                    (data / source / fold / kind / f"{number}.png").write_bytes(content)
     for folder in ("flowers", "scenes"):
         (data / folder).mkdir()
         for name, content in files.items():

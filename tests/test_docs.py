@@ -27,6 +27,7 @@ NOT_RUN = {
     r"^assay new$": "asks its questions on a terminal, as a test of its own does",
     r"^make ": "makes a virtual environment and loads packages",
     r"^pip install|\\pip install": "loads packages",
+    r"^git clone": "needs a network",
     r"^py -m venv|^\.venv\\": "is for Windows",
 }
 """Commands that are not run → why."""
