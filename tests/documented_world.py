@@ -50,15 +50,17 @@ def build(folder: Path) -> None:
 
 def run(folder: Path) -> None:
     """The finished runs that the documents ask something of, in ``runs``, of an epoch on few pictures."""
-    few = ["train.epochs=1"]
-    drawn = [*few, "data.train=60", "data.test=40", "evaluate=[regression, cost]", "data.validation=40"]
-    for file, changes, seeds in (
-        ("fashion-mnist/activation.yaml", few, 2),
-        ("regression/discs.yaml", drawn, 1),
-        ("brain-mri/scans.yaml", [*few, "evaluate=[classification]"], 1),
+    quick = ["train.epochs=1"]
+    drawn = [*quick, "data.train=60", "data.test=40", "evaluate=[regression, cost]", "data.validation=40"]
+    heads = {"with dropout": {"model.head": ["batch_norm", {"dropout": 0.5}]}}
+    for file, changes, few in (
+        ("fashion-mnist/activation.yaml", quick, {"vary": {"model.activation": ["relu", "tanh"]}, "seeds": 2}),
+        ("regression/discs.yaml", drawn, {"vary": {"train.loss": ["huber"]}, "seeds": 1}),
+        ("brain-mri/scans.yaml", [*quick, "evaluate=[classification]"], {"variants": heads, "seeds": 1}),
     ):
-        study = assay.load_study(folder / "studies" / file, changes, seeds)
-        assay.run(study, folder / "runs", data=folder / "data", quiet=True)
+        study = assay.load_study(folder / "studies" / file, changes)
+        few_runs = assay.Study.model_validate(study.model_dump() | few)
+        assay.run(few_runs, folder / "runs", data=folder / "data", quiet=True)
 
 
 def picture(side: int, shade: int, format: str = "JPEG", color: bool = True) -> bytes:
@@ -85,7 +87,7 @@ def brain_scans() -> Iterator[tuple[str, bytes]]:
     for original in range(10):
         for shade, name in ((160, f"yes/aug_Y{original + 100}"), (80, f"no/aug_{original + 20} no")):
             pixels = np.clip(shade + RNG.normal(0, 40, (48, 48)), 0, 255)
-            for copy in range(5):
+            for copy in range(4):
                 file = io.BytesIO()
                 Image.fromarray(np.clip(pixels + copy, 0, 255).astype(np.uint8)).save(file, "JPEG")
                 number = 1228 if "Y" in name else 1670

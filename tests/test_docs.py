@@ -14,7 +14,7 @@ import torch
 import typer
 
 import documented_world
-from assay import AssayError, load_study
+from assay import load_study
 from assay.cli.app import app
 from assay.recipe.yaml_files import dump_yaml, parse_yaml
 from assay.runs.display import Display
@@ -98,22 +98,28 @@ def test_a_command_runs(shown: Command, world: Path, tmp_path: Path, capfd: pyte
         subprocess.run([sys.executable, *words], check=True, timeout=60)
         return
     assert program == "assay"
-    name = words[0]
-    for placeholder, meant in STANDS_FOR.items():
-        words = [re.sub(rf"\b{placeholder}\b", meant, word) for word in words]
-    if name == "run":
+    if words[0] == "run":
         options = parsed(words)
         planned(options["study"], options["changes"] or (), options["seeds"], tmp_path)
         return
-    if name in ("new", "init"):
-        words = [name, str(tmp_path / "made"), *(words[2:] if name == "new" else [])]
-    words += SMALLER.get("probe --model" if "--model" in words else name, []) if name != "new" else []
-    ended = assay(capfd, *words)
+    ended = assay(capfd, *here(words, tmp_path))
     assert ended.status == 0, ended.err
     if shown.piped:
         python, *rest = shown.piped
         assert python == "python"
         subprocess.run([sys.executable, *rest], input=ended.out, text=True, check=True, timeout=60)
+
+
+def here(words: list[str], folder: Path) -> list[str]:
+    """The words of a command as they are in the small world: placeholders filled in, less to do, what is made apart."""
+    name = words[0]
+    if name == "new":
+        return [name, str(folder / words[1]), *words[2:]]
+    if name == "init":
+        return [name, str(folder / "studies")]
+    for placeholder, meant in STANDS_FOR.items():
+        words = [re.sub(rf"\b{placeholder}\b", meant, word) for word in words]
+    return words + SMALLER.get("probe --model" if "--model" in words else name, [])
 
 
 def parsed(words: list[str]) -> dict[str, Any]:
@@ -184,12 +190,9 @@ def test_yaml_is_a_study_or_a_part_of_one(shown: Block, world: Path, tmp_path: P
 
 def documents(text: str) -> Iterator[dict[str, Any]]:
     """The keys and values of a block; where one key stands in several lines, those of each line."""
-    try:
-        found = [parse_yaml(text, "block")]
-    except AssayError as error:
-        if "stands twice" not in str(error):
-            raise
-        found = [parse_yaml(line, "line") for line in text.splitlines()]
+    keys = re.findall(r"^(\w+):", text, re.MULTILINE)
+    parts = [text] if len(set(keys)) == len(keys) else text.splitlines()
+    found = [parse_yaml(part, "block") for part in parts]
     yield from (values for values in found if values is not None)
 
 
