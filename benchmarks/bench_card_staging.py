@@ -1,8 +1,8 @@
 """Images that lie on the card against the same images staged from the processor's memory, images per second.
 
-timm's resnet50 in bfloat16 with channels last, batches of 128, on 20,000 random pictures of 224 × 224: the second of two
-epochs, once with all pixels (3 GB) on the card, once with none of them there, as where they do not fit. Target: staged at
-least 0.95 of resident."""
+timm's resnet50 in bfloat16 with channels last, batches of 128, on 20,000 random pictures of 224 × 224: the second of
+two epochs, once with all pixels (3 GB) on the card, once with none of them there, as where they do not fit. Target:
+staged at least 0.95 of resident."""
 
 import sys
 
