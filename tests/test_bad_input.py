@@ -285,6 +285,13 @@ def png(value: int = 0, side: int = 8) -> bytes:
     return buffer.getvalue()
 
 
+def varied() -> bytes:
+    """The same, not of one colour."""
+    buffer = io.BytesIO()
+    Image.linear_gradient("L").resize((8, 8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 TWO_CLASSES = {f"{name}/{n}.png": png(20 * n) for name in "ab" for n in range(12)}
 
 
@@ -320,7 +327,7 @@ def as_zip(name: str, tree: dict[str, bytes]) -> Path:
             {**TWO_CLASSES, "a/big.png": png(side=9)},
             "differ in height×width (a/0.png 8×8, a/big.png 9×9); set data.size",
         ),
-        ({"a/1.png": png(), "b/1.png": png()}, "data.test: 0.2 of 2 images is none; that split would be empty"),
+        ({"a/1.png": varied(), "b/1.png": varied()}, "data.test: 0.2 of 2 images is none; that split would be empty"),
     ],
 )
 @pytest.mark.parametrize("make", [as_folder, as_zip])

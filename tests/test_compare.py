@@ -209,7 +209,7 @@ def test_the_reference_only_turns_the_sign(rows):
         ("training_seconds", True, False, "s"),
         ("inference_images_per_second", False, False, ""),
         ("parameters", True, False, ""),
-        ("weight_bytes", True, False, ""),
+        ("weight_bytes", True, False, "MB"),
     ],
 )
 def test_what_a_metric_name_says(metric, lower, share, unit):

@@ -6,12 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from assay.data.decode import decode, fitted
+from assay.data.decode import Form, decode, fitted
 from assay.data.geometry import inner, onto_canvas, onto_source, placed
 from assay.data.targets import VOID
 from assay.recipe import Data
+from assay.recipe.data import Fit
 
 SIDE = st.integers(1, 4000)
+
+
+def pixels_of(picture: Image.Image, size: tuple[int, int], fit: Fit) -> np.ndarray:
+    return decode(picture, Form(size=size, fit=fit)).pixels
 
 
 @pytest.mark.parametrize(
@@ -57,7 +62,7 @@ def test_there_and_back(data: st.DataObject, h: int, w: int, side: int, fit: str
 def test_a_decoded_picture_lies_where_its_boxes_do() -> None:
     pixels = np.zeros((60, 120), np.uint8)
     pixels[12:42, 36:96] = 255
-    canvas = decode(Image.fromarray(pixels), None, (40, 40), "letterbox")[0]
+    canvas = pixels_of(Image.fromarray(pixels), (40, 40), "letterbox")[0]
     scale, offset = placed(np.array([[60, 120]]), (40, 40), "letterbox")
     x1, y1, x2, y2 = onto_canvas(np.array([[36, 12, 96, 42]], np.float32), scale, offset)[0].astype(int)
     assert (x1, y1, x2, y2) == (12, 14, 32, 24)
@@ -69,7 +74,7 @@ def test_a_decoded_picture_lies_where_its_boxes_do() -> None:
 
 
 def test_a_letterboxed_colour_picture_has_black_around_it_and_a_mask_void() -> None:
-    red = decode(Image.new("RGB", (20, 10), (200, 7, 3)), None, (16, 16), "letterbox")
+    red = pixels_of(Image.new("RGB", (20, 10), (200, 7, 3)), (16, 16), "letterbox")
     assert red[:, 8, 8].tolist() == [200, 7, 3]
     assert red[:, 0, 0].tolist() == [0, 0, 0]
     mask = fitted(Image.new("L", (20, 10), 5), (16, 16), "letterbox", Image.Resampling.NEAREST, VOID)
@@ -80,7 +85,7 @@ def test_a_letterboxed_colour_picture_has_black_around_it_and_a_mask_void() -> N
 
 def test_a_picture_of_the_canvas_own_ratio_is_the_same_either_way() -> None:
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (30, 40), dtype=np.uint8))
-    stretched, boxed = (decode(picture, None, (15, 20), fit) for fit in ("stretch", "letterbox"))
+    stretched, boxed = (pixels_of(picture, (15, 20), fit) for fit in ("stretch", "letterbox"))
     np.testing.assert_array_equal(stretched, boxed)
 
 
