@@ -67,7 +67,8 @@ def explain(error: ValidationError, kind: type[BaseModel]) -> list[str]:
 
 def _sentence(detail: dict[str, Any], keys: list[str], owner: type[BaseModel] | None) -> str:
     path, found, context = ".".join(keys), _shown(detail["input"]), detail.get("ctx", {})
-    several = "; to compare several, list them under 'vary'" if isinstance(detail["input"], list) and detail["input"] else ""
+    is_several = isinstance(detail["input"], list) and detail["input"]
+    several = "; to compare several, list them under 'vary'" if is_several else ""
     match detail["type"]:
         case "extra_forbidden" | "invalid_key":
             return f"unknown key '{path}'; {_meant(keys, owner)}"
