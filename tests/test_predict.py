@@ -129,9 +129,10 @@ def test_a_picture_of_more_bits_takes_the_range_of_the_run(runs: dict[str, Path]
 def test_a_run_from_before_there_was_a_range_takes_all_of_16_bits(runs: dict[str, Path], tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(runs["deep"], run)
-    about = json.loads((run / "data.json").read_text())
-    del about["range"]
-    (run / "data.json").write_text(json.dumps(about))
+    for file, key in (("data.json", "range"), ("status.json", "files")):
+        kept = json.loads((run / file).read_text())
+        del kept[key]
+        (run / file).write_text(json.dumps(kept))
     save_deep(tmp_path / "deep.png", np.arange(36).reshape(6, 6) * 257)
     Image.fromarray(np.arange(36, dtype=np.uint8).reshape(6, 6)).save(tmp_path / "same.png")
     deep, same = predict(run, [tmp_path / "deep.png", tmp_path / "same.png"])
