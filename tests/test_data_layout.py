@@ -109,6 +109,11 @@ def test_classes_that_only_look_like_splits_are_classes(tree: list[str]) -> None
         ),
         (["train/1.png", "dev/1.png"], "folder 'train' but no class folders"),
         (
+            ["{train,test,val}/{a,b}/1.png", "xray/{train,test,val}/{a,b}/1.png"],
+            "holds 'test', 'train' and 'val' twice, directly and in 'xray'; remove one of them, or have the outer ones "
+            "read by data.layout: {test: test, train: train, val: validation} and data.on_bad_image: skip",
+        ),
+        (
             ["train/{hot dog,cat}/1.png", "test/{hot_dog,Cat}/1.png"],
             "'Cat' and 'cat'; 'hot dog' and 'hot_dog' differ only",
         ),

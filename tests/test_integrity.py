@@ -130,7 +130,7 @@ def test_the_report_tells_a_damaged_run_and_shows_the_others(folder: Path, capfd
 
 
 @pytest.mark.parametrize("kind", ["random bytes", "another object", "gone", "a folder"])
-def test_a_study_goes_on_or_says_why_not(folder: Path, kind: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_study_goes_on_around_a_damaged_status(folder: Path, kind: str, capfd: pytest.CaptureFixture[str]) -> None:
     shutil.copy(folder / "study.yaml", folder.parent / "s.yaml")
     damage(first(folder) / "status.json", kind)
     ended = assay(capfd, "run", folder.parent / "s.yaml", "--out", folder.parent, "--quiet")
@@ -138,7 +138,19 @@ def test_a_study_goes_on_or_says_why_not(folder: Path, kind: str, capfd: pytest.
         assert ended.status == 0
         assert [len(one.wrong) for one in verify(folder)] == [0, 0]
     else:
-        assert (ended.status, f"{first(folder)}/status.json" in ended.err) == (2, True)
+        assert ended.status == 1
+        assert f"left out: {first(folder)}/status.json" in ended.err
+        assert "1 of 2 runs failed" in ended.err
+        assert (folder / "report" / "index.html").is_file()
+
+
+def test_the_waiting_runs_are_trained_beside_a_damaged_one(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    shutil.copy(folder / "study.yaml", folder.parent / "s.yaml")
+    damage(first(folder) / "status.json", "random bytes")
+    shutil.rmtree(folder / "activation=tanh" / "seed-0")
+    ended = assay(capfd, "run", folder.parent / "s.yaml", "--out", folder.parent, "--quiet")
+    assert ended.status == 1
+    assert (folder / "activation=tanh" / "seed-0" / "model.safetensors").is_file()
 
 
 def test_verify_says_which_file_of_which_run(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -176,6 +188,17 @@ def test_the_best_run_is_chosen_among_those_that_are_whole(trained: Path, folder
     assert found.runs == (folder / "activation=tanh" / "seed-0",)
     assert found.reason.endswith(f" Damaged runs were left out: 1 ('assay verify {folder}' says which).")
     assert "Damaged" not in choose(trained).reason
+
+
+def test_a_run_with_changed_weights_is_not_asked(folder: Path) -> None:
+    best = choose(folder).runs[0]
+    damage(best / "model.safetensors", "a flipped bit")
+    found = choose(folder)
+    assert found.runs[0] != best
+    assert "Damaged runs were left out: 1 " in found.reason
+    damage(found.runs[0] / "model.safetensors", "a flipped bit")
+    with pytest.raises(AssayError, match=r"no run in .* is whole; 'assay verify"):
+        choose(folder)
 
 
 def test_a_refit_is_held_against_hashes_of_its_own(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -44,7 +44,7 @@ def run(
         return show_forecast(forecast(loaded, out, data, jobs, quiet), as_json)
     options = {"data": data, "jobs": jobs, "retry": retry, "tensorboard": tensorboard, "quiet": quiet}
     results = run_study(loaded, out, **options, command=own_command())  # type: ignore[arg-type]
-    failed = [run for run in results.runs if run.state in ("failed", "damaged")]
+    failed = [run for run in results.runs if run.state != "finished"]
     tell_damaged(results)
     page = write_report(results) if results.finished else None
     if as_json:
@@ -52,7 +52,7 @@ def run(
     elif page:
         print(f"\n{results.verdict()}\n\nreport: {page}")
     if failed:
-        what = "failed or are damaged" if results.damaged else "failed"
+        what = "failed" if all(run.state == "failed" for run in failed) else "failed or are damaged"
         stop(f"{len(failed)} of {len(results.runs)} runs {what}; 'assay status {results.folder}' says why", 1)
 
 

@@ -18,6 +18,7 @@ from assay.runs.jobs import Job, work
 from assay.runs.reuse import take_over
 from assay.system import claim, files
 from assay.system.files import read_object
+from assay.system.integrity import written
 from assay.system.process import available_cores
 
 
@@ -80,10 +81,24 @@ def plan_jobs(study: Study, folder: Path, root: Path, display: Display) -> list[
         for seed in study.seed_list
         for name, variant in study.plan.items()
     ]
+    jobs = readable(jobs, display)
     for job in jobs:
         refuse_other_recipe(job)
     check_networks_and_data(jobs, root, display)
     return jobs
+
+
+def readable(jobs: list[Job], display: Display) -> list[Job]:
+    """The runs whose status can be read; the others are told and left as they are."""
+    whole = []
+    for job in jobs:
+        try:
+            written(job.folder / "status.json", job.status)
+        except AssayError as error:
+            display.warn(f"left out: {error}")
+        else:
+            whole.append(job)
+    return whole
 
 
 def stored_threads(folder: Path, jobs: int, data: str | Path | None = None) -> int:

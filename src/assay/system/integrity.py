@@ -55,6 +55,12 @@ def changed(folder: Path, kept: Mapping[str, str], names: Iterable[str] | None =
     return found
 
 
+def weights_changed(run: Path) -> bool:
+    """Whether the weights of a finished run are no longer those that it wrote."""
+    status = run / "status.json"
+    return bool(changed(run, written(status, read_object(status, missing={})) or {}, [WEIGHTS]))
+
+
 def refuse_changed(run: Path, *names: str) -> None:
     """Raise AssayError where one of these files of a finished run is no longer the one that it wrote."""
     status = run / "status.json"

@@ -13,6 +13,7 @@ from assay.recipe.tasks import TASKS
 from assay.results import Results
 from assay.results.folders import Run, read_table
 from assay.results.metrics import label, lower_is_better, value_text
+from assay.system.integrity import weights_changed
 from assay.tasks import catalogue
 from assay.tasks.predicting import scores
 
@@ -32,7 +33,8 @@ def choose(folder: Path, ensemble: bool = False) -> Chosen:
 
     Best is by what training watched, on the validation images and with the weights that were kept: the test images have
     no say. A folder that is none of these is taken for that of a run. Raises AssayError where no run has finished, none
-    has validation images to choose by, or ``ensemble`` is asked of a single run.
+    has validation images to choose by, or ``ensemble`` is asked of a single run. A run whose files are no longer those
+    that it wrote is left out.
     """
     if (folder / "status.json").is_file():
         if ensemble:
@@ -47,10 +49,18 @@ def choose(folder: Path, ensemble: bool = False) -> Chosen:
         runs = [run for run in results.finished if run.folder.parent.name == here.name]
     else:
         return Chosen((folder,))
-    if not runs:
-        raise AssayError(f"no run in {folder} has finished; 'assay status {results.folder}' says how far each is")
-    chosen = seeds_of_best(results, runs) if ensemble else best_run(results, runs)
-    return replace(chosen, reason=f"{chosen.reason}{_left_out(results)}")
+    damaged = len(results.damaged)
+    while runs:
+        chosen = seeds_of_best(results, runs) if ensemble else best_run(results, runs)
+        whole = {run for run in chosen.runs if not weights_changed(run)}
+        if len(whole) == len(chosen.runs):
+            return replace(chosen, reason=f"{chosen.reason}{_left_out(results, damaged)}")
+        broken = set(chosen.runs) - whole
+        damaged += len(broken)
+        runs = [run for run in runs if run.folder not in broken]
+    if damaged:
+        raise AssayError(f"no run in {folder} is whole; 'assay verify {results.folder}' says what is wrong with each")
+    raise AssayError(f"no run in {folder} has finished; 'assay status {results.folder}' says how far each is")
 
 
 def best_run(results: Results, runs: Sequence[Run]) -> Chosen:
@@ -117,9 +127,8 @@ def _name(run: Run) -> str:
     return f"{run.variant}, seed {run.seed}"
 
 
-def _left_out(results: Results) -> str:
-    """A sentence where runs of the study are damaged."""
-    count = len(results.damaged)
+def _left_out(results: Results, count: int) -> str:
+    """A sentence where so many runs of the study are damaged."""
     return f" Damaged runs were left out: {count} ('assay verify {results.folder}' says which)." if count else ""
 
 

@@ -69,6 +69,8 @@ def reading(where: str, there: Folders, stated: Layout | None) -> dict[str, Part
     if isinstance(stated, tuple):
         return {_folder(where, there, top, name): Part(split) for name, split in stated}
     parts = _splits(where, there, top, stated) or _splits_in_classes(there, top)
+    if stated is None:
+        _refuse_second_copy(where, there, top, parts)
     if parts or stated is None:
         parts = parts or {top: Part("train")}
         if stated is None:
@@ -139,6 +141,20 @@ def _splits_in_classes(there: Folders, top: str) -> dict[str, Part]:
             parts[join(folder, name)] = Part(split, label)
     trained = {part.label for part in parts.values() if part.split == "train"}
     return parts if trained == there.below(top) else {}
+
+
+def _refuse_second_copy(where: str, there: Folders, top: str, parts: Mapping[str, Part]) -> None:
+    """Raise AssayError where a folder beside the splits holds splits of the same names, as when a set was unpacked into
+    itself."""
+    splits = {name for name in there.below(top) if join(top, name) in parts}
+    for name in sorted(there.below(top) - splits):
+        twice = sorted(splits & there.filled(join(top, name)))
+        if len(twice) > 1:
+            outer = ", ".join(f"{split}: {parts[join(top, split)].split}" for split in twice)
+            raise AssayError(
+                f"{where} holds {quoted(twice)} twice, directly and in {join(top, name)!r}; remove one of them, or "
+                f"have the outer ones read by data.layout: {{{outer}}} and data.on_bad_image: skip"
+            )
 
 
 def _folder(where: str, there: Folders, top: str, name: str) -> str:
