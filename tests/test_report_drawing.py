@@ -19,8 +19,9 @@ REFUSED = {"data": {"values": []}, "mark": "no such mark"}
 
 def test_a_process_apart_draws_the_same_as_this_one():
     specs = {"bars": BARS, "refused": REFUSED}
-    there = drawing.apart(specs, {}, VEGA_LITE)
-    assert there == drawing.here(specs, {}, VEGA_LITE)
+    there, here = drawing.apart(specs, {}, VEGA_LITE), drawing.here(specs, {}, VEGA_LITE)
+    assert (there.svg, there.trouble) == (here.svg, here.trouble)
+    assert there.pdf.keys() == here.pdf.keys()  # their bytes differ: fonts are numbered by chance
     assert there.svg["bars"].startswith("<svg")
     assert there.pdf["bars"].startswith(b"%PDF")
 
