@@ -18,7 +18,6 @@ from assay import load_study
 from assay.cli.app import app
 from assay.recipe.yaml_files import dump_yaml, parse_yaml
 from assay.runs.display import Display
-from assay.runs.effect import check_effect
 from assay.runs.engine import plan_jobs
 from command import assay
 from documented import LANGUAGES, OPTION, PAGES, RESULTS, ROOT, Block, Command, anchors, blocks, commands, links, spans
@@ -132,7 +131,6 @@ def planned(study: Path, changes: list[str], seeds: int | None, folder: Path) ->
     small = [re.sub(r"^(data\.\w+)=\d{3,}$", r"\1=0.5", change) for change in changes]
     loaded = load_study(study, small, seeds)
     with Display(quiet=True) as display:
-        check_effect(loaded, display.warn)
         assert plan_jobs(loaded, folder / loaded.name, Path("data"), display)
 
 

@@ -1,10 +1,13 @@
 """``assay run --dry-run``: what a study will take, told before anything is trained."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 import assay as package
+from assay.errors import AssayError
 from assay.recipe.study import load_study
 from assay.start import trial
 from assay.start.forecast import forecast, forecast_table, size_text
@@ -58,7 +61,7 @@ def test_a_part_of_the_images_speaks_for_all(study: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(trial, "_part", noted)
     monkeypatch.setattr(trial, "SECONDS", 0.0)
     found = trial.try_recipe(recipe, data)
-    assert seen == [pytest.approx(512 / len(data.indices["train"]))]
+    assert seen == [pytest.approx(n / len(data.indices["train"])) for n in (64, 512)]
     assert found.training_seconds > 0
     seen.clear()
     monkeypatch.setattr(trial, "SECONDS", 1e9)
@@ -101,3 +104,56 @@ def test_what_cannot_be_trained_is_told_as_run_does(study: Path, capfd: pytest.C
     ended = assay(capfd, "run", study, "--dry-run", "--set", "data.source=digit")
     assert ended.status == 2
     assert "did you mean 'digits'?" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"metric": "acuracy"}, "acuracy"),
+        ({"vary": {"train.schedule": ["constant", {"name": "cosine", "warmup": 4}]}}, "the warm-up takes 4 epochs"),
+    ],
+)
+def test_what_run_refuses_the_forecast_refuses_in_the_same_words(
+    changes: dict[str, Any], sentence: str, tmp_path: Path
+) -> None:
+    loaded = load_study(write_study(tmp_path / "s.yaml", **changes))
+    said = []
+    for told in (forecast, package.run):
+        with pytest.raises(AssayError, match=sentence) as error:
+            told(loaded, tmp_path / "runs", quiet=True)
+        said.append(str(error.value))
+    assert said[0] == said[1]
+    assert not (tmp_path / "runs").exists()
+
+
+def test_runs_that_will_be_taken_over_are_done(tmp_path: Path) -> None:
+    package.run(load_study(write_study(tmp_path / "s.yaml", vary={"model.hidden": [[4], [5]]})), tmp_path, quiet=True)
+    vary = {"model.hidden": [[4], [5]], "train.batch_size": [64, 32]}
+    wide = load_study(write_study(tmp_path / "s.yaml", vary=vary))
+    found = forecast(wide, tmp_path, quiet=True)
+    assert [(each.variant, each.done, each.taken_over) for each in found.variants] == [
+        ("hidden=4, batch_size=64", 1, 1),
+        ("hidden=4, batch_size=32", 0, 0),
+        ("hidden=5, batch_size=64", 1, 1),
+        ("hidden=5, batch_size=32", 0, 0),
+    ]
+    left = [each.seconds or 0.0 for each in found.variants if not each.done]
+    assert found.seconds == pytest.approx(sum(left))
+
+
+def test_what_only_the_first_call_takes_counts_in_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from assay.data import load
+
+    (recipe, *_) = (variant.recipe for variant in load_study(write_study(tmp_path / "s.yaml")).plan.values())
+    clock, called = [0.0], []
+    network = trial.initial_network
+
+    def slow_at_first(*arguments: Any) -> Any:
+        clock[0] += 1.0 if called else 1000.0
+        called.append(arguments)
+        return network(*arguments)
+
+    monkeypatch.setattr(trial, "initial_network", slow_at_first)
+    monkeypatch.setattr(trial, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    found = trial.try_recipe(recipe, load(recipe.data, 0, Path()))
+    assert (found.training_seconds, found.other_seconds) == (0.0, pytest.approx(1.0))

@@ -45,14 +45,9 @@ def run(
 
     if jobs < 1:
         raise AssayError(f"jobs: found {jobs}, expected at least 1")
-    if Path(out).exists() and not Path(out).is_dir():
-        raise AssayError(f"--out {out} is a file, expected the folder of all studies")
     study = without_own_levels(study)
     folder, root = Path(out) / study.name, data_root(data)
     with Display(quiet) as display:
-        refuse_other_study(study, folder)
-        check_effect(study, display.warn)
-        refuse_unknown_metric(study)
         planned = plan_jobs(study, folder, root, display)
         files.write(folder / "study.yaml", study.dump())
         threads = stored_threads(folder, jobs, data)
@@ -76,6 +71,11 @@ def run(
 
 def plan_jobs(study: Study, folder: Path, root: Path, display: Display) -> list[Job]:
     """Every run of the study, seed by seed, after everything that can be known before training has been checked."""
+    if folder.parent.exists() and not folder.parent.is_dir():
+        raise AssayError(f"--out {folder.parent} is a file, expected the folder of all studies")
+    refuse_other_study(study, folder)
+    check_effect(study, display.warn)
+    refuse_unknown_metric(study)
     jobs = [
         Job(name, seed, variant.with_seed(seed), folder / variant.folder / f"seed-{seed}")
         for seed in study.seed_list

@@ -21,6 +21,12 @@ from assay.system.integrity import changed, digest, digests, written
 
 def take_over(jobs: list[Job], folder: Path) -> list[Job]:
     """The runs of ``jobs`` that got the files of a finished one elsewhere in ``folder``, which is left as it is."""
+    return [job for job, run in equal_runs(jobs, folder) if _take(job, run)]
+
+
+def equal_runs(jobs: list[Job], folder: Path) -> list[tuple[Job, Path]]:
+    """The runs of ``jobs`` that are not yet begun, each with a finished one of its recipe elsewhere in ``folder`` whose
+    files are still those that it wrote."""
     own, unbegun = {job.folder for job in jobs}, [job for job in jobs if job.state is None]
     others = [path.parent for path in folder.glob("*/seed-*/recipe.yaml") if path.parent not in own] if unbegun else []
     trained: dict[str, Path] = {}
@@ -29,7 +35,7 @@ def take_over(jobs: list[Job], folder: Path) -> list[Job]:
             if read_object(run / "status.json").get("state") == "finished":
                 trained[essence(read_yaml(run / "recipe.yaml"))] = run
     asked = ((job, trained.get(essence(complete(job.recipe).dump()))) for job in unbegun)
-    return [job for job, run in asked if run is not None and _take(job, run)]
+    return [(job, run) for job, run in asked if run is not None and not changed(run, _kept(run) or {})]
 
 
 def essence(recipe: dict[str, object]) -> str:
@@ -39,11 +45,8 @@ def essence(recipe: dict[str, object]) -> str:
 
 
 def _take(job: Job, run: Path) -> bool:
-    """Give a run the files of a finished one, unless those have changed, or somebody is at it already."""
-    status = read_object(run / "status.json")
-    kept = written(run / "status.json", status)
-    if changed(run, kept or {}):
-        return False
+    """Give a run the files of a finished one, unless somebody is at it already."""
+    status, kept = read_object(run / "status.json"), _kept(run)
     claimed = claim.acquire(job.folder, claim.Watch())
     if claimed is None:
         return False
@@ -59,3 +62,7 @@ def _take(job: Job, run: Path) -> bool:
             status["files"] = kept | {"log.txt": digest(job.folder / "log.txt")}
         files.write_json(job.folder / "status.json", status | {"recipe_hash": job.recipe.hash}, claimed.check)
     return True
+
+
+def _kept(run: Path) -> dict[str, str] | None:
+    return written(run / "status.json", read_object(run / "status.json"))

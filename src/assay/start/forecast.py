@@ -1,5 +1,6 @@
 """``assay run --dry-run``: what a study would train, how long that takes, and how much disk; nothing of it is kept."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,11 @@ from assay.errors import RunFailed
 from assay.recipe import Recipe
 from assay.recipe.study import Study
 from assay.results.metrics import duration
-from assay.runs.checks import refuse_other_study
 from assay.runs.display import Display
 from assay.runs.effect import without_own_levels
 from assay.runs.engine import plan_jobs
 from assay.runs.jobs import Job
+from assay.runs.reuse import equal_runs
 from assay.start.trial import Trial, try_recipe
 from assay.system.machine import reproducible
 from assay.system.process import available_cores
@@ -30,7 +31,9 @@ class Expected:
     variant: str
     runs: int
     done: int
-    """Of the runs, those that have finished or failed already."""
+    """Of the runs, those that have finished or failed already, or will be taken over."""
+    taken_over: int
+    """Of those done, how many have a finished run of the same recipe under another name in the study's folder."""
     epochs: int
     """Of each run, where no early stopping ends it."""
     seconds: float | None
@@ -63,27 +66,30 @@ def forecast(
     """
     study = without_own_levels(study)
     folder, root = Path(out) / study.name, data_root(data)
-    refuse_other_study(study, folder)
     with Display(quiet) as display:
         planned = plan_jobs(study, folder, root, display)
         with (
             display.counting("trying", "variants") as trying,
             reproducible(max(1, available_cores() // jobs)),
         ):
-            variants = _tried(study, planned, root, trying)
+            variants = _tried(study, planned, folder, root, trying)
     left = [(each, each.runs - each.done) for each in variants]
     seconds = sum(n * (each.seconds or 0.0) for each, n in left)
     at_once = max(1, min(jobs, sum(n for _, n in left)))
     return Forecast(folder, variants, seconds / at_once, sum(n * (each.bytes or 0) for each, n in left))
 
 
-def _tried(study: Study, planned: list[Job], root: Path, trying: Callable[[int, int], None]) -> tuple[Expected, ...]:
+def _tried(
+    study: Study, planned: list[Job], folder: Path, root: Path, trying: Callable[[int, int], None]
+) -> tuple[Expected, ...]:
     known: dict[str, Trial | str] = {}
+    equal = Counter(job.variant for job, _ in equal_runs(planned, folder))
     found = []
     for number, name in enumerate(study.plan):
         trying(number, len(study.plan))
         own = [job for job in planned if job.variant == name]
-        recipe, done = own[0].recipe, sum(job.is_done for job in own)
+        recipe, taken = own[0].recipe, equal[name]
+        counts = len(own), taken + sum(job.is_done for job in own), taken
         if (cost := _cost(recipe)) not in known:
             try:
                 known[cost] = try_recipe(recipe, load(recipe.data, recipe.seed, root))
@@ -91,10 +97,10 @@ def _tried(study: Study, planned: list[Job], root: Path, trying: Callable[[int, 
                 known[cost] = str(error)
         trial, epochs = known[cost], recipe.train.total_epochs
         if isinstance(trial, str):
-            found.append(Expected(name, len(own), done, epochs, None, None, trial))
+            found.append(Expected(name, *counts, epochs, None, None, trial))
         else:
             seconds = trial.training_seconds + trial.other_seconds
-            found.append(Expected(name, len(own), done, epochs, seconds, trial.bytes))
+            found.append(Expected(name, *counts, epochs, seconds, trial.bytes))
     return tuple(found)
 
 
@@ -116,10 +122,12 @@ def forecast_table(found: Forecast) -> RenderableType:
             Text(each.variant), f"{each.runs:,}", f"{each.done:,}" if each.done else "·", str(each.epochs), *cost
         )
     failed = [Text(f"{each.variant} would fail: {each.reason}") for each in found.variants if each.reason]
-    runs, done = (sum(getattr(each, name) for each in found.variants) for name in ("runs", "done"))
+    counted = ("runs", "done", "taken_over")
+    runs, done, taken = (sum(getattr(each, name) for each in found.variants) for name in counted)
+    equal = [Text(f"{taken:,} of the runs done will be taken over from runs of the same recipe")] if taken else []
     said = f"{runs - done:,} of {runs:,} runs are left: about {duration(found.seconds)}"
     said += f" and {size_text(found.bytes)} in {found.folder}; nothing was written there"
-    return Group(table, *failed, "", Text(said))
+    return Group(table, *failed, "", *equal, Text(said))
 
 
 def size_text(count: int) -> str:

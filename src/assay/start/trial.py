@@ -2,6 +2,7 @@
 
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from assay.train.phases import train
 
 EPOCHS = 2
 """Of each phase; the first one also warms up, and the second counts."""
+WARM_UP = 64
+"""Training images of a first go that is not timed: what is loaded and set up at a first call counts in no run."""
 FEWEST = 512
 """Training images to begin with, …"""
 SECONDS = 1.5
@@ -49,7 +52,10 @@ def try_recipe(recipe: Recipe, data: ImageData) -> Trial:
     What is measured grows with the number of images, so the part is scaled up to all. Raises AssayError for a recipe
     that cannot be trained.
     """
-    recipe, share = complete(recipe), min(1.0, FEWEST / len(data.indices["train"]))
+    recipe, images = complete(recipe), len(data.indices["train"])
+    with suppress(AssayError):  # of so few images; what is timed tells the mistakes
+        _part_tried(recipe, _part(data, min(1.0, WARM_UP / images)), 1.0)
+    share = min(1.0, FEWEST / images)
     while True:
         found, epoch = _part_tried(recipe, _part(data, share), share)
         if share == 1 or epoch >= SECONDS:
