@@ -16,13 +16,16 @@ import pytest
 import yaml
 from PIL import Image
 
+from assay.data import load
 from assay.errors import AssayError
+from assay.recipe import Data
 from assay.recipe.overrides import put
 from assay.recipe.study import load_study
 from assay.recipe.yaml_files import parse_yaml, read_yaml
 from assay.start.questions import answers
 from assay.start.schema import study_schema
 from assay.start.shipped import copy_studies, shipped
+from assay.start.writing import write_study
 from command import STUDY, assay
 
 ROOT = Path(__file__).parents[1]
@@ -129,8 +132,37 @@ def test_own_pictures_with_a_table_of_numbers(tmp_path: Path, capfd: pytest.Capt
     assert ended.status == 0, ended.err
     (recipe, *_) = (variant.recipe for variant in load_study(tmp_path / "ages.yaml").plan.values())
     assert recipe.data.targets == ("age",)
-    assert recipe.data.size == 64
+    assert recipe.data.size is None
     assert recipe.train.loss.name == "mse"
+
+
+def new_of(folder: Path, sizes: dict[str, tuple[int, int]]) -> Data:
+    """The data section that ``new`` writes for pictures of these sizes."""
+    for number, (name, size) in enumerate(sizes.items()):
+        (folder / "pictures" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", size, number).save(folder / "pictures" / name)
+    found = answers({"data": str(folder / "pictures")}, None, folder)
+    (recipe, *_) = (each.recipe for each in load_study(write_study(folder / "s.yaml", found, folder)).plan.values())
+    return recipe.data
+
+
+@pytest.mark.parametrize(("own", "stated"), [("val", None), ("test", 0.1)])
+def test_an_own_validation_split_stays_one(own: str, stated: float | None, tmp_path: Path) -> None:
+    sizes = {f"{split}/{kind}/{k}.png": (8, 8) for split in ("train", own) for kind in "ab" for k in range(20)}
+    data = new_of(tmp_path, sizes)
+    assert data.validation == stated
+    images = load(data, 0, tmp_path)
+    validating = {images.images.names[i].split("/")[0] for i in images.indices["validation"]}
+    assert validating == {"val" if own == "val" else "train"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "size"), [((28, 20), (28, 20), None), ((28, 20), (20, 28), 64), ((65, 60), (65, 60), 64)]
+)
+def test_small_pictures_of_one_size_keep_it(
+    one: tuple[int, int], other: tuple[int, int], size: int | None, tmp_path: Path
+) -> None:
+    assert new_of(tmp_path, {"a/0.png": one, "b/1.png": one, "b/2.png": other}).size == size
 
 
 def asked(said: dict[str, str | list[str]]) -> tuple[Callable[[str, str], str], list[str]]:

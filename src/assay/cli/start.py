@@ -46,8 +46,9 @@ def new(
         "seeds": None if seeds is None else str(seeds),
     }
     given = {name: value for name, value in said.items() if value is not None}
-    found = answers(given, ask if sys.stdin.isatty() else None, data_root())
-    path = write_study(file, found, title, epochs, parse_size(size))
+    root = data_root()
+    found = answers(given, ask if sys.stdin.isatty() else None, root)
+    path = write_study(file, found, root, title, epochs, parse_size(size))
     if as_json:
         return print_json({"study": path})
     print(f"{path} is written; what it will take: assay run {path} --dry-run")

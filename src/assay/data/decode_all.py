@@ -50,11 +50,11 @@ def decode_all(contents: Contents, form: Form) -> Iterator[list[Decoded | Bad | 
     Raises:
         UnknownRange: a picture has more than 8 bits a value, and ``form.range`` is None.
     """
-    first, room = _size(contents, 0), _Room(MEMORY)
+    first, room = size_of(contents, 0), _Room(MEMORY)
     most = max(math.prod(first), _AREA_WORTH_THREADS) if first and form.size is None else math.inf
 
     def one(i: int) -> Decoded | Bad | Larger:
-        if most < math.inf and (size := _size(contents, i)) and math.prod(size) > most:
+        if most < math.inf and (size := size_of(contents, i)) and math.prod(size) > most:
             return Larger(size)
         return attempt(contents, i, form, room)
 
@@ -90,7 +90,7 @@ def spans(contents: Contents) -> Iterator[list[tuple[float, float] | None]]:
             except Exception:
                 return None
 
-    yield from _in_order(one, len(contents.names), _size(contents, 0), (1, 1))
+    yield from _in_order(one, len(contents.names), size_of(contents, 0), (1, 1))
 
 
 def _in_order(one: Callable[[int], T], n: int, first: Size | None, result: Size | None) -> Iterator[list[T]]:
@@ -137,7 +137,8 @@ def _cost(image: Image.Image) -> int:
     return image.width * image.height * (plain or 24)
 
 
-def _size(contents: Contents, i: int) -> Size | None:
+def size_of(contents: Contents, i: int) -> Size | None:
+    """Height and width of picture ``i`` as its file states them, not yet turned upright; None if it is unreadable."""
     try:
         with heard(), contents.image(i) as image:
             return image.height, image.width

@@ -11,23 +11,30 @@ from assay.models.catalogue import complete
 from assay.recipe.data import COLUMNS
 from assay.recipe.study import load_study
 from assay.recipe.tasks import TASKS
+from assay.start.pictures import Pictures, look
 from assay.start.questions import Answers
 from assay.system import files
 
 SIDE = 64
-"""Height and width of own pictures, in pixels, …"""
+"""Height and width of own pictures, in pixels, unless all have one size up to this, …"""
 PRETRAINED_SIDE = 128
 """… and for networks off the shelf."""
 
+CUT_VALIDATION = "    validation: 0.1 # this share of the training images chooses the best epoch"
+OWN_VALIDATION = "    # its own validation images choose the best epoch; with 'validation: 0.1' they would train"
+"""A stated amount is cut as if the source had no validation split."""
 
-def write_study(path: Path, found: Answers, title: str | None = None, epochs: int = 10, size: Any = None) -> Path:
-    """Write a study file that is ready to run; returns its path.
+
+def write_study(
+    path: Path, found: Answers, root: Path, title: str | None = None, epochs: int = 10, size: Any = None
+) -> Path:
+    """Write a study file that is ready to run; returns its path. ``root`` is the data root.
 
     Raises AssayError where there is such a file, or where the answers together make no valid study.
     """
     if path.exists():
         raise AssayError(f"{path} is there already; choose another name for the new study")
-    files.write(path, study_text(path, found, title, epochs, size))
+    files.write(path, study_text(path, found, root, title, epochs, size))
     try:
         for variant in load_study(path).plan.values():
             complete(variant.recipe)
@@ -37,10 +44,14 @@ def write_study(path: Path, found: Answers, title: str | None = None, epochs: in
     return path
 
 
-def study_text(path: Path, found: Answers, title: str | None = None, epochs: int = 10, size: Any = None) -> str:
+def study_text(
+    path: Path, found: Answers, root: Path, title: str | None = None, epochs: int = 10, size: Any = None
+) -> str:
     """The text of a study file, with a comment where a reader may want to change something."""
     shelf = "/" in found.model
-    side = size or (PRETRAINED_SIDE if shelf else None if found.data in SOURCES else SIDE)
+    data, named = _data(found), found.data in SOURCES
+    own = Pictures() if named else look(data, root, SIDE)
+    side = size or (PRETRAINED_SIDE if shelf else None if named or own.size else SIDE)
     lines = [
         f"# See what it will take:  assay run {path} --dry-run",
         f"# Train, compare, report:  assay run {path}   (again after any stop: it goes on)",
@@ -49,10 +60,9 @@ def study_text(path: Path, found: Answers, title: str | None = None, epochs: int
         "base: # what all variants share",
         f"  task: {found.task} # {TASKS[found.task].what}",  # type: ignore[index]
         "  data:",
-        f"    source: {flow(found.data)}",
-        *_table(found),
+        *(f"    {key}: {flow(value)}" for key, value in data.items()),
         *([f"    size: {flow(side)} # height and width in pixels"] if side else []),
-        "    validation: 0.1 # this share of the training images chooses the best epoch",
+        OWN_VALIDATION if own.validate else CUT_VALIDATION,
         "    # augment: [horizontal_flip, {rotation: 15}] # changes training images at random",
         "  model:",
         f"    name: {flow(found.model)}",
@@ -69,12 +79,12 @@ def study_text(path: Path, found: Answers, title: str | None = None, epochs: int
     return "\n".join(lines) + "\n"
 
 
-def _table(found: Answers) -> list[str]:
+def _data(found: Answers) -> dict[str, Any]:
+    """Where the pictures are, and what tells what is true of them."""
     if not found.table:
-        return []
-    key = COLUMNS[TASKS[found.task].target]  # type: ignore[index]
+        return {"source": found.data}
     columns = found.columns[0] if len(found.columns) == 1 else list(found.columns)
-    return [f"    table: {flow(found.table)}", f"    {key}: {flow(columns)}"]
+    return {"source": found.data, "table": found.table, COLUMNS[TASKS[found.task].target]: columns}  # type: ignore[index]
 
 
 def title_of(found: Answers) -> str:
