@@ -160,7 +160,8 @@ def test_verify_says_which_file_of_which_run(folder: Path, capfd: pytest.Capture
     ended: Outcome = assay(capfd, "verify", folder.parent)
     assert ended.status == 1
     assert ended.out.splitlines()[0] == f"{first(folder)}/model.safetensors is not the file that the run wrote"
-    assert ended.err.startswith("assay: 1 of 2 finished runs are damaged; bring the file back from a copy, or delete")
+    assert ended.out.splitlines()[1] == "as they were written: 11 files of 1 finished run"
+    assert ended.err.startswith("assay: 1 of 2 finished runs is damaged; bring the file back from a copy, or delete")
     forget_hashes(folder)
     old = assay(capfd, "verify", folder)
     assert old.status == 0  # who has no hash does not see a bit

@@ -95,6 +95,23 @@ def test_one_shared_seed_among_several(tmp_path):
     assert results.verdict().endswith("One pair of runs (tanh) speaks of those networks, not of training again.")
 
 
+def test_one_pair_left_of_several_seeds_is_not_taken_for_seeds_that_were_not_varied(tmp_path):
+    states = {(f"activation={name}", seed): "failed" for name in ("relu", "elu") for seed in (1, 2)}
+    results = Results.read(fabricate(tmp_path, make_study(2, seeds=3), accuracies=[0.9, 0.7], states=states))
+    told = " ".join([results.verdict(), *results.notes()])
+    assert "these trained networks: of 3 seeds one pair of runs is left, and training again may change it." in told
+    assert "Of several seeds one run of a variant is left" in told
+    assert "not varied" not in told
+
+
+def test_an_interval_without_0_that_cannot_be_told_names_the_correction():
+    rows = {"relu": [0.920, 0.930, 0.925], "tanh": [0.906, 0.910, 0.899], "elu": [0.905, 0.926, 0.931]}
+    assert "tanh (2.0 ± 1.5 points, p 0.086 after Holm's correction over 3 pairs; about" in told(rows)
+    assert "elu (0.4 ± 2.6 points; about" in told(rows)
+    two = told({name: rows[name] for name in ("relu", "tanh")})
+    assert two.startswith("relu is better than tanh by 2.0 ± ")
+
+
 def test_a_best_variant_that_loses_on_the_seeds_it_shares():
     study = study_of(levels=["relu", "tanh", "elu"])
     values = {"activation=relu": {0: 0.80, 1: 0.81, 2: 0.99, 3: 0.99}, "activation=tanh": {0: 0.85, 1: 0.8601}}

@@ -52,7 +52,8 @@ def run(
     elif page:
         print(f"\n{results.verdict()}\n\nreport: {page}")
     if failed:
-        what = "failed" if all(run.state == "failed" for run in failed) else "failed or are damaged"
+        is_or_are = "is" if len(failed) == 1 else "are"
+        what = "failed" if all(run.state == "failed" for run in failed) else f"failed or {is_or_are} damaged"
         stop(f"{len(failed)} of {len(results.runs)} runs {what}; 'assay status {results.folder}' says why", 1)
 
 
@@ -112,4 +113,4 @@ def verify(
     else:
         print("\n".join(in_words(found)))
     if wrong:
-        stop(f"{wrong} of {len(found)} finished runs are damaged; {RESTORE}", 1)
+        stop(f"{wrong} of {len(found)} finished runs {'is' if wrong == 1 else 'are'} damaged; {RESTORE}", 1)

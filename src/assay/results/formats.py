@@ -47,19 +47,21 @@ def plus_minus(mean: Number | None, low: Number | None, high: Number | None, met
 
 
 def _shown(number: Number | None, metric: str, mean: Number, half_width: Number) -> str:
-    """``number`` with the digits that suit ``mean`` and its half width."""
+    """``number`` with the digits that suit ``mean`` and its half width, of which at least one is seen."""
     if number is None or not math.isfinite(number):
         return "–"
     unit, scale = known(metric).unit, factor(metric)
     shown, size, half = number * scale, abs(mean * scale), abs(half_width * scale)
-    if unit == "count" or (unit == "s" and size >= 1000):
+    if not 0 < half < 0.5 and (unit == "count" or (unit == "s" and size >= 1000)):
         return grouped(shown)
     if unit == "bytes":
         return f"{shown:.3g}" if size < 999.5 else grouped(shown)
     if unit == "" and size and not 1e-3 <= (size if math.isnan(half) else max(size, half)) < 1e5:
         return f"{shown:.3g}"
     most = {"share": 2, "s": 2 if size < 10 else 1}.get(unit, 4)
-    return fixed(shown, decimals(half, 2, 1, most) if math.isfinite(half) and half > 0 else most)
+    if not math.isfinite(half) or half == 0:
+        return fixed(shown, most)
+    return fixed(shown, max(decimals(half, 2, 1, most), decimals(half, 1, 1, 6)))
 
 
 def signed(difference: Number | None, low: Number | None, high: Number | None, metric: str) -> str:

@@ -21,6 +21,7 @@ OVER_SEEDS = (
     "test images."
 )
 ONE_SEED = "Seeds were not varied: each variant was trained once, and training it again may give another answer."
+ONE_LEFT = "Of several seeds one run of a variant is left: training it again may give another answer."
 PAIRED_T = (
     "Differences are taken between runs with the same seed; their interval is a 95 % paired t interval and p is the "
     "paired t test's. Both assume independent, roughly normal differences, which few seeds cannot check."
@@ -59,7 +60,7 @@ def notes(
     seeds = max((sum(r.state == "finished" and r.variant == v for r in runs) for v in study.plan), default=0)
     compared = [c for c in [*(against_base or ()), *(against_best or ())] if c.pairs]
     methods = {c.method for c in compared}
-    found = [OVER_SEEDS] if seeds > 1 else [ONE_SEED] if seeds == 1 else []
+    found = [OVER_SEEDS] if seeds > 1 else [] if not seeds else [ONE_SEED] if len(study.seed_list) == 1 else [ONE_LEFT]
     if "paired t over seeds" in methods:
         found.append(PAIRED_T)
     if "sign flip over seeds" in methods:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from assay.recipe.study import DEFAULT, Study, label
 from assay.results import statistics
 from assay.results.compare import Comparison, Comparisons
+from assay.results.formats import p_value
 from assay.results.metrics import bounds, comparative, difference_text, superlative, value_text
 from assay.results.metrics import label as metric_label
 
@@ -53,29 +54,35 @@ def verdict(
         alone = "; no other variant has a value" if len(values) > 1 else ""
         return f"{name(best)}: {metric_label(metric)} {standing}{alone}."
     if len(rivals) == 1 and rivals[0].difference is not None:
-        text = _pair(rivals[0], name)
+        text = _pair(rivals[0], name, comparisons.family)
     else:
-        text = " ".join([f"{name(best)} has {superlative(metric)} ({standing}).", *_standings(rivals, name)])
+        text = " ".join([f"{name(best)} has {superlative(metric)} ({standing}).", *_standings(rivals, name, comparisons.family)])
     one_pair = [c for c in rivals if c.method.startswith("bootstrap")]
     if one_pair and len(one_pair) == len(rivals):
-        text += " This speaks of these trained networks: seeds were not varied, and training again may change it."
+        text += f" This speaks of these trained networks: {_once(study)}, and training again may change it."
     elif one_pair:
         names = listed([name(c.variant) for c in one_pair])
         text += f" One pair of runs ({names}) speaks of those networks, not of training again."
     return text
 
 
-def _pair(c: Comparison, name: Name) -> str:
+def _once(study: Study) -> str:
+    """Why there is one pair of runs."""
+    seeds = len(study.seed_list)
+    return "seeds were not varied" if seeds == 1 else f"of {seeds} seeds one pair of runs is left"
+
+
+def _pair(c: Comparison, name: Name, family: int) -> str:
     """The verdict on two variants, the better first."""
     first, second = (c.variant, c.reference) if c.decided == "better" else (c.reference, c.variant)
     if c.decided in ("better", "worse"):
         return f"{name(first)} {comparative(c.metric)} {name(second)} by {_size(c)}."
     if c.decided == "equal":
         return f"{name(first)} and {name(second)} do not differ in {c.metric}."
-    return f"Cannot tell {name(first)} from {name(second)} ({_size(c)}){_more(c)}."
+    return f"Cannot tell {name(first)} from {name(second)} ({_size(c)}{_corrected(c, family)}){_more(c)}."
 
 
-def _standings(rivals: Sequence[Comparison], name: Name) -> list[str]:
+def _standings(rivals: Sequence[Comparison], name: Name, family: int) -> list[str]:
     """The best variant's relation to each of the others, one sentence for each kind of relation."""
     than, kinds = comparative(rivals[0].metric), dict[str, list[Comparison]]()
     for c in sorted(rivals, key=lambda c: -abs(c.difference or 0)):
@@ -86,7 +93,7 @@ def _standings(rivals: Sequence[Comparison], name: Name) -> list[str]:
     if equal := kinds.get("equal"):
         sentences.append(f"It does not differ in this from {listed(shortened([name(c.variant) for c in equal]))}.")
     if unsure := kinds.get("cannot tell"):
-        shown = [f"{name(c.variant)} ({_size(c)}{_more(c)})" for c in reversed(unsure)]
+        shown = [f"{name(c.variant)} ({_size(c)}{_corrected(c, family)}{_more(c)})" for c in reversed(unsure)]
         sentences.append(f"It cannot be told from {listed(shortened(shown), 'or')}.")
     for c in kinds.get("better", []):
         sentences.append(f"Over the seeds they share, {name(c.variant)} {than} it by {_size(c)}.")
@@ -99,6 +106,13 @@ def _standings(rivals: Sequence[Comparison], name: Name) -> list[str]:
 
 def _size(c: Comparison) -> str:
     return "" if c.difference is None else difference_text(c.metric, c.difference, c.low, c.high)
+
+
+def _corrected(c: Comparison, family: int) -> str:
+    """Why it cannot be told although the interval, which is not corrected, excludes 0."""
+    if c.p_holm is None or c.low is None or c.high is None or c.low <= 0 <= c.high:
+        return ""
+    return f", p {p_value(c.p_holm)}" + (f" after Holm's correction over {family} pairs" if family > 1 else "")
 
 
 def _more(c: Comparison) -> str:
