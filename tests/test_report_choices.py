@@ -55,7 +55,10 @@ def test_many_draws_over_the_test_images_are_not_made_unasked(tmp_path):
 def test_a_metric_that_was_not_measured_is_told_and_one_that_nothing_is_called_refused(tmp_path):
     results = Results.read(fabricate(tmp_path, make_study(2, 2, metric="si_test")))
     assert results.metric == "accuracy"
-    assert "The study asks for SI-test, which no finished run has; is its measure in 'evaluate'?" in results.notes()
+    told = "The study asks for SI-test, which no finished run has; accuracy leads instead."
+    assert told in results.notes()
+    assert f"</span> {told}</p>" in write_report(results).read_text("utf-8").partition("</header>")[0]
+    assert f"</span> {told}</p>" not in write_report(results, "loss").read_text("utf-8")
     with pytest.raises(AssayError, match="unknown metric 'acuracy'; did you mean 'accuracy'"):
         run(load_study(write_study(tmp_path / "tiny.yaml", metric="acuracy")), tmp_path / "runs", quiet=True)
 

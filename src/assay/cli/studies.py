@@ -7,7 +7,7 @@ import typer
 
 from assay.cli.app import AsJson, DataRoot, StudyFolder, app
 from assay.system.integrity import RESTORE
-from assay.tools.terminal import print_json, read_results, show, stop, tell_damaged
+from assay.tools.terminal import print_json, read_results, show, stop, tell_damaged, tell_not_measured
 
 if TYPE_CHECKING:
     from assay.start.forecast import Forecast
@@ -46,6 +46,7 @@ def run(
     results = run_study(loaded, out, **options, command=own_command())  # type: ignore[arg-type]
     failed = [run for run in results.runs if run.state != "finished"]
     tell_damaged(results)
+    tell_not_measured(results)
     page = write_report(results) if results.finished else None
     if as_json:
         print_json(findings(results, page))
@@ -80,6 +81,7 @@ def report(
 
     results = read_results(folder)
     tell_damaged(results)
+    tell_not_measured(results, metric)
     page = write_report(results, metric)
     if as_json:
         return print_json(findings(results, page, metric))

@@ -21,6 +21,15 @@ COST = (
     Metric("inference_images_per_second", "images per second", "higher", "time", "count", NOT_NEGATIVE),
 )
 
+LAST_LAYER = {
+    "separation": "si",
+    "center": "csi",
+    "cross_separation": "cross_si",
+    "cross_center": "cross_csi",
+    "smoothness": "smi",
+}
+"""Index → the name its value at the last layer has among the metrics, before ``_train`` or ``_test``."""
+
 SEPARATION = (
     _index("cross_csi_{split}", "cross-CSI-{split}", where={"split": "validation|test"}),
     _index("cross_si_{split}", "cross-SI-{split}", where={"split": "validation|test"}),

@@ -13,20 +13,12 @@ from assay.data.batches import ImageData, Split
 from assay.data.splits import proportional_allotment
 from assay.data.standard import StandardSplit, standard_of
 from assay.data.targets import Labels, Values
+from assay.evaluate.metrics import LAST_LAYER
 from assay.recipe import SeparationMeasure
 from assay.seeds import numpy_generator
 from assay.separation.by_layer import Layers, layers
 from assay.separation.capture import Batches, choose
 from assay.tasks.contract import Trained, Value
-
-SHORT = {
-    "separation": "si",
-    "center": "csi",
-    "cross_separation": "cross_si",
-    "cross_center": "cross_csi",
-    "smoothness": "smi",
-}
-"""Index → the name its value at the last layer has among the metrics, before ``_train`` or ``_test``."""
 
 
 def measure(trained: Trained, options: SeparationMeasure) -> dict[str, Value]:
@@ -42,8 +34,8 @@ def measure(trained: Trained, options: SeparationMeasure) -> dict[str, Value]:
     last = found.table.filter(pl.col("depth") == found.deepest)
     values: dict[str, Value] = {"separation": table}
     for row in last.iter_rows(named=True):
-        if row["index"] in SHORT:
-            values[f"{SHORT[row['index']]}_{row['split']}"] = row["value"]
+        if row["index"] in LAST_LAYER:
+            values[f"{LAST_LAYER[row['index']]}_{row['split']}"] = row["value"]
     return values
 
 

@@ -70,6 +70,7 @@ def render(subject: Subject, sections: list[Section]) -> tuple[str, Files]:
         subject=subject,
         study=results.study,
         verdicts=[(one.metric, heading(one.metric), results.verdict(one.metric)) for one in subject.choices],
+        not_measured=[] if subject.chosen else results.not_measured,
         notes=markdown(results.study.notes),
         date=finished_on(results),
         done=len(results.finished),

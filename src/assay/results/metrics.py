@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterable
 from functools import cache
 
-from assay.errors import unknown
 from assay.evaluate.metrics import COST, SEPARATION, UNCERTAINTY
 from assay.tasks.classification.metrics import CLASSIFICATION
 from assay.tasks.metric import Metric
@@ -29,12 +28,6 @@ def known(name: str) -> Metric:
     """
     found = (metric.called(name) for metric in METRICS)
     return next(filter(None, found), Metric(name, name.replace("_", " ")))
-
-
-def refuse_unknown(metric: str) -> None:
-    """Raise AssayError, with the nearest name, where no table knows the metric."""
-    if not any(row.called(metric) for row in METRICS):
-        raise unknown("metric", metric, [row.name for row in METRICS if not row.where])
 
 
 def is_of_one(metric: str) -> bool:

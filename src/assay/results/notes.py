@@ -80,13 +80,12 @@ def other_test_images(tested: Iterable[tuple[int, str | None]]) -> list[str]:
     return [] if all(same) else [OTHER_IMAGES]
 
 
-def not_measured(study: Study, measured: Sequence[str]) -> list[str]:
-    """That no run has the metric that the study asks for."""
+def not_measured(study: Study, measured: Sequence[str], leading: str) -> list[str]:
+    """That no run has the metric that the study asks for, and which one leads instead."""
     if study.metric is None or study.metric in measured:
         return []
-    return [
-        f"The study asks for {metric_label(study.metric)}, which no finished run has; is its measure in 'evaluate'?"
-    ]
+    asked, instead = metric_label(study.metric), metric_label(leading)
+    return [f"The study asks for {asked}, which no finished run has; {instead} leads instead."]
 
 
 def half_loaded(study: Study, loaded: Iterable[tuple[str, Mapping[str, Any]]]) -> list[str]:

@@ -180,7 +180,12 @@ class Results:
         loaded = [(run.variant, self.environment(run).get("pretrained", {})) for run in lenient]
         tested = [(run.seed, self.data(run).get("images_sha256", {}).get("test")) for run in self.finished]
         found = notes(self.study, self.runs, *against) + other_test_images(tested) + half_loaded(self.study, loaded)
-        return found + (not_measured(self.study, self.metric_names) if self.finished else [])
+        return found + self.not_measured
+
+    @property
+    def not_measured(self) -> list[str]:
+        """That the study's own metric leads nothing, since no finished run has it; empty where one has."""
+        return not_measured(self.study, self.metric_names, self.metric) if self.finished else []
 
     def report(self) -> NoReturn:
         """Raise AssayError: the page is written by ``assay.report``."""

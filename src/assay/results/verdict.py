@@ -56,7 +56,9 @@ def verdict(
     if len(rivals) == 1 and rivals[0].difference is not None:
         text = _pair(rivals[0], name, comparisons.family)
     else:
-        text = " ".join([f"{name(best)} has {superlative(metric)} ({standing}).", *_standings(rivals, name, comparisons.family)])
+        text = " ".join(
+            [f"{name(best)} has {superlative(metric)} ({standing}).", *_standings(rivals, name, comparisons.family)]
+        )
     one_pair = [c for c in rivals if c.method.startswith("bootstrap")]
     if one_pair and len(one_pair) == len(rivals):
         text += f" This speaks of these trained networks: {_once(study)}, and training again may change it."

@@ -11,7 +11,6 @@ from assay.recipe.data import COLUMNS
 from assay.recipe.study import Study, load_study
 from assay.recipe.tasks import TASKS, WORDS
 from assay.recipe.yaml_files import read_yaml
-from assay.results.metrics import refuse_unknown
 from assay.runs.display import Display
 from assay.runs.jobs import Job
 from assay.system.integrity import refuse_changed
@@ -46,12 +45,6 @@ def other_base(there: Study, here: Study) -> str | None:
         if was != now and not any(f"{key}.".startswith(f"{f}.") or f"{f}.".startswith(f"{key}.") for f in varied):
             return f"{key} is {was!r} there and {now!r} here"
     return None
-
-
-def refuse_unknown_metric(study: Study) -> None:
-    """Raise AssayError when nothing that assay measures is called like the metric that the study asks for."""
-    if study.metric is not None:
-        refuse_unknown(study.metric)
 
 
 def refuse_other_recipe(job: Job) -> None:

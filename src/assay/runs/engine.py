@@ -6,11 +6,11 @@ from pathlib import Path
 from assay.errors import AssayError
 from assay.recipe.study import Study
 from assay.results import Results
+from assay.results.measurable import refuse_not_measured
 from assay.runs.checks import (
     check_networks_and_data,
     refuse_other_recipe,
     refuse_other_study,
-    refuse_unknown_metric,
 )
 from assay.runs.display import Display
 from assay.runs.effect import check_effect, without_own_levels
@@ -75,7 +75,7 @@ def plan_jobs(study: Study, folder: Path, root: Path, display: Display) -> list[
         raise AssayError(f"--out {folder.parent} is a file, expected the folder of all studies")
     refuse_other_study(study, folder)
     check_effect(study, display.warn)
-    refuse_unknown_metric(study)
+    refuse_not_measured(study)
     jobs = [
         Job(name, seed, variant.with_seed(seed), folder / variant.folder / f"seed-{seed}")
         for seed in study.seed_list

@@ -63,6 +63,12 @@ def tell_damaged(results: "Results") -> None:
         print(f"assay: {run.folder} is damaged and left out: {run.reason}", file=sys.stderr)
 
 
+def tell_not_measured(results: "Results", metric: str | None = None) -> None:
+    """Say on standard error that another metric leads than the study's, unless ``metric`` was asked for."""
+    for line in [] if metric else results.not_measured:
+        print(f"assay: {line}", file=sys.stderr)
+
+
 def show(table: Any) -> None:
     """Print what rich can print: as wide as the terminal, or into a pipe a line for every line."""
     from rich.console import Console

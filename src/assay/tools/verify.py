@@ -76,8 +76,16 @@ def in_words(found: list[Verified]) -> list[str]:
     hashed = [one for one in whole if one.files]
     if hashed:
         files = sum(one.files for one in hashed)
-        lines.append(f"as they were written: {files:,} files of {len(hashed)} finished {'run' if len(hashed) == 1 else 'runs'}")
+        lines.append(
+            f"as they were written: {files:,} files of {len(hashed)} finished {'run' if len(hashed) == 1 else 'runs'}"
+        )
     if len(whole) > len(hashed):
         old = len(whole) - len(hashed)
-        lines.append(f"finished before hashes were kept, and can be read: the files of {old} {'run' if old == 1 else 'runs'}")
+        lines.append(
+            f"finished before hashes were kept, and can be read: the files of {old} {'run' if old == 1 else 'runs'}"
+        )
     return lines
+
+
+def _runs(count: int, which: str = "") -> str:
+    return f"{count} {which}run{'' if count == 1 else 's'}"
