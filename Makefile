@@ -25,7 +25,7 @@ demo: setup
 	$(BIN)/assay run studies/digits.yaml
 
 test: setup lint
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 test-gpu: setup
 	$(BIN)/python -c "import torch; print('on', torch.cuda.get_device_name() if torch.cuda.is_available() else 'the processor')"
