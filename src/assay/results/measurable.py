@@ -25,6 +25,8 @@ MEASURED: dict[str, tuple[Metric, ...]] = {
     "cost": COST,
     "separation": SEPARATION,
 }
+"""Measure → the rows of all that it can give; ``uncertainty`` depends on the task."""
+
 OF_VALUES = (*INTERVALS, *(row for row in UNCERTAINTY if row.name in ("dropout_rate", "variance_scale")))
 
 
