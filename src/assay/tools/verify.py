@@ -76,14 +76,10 @@ def in_words(found: list[Verified]) -> list[str]:
     hashed = [one for one in whole if one.files]
     if hashed:
         files = sum(one.files for one in hashed)
-        lines.append(
-            f"as they were written: {files:,} files of {len(hashed)} finished {'run' if len(hashed) == 1 else 'runs'}"
-        )
+        lines.append(f"as they were written: {files:,} files of {_runs(len(hashed), 'finished ')}")
     if len(whole) > len(hashed):
-        old = len(whole) - len(hashed)
-        lines.append(
-            f"finished before hashes were kept, and can be read: the files of {old} {'run' if old == 1 else 'runs'}"
-        )
+        old = _runs(len(whole) - len(hashed))
+        lines.append(f"finished before hashes were kept, and can be read: the files of {old}")
     return lines
 
 
