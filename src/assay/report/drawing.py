@@ -44,7 +44,7 @@ def here(specs: Specs, config: dict[str, Any], version: str) -> Drawn:
     for name, spec in specs.items():
         try:
             svg[name] = drawn(spec, config, version)
-            pdf[name] = vl_convert.svg_to_pdf(svg[name])
+            pdf[name] = steady(vl_convert.svg_to_pdf(svg[name]))
         except ValueError as error:
             failed.append(f"{name}: {' '.join(str(error).splitlines()[:2])}")
     return Drawn(svg, pdf, f"Figures that could not be drawn: {'; '.join(failed)}." if failed else "")
@@ -96,6 +96,15 @@ def drawn(spec: dict[str, Any], config: dict[str, Any], version: str) -> str:
         r'(<clipPath id="clip|clip-path="url\(#clip)(\d+)', lambda m: m[1] + numbers.get(m[2], m[2]), text
     )
     return renumbered
+
+
+def steady(pdf: bytes) -> bytes:
+    """The same PDF for the same figure: vl-convert lists its resources in an order of chance.
+
+    It also numbers fonts by chance, so a figure has one, in one weight.
+    """
+    listed = rb"(?<=<<\n)(?: +/\w+ \d+ \d+ R\n)+"
+    return re.sub(listed, lambda found: b"".join(sorted(found[0].splitlines(keepends=True))), pdf)
 
 
 if __name__ == "__main__":
