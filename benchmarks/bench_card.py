@@ -8,13 +8,12 @@ count what it gets right. A rate is that of the last of three epochs; validation
 Targets on an H100: 60,000 images/s in float32, 90,000 in bfloat16 with channels last; the MLP at least the bare loop;
 augmentation at most 15 % of an epoch."""
 
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
-from benchmark import verdict
+from benchmark import card, verdict
 from torch.nn import functional
 
 from assay import load_study, seeds
@@ -81,11 +80,7 @@ def bare_rate(recipe: Recipe, data: ImageData, device: torch.device) -> float:
 
 
 def main() -> None:
-    if not torch.cuda.is_available():
-        print("skipped: no CUDA card here")
-        sys.exit(0)
-    device = torch.device("cuda", 0)
-    print(f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}, CUDA {torch.version.cuda}")
+    device = card()
     skip, half = "cifar10/skip.yaml", ("train.precision=bfloat16", "train.channels_last=true")
     plain, first = ("data.augment=[]",), ("train.channels_last=false",)
     found: dict[str, float] = {}

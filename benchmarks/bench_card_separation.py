@@ -5,12 +5,11 @@ noise in which 64 directions carry most, as activations are. Targets on an H100:
 10,000 to 40,000 rows of 32,768; every leaf of resnet18 on 1,600 images of 64 pixels in 5 s; SI and CSI of all layers
 of the residual network on 50,000 images of 32 pixels in 180 s."""
 
-import sys
 import time
 from collections.abc import Callable
 
 import torch
-from benchmark import verdict
+from benchmark import card, verdict
 from torch import nn
 
 from assay.models.elu_resnet import elu_resnet
@@ -56,11 +55,7 @@ def measured(network: nn.Module, side: int, images: int, device: torch.device, *
 
 
 def main() -> None:
-    if not torch.cuda.is_available():
-        print("skipped: no CUDA card here")
-        sys.exit(0)
-    device = torch.device("cuda", 0)
-    print(f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}, CUDA {torch.version.cuda}")
+    device = card()
     for n in (10_000, 20_000, 40_000):
         exact, bare = exact_and_bare(n, device)
         print(f"{n} rows: exact SI {exact:.2f} s, bare product {bare:.2f} s", flush=True)

@@ -4,12 +4,9 @@ timm's resnet50 in bfloat16 with channels last, batches of 128, on 20,000 random
 two epochs, once with all pixels (3 GB) on the card, once with none of them there, as where they do not fit. Target:
 staged at least 0.95 of resident."""
 
-import sys
-
 import numpy as np
-import torch
 from bench_card import assay_rate
-from benchmark import verdict
+from benchmark import card, verdict
 
 from assay.data import ImageData, ImageSet, batches
 from assay.data.targets import Labels
@@ -33,14 +30,12 @@ def pictures() -> ImageData:
 
 
 def main() -> None:
-    if not torch.cuda.is_available():
-        print("skipped: no CUDA card here")
-        sys.exit(0)
-    recipe, device, data = Recipe.model_validate(RECIPE), torch.device("cuda", 0), pictures()
+    device = card()
+    recipe, data = Recipe.model_validate(RECIPE), pictures()
     resident = assay_rate(recipe, data, device)
     batches._RESIDENT_SHARE = 0.0
     staged = assay_rate(recipe, pictures(), device)
-    print(f"{torch.cuda.get_device_name(device)}: resident {resident:,.0f}, staged {staged:,.0f} images/s")
+    print(f"resident {resident:,.0f}, staged {staged:,.0f} images/s")
     verdict("staged / resident", staged / resident, 0.95, " ×", at_least=True)
 
 

@@ -5,6 +5,10 @@ import statistics
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 
 def fashion_mnist() -> Path:
@@ -14,6 +18,17 @@ def fashion_mnist() -> Path:
         print(f"skipped: no fashion-mnist in {str(root)!r} (set ASSAY_DATA to the folder that holds it)")
         sys.exit(0)
     return root
+
+
+def card() -> "torch.device":
+    """The CUDA card, named on the terminal; where there is none, say so and end with status 0."""
+    import torch
+
+    if not torch.cuda.is_available():
+        print("skipped: no CUDA card here")
+        sys.exit(0)
+    print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}, CUDA {torch.version.cuda}")
+    return torch.device("cuda", 0)
 
 
 def in_turn(rounds: int, **sides: Callable[[], float]) -> dict[str, float]:

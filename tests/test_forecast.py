@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 import assay as package
-from assay.errors import AssayError
+from assay.errors import AssayError, size_text
 from assay.recipe.study import load_study
 from assay.start import trial
-from assay.start.forecast import forecast, forecast_table, size_text
+from assay.start.forecast import forecast, forecast_table
 from command import assay, write_study
 
 

@@ -220,7 +220,7 @@ def test_a_layer_too_large_for_the_disk_is_skipped_and_the_rest_is_measured(monk
         [(layer, reason)] = found.skipped
         assert layer == "1"
         assert reason.startswith("1.2 MB of temporary files are needed and ")
-        assert reason.endswith(" has 0.5 MB; measure fewer images or set TMPDIR to another disk")
+        assert reason.endswith(" has 500 kB; measure fewer images or set TMPDIR to another disk")
         assert set(found.table["layer"]) == {"0", "2"}
 
 

@@ -48,3 +48,13 @@ def enumerated(parts: Sequence[str], most: int = 20) -> str:
     """``a, b and c``; so many at most, and how many more there are."""
     shown = [*parts[:most], *([f"{len(parts) - most:,} more"] if len(parts) > most else [])]
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
+
+
+def size_text(count: int) -> str:
+    """``12 kB``, ``3.4 MB``, ``1.2 GB``."""
+    value = count / 1000
+    for unit in ("kB", "MB"):
+        if value < 999.5:
+            return f"{value:.3g} {unit}"
+        value /= 1000
+    return f"{value:,.3g} GB"

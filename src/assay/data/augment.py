@@ -10,17 +10,13 @@ from functools import reduce
 from itertools import accumulate
 
 import torch
-from jaxtyping import Float, Float32
-from torch import Tensor
 
 from assay.data import affine, colour
+from assay.data.affine import Images, Uniform
 from assay.data.moving import moved
 from assay.data.targets import Target
 from assay.errors import AssayError
 from assay.recipe import Augmentation
-
-Images = Float[Tensor, "batch channels height width"]
-Uniform = Float32[Tensor, "batch numbers"]
 
 MOVES: dict[str, tuple[int, affine.Move]] = {
     "horizontal_flip": (1, affine.horizontal_flip),

@@ -7,14 +7,11 @@ import math
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from assay.data.affine import either_way
+from assay.data.affine import Images, Uniform, either_way
 
-Images = Float[Tensor, "batch channels height width"]
-Uniform = Float32[Tensor, "batch numbers"]
-"""Random numbers in 0…1, a row an image."""
 Paint = Callable[[float, Uniform, Images], Images]
 """(amount, random numbers, images) → the images, changed."""
 _HOLE = 0.02, 0.33

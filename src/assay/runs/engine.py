@@ -7,18 +7,14 @@ from assay.errors import AssayError
 from assay.recipe.study import Study
 from assay.results import Results
 from assay.results.measurable import refuse_not_measured
-from assay.runs.checks import (
-    check_networks_and_data,
-    refuse_other_recipe,
-    refuse_other_study,
-)
+from assay.runs.checks import check_networks_and_data, refuse_other_recipe, refuse_other_study
 from assay.runs.display import Display
 from assay.runs.effect import check_effect, without_own_levels
 from assay.runs.jobs import Job, work
 from assay.runs.reuse import take_over
 from assay.system import claim, files
 from assay.system.files import read_object
-from assay.system.integrity import written
+from assay.system.integrity import hashes
 from assay.system.process import available_cores
 
 
@@ -93,7 +89,7 @@ def readable(jobs: list[Job], display: Display) -> list[Job]:
     whole = []
     for job in jobs:
         try:
-            written(job.folder / "status.json", job.status)
+            hashes(job.folder)
         except AssayError as error:
             display.warn(f"left out: {error}")
         else:

@@ -16,7 +16,7 @@ from assay.runs.checks import flatten
 from assay.runs.jobs import Job
 from assay.system import claim, files
 from assay.system.files import read_object
-from assay.system.integrity import changed, digest, digests, written
+from assay.system.integrity import changed, digest, digests, hashes
 
 
 def take_over(jobs: list[Job], folder: Path) -> list[Job]:
@@ -35,7 +35,7 @@ def equal_runs(jobs: list[Job], folder: Path) -> list[tuple[Job, Path]]:
             if read_object(run / "status.json").get("state") == "finished":
                 trained[essence(read_yaml(run / "recipe.yaml"))] = run
     asked = ((job, trained.get(essence(complete(job.recipe).dump()))) for job in unbegun)
-    return [(job, run) for job, run in asked if run is not None and not changed(run, _kept(run) or {})]
+    return [(job, run) for job, run in asked if run is not None and not changed(run, hashes(run) or {})]
 
 
 def essence(recipe: dict[str, object]) -> str:
@@ -46,7 +46,7 @@ def essence(recipe: dict[str, object]) -> str:
 
 def _take(job: Job, run: Path) -> bool:
     """Give a run the files of a finished one, unless somebody is at it already."""
-    status, kept = read_object(run / "status.json"), _kept(run)
+    status, kept = read_object(run / "status.json"), hashes(run)
     claimed = claim.acquire(job.folder, claim.Watch())
     if claimed is None:
         return False
@@ -62,7 +62,3 @@ def _take(job: Job, run: Path) -> bool:
             status["files"] = kept | {"log.txt": digest(job.folder / "log.txt")}
         files.write_json(job.folder / "status.json", status | {"recipe_hash": job.recipe.hash}, claimed.check)
     return True
-
-
-def _kept(run: Path) -> dict[str, str] | None:
-    return written(run / "status.json", read_object(run / "status.json"))

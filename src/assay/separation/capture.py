@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor, nn
 
-from assay.errors import AssayError, nearest
+from assay.errors import AssayError, nearest, size_text
 from assay.models.modes import evaluating
 from assay.separation.samples import labels
 from assay.system.machine import free_memory
@@ -150,15 +150,10 @@ def fitting(layers: Sequence[Layer], images: int, storage: int) -> list[Layer]:
 
 def without_room(group: Sequence[Layer], images: int) -> Iterator[Activations]:
     """Layers that the disk cannot hold."""
-    needed, found = in_units(size(group, images)), in_units(free())
+    needed, found = size_text(size(group, images)), size_text(free())
     room = f"{needed} of temporary files are needed and {tempfile.gettempdir()} has {found}"
     for layer in group:
         yield Activations(layer, trouble=f"{room}; measure fewer images or set TMPDIR to another disk")
-
-
-def in_units(count: int) -> str:
-    """Bytes as people read them: ``1.3 GB``, ``0.5 MB``."""
-    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
 
 
 def held(

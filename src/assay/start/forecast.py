@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from assay.data import data_root, load
-from assay.errors import RunFailed
+from assay.errors import RunFailed, size_text
 from assay.recipe import Recipe
 from assay.recipe.study import Study
 from assay.results.metrics import duration
@@ -128,13 +128,3 @@ def forecast_table(found: Forecast) -> RenderableType:
     said = f"{runs - done:,} of {runs:,} runs are left: about {duration(found.seconds)}"
     said += f" and {size_text(found.bytes)} in {found.folder}; nothing was written there"
     return Group(table, *failed, "", *equal, Text(said))
-
-
-def size_text(count: int) -> str:
-    """``12 kB``, ``3.4 MB``, ``1.2 GB``."""
-    value = count / 1000
-    for unit in ("kB", "MB"):
-        if value < 999.5:
-            return f"{value:.3g} {unit}"
-        value /= 1000
-    return f"{value:,.3g} GB"

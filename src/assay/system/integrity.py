@@ -41,6 +41,15 @@ def written(path: Path, summary: Mapping[str, Any]) -> dict[str, str] | None:
     return kept
 
 
+def hashes(run: Path) -> dict[str, str] | None:
+    """The hashes that a run's status.json holds; None where they were not yet kept, or there is no such file.
+
+    AssayError where it cannot be read, or holds something else in their place.
+    """
+    status = run / "status.json"
+    return written(status, read_object(status, missing={}))
+
+
 def changed(folder: Path, kept: Mapping[str, str], names: Iterable[str] | None = None) -> dict[str, str]:
     """Name → what is wrong with it, of the files ``names`` (else all) of which ``kept`` has the hashes."""
     found = {}
@@ -57,13 +66,10 @@ def changed(folder: Path, kept: Mapping[str, str], names: Iterable[str] | None =
 
 def weights_changed(run: Path) -> bool:
     """Whether the weights of a finished run are no longer those that it wrote."""
-    status = run / "status.json"
-    return bool(changed(run, written(status, read_object(status, missing={})) or {}, [WEIGHTS]))
+    return bool(changed(run, hashes(run) or {}, [WEIGHTS]))
 
 
 def refuse_changed(run: Path, *names: str) -> None:
     """Raise AssayError where one of these files of a finished run is no longer the one that it wrote."""
-    status = run / "status.json"
-    kept = written(status, read_object(status, missing={}))
-    for name, what in changed(run, kept or {}, names).items():
+    for name, what in changed(run, hashes(run) or {}, names).items():
         raise AssayError(f"{run / name} {what}; {RESTORE}")

@@ -25,6 +25,8 @@ from assay.system.machine import processor
 from assay.train.loop import laid_out
 
 VERSION = 1
+DRAWN = 2
+"""The way of drawing and moving, to be raised when equal seeds no longer give equal views."""
 TRIAL = 8
 """Images that show whether a frozen backbone always says the same."""
 
@@ -137,7 +139,7 @@ def features_of(
 def drawn_as(recipe: Recipe, view: int) -> dict[str, Any]:
     """All that decides, beside the pixels, what an augmented view is."""
     augment = recipe.dump()["data"]["augment"]
-    return {"augment": augment, "seed": recipe.seed, "view": view, "drawn_by": 2}
+    return {"augment": augment, "seed": recipe.seed, "view": view, "drawn_by": DRAWN}
 
 
 def identity_of(network: nn.Module, data: ImageData, recipe: Recipe, device: torch.device) -> dict[str, Any]:
