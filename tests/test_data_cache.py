@@ -298,7 +298,13 @@ def made(monkeypatch: pytest.MonkeyPatch):
                 raise ValueError("damaged")
             return Image.new("L", (10, 20), 50 * (i + 1))
 
-        contents = Contents(["a", "b"], ["p0", "p1", "p2"], targets, np.array([False, True, False]), image)
+        contents = Contents(
+            ["a", "b", "c"] if isinstance(targets, Masks) else ["a", "b"],
+            ["p0", "p1", "p2"],
+            targets,
+            np.array([False, True, False]),
+            image,
+        )
         source = Source("three", ["three", targets.kind, damaged], lambda: contents)
         monkeypatch.setattr(cache, "find", lambda *_: source)
 

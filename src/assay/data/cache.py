@@ -8,17 +8,18 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Int64
-from PIL import Image
 
 from assay.data.boxes import Boxes
-from assay.data.decode import Form, fitted
+from assay.data.decode import Form
 from assay.data.depth import in_words
 from assay.data.geometry import Size
 from assay.data.images import Contents, ImageSet, Source
+from assay.data.mask_files import MaskFiles
 from assay.data.pixels_file import Written, write_pixels
 from assay.data.publish import entry_folder, make, touch
 from assay.data.sources.catalogue import find, find_with_table
-from assay.data.targets import VOID, Labels, Masks, Targets, read_targets, write_targets
+from assay.data.targets import Labels, Targets, read_targets, write_targets
+from assay.data.upright import with_upright_masks
 from assay.data.warned import listening
 from assay.errors import AssayError, quoted
 from assay.recipe import Data, Fit
@@ -108,6 +109,7 @@ def _fill(
     folder: Path, source: Source, contents: Contents, data: Data, progress: Progress | None, is_whole: bool
 ) -> None:
     form = Form(data.color, _size(data), data.fit, None if data.range == "data" else data.range)
+    contents = with_upright_masks(contents)
     with listening():
         found = write_pixels(folder / "pixels.npy", source.where, contents, form, progress)
     skipped = contents.misplaced + [(b.name, b.reason) for b in found.bad]
@@ -116,9 +118,8 @@ def _fill(
     targets = contents.targets.subset(np.array(found.rows, dtype=np.int64))
     _check_readable(source, contents.classes, targets, is_whole)
     _check_range(source, data, found)
-    if isinstance(targets, Masks):
-        targets = _on_canvas(targets, _size(data), data.fit)
-    write_targets(targets, folder)
+    if not isinstance(targets, MaskFiles):
+        write_targets(targets, folder)
     np.save(folder / "is_test.npy", contents.is_test[found.rows], allow_pickle=False)
     if contents.is_validation is not None and contents.is_validation[found.rows].any():
         np.save(folder / "is_validation.npy", contents.is_validation[found.rows], allow_pickle=False)
@@ -160,13 +161,6 @@ def _mixed(contents: Contents, found: Written) -> list[tuple[str, str]]:
         return []
     note = "more than 8 bits a value, unlike the others, which are left as they are"
     return [(contents.names[found.rows[k]], note) for k in found.deep]
-
-
-def _on_canvas(masks: Masks, size: Size | None, fit: Fit) -> Masks:
-    if size is None:
-        return masks
-    pictures = (fitted(Image.fromarray(mask), size, fit, Image.Resampling.NEAREST, VOID) for mask in masks.values)
-    return Masks(np.stack([np.asarray(picture) for picture in pictures]))
 
 
 def _bad_images(source: Source, bad: list[tuple[str, str]]) -> AssayError:

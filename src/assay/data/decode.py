@@ -25,6 +25,8 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """EXIF's orientation → what undoes it."""
+SIDEWAYS = frozenset(turn for orientation, turn in _TURNS.items() if orientation > 4)
+"""Those that exchange height and width."""
 FRAMES = "several frames, of which the first is read"
 
 
@@ -52,6 +54,8 @@ class Decoded:
     """Whether it had more than 8 bits a value."""
     notes: tuple[str, ...] = ()
     """What a reader should know of it."""
+    mask: UInt8[np.ndarray, "own_h own_w"] | None = None
+    """What is true of the pixels of the upright picture, before it was fitted to the canvas."""
 
 
 def decode(image: Image.Image, form: Form) -> Decoded:
@@ -68,7 +72,7 @@ def decode(image: Image.Image, form: Form) -> Decoded:
     notes = (FRAMES,) if _has_frames(image) else ()
     deep = values(image)
     image.load()
-    turn = _turn(image)
+    turn = turn_of(image)
     if deep is not None:
         image = eight_bits(deep, form.range)
     image = _on_black(image if turn is None else image.transpose(turn))
@@ -108,7 +112,8 @@ def _has_frames(image: Image.Image) -> bool:
         return False
 
 
-def _turn(image: Image.Image) -> Image.Transpose | None:
+def turn_of(image: Image.Image) -> Image.Transpose | None:
+    """What makes a picture upright, by its EXIF data; None where it is."""
     try:
         return _TURNS.get(image.getexif().get(_ORIENTATION, 1))
     except Exception:  # whatever damaged bytes come to mean

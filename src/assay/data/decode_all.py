@@ -11,13 +11,17 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeVar
 
+import numpy as np
 from PIL import Image
 
 from assay.data.decode import Decoded, Form, decode
 from assay.data.depth import UnknownRange, span, values
 from assay.data.geometry import Size
 from assay.data.images import Contents
+from assay.data.mask_files import MaskFiles
+from assay.data.own_masks import VOID
 from assay.data.warned import heard
+from assay.errors import AssayError
 
 T = TypeVar("T")
 _CHUNK_BYTES = 4 << 20
@@ -58,20 +62,37 @@ def decode_all(contents: Contents, form: Form) -> Iterator[list[Decoded | Bad | 
             return Larger(size)
         return attempt(contents, i, form, room)
 
-    yield from _in_order(one, len(contents.names), first, form.size or first)
+    result = form.size or first
+    each = 3 * (math.prod(result) if result else _CHUNK_BYTES)
+    if isinstance(contents.targets, MaskFiles) and contents.targets.largest:
+        each += math.prod(contents.targets.largest)
+    yield from _in_order(one, len(contents.names), first, each)
 
 
 def attempt(contents: Contents, i: int, form: Form, room: "_Room | None" = None) -> Decoded | Bad:
     """Picture ``i``; what warnings say meanwhile is among its notes."""
     with heard() as texts:
         try:
-            with contents.image(i) as image, (room or _Room(MEMORY)).taken(_cost(image)):
-                found = decode(image, form)
-        except (MemoryError, UnknownRange):
+            with contents.image(i) as image, (room or _Room(MEMORY)).taken(_cost(image, contents)):
+                found = _with_mask(decode(image, form), contents, i)
+        except (MemoryError, UnknownRange, AssayError):
             raise
         except Exception as error:
             return Bad(contents.names[i], "; ".join([_reason(error), *texts]))
     return replace(found, notes=(*found.notes, *dict.fromkeys(texts)))
+
+
+def _with_mask(found: Decoded, contents: Contents, i: int) -> Decoded:
+    """Raises ValueError for a mask of another size than its picture's, or with a value that is no class's place."""
+    if not isinstance(contents.targets, MaskFiles):
+        return found
+    mask, classes = contents.targets.own(i), len(contents.classes)
+    if mask.shape != found.size:
+        (h, w), (height, width) = mask.shape, found.size
+        raise ValueError(f"its mask is {h}×{w} and the picture itself {height}×{width}, height×width")
+    if strange := [value for value in np.unique(mask).tolist() if classes <= value != VOID]:
+        raise ValueError(f"its mask has the value {strange[0]}, and the {classes} classes are 0 to {classes - 1}")
+    return replace(found, mask=mask)
 
 
 def spans(contents: Contents) -> Iterator[list[tuple[float, float] | None]]:
@@ -82,7 +103,7 @@ def spans(contents: Contents) -> Iterator[list[tuple[float, float] | None]]:
     def one(i: int) -> tuple[float, float] | None:
         with heard():
             try:
-                with contents.image(i) as image, room.taken(_cost(image)):
+                with contents.image(i) as image, room.taken(_cost(image, contents)):
                     found = values(image)
                     return None if found is None else span(found)
             except MemoryError:
@@ -90,13 +111,13 @@ def spans(contents: Contents) -> Iterator[list[tuple[float, float] | None]]:
             except Exception:
                 return None
 
-    yield from _in_order(one, len(contents.names), size_of(contents, 0), (1, 1))
+    yield from _in_order(one, len(contents.names), size_of(contents, 0), 3)
 
 
-def _in_order(one: Callable[[int], T], n: int, first: Size | None, result: Size | None) -> Iterator[list[T]]:
-    """``one`` of every picture; large ones by threads, for Pillow decodes outside Python's lock."""
-    pixels = 3 * (result[0] * result[1] if result else _CHUNK_BYTES)
-    step = max(1, min(256, _CHUNK_BYTES // pixels))
+def _in_order(one: Callable[[int], T], n: int, first: Size | None, each: int) -> Iterator[list[T]]:
+    """``one`` of every picture, which gives ``each`` bytes; large ones by threads, for Pillow decodes outside Python's
+    lock."""
+    step = max(1, min(256, _CHUNK_BYTES // each))
     chunks = (range(start, min(start + step, n)) for start in range(0, n, step))
     is_large = first is not None and first[0] * first[1] > _AREA_WORTH_THREADS
     workers = min(8, os.cpu_count() or 1) if is_large else 1
@@ -108,7 +129,7 @@ def _in_order(one: Callable[[int], T], n: int, first: Size | None, result: Size 
         yield from map(of, chunks)
         return
     with ThreadPoolExecutor(workers) as pool:
-        waiting = max(1, min(2 * workers, MEMORY // (step * pixels)))
+        waiting = max(1, min(2 * workers, MEMORY // (step * each)))
         yield from _ahead((pool.submit(of, indices) for indices in chunks), waiting)
 
 
@@ -132,9 +153,10 @@ class _Room:
                 self.changed.notify_all()
 
 
-def _cost(image: Image.Image) -> int:
+def _cost(image: Image.Image, contents: Contents) -> int:
     plain = 0 if "transparency" in image.info else _BYTES.get(image.mode, 0)
-    return image.width * image.height * (plain or 24)
+    mask = _BYTES["L"] if isinstance(contents.targets, MaskFiles) else 0
+    return image.width * image.height * ((plain or 24) + mask)
 
 
 def size_of(contents: Contents, i: int) -> Size | None:

@@ -3,9 +3,9 @@
 import math
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from assay.data.decode_all import Bad, Larger, attempt, decode_all, spans
 from assay.data.depth import UnknownRange
 from assay.data.geometry import Size
 from assay.data.images import Contents
+from assay.data.mask_files import MaskFiles
+from assay.data.mask_writer import mask_writer
+from assay.data.npy import write_header
 from assay.data.publish import check_space
 from assay.errors import AssayError
 
@@ -46,6 +49,8 @@ class _Colored(Exception):
 def write_pixels(path: Path, where: str, contents: Contents, form: Form, progress: Progress | None) -> Written:
     """Decode all pictures; where they turn out to be coloured, or to have more than 8 bits, begin anew as that asks.
 
+    Their masks, where they have some, become files beside ``path``.
+
     Raises:
         AssayError: their sizes differ, the range of their values is not to be found, or they take too much room.
     """
@@ -76,7 +81,8 @@ def _write(path: Path, where: str, contents: Contents, form: Form, progress: Pro
     if form.size is not None:
         check_space(path.parent, f"decoding {where}", total * math.prod(form.size))
     shape: tuple[int, ...] | None = None
-    with open(path, "wb") as file:
+    has_masks = isinstance(contents.targets, MaskFiles)
+    with open(path, "wb") as file, mask_writer(path.parent, form.fit) if has_masks else nullcontext() as add_mask:
         for chunk in decode_all(contents, form):
             for i, each in enumerate(chunk, start=done):
                 if isinstance(each, Larger) and shape is not None and sorted(each.size) != sorted(shape[1:]):
@@ -88,19 +94,20 @@ def _write(path: Path, where: str, contents: Contents, form: Form, progress: Pro
                 if shape is None:
                     shape = one.pixels.shape
                     _check_total(path, where, (total, *shape), form)
-                    _write_header(file, (total, *shape))
+                    write_header(file, (total, *shape))
                 if one.pixels.shape[1:] != shape[1:]:
                     raise _sizes_differ(where, contents.names, (found.rows[0], shape[1:]), (i, one.pixels.shape[1:]))
                 if one.pixels.shape[0] > shape[0]:
                     raise _Colored
                 file.write(np.broadcast_to(one.pixels, shape).tobytes())
+                if add_mask is not None and one.mask is not None:
+                    add_mask(one.mask, (one.pixels.shape[1], one.pixels.shape[2]))
                 _note(found, contents.names[i], i, one)
             done += len(chunk)
             if progress is not None:
                 progress(done, total)
         if shape is not None:
-            file.seek(0)
-            _write_header(file, (len(found.rows), *shape))
+            write_header(file, (len(found.rows), *shape))
     return found
 
 
@@ -136,9 +143,3 @@ def _limit() -> float:
         return float(text or GIBIBYTES)
     except ValueError:
         raise AssayError(f"{LIMIT}: found {text!r}, expected a number of GiB") from None
-
-
-def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
-    """NumPy leaves room in the header for the first length to grow, so writing it again moves nothing."""
-    header: dict[str, Any] = {"descr": "|u1", "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, header)

@@ -3,7 +3,6 @@
 A batch of them is gathered by one or two indexing operations, whatever the kind.
 """
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,15 +10,15 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Float64, Int64, UInt8
+from jaxtyping import Float32, Float64, Int64, UInt8, UInt32
 from torch import Tensor
 
 from assay.data.boxes import BoxBatch, Boxes
 from assay.data.mapped import as_tensor
+from assay.data.own_masks import VOID as VOID
+from assay.data.own_masks import Mask, OwnMasks, as_canvas, rarest_class
 from assay.data.stratify import quantile_bins, rarest
 
-VOID = 255
-"""The value of a mask where nothing is known: outside the picture, or between two objects."""
 Rows = Int64[np.ndarray, " _"]
 
 
@@ -163,36 +162,66 @@ class Masks:
     """One class a pixel, as its place in the list of classes; ``VOID`` where nothing is known."""
 
     values: UInt8[np.ndarray, "n h w"]
+    """On the canvas."""
+    own_masks: OwnMasks | None = None
+    """In the pixels of the upright pictures; None where the canvas has their size."""
     kind: ClassVar[str] = "masks"
-    stored: ClassVar[dict[str, str]] = {"values": "masks"}
+    stored: ClassVar[dict[str, str]] = {
+        "values": "masks", "pixels": "own_masks", "places": "own_places", "counts": "mask_counts", "digests": "digests",
+    }  # fmt: skip
 
     def __len__(self) -> int:
         """Number of images."""
         return len(self.values)
 
+    def own(self, i: int) -> Mask:
+        """The mask of image ``i`` in the pixels of its own upright picture: (height, width) are that picture's."""
+        mask = self._own.mask(i)
+        return self.values[i] if mask is None else mask
+
     def take(self, rows: Int64[Tensor, " b"]) -> UInt8[Tensor, "b h w"]:
-        """The masks of a batch."""
+        """The masks of a batch, on the canvas."""
         return self._tensor.index_select(0, rows)
 
     def subset(self, rows: Rows) -> "Masks":
         """The masks of some images."""
-        return Masks(self.values[rows])
+        return Masks(self.values[rows], self._own.subset(rows))
 
     def strata(self) -> Int64[np.ndarray, " n"]:
-        """The rarest class, by images, that the mask has a pixel of; one more for none."""
+        """The rarest class, by images, that the picture's own mask has a pixel of; one more for none."""
         return self._strata
 
     def line(self, i: int) -> str:
-        """SHA-256 of the mask."""
-        return hashlib.sha256(self.values[i].tobytes()).hexdigest()
+        """SHA-256 of the picture's own mask."""
+        return bytes(self.digests[i]).hex()
+
+    @property
+    def counts(self) -> UInt32[np.ndarray, "n 256"]:
+        """Pixels of each value, ``VOID`` last, in each picture's own mask."""
+        return self._own.counts
+
+    @property
+    def digests(self) -> UInt8[np.ndarray, "n 32"]:
+        """SHA-256 of each picture's own mask."""
+        return self._own.digests
+
+    @property
+    def pixels(self) -> UInt8[np.ndarray, " m"]:
+        """See ``OwnMasks``."""
+        return self._own.pixels
+
+    @property
+    def places(self) -> Int64[np.ndarray, "n 3"]:
+        """See ``OwnMasks``."""
+        return self._own.places
+
+    @cached_property
+    def _own(self) -> OwnMasks:
+        return as_canvas(self.values) if self.own_masks is None else self.own_masks
 
     @cached_property
     def _strata(self) -> Int64[np.ndarray, " n"]:
-        present = np.zeros((len(self), VOID + 1), dtype=bool)
-        for row, mask in zip(present, self.values, strict=True):
-            row[:] = np.bincount(mask.ravel(), minlength=VOID + 1) > 0
-        classes = np.flatnonzero(present[:, :VOID].any(axis=0)).max(initial=-1) + 1
-        return rarest(present[:, :classes])
+        return rarest_class(self.counts)
 
     @cached_property
     def _tensor(self) -> Tensor:
@@ -221,5 +250,7 @@ def read_targets(folder: Path) -> Targets:
     }
     if kind is Values:
         arrays["names"] = tuple(arrays["names"].tolist())
+    if kind is Masks:
+        arrays = {"values": arrays.pop("values"), "own_masks": OwnMasks(**arrays)}
     found: Targets = kind(**arrays)
     return found
