@@ -31,7 +31,7 @@ _VERSION = 2
 
 def open_source(data: Data, root: Path) -> Source:
     """The source of ``data``, nothing of it decoded. AssayError where it is missing or malformed."""
-    return find(data.source, root, data.layout) if data.table is None else find_with_table(data, root)
+    return find(data.source, root, data.layout, data.ignore) if data.table is None else find_with_table(data, root)
 
 
 def open_images(

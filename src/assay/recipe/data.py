@@ -67,12 +67,12 @@ SplitName = Literal["train", "validation", "test"]
 
 
 def _layout(value: Any) -> Any:
-    if value is None or isinstance(value, tuple) or value in ("classes", "splits"):
+    if value is None or isinstance(value, tuple) or value in ("classes", "splits", "masks"):
         return value
     splits = get_args(SplitName)
     if not isinstance(value, Mapping) or not value or not all(split in splits for split in value.values()):
         raise ValueError(
-            "expected classes, splits, or folders with the split that each is, train, validation or test, "
+            "expected classes, splits, masks, or folders with the split that each is, train, validation or test, "
             "as {fold_0: train, fold_1: test}"
         )
     if "train" not in value.values():
@@ -81,11 +81,29 @@ def _layout(value: Any) -> Any:
 
 
 Layout = Annotated[
-    Literal["classes", "splits"] | tuple[tuple[str, SplitName], ...],
+    Literal["classes", "splits", "masks"] | tuple[tuple[str, SplitName], ...],
     PlainSerializer(lambda layout: layout if isinstance(layout, str) else dict(layout)),
 ]
-"""What the folders of a source are: ``classes``, ``splits`` with classes in them, or (folder, split), sorted; in a file
-a mapping."""
+"""What the folders of a source are: ``classes``, ``splits`` with classes in them, pictures and their ``masks``, or
+(folder, split), sorted; in a file a mapping."""
+
+
+def _ignore(value: Any) -> Any:
+    if value is None:
+        return None
+    each = value if isinstance(value, list | tuple) else [value]
+    whole = [one for one in each if isinstance(one, int) and not isinstance(one, bool) and 0 <= one <= 255]
+    names = [one for one in each if isinstance(one, str) and one]
+    if not each or len(whole) + len(names) < len(each):
+        raise ValueError("expected the name of a class or its value in the masks, 0 to 255, or a list of these")
+    return *sorted(set(whole)), *sorted(set(names))
+
+
+Ignore = Annotated[
+    tuple[int | str, ...],
+    PlainSerializer(lambda ignore: ignore[0] if len(ignore) == 1 else list(ignore)),
+]
+"""Names of classes, or the values that they have in masks; in a file one of them or a list."""
 
 
 def _shares(value: Any) -> Any:
@@ -152,6 +170,10 @@ class Data(Section):
         default=None, exclude_if=lambda layout: layout is None
     )
     """How the folders are read; None: by their names, and refused where these could mean either."""
+    ignore: Annotated[Ignore | None, BeforeValidator(_ignore)] = Field(
+        default=None, exclude_if=lambda ignore: ignore is None
+    )
+    """Classes of masks that are void: neither learned nor measured, as what has no class is not."""
     table: str | None = Field(default=None, min_length=1, exclude_if=lambda path: path is None)
     """A CSV, TSV or Parquet file that tells what is true of the pictures: inside the source, beside it, or a path."""
     image: Column = None
@@ -223,6 +245,8 @@ class Data(Section):
     def _folders_are_read_without_a_table(self) -> "Data":
         if self.layout is not None and self.table is not None:
             raise ValueError("layout says how folders are read, and with a table they mean nothing; leave one out")
+        if self.ignore is not None and self.table is not None:
+            raise ValueError("ignore names classes of masks, and a table tells of whole images; leave one out")
         return self
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ from assay.errors import AssayError, unknown
 
 if TYPE_CHECKING:
     from assay.data.images import Source
-    from assay.recipe.data import Data, Layout
+    from assay.recipe.data import Data, Ignore, Layout
 
 SOURCES: dict[str, tuple[str, str]] = {
     "digits": (
@@ -37,15 +37,17 @@ SOURCES: dict[str, tuple[str, str]] = {
 
 ANY_PATH = (
     "<folder or zip>",
-    "class/…, or train/class/…, val/class/… and test/class/…, or any with a table; a path or name under the data root",
+    "class/…, or train/class/… and test/class/…, images/… with masks/…, Pascal VOC, COCO, or any with a table; a path "
+    "or name under the data root",
 )
 """The row that a listing of sources ends with."""
 ELSEWHERE = "--data FOLDER or $ASSAY_DATA says where data lie"
 """What helps where they are not found."""
 
 
-def find(name: str, root: Path, layout: "Layout | None" = None) -> "Source":
-    """The source that ``data.source`` names: a named set, or a folder or zip, read as ``data.layout`` says.
+def find(name: str, root: Path, layout: "Layout | None" = None, ignore: "Ignore | None" = None) -> "Source":
+    """The source that ``data.source`` names: a named set, or a folder or zip, read as ``data.layout`` says; of masks,
+    the classes of ``ignore`` are void.
 
     A path may be absolute, under the data root or under the working directory; ``.zip`` may be left out.
 
@@ -55,13 +57,15 @@ def find(name: str, root: Path, layout: "Layout | None" = None) -> "Source":
     if name in SOURCES:
         if layout is not None:
             raise AssayError(f"data.layout goes with a folder or zip of pictures, and {name!r} is a named source")
+        if ignore is not None:
+            raise AssayError(f"data.ignore goes with a folder or zip of masks, and {name!r} is a named source")
         module, opener = SOURCES[name][0].split(":")
         source: Source = getattr(import_module(module), opener)(root)
         return source
     from assay.data.sources.folder import folder_source, zip_source
 
     path = _path(name, root)
-    return folder_source(path, layout) if path.is_dir() else zip_source(path, layout)
+    return folder_source(path, layout, ignore) if path.is_dir() else zip_source(path, layout, ignore)
 
 
 def find_with_table(data: "Data", root: Path) -> "Source":

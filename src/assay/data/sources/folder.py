@@ -1,9 +1,11 @@
-"""Any folder or zip of pictures in class folders, laid out as ``layout`` reads it.
+"""Any folder or zip of pictures: with masks (``masks``), else in class folders, laid out as ``layout`` reads it.
 
 A file beside the pictures of a class that does not end like one is bad.
 """
 
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
@@ -11,27 +13,44 @@ from assay.data.images import Contents, Source
 from assay.data.sources.archive import zip_identity, zip_tree
 from assay.data.sources.formats import what_it_is
 from assay.data.sources.layout import layout
+from assay.data.sources.masks import mask_contents, tells_of_masks
 from assay.data.sources.tree import Tree, folder_tree
 from assay.data.targets import Labels
-from assay.recipe.data import Layout
+from assay.errors import AssayError
+from assay.recipe.data import Ignore, Layout
 from assay.system.files import legible
 
-READ = 2
+READ = 3
 """Counts the ways in which folders have been read; pictures that an earlier one placed are placed anew."""
 
 
-def folder_source(path: Path, stated: Layout | None = None) -> Source:
-    """The pictures in a folder; ``stated`` is ``data.layout``."""
+def folder_source(path: Path, stated: Layout | None = None, ignore: Ignore | None = None) -> Source:
+    """The pictures in a folder; ``stated`` is ``data.layout``, ``ignore`` is ``data.ignore``."""
     tree = folder_tree(path)
-    return Source(tree.where, [tree.identity, READ, stated], lambda: _contents(tree, stated))
+    stamps = sorted((name, tree.stamps[name]) for name in tree.others if tells_of_masks(name))
+    return _source(tree.where, [*tree.identity, *stamps], lambda: tree, stated, ignore)
 
 
-def zip_source(path: Path, stated: Layout | None = None) -> Source:
-    """The pictures in a zip, which is opened only when its contents are asked for; ``stated`` is ``data.layout``."""
-    return Source(legible(str(path)), [zip_identity(path), READ, stated], lambda: _contents(zip_tree(path), stated))
+def zip_source(path: Path, stated: Layout | None = None, ignore: Ignore | None = None) -> Source:
+    """The pictures in a zip, which is opened only when its contents are asked for; else as ``folder_source``."""
+    return _source(legible(str(path)), zip_identity(path), lambda: zip_tree(path), stated, ignore)
 
 
-def _contents(tree: Tree, stated: Layout | None) -> Contents:
+def _source(
+    where: str, identity: list[Any], tree: Callable[[], Tree], stated: Layout | None, ignore: Ignore | None
+) -> Source:
+    ignored = [] if ignore is None else [ignore]
+    return Source(where, [identity, READ, stated, *ignored], lambda: _contents(tree(), stated, ignore))
+
+
+def _contents(tree: Tree, stated: Layout | None, ignore: Ignore | None) -> Contents:
+    masks = mask_contents(tree, stated, ignore)
+    if masks is None and ignore is not None:
+        raise AssayError(f"data.ignore names classes of masks, and {tree.where} has no folder of masks")
+    return _classified(tree, stated) if masks is None else masks
+
+
+def _classified(tree: Tree, stated: Layout | None) -> Contents:
     found = layout(tree.where, tree.pictures, tree.folders, stated)
     number = {name: k for k, name in enumerate(found.classes)}
     names = [p.name for p in found.placed]

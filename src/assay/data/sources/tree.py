@@ -4,8 +4,8 @@ Hidden files, ``__MACOSX`` and what systems leave in folders are passed over.
 """
 
 import os
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,8 @@ class Tree:
     """A file; may raise anything if it is unreadable."""
     image: Callable[[str], Image.Image]
     """A picture; likewise."""
+    stamps: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Size and time of change of the others in a folder; a zip is known by its own."""
 
     def __post_init__(self) -> None:
         if not self.pictures:
@@ -54,21 +56,22 @@ def folder_tree(path: Path) -> Tree:
     root = path.resolve()
     stamps: dict[str, tuple[int, int]] = {}
     found_folders: set[str] = set()
-    found_others: list[str] = []
+    found_others: dict[str, tuple[int, int]] = {}
     try:
         _walk(root, "", frozenset(), stamps, found_folders, found_others)
     except OSError as error:
         raise AssayError(f"{error.filename} cannot be listed ({error.strerror})") from error
     paths = {legible(name): name for name in (*stamps, *found_others)}
     pictures = {legible(name): stamp for name, stamp in stamps.items()}
-    folders, others = set(map(legible, found_folders)), list(map(legible, found_others))
+    folders = set(map(legible, found_folders))
+    others = {legible(name): stamp for name, stamp in found_others.items()}
     identity = ["folder", str(root), sorted(pictures.items()), sorted(folders), sorted(others)]
 
     def read(name: str) -> bytes:
         return (root / paths[name]).read_bytes()
 
     where = legible(str(path))
-    return Tree(where, identity, pictures, folders, others, read, lambda name: open_picture(root / paths[name]))
+    return Tree(where, identity, pictures, folders, others, read, lambda name: open_picture(root / paths[name]), others)
 
 
 def _walk(
@@ -77,7 +80,7 @@ def _walk(
     above: frozenset[str],
     pictures: dict[str, tuple[int, int]],
     folders: set[str],
-    others: list[str],
+    others: dict[str, tuple[int, int]],
 ) -> None:
     """Symbolic links are followed, but never back into a folder that holds them."""
     here = os.path.realpath(folder)
@@ -90,11 +93,9 @@ def _walk(
         if entry.is_dir():
             folders.add(name)
             _walk(Path(entry.path), name + "/", above | {here}, pictures, folders, others)
-        elif is_picture(name):
-            stat = entry.stat(follow_symlinks=entry.is_file())
-            pictures[name] = (stat.st_size, stat.st_mtime_ns)
         else:
-            others.append(name)
+            stat = entry.stat(follow_symlinks=entry.is_file())
+            (pictures if is_picture(name) else others)[name] = (stat.st_size, stat.st_mtime_ns)
 
 
 def ignored(part: str) -> bool:

@@ -1,0 +1,67 @@
+"""What values the masks of a set hold, where no list of classes says what they should be."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from assay.data.sources.class_list import ClassList
+from assay.data.sources.mask_pictures import raw
+from assay.data.sources.tree import Tree
+from assay.data.targets import VOID
+from assay.errors import AssayError, enumerated
+
+_MOST = 64
+"""More values than this are no classes that a list would not name."""
+_LOOKED_AT = 32
+"""Masks that are looked at to see whether all hold 0 and 255 only."""
+_HOW = "name the classes in a file classes.txt beside the folders, in lines 'index name' or 'index name R G B'"
+
+
+def refuse_black_and_white(tree: Tree, masks: Sequence[str]) -> None:
+    """Raise AssayError where the masks hold 0 and 255 and nothing else: then 255 is hardly void."""
+    few = np.unique(np.linspace(0, len(masks) - 1, _LOOKED_AT).astype(int))
+    seen = set().union(*(values_of(tree, masks[i]) or () for i in few))
+    if seen == {0, VOID}:
+        raise AssayError(
+            f"the masks of {tree.where} hold 0 and 255 only, as {masks[0]}: say which class is which in a file "
+            "classes.txt beside the folders, with the lines '0 background' and '255 nucleus' for example (255 means "
+            "void where no class has it)"
+        )
+
+
+def by_values(tree: Tree, masks: Sequence[str]) -> ClassList:
+    """A class for each value that occurs in any mask but 255, called by its number.
+
+    Raises:
+        AssayError: a mask holds colours, or the values are fewer than two or more than 64.
+    """
+    seen: set[int] = set()
+    for name in masks:
+        new = values_of(tree, name)
+        if new is None:
+            raise AssayError(f"{name} is a mask of colours, and nothing says what they mean; {_HOW}")
+        seen |= new
+        if len(seen) > _MOST:
+            raise AssayError(
+                f"the masks of {tree.where} hold more than {_MOST} values, the last of them in {name}: levels of gray, "
+                f"or so many classes? {_HOW}"
+            )
+    values = sorted(seen - {VOID})
+    if len(values) < 2:
+        there = enumerated([str(value) for value in sorted(seen)])
+        raise AssayError(f"the masks of {tree.where} hold the value {there} only; expected two classes at least")
+    return ClassList(f"the masks of {tree.where}", tuple(map(str, values)), tuple(values))
+
+
+def values_of(tree: Tree, name: str) -> set[int] | None:
+    """The values that occur in a mask; None in one of colours, and nothing in one that cannot be read."""
+    try:
+        with tree.image(name) as image:
+            values, _ = raw(image, name)
+    except Exception:  # told when it is read as the mask of its picture
+        return set()
+    if values.ndim == 3:
+        if (values != values[..., :1]).any():
+            return None
+        values = values[..., 0]
+    return set(np.flatnonzero(np.bincount(values.ravel(), minlength=VOID + 1)).tolist())
