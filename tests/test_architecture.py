@@ -17,6 +17,7 @@ FLOORS = (
     ("models",),
     ("separation",),
     ("uncertainty",),
+    ("after",),
     ("tasks",),
     ("train",),
     ("evaluate",),

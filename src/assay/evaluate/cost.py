@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from assay.after.around import around
 from assay.models.layer_table import summary
 from assay.models.modes import evaluating
 from assay.recipe import CostMeasure
@@ -20,9 +21,11 @@ REPEATS = 30
 def measure(trained: Trained, options: CostMeasure) -> dict[str, Value]:
     """Parameters, MACs and activation bytes per image, weight bytes, and wall-clock readings.
 
-    Readings: ``training_seconds`` over all epochs, ``inference_images_per_second`` at the training batch size.
+    MACs, activation bytes and speed are those of an answer, with all that the recipe's ``predict`` asks for. Readings:
+    ``training_seconds`` over all epochs, ``inference_images_per_second`` at the training batch size.
     """
-    table = summary(trained.model, trained.data.shape)
+    answering = around(trained.model, trained.recipe.predict)
+    table = summary(answering, trained.data.shape)
     images, _ = next(iter(trained.data.batches("test", trained.recipe.train.batch_size, trained.device)))
     return {
         "parameters": table.parameters,
@@ -31,7 +34,7 @@ def measure(trained: Trained, options: CostMeasure) -> dict[str, Value]:
         "weight_bytes": table.weight_bytes,
         "activation_bytes": table.activation_bytes,
         "training_seconds": float(trained.history["seconds"].sum()),
-        "inference_images_per_second": inference_speed(trained.model, images),
+        "inference_images_per_second": inference_speed(answering, images),
     }
 
 

@@ -40,7 +40,7 @@ def measure(trained: Trained, options: UncertaintyMeasure) -> dict[str, Value]:
 
 
 def _run_by_the_passes(trained: Trained, options: UncertaintyMeasure) -> tuple[nn.Module, ImageData]:
-    """The trained part on what it saw, where it holds all dropout that acts; else the whole network on the images."""
+    """What answers, on what it sees, where it holds all dropout that acts; else the whole network on the images."""
     inside = options.layers == "head" and set(own_dropout(trained.model)) <= set(trained.part.modules())
     return (trained.part, trained.seen) if inside else (trained.model, trained.data)
 

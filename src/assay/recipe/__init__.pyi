@@ -39,6 +39,7 @@ from .optimizers import Plateau as Plateau
 from .optimizers import RMSprop as RMSprop
 from .optimizers import Schedule as Schedule
 from .optimizers import Step as Step
+from .predict import Predict as Predict
 from .recipe import Recipe as Recipe
 from .section import Amount as Amount
 from .section import Section as Section

@@ -8,8 +8,9 @@ from pydantic import Field, field_validator, model_validator
 
 from assay.errors import nearest
 from assay.recipe.data import COLUMNS, Data
-from assay.recipe.measures import ClassificationMeasure, CostMeasure, Measure, SeparationMeasure
+from assay.recipe.measures import ClassificationMeasure, CostMeasure, Measure, SeparationMeasure, UncertaintyMeasure
 from assay.recipe.model import Model
+from assay.recipe.predict import Predict
 from assay.recipe.section import Section, named
 from assay.recipe.tasks import TASKS, WORDS, TaskName
 from assay.recipe.train import Phase, Train
@@ -22,6 +23,7 @@ class Recipe(Section):
     data: Data
     model: Annotated[Model, named()]
     train: Train = Train()
+    predict: Predict = Field(default=Predict(), exclude_if=lambda predict: not predict.asks)
     evaluate: tuple[Measure, ...] = (ClassificationMeasure(), CostMeasure())
     seed: Annotated[int, Field(ge=0)] = 0
 
@@ -116,6 +118,16 @@ class Recipe(Section):
         for key, needs_validation in watchers.items():
             if needs_validation and self.data.validation == 0:
                 raise ValueError(f"{key} needs validation images, and data.validation is 0")
+        return self
+
+    @model_validator(mode="after")
+    def _dropout_is_where_the_answers_come_from(self) -> "Recipe":
+        for measure in self.evaluate:
+            if self.predict.asks and isinstance(measure, UncertaintyMeasure) and measure.layers != "head":
+                raise ValueError(
+                    "evaluate: uncertainty: layers are named inside the network, and predict puts more around it; "
+                    "expected layers: head"
+                )
         return self
 
     @property

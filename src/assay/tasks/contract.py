@@ -143,7 +143,7 @@ class Trained:
     history: pl.DataFrame
     """A row an epoch: epoch, lr, train_loss and more, validation_loss and the watched metric, seconds."""
     part: nn.Module
-    """What gives the outputs of ``model`` for ``seen``: its head for kept features where its backbone is frozen, else
-    ``model`` itself."""
+    """What answers for ``model``, given ``seen``: itself; its head for kept features where its backbone is frozen; or
+    what the recipe's ``predict`` puts around it."""
     seen: ImageData
     """``data``, or kept features in the place of its images."""

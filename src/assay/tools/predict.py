@@ -72,6 +72,7 @@ def answers(
     """
     import torch
 
+    from assay.after.around import around
     from assay.data.batches import pass_size
     from assay.tasks import catalogue
     from assay.tools.choosing import choose
@@ -91,9 +92,10 @@ def answers(
         unread += bad
         paths = [path for path, _ in part]
         told = []
-        for (_, own, model), numbers in zip(networks, measured, strict=True) if part else ():
+        for (asked, own, model), numbers in zip(networks, measured, strict=True) if part else ():
             with torch.inference_mode():
-                said = task.said(model, torch.stack([normalized(pixels, own) for _, pixels in part]))
+                shown = torch.stack([normalized(pixels, own) for _, pixels in part])
+                said = task.said(around(model, asked.predict), shown)
             told.append(task.told(said, paths, own | {"measured": numbers}))
         each += [one[0] if len(one) == 1 else task.together(one) for one in zip(*told, strict=True)]
         if answering:

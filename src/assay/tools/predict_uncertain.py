@@ -133,13 +133,15 @@ def predict_uncertain(
     be under the data root ``root``. What is said of a picture does not depend on the others. Raises AssayError as
     ``answers`` does, for a run without validation images, and for data that are no longer those of the run.
     """
+    from assay.after.around import around
     from assay.tools.choosing import choose
     from assay.tools.pictures import pictures_at
     from assay.uncertainty.injection import Injection
 
     chosen = choose(Path(where))
     (run,) = chosen.runs
-    recipe, about, model = load_run(run)
+    recipe, about, network = load_run(run)
+    model = around(network, recipe.predict)
     if TASKS[recipe.task].target != "values":
         require("labels", recipe.task, "predict --uncertainty", recipe.data.source)
     if not about.get("counts", {}).get("validation"):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from assay.after.around import answering
 from assay.data.batches import ImageData
 from assay.models.catalogue import build
 from assay.models.state import restore, snapshot
@@ -27,8 +28,8 @@ def train(
 ) -> tuple[State, nn.Module, ImageData]:
     """Train ``network`` in place through the phases of the recipe, or in one go where it has none.
 
-    Returns the state at the end, and what the last phase trained, on what (``trained_part``): the network on the
-    images, or something that gives the same outputs sooner.
+    Returns the state at the end, and what then answers, on what: what the last phase trained (``trained_part``), the
+    network on the images or something that gives the same outputs sooner; or what ``recipe.predict`` asks for.
 
     Each phase has its own optimizer, schedule and early stopping, and begins with the weights that the recipe keeps of
     the phases before: the best of all epochs so far, or the last. ``save`` gets the state after every epoch; continued
@@ -49,7 +50,7 @@ def train(
         if begins:
             begin_phase(state, number, network, part, keep_best=recipe.train.keep == "best")
         state = fit(part, seen, stage, device, state, marked(number, save) if recipe.train.phases else save, log)
-    return state, part, seen
+    return state, *answering(recipe.predict, network, data, part, seen)
 
 
 def begin_phase(state: State, number: int, network: nn.Module, part: nn.Module, keep_best: bool) -> None:

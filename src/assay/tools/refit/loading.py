@@ -9,6 +9,7 @@ import polars as pl
 import torch
 from torch import nn
 
+from assay.after.around import around
 from assay.data import ImageData
 from assay.errors import AssayError
 from assay.recipe import Recipe
@@ -36,9 +37,11 @@ class Finished:
     device: torch.device
 
     def predictions(self, network: nn.Module) -> BySplit:
-        """What a network says of the images of each split that has some, in evaluation mode, without augmentation."""
+        """What a network says of the images of each split that has some, in evaluation mode, without augmentation, with
+        what the run's ``predict`` asks for around it."""
+        answering = around(network, self.recipe.predict)
         loss, there = self.recipe.train.loss, [split for split, own in self.data.indices.items() if len(own)]
-        return cast(BySplit, {s: predict(task, network, self.data, s, loss, self.device) for s in there})
+        return cast(BySplit, {s: predict(task, answering, self.data, s, loss, self.device) for s in there})
 
 
 def refuse_other_answers(run: Path, said: BySplit) -> None:
