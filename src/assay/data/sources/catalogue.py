@@ -24,6 +24,10 @@ SOURCES: dict[str, tuple[str, str]] = {
         "assay.data.sources.discs:discs",
         "2,000 drawn pictures, 32×32 gray, with two numbers: the count and the mean diameter of their discs",
     ),
+    "scenes": (
+        "assay.data.sources.scenes:scenes",
+        "300 + 100 drawn pictures, 64×64 RGB, with a mask each: discs, squares, triangles; made when asked for",
+    ),
     "fashion-mnist": (
         "assay.data.sources.idx:fashion_mnist",
         "60,000 + 10,000 pictures of clothing, 28×28 gray, 10 classes; from the data root, else downloaded",
