@@ -143,7 +143,7 @@ def test_the_weights_must_be_as_many_as_the_classes(name: str) -> None:
 
 @pytest.mark.parametrize("weights", ["invers", [], [1, 0], [1, -1], [1, "x"], 2, {"a": 1}, [True, 1]])
 def test_what_is_no_weight(weights: Any) -> None:
-    sentence = r"loss.class_weights: found .*, expected inverse, or a list of numbers above 0, one for each class"
+    sentence = r"loss.class_weights: found .*, expected inverse, median_frequency \(of pixels\), or a list of numbers"
     with pytest.raises(AssayError, match=sentence):
         validate(Train, {"loss": {"class_weights": weights}}, "file")
 

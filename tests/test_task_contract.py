@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import scipy.stats
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from torch import nn
 
 from assay import seeds
 from assay.data import ImageData, ImageSet
-from assay.data.targets import Labels, Tags, Targets, Values
+from assay.data.targets import VOID, Labels, Masks, Tags, Targets, Values
 from assay.errors import AssayError
 from assay.evaluate import MEASURES, Trained, measure
 from assay.models import build
@@ -43,7 +44,12 @@ TARGETS: dict[str, Callable[[np.random.Generator], Targets]] = {
     "labels": lambda draw: Labels(np.arange(NUMBER, dtype=np.int64) % 3),
     "values": lambda draw: Values(draw.normal(50, 20, (NUMBER, 3)), tuple(CLASSES)),
     "tags": lambda draw: Tags((draw.random((NUMBER, 3)) < 0.4).astype(np.uint8)),
+    "masks": lambda draw: Masks(draw.choice(np.array([0, 1, 2, VOID], np.uint8), (NUMBER, 6, 6))),
 }
+
+MLP = {"name": "mlp", "hidden": [8], "dropout": 0.2}
+MODELS = {"segmentation": {"name": "pixelwise"}}
+"""Task → a network, where it is not a row of numbers that it needs of an image."""
 
 every_task = pytest.mark.parametrize("name", TASKS)
 
@@ -65,12 +71,14 @@ def sample_data(name: str) -> ImageData:
 
 
 def sample_recipe(name: str, **changes: Any) -> Recipe:
-    base = {"task": name, "data": {"source": "noise"}, "model": {"name": "mlp", "hidden": [8], "dropout": 0.2}}
+    base = {"task": name, "data": {"source": "noise"}, "model": MODELS.get(name, MLP)}
     return Recipe.model_validate(base | {"train": {"epochs": 3, "batch_size": 7}} | changes)
 
 
 def network_for(task: Task, recipe: Recipe, data: ImageData) -> nn.Module:
     with seeds.scoped(0, "initialisation"):
+        if recipe.model.name == "pixelwise":
+            return nn.Conv2d(1, 3, 3, padding=1)
         return build(recipe.model, data.shape, task.outputs(recipe.train.loss, data.classes))
 
 
@@ -252,6 +260,13 @@ MEMBERS: dict[str, tuple[list[list[float]], dict[str, Any]]] = {
             "probabilities": pytest.approx({"cat": 0.6, "dog": 0.4, "a <cow>": 0.75}),
         },
     ),
+    "segmentation": (
+        [[[[0.5, 0.1]], [[0.4, 0.8]], [[0.1, 0.1]]], [[[0.2, 0.3]], [[0.5, 0.3]], [[0.3, 0.4]]]],
+        {
+            "areas": {"cat": 0, "dog": 1, "a <cow>": 0},
+            "entropy": pytest.approx(scipy.stats.entropy([[0.35, 0.2], [0.45, 0.55], [0.2, 0.25]]).mean()),
+        },
+    ),
 }
 """Task → what two networks give of a picture (probabilities, or values), and what they say together."""
 
@@ -260,7 +275,8 @@ MEMBERS: dict[str, tuple[list[list[float]], dict[str, Any]]] = {
 def test_several_networks_answer_by_their_mean(name: str) -> None:
     task, (rows, together) = catalogue.task(name), MEMBERS[name]
     given = torch.tensor(rows, dtype=torch.float32)
-    answers = {"classification": given.log, "multilabel": given.logit}.get(name, given.clone)()
+    as_logits = {"classification": given.log, "multilabel": given.logit, "segmentation": given.log}
+    answers = as_logits.get(name, given.clone)()
     about = {"classes": CLASSES, "target_mean": [0.0] * 3, "target_deviation": [1.0] * 3}
     one, other = (task.told(answers[i : i + 1], [Path("one.png")], about)[0] for i in range(2))
     assert task.together([one, other]).record == {"picture": "one.png"} | together
@@ -271,6 +287,8 @@ def test_several_networks_answer_by_their_mean(name: str) -> None:
 @every_task
 def test_a_network_of_the_wrong_width_is_refused_before_training(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     data, recipe = sample_data(name), sample_recipe(name)
+    if recipe.model.name == "pixelwise":
+        pytest.skip("no model gives a logit a pixel")
     check_network(recipe, data.shape, data.classes)
     monkeypatch.setattr("assay.models.catalogue.build", lambda *_: nn.Sequential(nn.Flatten(), nn.Linear(36, 7)))
     with pytest.raises(AssayError, match="gives"):

@@ -17,6 +17,10 @@ MEASURES: dict[str, tuple[str, str]] = {
         "assay.tasks.regression.measure:measure",
         "R², Spearman, MAE, RMSE, errors by decile of the truth, losses",
     ),
+    "segmentation": (
+        "assay.tasks.segmentation.measure:measure",
+        "IoU, Dice, precision and recall of each class and their means, the same near borders, losses",
+    ),
     "cost": (
         "assay.evaluate.cost:measure",
         "parameters, multiply-accumulates, bytes, seconds of training, images per second",

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field
+from pydantic import BeforeValidator, Discriminator, Field, model_validator
 
 from assay.recipe.section import NonNegative, Positive, Rate, Section, named
 
@@ -10,14 +10,20 @@ from assay.recipe.section import NonNegative, Positive, Rate, Section, named
 def _class_weights(value: Any) -> Any:
     numbers = value if isinstance(value, list | tuple) else ()
     positive = [isinstance(v, int | float) and not isinstance(v, bool) and v > 0 for v in numbers]
-    if value is not None and value != "inverse" and not (positive and all(positive)):
-        raise ValueError("expected inverse, or a list of numbers above 0, one for each class")
+    if value not in (None, "inverse", "median_frequency") and not (positive and all(positive)):
+        raise ValueError(
+            "expected inverse, median_frequency (of pixels), or a list of numbers above 0, one for each class"
+        )
     return value
 
 
-ClassWeights = Annotated[Literal["inverse"] | tuple[Positive, ...] | None, BeforeValidator(_class_weights)]
-"""``inverse`` is n / (classes · n_c), where n_c of the n training images are of the class. Where an image has any
-number of labels, the weights are those of the labels' positives, and ``inverse`` is (n − n_c) / n_c."""
+ClassWeights = Annotated[
+    Literal["inverse", "median_frequency"] | tuple[Positive, ...] | None, BeforeValidator(_class_weights)
+]
+"""``inverse`` is n / (classes · n_c), where n_c of the n training images, or of their pixels, are of the class. Where
+an image has any number of labels, the weights are those of the labels' positives, and ``inverse`` is (n − n_c) / n_c.
+``median_frequency`` is of pixels alone: the median of f / f_c, where f_c is the share of a class in the images that
+have it."""
 
 
 class CrossEntropy(Section):
@@ -68,8 +74,56 @@ class BinaryCrossEntropy(Section):
     class_weights: ClassWeights = Field(default=None, exclude_if=lambda weights: weights is None)
 
 
+class Dice(Section):
+    """1 − mean over the classes of a batch of 2·Σ p·y / (Σ p + Σ y), of its pixels: arXiv:1606.04797, 1707.03237."""
+
+    name: Literal["dice"] = "dice"
+
+
+class Lovasz(Section):
+    """The Lovász extension of 1 − IoU, as a mean over the classes of a batch: arXiv:1705.08790."""
+
+    name: Literal["lovasz"] = "lovasz"
+
+
+class SumOfLosses(Section):
+    """Several losses of pixels, each times its weight; ``[cross_entropy, dice]`` is short for it."""
+
+    name: Literal["sum"] = "sum"
+    of: Annotated[
+        tuple[Annotated[CrossEntropy | Focal | Dice | Lovasz, named("cross_entropy"), Discriminator("name")], ...],
+        Field(min_length=2, description="a list of at least two losses of pixels"),
+    ] = (CrossEntropy(), Dice())
+    weights: tuple[Positive, ...] | None = Field(default=None, exclude_if=lambda weights: weights is None)
+    """In the order of the losses; 1 each where left out."""
+
+    @model_validator(mode="after")
+    def _one_weight_each(self) -> "SumOfLosses":
+        if self.weights is not None and len(self.weights) != len(self.of):
+            raise ValueError(f"weights: found {len(self.weights)}, expected one for each of the {len(self.of)} losses")
+        return self
+
+    @property
+    def factors(self) -> tuple[float, ...]:
+        """The weights, written out."""
+        return self.weights or (1.0,) * len(self.of)
+
+
+def _sum(value: Any) -> Any:
+    return {"name": "sum", "of": value} if isinstance(value, list | tuple) else value
+
+
 Loss = Annotated[
-    CrossEntropy | Focal | MeanSquaredError | MeanAbsoluteError | Huber | BinaryCrossEntropy,
+    CrossEntropy
+    | Focal
+    | MeanSquaredError
+    | MeanAbsoluteError
+    | Huber
+    | BinaryCrossEntropy
+    | Dice
+    | Lovasz
+    | SumOfLosses,
     named("cross_entropy"),
+    BeforeValidator(_sum),
     Discriminator("name"),
 ]

@@ -32,6 +32,12 @@ class RegressionMeasure(Section):
     name: Literal["regression"] = "regression"
 
 
+class SegmentationMeasure(Section):
+    """IoU and Dice of each class and their means, the several "mIoU", answers near borders, losses."""
+
+    name: Literal["segmentation"] = "segmentation"
+
+
 class CostMeasure(Section):
     """Parameters, multiply-accumulates, bytes, and the time of training and inference."""
 
@@ -101,6 +107,7 @@ Measure = Annotated[
     ClassificationMeasure
     | RegressionMeasure
     | MultilabelMeasure
+    | SegmentationMeasure
     | CurvesMeasure
     | CostMeasure
     | SeparationMeasure

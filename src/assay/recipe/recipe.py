@@ -48,6 +48,12 @@ class Recipe(Section):
         for key, kind, name, known in asked:
             if name not in known:
                 raise ValueError(f"{key}: '{name}' is no {kind} of task {self.task}; {nearest(name, known)}")
+        weights = getattr(train.loss, "class_weights", None)
+        if weights == "median_frequency" and facts.target != "masks":
+            raise ValueError(
+                f"train.loss.class_weights: median_frequency is of pixels, and task {self.task} has "
+                f"{WORDS[facts.target]}; expected inverse, or a number for each class"
+            )
         if facts.target != "labels":
             for key, stated in (("imbalance", self.data.imbalance), ("balance", self.data.balance != "none")):
                 if stated:

@@ -5,13 +5,14 @@ from typing import Literal
 
 from assay.errors import AssayError
 
-TaskName = Literal["classification", "regression", "multilabel"]
-Target = Literal["labels", "values", "tags"]
+TaskName = Literal["classification", "regression", "multilabel", "segmentation"]
+Target = Literal["labels", "values", "tags", "masks"]
 
 WORDS: dict[Target, str] = {
     "labels": "one label an image",
     "values": "numbers an image",
     "tags": "any number of labels an image",
+    "masks": "one class a pixel",
 }
 """What is true of an image, in words."""
 
@@ -58,6 +59,14 @@ TASKS: dict[str, Facts] = {
         losses=("binary_cross_entropy", "focal"),
         measures=("multilabel", "curves", "cost"),
         evaluate=("multilabel", "cost"),
+    ),
+    "segmentation": Facts(
+        what="one class a pixel",
+        target="masks",
+        metric="miou",
+        losses=("cross_entropy", "dice", "focal", "lovasz", "sum"),
+        measures=("segmentation", "cost", "uncertainty"),
+        evaluate=("segmentation", "cost"),
     ),
 }
 """Name → what is known of it."""

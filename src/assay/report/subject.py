@@ -21,6 +21,7 @@ SEPARATOR = " · "
 MEASURED_AS = {
     "classification": {"focal": "cross_entropy"},
     "multilabel": {"focal": "binary_cross_entropy"},
+    "segmentation": dict.fromkeys(("focal", "dice", "lovasz", "sum"), "cross_entropy"),
 }
 """A task's loss that is trained with a focus and measured without; every loss is measured without class weights."""
 

@@ -13,6 +13,7 @@ from assay.tasks.classification.metrics import CLASSIFICATION
 from assay.tasks.metric import LOSS, Metric
 from assay.tasks.multilabel.metrics import MULTILABEL
 from assay.tasks.regression.metrics import INTERVALS, REGRESSION
+from assay.tasks.segmentation.metrics import SEGMENTATION
 
 AREAS = ("roc_auc_macro", "average_precision_macro")
 LOSSES = ("validation_loss", "train_loss")
@@ -22,6 +23,7 @@ MEASURED: dict[str, tuple[Metric, ...]] = {
     "multilabel": tuple(row for row in MULTILABEL if row.name != "roc_auc_macro"),
     "curves": tuple(row for row in CLASSIFICATION if row.name in AREAS),
     "regression": (*REGRESSION, LOSS, *(row for row in CLASSIFICATION if row.name in LOSSES)),
+    "segmentation": SEGMENTATION,
     "cost": COST,
     "separation": SEPARATION,
 }

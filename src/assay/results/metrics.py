@@ -9,10 +9,11 @@ from assay.tasks.classification.metrics import CLASSIFICATION
 from assay.tasks.metric import Metric
 from assay.tasks.multilabel.metrics import MULTILABEL
 from assay.tasks.regression.metrics import INTERVALS, REGRESSION
+from assay.tasks.segmentation.metrics import SEGMENTATION
 
 Number = int | float
 
-TABLES = (*REGRESSION, *MULTILABEL, *CLASSIFICATION, *COST, *SEPARATION, *UNCERTAINTY, *INTERVALS)
+TABLES = (*REGRESSION, *MULTILABEL, *SEGMENTATION, *CLASSIFICATION, *COST, *SEPARATION, *UNCERTAINTY, *INTERVALS)
 METRICS: tuple[Metric, ...] = tuple(reversed(dict.fromkeys(reversed(TABLES))))
 """In the order in which a table shows them: quality first, then cost and time. What tasks share stands once, after what
 is their own."""
@@ -31,8 +32,9 @@ def known(name: str) -> Metric:
 
 
 def is_of_one(metric: str) -> bool:
-    """Whether it is a metric of one label or one target among several."""
-    return _place(metric) < len(METRICS) and not METRICS[_place(metric)].where.keys().isdisjoint(("label", "target"))
+    """Whether it is a metric of one label, class or target among several."""
+    place = _place(metric)
+    return place < len(METRICS) and not METRICS[place].where.keys().isdisjoint(("label", "class", "target"))
 
 
 def in_order(metrics: Iterable[str]) -> list[str]:

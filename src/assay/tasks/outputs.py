@@ -1,4 +1,4 @@
-"""What tasks have in common whose networks give a row of numbers an image: of logits, or of values."""
+"""What tasks have in common whose networks give a row of numbers an image, or a pixel: of logits, or of values."""
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
@@ -10,7 +10,7 @@ from assay.errors import AssayError
 from assay.tasks.contract import Images, Sums
 
 
-def said(network: nn.Module, images: Images) -> Float[Tensor, "batch outputs"]:
+def said(network: nn.Module, images: Images) -> Float[Tensor, "batch outputs ..."]:
     """What the network gives, in float32, on the processor."""
     given: Tensor = network(images)
     return given.float().cpu()

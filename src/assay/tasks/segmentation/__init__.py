@@ -1,0 +1,1 @@
+"""Semantic segmentation: every pixel of an image has one of the classes."""

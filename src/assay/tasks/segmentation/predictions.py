@@ -1,0 +1,127 @@
+"""What a network says of the pixels of the images of a split, as counts an image and a label map each."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float32, Int64
+
+from assay.data.batches import ImageData
+from assay.tasks import rows
+from assay.tasks.scores import Score, ratio_score
+from assay.tasks.segmentation import pictures
+from assay.tasks.segmentation.borders import Borders
+from assay.tasks.segmentation.scores import SCORES, Matrices, accuracy_score, iou_score, of_class, true
+
+
+class Sampled(NamedTuple):
+    """Some known pixels of the images of a split, as many of each image as it has of them, at most."""
+
+    logits: Float32[np.ndarray, "pixels classes"]
+    labels: Int64[np.ndarray, " pixels"]
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What a network says of the images of one split, in the order of the split's indices; in the pictures' own
+    pixels."""
+
+    indices: Int64[np.ndarray, " n"]
+    """Of the images in their source."""
+    classes: tuple[str, ...]
+    confusion: Matrices
+    losses: Float32[np.ndarray, " n"]
+    """The mean over the known pixels of the canvas; nan for an image without any."""
+    entropies: Float32[np.ndarray, " n"]
+    """The mean over all pixels of the entropy of their probabilities, in nats."""
+    said: tuple[bytes, ...]
+    """The label maps, as PNG."""
+    sizes: Int64[np.ndarray, "n 2"]
+    """Height and width."""
+    borders: Callable[[], Borders]
+    """Counted when asked for."""
+    sampled: Sampled | None = None
+    """None for predictions that were read from a table."""
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether all that is said is, and so are the losses of images that have one."""
+        known = true(self.confusion).any(axis=1)
+        return rows.are_finite(self.entropies, self.losses[known])
+
+    def table(self, split: str, names: Sequence[str]) -> pl.DataFrame:
+        """A row an image: split, image, name, truth (pixels of each class), loss (null: all is void), entropy;
+        confusion and border (rows true, columns said, one after the other), boundary_intersection, boundary_union;
+        said (PNG), height, width."""
+        near = self.borders()
+        truth = pl.DataFrame(true(self.confusion), schema=list(self.classes), orient="row").to_struct()
+        return pl.DataFrame(
+            {
+                **rows.which(split, self.indices, names),
+                "truth": truth,
+                "loss": pl.Series(self.losses).fill_nan(None),
+                "entropy": self.entropies,
+                "confusion": _lists(self.confusion),
+                "border": _lists(near.confusion),
+                "boundary_intersection": _lists(near.intersection),
+                "boundary_union": _lists(near.union),
+                "said": list(self.said),
+                "height": self.sizes[:, 0],
+                "width": self.sizes[:, 1],
+            }
+        )
+
+    @classmethod
+    def read(cls, table: pl.DataFrame) -> "Predictions":
+        """The inverse of ``table``."""
+        classes = tuple(field.name for field in table.schema["truth"].fields)  # type: ignore[attr-defined]
+        counts = {name: np.array(table[name].to_list(), np.int64) for name in COUNTS}
+        matrices = (counts[name].reshape(-1, len(classes), len(classes)) for name in ("confusion", "border"))
+        confusion, border = matrices
+        inner, outer = (counts[name].reshape(-1, len(classes)) for name in COUNTS[2:])
+        indices, losses = rows.read(table.with_columns(pl.col("loss").fill_null(np.nan)))
+        return cls(
+            indices,
+            classes,
+            confusion,
+            losses,
+            table["entropy"].to_numpy().astype(np.float32),
+            tuple(table["said"].to_list()),
+            table.select("height", "width").to_numpy().astype(np.int64),
+            lambda: Borders(border, inner, outer),
+        )
+
+    def evidence(self, metric: str) -> Score | None:
+        """What ``metrics`` lists, as functions of image weights."""
+        if metric in SCORES:
+            return SCORES[metric](self.confusion)
+        if metric == "loss":
+            known = ~np.isnan(self.losses)[:, None]
+            return ratio_score(np.where(known, self.losses[:, None], 0.0), known)
+        if metric in NEAR:
+            return NEAR[metric](self.borders())
+        return of_class(self.confusion, self.classes, metric)
+
+    @property
+    def metrics(self) -> list[str]:
+        """All that there is evidence of."""
+        return ["loss", *SCORES, *NEAR, *(f"{name}_{label}" for name in ("iou", "dice") for label in self.classes)]
+
+    def gallery(self, data: ImageData, seed: int) -> pl.DataFrame:
+        """Up to 25 pictures of each kind: see ``pictures.gallery``."""
+        return pictures.gallery(self.indices, self.confusion, self.said, data, seed)
+
+
+COUNTS = ("confusion", "border", "boundary_intersection", "boundary_union")
+
+NEAR: dict[str, Callable[[Borders], Score]] = {
+    "border_miou": lambda near: iou_score(near.confusion),
+    "border_accuracy": lambda near: accuracy_score(near.confusion),
+    "boundary_iou": lambda near: ratio_score(near.intersection, near.union),
+}
+
+
+def _lists(counts: Int64[np.ndarray, "n ..."]) -> pl.Series:
+    return pl.Series(counts.reshape(len(counts), -1)).arr.to_list()

@@ -1,0 +1,169 @@
+"""Segmentation as a task: a logit a class and pixel, scored in the pictures' own pixels."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float32, Int64, UInt8
+from torch import Tensor, nn
+
+from assay.data.batches import ImageData
+from assay.data.targets import VOID
+from assay.errors import AssayError
+from assay.recipe import Loss, SumOfLosses
+from assay.tasks.contract import Images, Step, Sums
+from assay.tasks.outputs import said, weights_fit
+from assay.tasks.segmentation.gathering import gathered
+from assay.tasks.segmentation.losses import objective, of_pictures, pixel_losses, smoothing_of
+from assay.tasks.segmentation.metrics import SEGMENTATION as METRICS
+from assay.tasks.segmentation.predictions import Predictions
+from assay.tasks.segmentation.weights import class_weights, masks_of
+
+if TYPE_CHECKING:
+    from assay.tasks.contract import Task
+
+__all__ = [
+    "METRICS",
+    "TRUTH",
+    "Prediction",
+    "epoch",
+    "gathered",
+    "learning",
+    "outputs",
+    "read",
+    "said",
+    "together",
+    "told",
+]
+
+TRUTH = ("truth",)
+read = Predictions.read
+
+
+def outputs(loss: Loss, classes: Sequence[str]) -> int:
+    """One for each class. AssayError for class weights of another number, or fewer than two classes."""
+    for part in loss.of if isinstance(loss, SumOfLosses) else (loss,):
+        weights_fit(getattr(part, "class_weights", None), classes, "class")
+    if len(classes) < 2:
+        raise AssayError(
+            f"segmentation needs at least 2 classes, and the data has {len(classes)}: {', '.join(classes)}"
+        )
+    return len(classes)
+
+
+def learning(loss: Loss, data: ImageData, device: torch.device) -> Step:
+    """The batch's loss, with the sums of its images' cross-entropies, of the images that have one, and of the pixels of
+    each class in the intersection and the union of truth and answer.
+
+    Raises AssayError for images whose target is not masks.
+    """
+    masks_of(data)
+
+    def weights_of(part: Any) -> Tensor | None:
+        weights = class_weights(part, data)
+        return None if weights is None else weights.to(device)
+
+    minimised, smoothing = objective(loss, weights_of), smoothing_of(loss)
+
+    def step(network: nn.Module, images: Images, masks: Tensor) -> tuple[Tensor, Sums]:
+        logits = network(images)
+        with torch.no_grad():
+            losses = of_pictures(pixel_losses(logits, masks, smoothing), masks)
+            hits, union = overlaps(logits, masks)
+        exists = ~losses.isnan()
+        sums = {"loss": losses.where(exists, 0.0).sum(), "images": exists.sum(), "hits": hits, "union": union}
+        return minimised(logits, masks), sums
+
+    return step
+
+
+def overlaps(
+    logits: Float[Tensor, "batch classes height width"], masks: UInt8[Tensor, "batch height width"]
+) -> tuple[Int64[Tensor, " classes"], Int64[Tensor, " classes"]]:
+    """Known pixels of each class in the intersection, and in the union, of truth and answer."""
+    classes, known, answer = logits.shape[1], masks != VOID, logits.argmax(dim=1)
+    true, given = _counted(masks.long(), known, classes), _counted(answer, known, classes)
+    hits = _counted(answer, answer == masks, classes)
+    return hits, true + given - hits
+
+
+def _counted(
+    numbers: Int64[Tensor, "*shape"], which: Bool[Tensor, "*shape"], classes: int
+) -> Int64[Tensor, " classes"]:
+    """How often each class is among those of ``which``; without bincount, whose size a card must wait for."""
+    places = numbers.where(which, classes).flatten()
+    counts = torch.zeros(classes + 1, dtype=torch.int64, device=numbers.device)
+    return counts.scatter_add_(0, places, torch.ones_like(places))[:classes]
+
+
+def epoch(sums: Sums, images: int) -> dict[str, float]:
+    """Mean loss of the images that have a known pixel, and mIoU of all the pixels that were learned from."""
+    hits, union = sums["hits"].double(), sums["union"]
+    return {
+        "loss": sums["loss"].item() / max(1, int(sums["images"].item())),
+        "miou": (hits / union)[union > 0].mean().item(),
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What the network says of the pixels of one picture."""
+
+    picture: Path
+    classes: tuple[str, ...]
+    probabilities: Float32[np.ndarray, "classes height width"]
+
+    @property
+    def labels(self) -> UInt8[np.ndarray, "height width"]:
+        """The most probable class of each pixel, of equals the first."""
+        labels: UInt8[np.ndarray, "height width"] = self.probabilities.argmax(axis=0).astype(np.uint8)
+        return labels
+
+    @property
+    def entropy(self) -> Float32[np.ndarray, "height width"]:
+        """−Σ p·log p of each pixel, in nats."""
+        p = self.probabilities
+        found: Float32[np.ndarray, "height width"] = -(p * np.log(np.maximum(p, np.finfo(p.dtype).tiny))).sum(axis=0)
+        return found
+
+    @property
+    def areas(self) -> dict[str, float]:
+        """Class → its share of the pixels."""
+        counts = np.bincount(self.labels.ravel(), minlength=len(self.classes))
+        return dict(zip(self.classes, (counts / counts.sum()).tolist(), strict=True))
+
+    @property
+    def cells(self) -> dict[str, str]:
+        """Heading → text: the classes that are said, the largest area first."""
+        areas = self.areas
+        largest = sorted((name for name in areas if areas[name]), key=lambda name: -areas[name])
+        shown = ", ".join(f"{name} {100 * areas[name]:.1f} %" for name in largest)
+        return {"picture": str(self.picture), "areas": shown, "mean entropy": f"{self.entropy.mean():.3f}"}
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """picture, areas (class → share of the pixels), entropy (its mean over the pixels, in nats)."""
+        return {"picture": str(self.picture), "areas": self.areas, "entropy": float(self.entropy.mean())}
+
+
+def told(
+    answers: Float32[Tensor, "batch classes height width"], pictures: Sequence[Path], about: Mapping[str, Any]
+) -> list[Prediction]:
+    """The probabilities of each picture's pixels."""
+    shares = answers.softmax(dim=1).numpy()
+    return [Prediction(picture, tuple(about["classes"]), one) for picture, one in zip(pictures, shares, strict=True)]
+
+
+def together(said: Sequence[Prediction]) -> Prediction:
+    """The mean of the probabilities."""
+    mean: Float32[np.ndarray, "classes height width"] = np.stack([one.probabilities for one in said]).mean(axis=0)
+    return Prediction(said[0].picture, said[0].classes, mean)
+
+
+if TYPE_CHECKING:
+    from assay.tasks.segmentation import task
+
+    _: Task = task
