@@ -27,6 +27,8 @@ from assay.tools.refit import refit
 from trained import trained
 
 FLIP = Predict(flip=True)
+PLAIN = ([0.0], [1.0])
+"""Mean and deviation of pictures that are not normalised."""
 
 
 class Edges(nn.Module):
@@ -38,27 +40,27 @@ class Edges(nn.Module):
 
 def test_where_nothing_is_asked_the_network_itself_answers() -> None:
     network = nn.Linear(2, 2)
-    assert around(network, Predict()) is network
+    assert around(network, Predict(), *PLAIN) is network
 
 
 def test_rows_are_averaged_as_they_are() -> None:
     network = nn.Flatten()
     x = torch.tensor([[[[1.0, 2.0], [3.0, 5.0]]], [[[0.0, 0.0], [4.0, 8.0]]]])
-    assert around(network, FLIP)(x).tolist() == [[1.5, 1.5, 4.0, 4.0], [0.0, 0.0, 6.0, 6.0]]
+    assert around(network, FLIP, *PLAIN)(x).tolist() == [[1.5, 1.5, 4.0, 4.0], [0.0, 0.0, 6.0, 6.0]]
 
 
 def test_maps_are_mirrored_back_before_the_mean() -> None:
     x = torch.tensor([[[[1.0, 4.0, 6.0]]]])
     # straight 1−6, 4−1, 6−4; of the mirror image 6−1, 4−6, 1−4, and that mirrored back −3, −2, 5
-    assert around(Edges(), FLIP)(x).tolist() == [[[[-4.0, 0.5, 3.5]]]]
-    assert torch.equal(around(nn.Identity(), FLIP)(x), x)
+    assert around(Edges(), FLIP, *PLAIN)(x).tolist() == [[[[-4.0, 0.5, 3.5]]]]
+    assert torch.equal(around(nn.Identity(), FLIP, *PLAIN)(x), x)
 
 
 def test_a_picture_and_its_mirror_image_get_one_answer() -> None:
     network = build(Recipe.model_validate(BASE).model, (3, 16, 16), 4).eval()
     x = torch.rand(5, 3, 16, 16)
     with torch.no_grad():
-        assert torch.allclose(around(network, FLIP)(x), around(network, FLIP)(x.flip(-1)), atol=1e-6)
+        assert torch.allclose(around(network, FLIP, *PLAIN)(x), around(network, FLIP, *PLAIN)(x.flip(-1)), atol=1e-6)
         assert not torch.allclose(network(x), network(x.flip(-1)), atol=1e-4)
 
 

@@ -6,11 +6,11 @@ D^−½ K D^−½, in which a pixel hears itself too.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
 from assay.after.grid import Grid, filtered, grid
@@ -20,6 +20,24 @@ Values = Float[Tensor, "c h w"]
 Kernel = Callable[[Values], Values]
 REACH = 4
 """Standard deviations after which the short convolution ends."""
+
+
+class Sharpened(nn.Module):
+    """``network``, whose maps are sharpened by the colours of the pictures, as ``sharpened`` does it.
+
+    Pictures are normalised by ``mean`` and ``std``, one a channel, of pixels in 0…1.
+    """
+
+    def __init__(self, network: nn.Module, crf: Crf, mean: Iterable[float], std: Iterable[float]) -> None:
+        super().__init__()
+        self.network, self.crf = network, crf
+        self.mean, self.std = (torch.tensor(list(part)).view(-1, 1, 1) for part in (mean, std))
+
+    def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b classes h w"]:
+        """Log-probabilities."""
+        logits = self.network(images).float()
+        colours = 255 * (images.float() * self.std.to(images.device) + self.mean.to(images.device))
+        return torch.stack([sharpened(*one, self.crf) for one in zip(logits, colours, strict=True)])
 
 
 def sharpened(

@@ -24,7 +24,7 @@ def measure(trained: Trained, options: CostMeasure) -> dict[str, Value]:
     MACs, activation bytes and speed are those of an answer, with all that the recipe's ``predict`` asks for. Readings:
     ``training_seconds`` over all epochs, ``inference_images_per_second`` at the training batch size.
     """
-    answering = around(trained.model, trained.recipe.predict)
+    answering = around(trained.model, trained.recipe.predict, trained.data.mean.tolist(), trained.data.std.tolist())
     table = summary(answering, trained.data.shape)
     images, _ = next(iter(trained.data.batches("test", trained.recipe.train.batch_size, trained.device)))
     return {

@@ -54,6 +54,9 @@ class Recipe(Section):
                 f"train.loss.class_weights: median_frequency is of pixels, and task {self.task} has "
                 f"{WORDS[facts.target]}; expected inverse, or a number for each class"
             )
+        if facts.target != "masks" and self.predict.of_maps:
+            key, has = self.predict.of_maps[0], WORDS[facts.target]
+            raise ValueError(f"predict.{key} is of one class a pixel; task {self.task} has {has}, and knows flip only")
         if facts.target != "labels":
             for key, stated in (("imbalance", self.data.imbalance), ("balance", self.data.balance != "none")):
                 if stated:
@@ -115,6 +118,7 @@ class Recipe(Section):
             "train.keep: best": self.train.keep == "best",
             "train.early_stopping": any(stage.train.early_stopping is not None for stage in self.stages),
             "train.schedule: plateau": any(stage.train.schedule.name == "plateau" for stage in self.stages),
+            "predict.crf: tune": self.predict.crf == "tune",
             "evaluate: uncertainty": any(measure.name == "uncertainty" for measure in self.evaluate),
             "evaluate: separation of the validation split alone": any(
                 isinstance(measure, SeparationMeasure) and set(measure.splits) == {"validation"}

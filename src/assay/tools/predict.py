@@ -95,7 +95,7 @@ def answers(
         for (asked, own, model), numbers in zip(networks, measured, strict=True) if part else ():
             with torch.inference_mode():
                 shown = torch.stack([normalized(pixels, own) for _, pixels in part])
-                said = task.said(around(model, asked.predict), shown)
+                said = task.said(around(model, asked.predict, own["mean"], own["std"]), shown)
             told.append(task.told(said, paths, own | {"measured": numbers}))
         each += [one[0] if len(one) == 1 else task.together(one) for one in zip(*told, strict=True)]
         if answering:

@@ -141,7 +141,7 @@ def predict_uncertain(
     chosen = choose(Path(where))
     (run,) = chosen.runs
     recipe, about, network = load_run(run)
-    model = around(network, recipe.predict)
+    model = around(network, recipe.predict, about["mean"], about["std"])
     if TASKS[recipe.task].target != "values":
         require("labels", recipe.task, "predict --uncertainty", recipe.data.source)
     if not about.get("counts", {}).get("validation"):

@@ -39,7 +39,7 @@ class Finished:
     def predictions(self, network: nn.Module) -> BySplit:
         """What a network says of the images of each split that has some, in evaluation mode, without augmentation, with
         what the run's ``predict`` asks for around it."""
-        answering = around(network, self.recipe.predict)
+        answering = around(network, self.recipe.predict, self.data.mean.tolist(), self.data.std.tolist())
         loss, there = self.recipe.train.loss, [split for split, own in self.data.indices.items() if len(own)]
         return cast(BySplit, {s: predict(task, answering, self.data, s, loss, self.device) for s in there})
 
