@@ -249,7 +249,7 @@ def test_batches_are_the_same_on_every_device(
     monkeypatch: pytest.MonkeyPatch, resident: bool, device: torch.device
 ) -> None:
     if not resident:
-        monkeypatch.setattr("assay.data.batches._RESIDENT_SHARE", 0.0)
+        monkeypatch.setattr("assay.data.gathering.RESIDENT_SHARE", 0.0)
     augment = tuple(name for name in AUGMENTATIONS if name not in MIXES)
     on_cpu, on_gpu = (list(image_data(augment).train_batches(16, 0, 1, where)) for where in ("cpu", device))
     for (x, y), (x2, y2) in zip(on_cpu, on_gpu, strict=True):

@@ -3,6 +3,7 @@
 Several batches are made at once, as a block: fewer calls, and the same numbers.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,28 +11,27 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64, UInt8
+from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from assay.data.augment import augmenter
 from assay.data.boxes import Boxes
+from assay.data.crops import Windows, by_class, windows
+from assay.data.gathering import Gathering
 from assay.data.images import ImageSet
 from assay.data.imbalance import balanced, epoch_size
-from assay.data.mapped import as_tensor
 from assay.data.mixing import mixed
-from assay.data.staging import ahead
+from assay.data.own_masks import count
 from assay.data.targets import Masks, Tags, Target
 from assay.errors import AssayError
-from assay.recipe import MIXES, Augmentation, Balance, Data, Normalization
+from assay.recipe import MIXES, Augmentation, Balance, Crop, Data, Normalization
 from assay.seeds import numpy_generator, torch_generator
-from assay.system.machine import free_memory, placed
+from assay.system.machine import placed
 
 Batch = tuple[Float32[Tensor, "b c h w"], Any]
 """Images, and their ``Target``: of which kind it is, is known to who asked for the data; ``Mixed`` of mixed images."""
 Change = Callable[[Tensor, Target, slice], tuple[Tensor, Target]]
 """(images, their targets, which places of the epoch's order they have) → both, augmented."""
-_RESIDENT_SHARE = 0.4
-"""Of an accelerator's free memory: images that take no more of it lie there for the whole run."""
 _MEASURED = 256
 """Images at a time where more is kept of each than its logits."""
 _CHUNK_BYTES = 1 << 20
@@ -53,6 +53,7 @@ class ImageData:
     std: Float32[np.ndarray, " c"]
     augment: tuple[Augmentation, ...] = ()
     balance: Balance = "none"
+    crop: Crop | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -67,15 +68,26 @@ class ImageData:
 
     @property
     def class_counts(self) -> Int64[np.ndarray, " classes"]:
-        """Training images of each class, or with each tag, each counted once, however often an epoch repeats it.
+        """Training images of each class, or with each tag, each counted once, however often an epoch repeats it; of
+        masks their pixels of each class, on the canvas.
 
         Raises:
-            AssayError: the images have neither labels nor tags, but for example boxes.
+            AssayError: the images have neither labels, tags nor masks, but for example boxes.
         """
+        if isinstance(self.images.targets, Masks):
+            return np.asarray(self.pixel_counts.sum(axis=0))
         if isinstance(self.images.targets, Tags):
             return np.asarray(self.images.targets.values[self.indices["train"]].sum(axis=0, dtype=np.int64))
         labels = self.images.labels_for("a count of the classes")
         return np.bincount(labels[self.indices["train"]], minlength=len(self.classes))
+
+    @cached_property
+    def pixel_counts(self) -> Int64[np.ndarray, "train classes"]:
+        """Pixels of each class in each training image's mask on the canvas, void ones nowhere; of masks only."""
+        masks, classes = self.images.targets, len(self.classes)
+        assert isinstance(masks, Masks)
+        rows = self.indices["train"].tolist()
+        return np.array([count(masks.values[i])[:classes] for i in rows], np.int64).reshape(-1, classes)
 
     @property
     def epoch_size(self) -> int:
@@ -90,7 +102,8 @@ class ImageData:
         are functions of (seed, epoch) alone, and torch's global generators are left as they were found.
         """
         order, place = self.order(seed, epoch), placed(device)
-        found = self._batches(order, batch_size, place, self._change(len(order), seed, epoch, place))
+        change, cuts = self._change(len(order), seed, epoch, place), self._windows(order, seed, epoch)
+        found = self._batches(order, batch_size, place, change, cuts)
         mixes = [step for step in self.augment if step.name in MIXES and step.amount]
         if not mixes:
             return found
@@ -103,6 +116,8 @@ class ImageData:
     def order(self, seed: int, epoch: int) -> Int64[Tensor, " n"]:
         """Which images an epoch of training shows, in its order."""
         train = self.indices["train"]
+        if self._is_by_class:
+            return torch.from_numpy(by_class(train, self.pixel_counts, seed, epoch)[0])
         if self.balance != "none":
             train = balanced(train, self.images.labels_for("data.balance"), self.balance, seed, epoch)
         return torch.from_numpy(train)[torch.randperm(len(train), generator=torch_generator(seed, "order", epoch))]
@@ -123,6 +138,17 @@ class ImageData:
         """Images in one forward pass that keeps no gradients."""
         return pass_size(*self.shape[1:])
 
+    @property
+    def _is_by_class(self) -> bool:
+        return self.crop is not None and self.crop.classes == "balanced"
+
+    def _windows(self, order: Int64[Tensor, " n"], seed: int, epoch: int) -> Windows | None:
+        """Where the images of an epoch are cut; None where they are seen whole."""
+        if self.crop is None:
+            return None
+        classes = by_class(self.indices["train"], self.pixel_counts, seed, epoch)[1] if self._is_by_class else None
+        return windows(self.images, self.crop, order.numpy(), classes, seed, epoch)
+
     def _change(self, images: int, seed: int, epoch: int, device: torch.device) -> Change | None:
         """What the augmentations do to so many images; drawn on the processor, so the same on every device."""
         augment = augmenter(self.augment)
@@ -132,16 +158,22 @@ class ImageData:
         return lambda x, y, places: augment(x, y, drawn[places])
 
     def _batches(
-        self, order: Int64[Tensor, " n"], batch_size: int, device: torch.device, change: Change | None = None
+        self,
+        order: Int64[Tensor, " n"],
+        batch_size: int,
+        device: torch.device,
+        change: Change | None = None,
+        cuts: Windows | None = None,
     ) -> Iterator[Batch]:
         scale, shift = (t.to(device) for t in self._scale_and_shift)
         sizes = batch_sizes(len(order), batch_size)
         alone = isinstance(self.images.targets, Boxes)  # how many places a batch has for boxes is its own
-        size = 4 * batch_size * self.images.pixels[0].size
+        size = 4 * batch_size * self.shape[0] * math.prod(self.shape[1:] if cuts is None else cuts.size)
         together = 1 if alone else max(1, _BLOCK_BYTES[device.type] // size)
         blocks = [sizes[first : first + together] for first in range(0, len(sizes), together)]
         start = 0
-        for block, (x, y) in zip(blocks, self._rows_of([*order.split([*map(sum, blocks)])], device), strict=True):
+        gathered = self._gathering.blocks(order, [*map(sum, blocks)], device, cuts)
+        for block, (x, y) in zip(blocks, gathered, strict=True):
             if change is None:
                 x = x.float().mul_(scale).add_(shift)
             else:
@@ -150,58 +182,15 @@ class ImageData:
             start += len(x)
             yield from zip(x.split(block), y.split(block), strict=True)
 
-    def _rows_of(self, blocks: list[Int64[Tensor, " _"]], device: torch.device) -> Iterator[tuple[Tensor, Any]]:
-        """The pixels of each block, and what is true of them, on the device."""
-        pixels, targets = self._on(device), self.images.targets
-        if pixels.device == device:
-            for here in blocks:
-                yield pixels.index_select(0, here.to(device)), _sent(targets.take(here), device)
-        elif device.type == "cuda":
-            yield from ahead(self._staged(blocks, device))
-        else:
-            for here in blocks:
-                yield pixels.index_select(0, here).to(device), targets.take(here).to(device)
-
-    def _staged(self, blocks: list[Int64[Tensor, " _"]], device: torch.device) -> Iterator[tuple[Tensor, Any]]:
-        """The same through pinned memory, on a stream of their own; each is there when it is given out."""
-        stream = torch.cuda.Stream(device)
-        for here in blocks:
-            pinned = torch.empty(len(here), *self.shape, dtype=torch.uint8, pin_memory=True)
-            torch.index_select(self._mapped, 0, here, out=pinned)
-            with torch.cuda.stream(stream):
-                x, y = pinned.to(device, non_blocking=True), _sent(self.images.targets.take(here), device)
-                stream.synchronize()
-            yield x, y
-
-    def _on(self, device: torch.device) -> UInt8[Tensor, "n c h w"]:
-        """Pixels as a tensor; on an accelerator where they fit, else where the memory map is."""
-        if device.type == "cpu":
-            return self._mapped
-        if device not in self._resident:
-            fits = self.images.pixels.nbytes <= _RESIDENT_SHARE * free_memory(device)
-            self._resident[device] = self._mapped.to(device) if fits else self._mapped
-        return self._resident[device]
-
     @cached_property
-    def _mapped(self) -> Tensor:
-        return as_tensor(self.images.pixels)
-
-    @cached_property
-    def _resident(self) -> dict[torch.device, Tensor]:
-        return {}
+    def _gathering(self) -> Gathering:
+        return Gathering(self.images)
 
     @cached_property
     def _scale_and_shift(self) -> tuple[Tensor, Tensor]:
         """(x / 255 - mean) / std as one multiplication and one addition on the bytes."""
         mean, std = (torch.from_numpy(a.astype(np.float64)).view(1, -1, 1, 1) for a in (self.mean, self.std))
         return (1 / (255 * std)).float(), (-mean / std).float()
-
-
-def _sent(part: Target, device: torch.device) -> Any:
-    """What is on the processor, on the device."""
-    if device.type == "cpu":
-        return part
-    return (part.pin_memory() if device.type == "cuda" else part).to(device, non_blocking=True)
 
 
 def pass_size(height: int, width: int) -> int:

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float64, Int32, Int64, UInt8
 from PIL import Image
 
 from assay.data.depth import Range
-from assay.data.geometry import placed
+from assay.data.geometry import Size, inner, placed
 from assay.data.targets import Labels, Targets
 from assay.errors import AssayError
 from assay.recipe import Fit
@@ -112,11 +112,23 @@ class ImageSet:
         return self.targets.values
 
     @property
+    def canvas(self) -> Size:
+        """Height and width that all images have."""
+        return self.pixels.shape[2], self.pixels.shape[3]
+
+    @property
     def placement(self) -> tuple[Float64[np.ndarray, "n 2"], Float64[np.ndarray, "n 2"]]:
         """(scale, offset) in x and y of each picture on the canvas: see ``geometry.placed``."""
-        canvas = self.pixels.shape[2], self.pixels.shape[3]
-        sizes = np.broadcast_to(np.array(canvas, np.int32), (len(self), 2)) if self.sizes is None else self.sizes
-        return placed(sizes, canvas, self.fit)
+        return placed(self._own_sizes, self.canvas, self.fit)
+
+    @property
+    def inside(self) -> tuple[Int64[np.ndarray, "n 2"], Int64[np.ndarray, "n 2"]]:
+        """(height and width, row and column of the first pixel) of each picture, by ``geometry.inner``."""
+        return inner(self._own_sizes, self.canvas, self.fit)
+
+    @property
+    def _own_sizes(self) -> Int32[np.ndarray, "n 2"]:
+        return np.broadcast_to(np.array(self.canvas, np.int32), (len(self), 2)) if self.sizes is None else self.sizes
 
 
 def open_picture(path: Path) -> Image.Image:

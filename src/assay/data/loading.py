@@ -8,6 +8,7 @@ import numpy as np
 from assay.data.augment import augmenter
 from assay.data.batches import ImageData, normalization
 from assay.data.cache import open_images, open_source
+from assay.data.crops import check_crop
 from assay.data.groups import Indices
 from assay.data.images import ImageSet
 from assay.data.splits import split
@@ -66,5 +67,6 @@ def _listed(data: Data, root: Path) -> ImageSet:
 
 def _ready(data: Data, images: ImageSet, indices: dict[str, Indices]) -> ImageData:
     augmenter(data.augment)
+    check_crop(data.crop, images)
     mean, std = normalization(data, images, indices["train"])
-    return ImageData(images, indices, mean, std, data.augment, data.balance)
+    return ImageData(images, indices, mean, std, data.augment, data.balance, data.crop)

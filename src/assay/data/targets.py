@@ -181,7 +181,7 @@ class Masks:
 
     def take(self, rows: Int64[Tensor, " b"]) -> UInt8[Tensor, "b h w"]:
         """The masks of a batch, on the canvas."""
-        return self._tensor.index_select(0, rows)
+        return self.tensor.index_select(0, rows)
 
     def subset(self, rows: Rows) -> "Masks":
         """The masks of some images."""
@@ -224,7 +224,8 @@ class Masks:
         return rarest_class(self.counts)
 
     @cached_property
-    def _tensor(self) -> Tensor:
+    def tensor(self) -> UInt8[Tensor, "n h w"]:
+        """``values``, the same memory."""
         return as_tensor(self.values)
 
 

@@ -2,6 +2,7 @@ from .data import AUGMENTATIONS as AUGMENTATIONS
 from .data import MIXES as MIXES
 from .data import Augmentation as Augmentation
 from .data import Balance as Balance
+from .data import Crop as Crop
 from .data import Data as Data
 from .data import Fit as Fit
 from .data import Normalization as Normalization

@@ -61,6 +61,23 @@ class Normalization(Section):
     std: tuple[Positive, ...]
 
 
+class Crop(Section):
+    """Windows of the training images: ``[160, 224]``, or ``{size: [160, 224], classes: balanced}``."""
+
+    size: tuple[PositiveInt, PositiveInt]
+    """Height and width in pixels (one number: square)."""
+    classes: Literal["balanced"] | None = Field(default=None, exclude_if=lambda classes: classes is None)
+    """``balanced``: each window shows a pixel of a class that is drawn uniformly."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        value = value if isinstance(value, Mapping | Crop) else {"size": value}
+        if isinstance(value, Mapping) and isinstance(value.get("size"), int):
+            value = {**value, "size": (value["size"], value["size"])}
+        return value
+
+
 Balance = Literal["none", "oversample", "undersample"]
 Fit = Literal["stretch", "letterbox"]
 SplitName = Literal["train", "validation", "test"]
@@ -222,6 +239,8 @@ class Data(Section):
     balance: Balance = Field(default="none", exclude_if=lambda balance: balance == "none")
     """Every epoch has as many training images of each class: of the largest, or of the smallest."""
     augment: tuple[Augmentation, ...] = ()
+    crop: Crop | None = Field(default=None, exclude_if=lambda crop: crop is None)
+    """Masks are learned from random windows of the images; validation and test images are seen whole."""
     augment_views: PositiveInt | None = Field(default=None, exclude_if=lambda views: views is None)
     """Under a frozen backbone, how many augmented views of a training image there are: their features are kept."""
     normalize: Literal["unit", "symmetric", "standard", "model"] | Normalization = "standard"
@@ -252,6 +271,8 @@ class Data(Section):
     @model_validator(mode="after")
     def _views_are_of_single_images(self) -> "Data":
         mixes = [step.name for step in self.augment if step.name in MIXES]
+        if self.augment_views and self.crop:
+            raise ValueError("augment_views keeps features of whole images, and crop shows parts; leave one out")
         if self.augment_views and mixes:
             raise ValueError(f"augment_views keeps features of single images; leave {mixes[0]} out")
         return self

@@ -77,6 +77,7 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
 
     from assay.data import ImageData, open_images, split
     from assay.data.augment import augmenter
+    from assay.data.crops import check_crop
     from assay.data.remarks import remarks
     from assay.data.sources.alike import alike, hardly_differ
     from assay.models.catalogue import complete
@@ -113,6 +114,7 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
         seen.add(key)
         shape = images.pixels.shape[1:]
         augmenter(recipe.data.augment)
+        check_crop(recipe.data.crop, images)
         with of_variant(job):
             check_network(recipe, shape, images.classes)
 
