@@ -183,7 +183,7 @@ def test_windows_larger_than_the_images_are_refused(
 
 def test_windows_of_pictures_without_masks_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASSAY_CACHE", str(tmp_path))
-    with pytest.raises(AssayError, match=r"data\.crop shows parts of images and needs masks, and .* digits have labels"):
+    with pytest.raises(AssayError, match=r"data\.crop shows parts of images and needs masks, and .* have labels"):
         load(Data.model_validate({"source": "digits", "crop": 4}), 0, tmp_path)
 
 
