@@ -196,7 +196,7 @@ def test_gray_images_get_the_mean_of_the_colours() -> None:
 
 
 def test_inception_of_torchvision_gets_what_its_own_transform_would_give() -> None:
-    made_for = inputs("torchvision/inception_v3")
+    made_for = inputs(Model(name="torchvision/inception_v3"))
     assert made_for is not None
     pixels, outer, inner = torch.rand(1, 3, 4, 4), torch.tensor(IMAGENET["mean"]), torch.tensor(IMAGENET["std"])
     from torchvision.models import Inception3

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
@@ -21,15 +22,25 @@ MODELS: dict[str, tuple[str, str]] = {
     "elu_resnet": ("assay.models.elu_resnet:elu_resnet", "two residual stages with ELU, for 32×32 images"),
     "resnet9": ("assay.models.resnet9:resnet9", "nine layers that learn CIFAR-10 in seconds on a card"),
     "cnn": ("assay.models.cnn:cnn", "convolutions with or without pooling and norm, then dense layers"),
+    "deeplab": ("assay.models.deeplab:deeplab", "a class a pixel: atrous convolutions, pyramid and decoder"),
 }
 """Name → (where the builder is, what it builds)."""
 
 LIBRARIES: dict[str, tuple[str, str]] = {
     "timm": ("assay.models.timm_classifiers", "any classifier of timm, such as timm/resnet18"),
-    "torchvision": ("assay.models.torchvision_classifiers", "any classifier of torchvision, such as torchvision/vgg16"),
+    "torchvision": (
+        "assay.models.torchvision_networks",
+        "any classifier of torchvision, such as torchvision/vgg16, or a class a pixel: torchvision/deeplabv3_resnet50",
+    ),
+    "smp": (
+        "assay.models.smp_segmenters",
+        "a class a pixel, on an encoder of timm: smp/deeplabv3plus, smp/unet, smp/fpn, smp/segformer, …",
+    ),
 }
-"""Before the slash of a name → (the module with ``classifier``, ``inputs``, ``pretrained``, ``installed``, what there
+"""Before the slash of a name → (the module with ``builder``, ``inputs``, ``pretrained``, ``installed``, what there
 is)."""
+SEGMENTERS = ("deeplab", "smp/…", "torchvision/deeplabv3_…", "torchvision/fcn_…", "torchvision/lraspp_…")
+"""Names that give logits for every pixel."""
 
 
 def build(model: Model, shape: tuple[int, int, int], outputs: int) -> "torch.nn.Module":
@@ -41,24 +52,31 @@ def build(model: Model, shape: tuple[int, int, int], outputs: int) -> "torch.nn.
     """
     from assay.models.freezing import freeze
     from assay.models.head import replace_head
+    from assay.models.segmenter import Segmenter
 
-    if not model.is_off_the_shelf:
+    network: torch.nn.Module = _builder(model.name)(shape, outputs, **_validated(model))
+    if not (model.is_off_the_shelf or isinstance(network, Segmenter)):
         for key, stated in (("head", model.head is not None), ("freeze: backbone", model.freeze == "backbone")):
             if stated:
                 raise AssayError(
                     f"model.{key} needs a network off the shelf (timm/…, torchvision/…), not '{model.name}'"
                 )
-    network: torch.nn.Module = _builder(model.name)(shape, outputs, **_validated(model))
     if model.head is not None:
+        if isinstance(network, Segmenter):
+            raise AssayError(
+                f"model.head is made of layers for whole images, and '{model.name}' has a decoder; leave it out"
+            )
         replace_head(network, shape, model.head, outputs)
     freeze(network, model.freeze)
     return network
 
 
-def try_out(model: Model, shape: tuple[int, int, int], outputs: int) -> "torch.nn.Module":
+def try_out(
+    model: Model, shape: tuple[int, int, int], outputs: int, each: Literal["image", "pixel"] = "image"
+) -> "torch.nn.Module":
     """The network built for trial and shown two black images.
 
-    Raises AssayError where it cannot be built, or does not give ``outputs`` logits for images of ``shape``.
+    Raises AssayError where it cannot be built, or does not give ``outputs`` logits for ``each`` image or pixel.
     """
     import torch
 
@@ -70,20 +88,27 @@ def try_out(model: Model, shape: tuple[int, int, int], outputs: int) -> "torch.n
             logits = network(torch.zeros(2, *shape))
     except (RuntimeError, AssertionError, ValueError) as error:
         raise AssayError(f"the network does not fit images of {shape}: {error}") from None
-    if not isinstance(logits, torch.Tensor) or logits.shape != (2, outputs):
-        found = tuple(logits.shape[1:]) if isinstance(logits, torch.Tensor) else type(logits).__name__
+    found = tuple(logits.shape[1:]) if isinstance(logits, torch.Tensor) else type(logits).__name__
+    if each == "image" and found != (outputs,):
         raise AssayError(f"model '{model.name}' gives {found} for an image, expected {outputs} numbers")
+    if each == "pixel" and found != (outputs, *shape[1:]):
+        raise AssayError(
+            f"model '{model.name}' gives {found} for an image, expected {outputs} numbers for each of its "
+            f"{shape[1]}×{shape[2]} pixels; networks for segmentation: {', '.join(SEGMENTERS)}"
+        )
     return network
 
 
-def shipped(name: str, shape: tuple[int, int, int]) -> "tuple[dict[str, torch.Tensor], str]":
-    """(the weights that a library has for its network ``name``, where they were). AssayError where it has none."""
-    library, _, architecture = name.partition("/")
+def shipped(model: Model, shape: tuple[int, int, int]) -> "tuple[dict[str, torch.Tensor], str]":
+    """(what weights a library has for its network or its encoder, where they were). AssayError where it has none."""
+    library, _, architecture = model.name.partition("/")
     if library not in LIBRARIES:
         raise AssayError(
-            f"model.pretrained: nobody ships weights of '{name}'; expected a file's path, or run: and a finished run"
+            f"model.pretrained: nobody ships weights of '{model.name}'; expected a file's path, or run: and a finished "
+            "run"
         )
-    return import_module(LIBRARIES[library][0]).pretrained(architecture, shape)  # type: ignore[no-any-return]
+    found = import_module(LIBRARIES[library][0]).pretrained(architecture, shape, **_validated(model))
+    return found  # type: ignore[no-any-return]
 
 
 def installed() -> list[str]:
@@ -100,25 +125,27 @@ def complete(recipe: Recipe) -> Recipe:
     """
     model = recipe.model
     values = _arguments(_builder(model.name)).model_validate(_validated(model)).model_dump(mode="json")
-    data = _fitted(recipe.data, model.name)
+    data = _fitted(recipe.data, model)
     return recipe.model_copy(update={"model": Model.model_validate(model.model_dump() | values), "data": data})
 
 
-def inputs(name: str) -> "Inputs | None":
+def inputs(model: Model) -> "Inputs | None":
     """The images that a network off the shelf was made for; None for a network of assay's own."""
-    library, _, architecture = name.partition("/")
+    library, _, architecture = model.name.partition("/")
     if library not in LIBRARIES:
         return None
-    found: Inputs = import_module(LIBRARIES[library][0]).inputs(architecture)
+    found: Inputs = import_module(LIBRARIES[library][0]).inputs(architecture, **_validated(model))
     return found
 
 
-def _fitted(data: Data, name: str) -> Data:
-    """The data with what they leave to the network ``name``."""
-    made_for = inputs(name)
+def _fitted(data: Data, model: Model) -> Data:
+    """The data with what they leave to the network."""
+    made_for = inputs(model)
     if made_for is None:
         if data.normalize == "model":
-            raise AssayError(f"data.normalize: model '{name}' has no normalisation of its own; expected another one")
+            raise AssayError(
+                f"data.normalize: model '{model.name}' has no normalisation of its own; expected another one"
+            )
         return data
     changes: dict[str, Any] = {"size": data.size or made_for.size, "color": data.color or "rgb"}
     if data.normalize == "model":
@@ -135,11 +162,21 @@ def _each_channel(values: tuple[float, ...], color: str) -> tuple[float, ...]:
 def _builder(name: str) -> Callable[..., Any]:
     library, _, architecture = name.partition("/")
     if library in LIBRARIES:
-        return import_module(LIBRARIES[library][0]).classifier(architecture)  # type: ignore[no-any-return]
+        return import_module(LIBRARIES[library][0]).builder(architecture)  # type: ignore[no-any-return]
     if name not in MODELS:
-        raise unknown("model", name, [*MODELS, *(f"{library}/{architecture or name}" for library in LIBRARIES)])
+        raise unknown("model", name, [*MODELS, *_in_libraries(architecture or name)])
     module, function = MODELS[name][0].split(":")
     return getattr(import_module(module), function)  # type: ignore[no-any-return]
+
+
+def _in_libraries(architecture: str) -> list[str]:
+    """The networks off the shelf of that name."""
+    found = []
+    for library, (module, _) in LIBRARIES.items():
+        with suppress(AssayError):
+            import_module(module).builder(architecture)
+            found.append(f"{library}/{architecture}")
+    return found
 
 
 def _validated(model: Model) -> dict[str, Any]:

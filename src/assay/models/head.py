@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from assay.errors import AssayError
 from assay.models.modes import evaluating
+from assay.models.segmenter import Segmenter
 from assay.recipe import HeadLayer
 
 
@@ -45,17 +46,32 @@ def parts(network: nn.Module) -> Parts:
 
 
 def head_names(network: nn.Module) -> list[str]:
-    """The modules that make logits of features: timm's classifier (some have several), torchvision's last child.
+    """The modules that make logits of features: timm's classifier (some have several), torchvision's last child, all
+    but the encoder of a network for segmentation.
 
     Raises AssayError for a network of another origin.
     """
+    if isinstance(network, Segmenter):
+        return [name for name, _ in network.named_children() if name != network.encoder_name]
     if hasattr(network, "pretrained_cfg") and hasattr(network, "get_classifier"):
         found = network.get_classifier()  # type: ignore[operator]
         classifiers = found if isinstance(found, list | tuple) else [found]
         return [name for name, module in network.named_modules() if any(module is each for each in classifiers)]
     if type(network).__module__.startswith("torchvision.models"):
         return [name for name, _ in network.named_children()][-1:]
-    raise AssayError("only a network off the shelf (timm/… or torchvision/…) has a backbone and a head")
+    raise AssayError(
+        "only a network off the shelf (timm/…, torchvision/…, smp/…) and deeplab have a backbone and a head"
+    )
+
+
+def output_names(network: nn.Module) -> list[str]:
+    """The modules that another number of outputs would change."""
+    if isinstance(network, Segmenter):
+        return list(network.output_names)
+    try:
+        return head_names(network)
+    except AssayError:  # a network of ours
+        return ["output"]
 
 
 def replace_head(network: nn.Module, shape: tuple[int, int, int], layers: Sequence[HeadLayer], outputs: int) -> None:

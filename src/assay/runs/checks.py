@@ -152,14 +152,15 @@ def check_network(recipe: Recipe, shape: tuple[int, int, int], classes: list[str
     from assay.tasks import catalogue
     from assay.train.frozen import TRIAL, only_the_head_learns, why_not_kept
 
-    if recipe.model.arguments.get("softmax") and TASKS[recipe.task].target != "labels":
+    target: str = TASKS[recipe.task].target
+    if recipe.model.arguments.get("softmax") and target != "labels":
         raise AssayError(f"model.softmax gives shares of classes, and task {recipe.task} has none; leave it out")
     with scoped(0, "trial"):
         images = torch.rand(TRIAL, *shape)
     outputs = catalogue.task(recipe.task).outputs(recipe.train.loss, classes)
     for number, stage in enumerate(recipe.stages):
         with of_phase(recipe, number):
-            network = try_out(stage.model, shape, outputs)
+            network = try_out(stage.model, shape, outputs, "pixel" if target == "masks" else "image")
         if recipe.train.batch_size == 1 and needs_two(network):
             raise AssayError("train.batch_size: 1 is too small for a batch norm that learns; expected at least 2")
         if recipe.data.augment_views and only_the_head_learns(network, stage):

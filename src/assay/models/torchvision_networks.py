@@ -1,4 +1,4 @@
-"""Classifiers of torchvision, with the inputs they were made for."""
+"""Networks of torchvision, for one answer an image or a pixel, with the inputs they were made for."""
 
 import re
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from torchvision.models import WeightsEnum
 
 from assay.errors import AssayError, unknown
 from assay.models.inputs import Inputs
+from assay.models.torchvision_segmenters import SEGMENTERS, segmenter
 from assay.models.weight_files import read_file
 from assay.models.weights import unreachable
 
@@ -21,20 +22,23 @@ WITH_AUXILIARY_OUTPUTS = ("googlenet", "inception_v3")
 """Built without them: they give other things in training than in evaluation. Their weights come from TensorFlow, which
 scaled images to ±1; torchvision's own ``transform_input`` turns its usual normalisation into that one."""
 
-AUXILIARY = ("AuxLogits.", "aux1.", "aux2.")
+AUXILIARY = ("AuxLogits.", "aux1.", "aux2.", "aux_classifier.")
 """How the names of their weights begin."""
 
 
-def classifier(architecture: str) -> Callable[..., nn.Module]:
-    """The builder of ``torchvision/<architecture>``; AssayError for any other name than an image classifier's."""
+def builder(architecture: str) -> Callable[..., nn.Module]:
+    """The builder of ``torchvision/<architecture>``; AssayError for any other name than these."""
     _check(architecture)
 
     def build(shape: tuple[int, int, int], outputs: int, **options: Any) -> nn.Module:
         """Images of ``shape`` → ``outputs`` logits, with random weights; ``options`` are the architecture's own."""
         name = f"model 'torchvision/{architecture}'"
         try:
-            own = _arguments(architecture, shape[1:]) | options
-            network: nn.Module = models.get_model(architecture, weights=None, num_classes=outputs, **own)
+            if architecture in SEGMENTERS:
+                network = segmenter(architecture, outputs, **options)
+            else:
+                own = _arguments(architecture, shape[1:]) | options
+                network = models.get_model(architecture, weights=None, num_classes=outputs, **own)
         except (TypeError, ValueError, AssertionError) as error:
             if argument := re.search(r"(?:unexpected|multiple values for) keyword argument '(\w+)'", str(error)):
                 raise AssayError(f"{name} has no argument {argument[1]!r}") from None
@@ -46,17 +50,17 @@ def classifier(architecture: str) -> Callable[..., nn.Module]:
     return build
 
 
-def inputs(architecture: str) -> Inputs:
+def inputs(architecture: str, **_: Any) -> Inputs:
     """What ``torchvision/<architecture>`` was made for, by the preset of its default weights."""
     _check(architecture)
     preset = models.get_model_weights(architecture).DEFAULT.transforms()
-    side = preset.crop_size[0]
+    side = (preset.resize_size if architecture in SEGMENTERS else preset.crop_size)[0]
     if architecture in WITH_AUXILIARY_OUTPUTS:
         return Inputs((side, side), (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
     return Inputs((side, side), tuple(preset.mean), tuple(preset.std))
 
 
-def pretrained(architecture: str, shape: tuple[int, int, int]) -> tuple[dict[str, Tensor], str]:
+def pretrained(architecture: str, shape: tuple[int, int, int], **_: Any) -> tuple[dict[str, Tensor], str]:
     """(torchvision's default weights, where they were found): in the cache of torch's hub, or downloaded.
 
     Raises AssayError where they are in neither place.
@@ -86,11 +90,12 @@ def cached_file(weights: WeightsEnum) -> Path:
 
 
 def _check(architecture: str) -> None:
-    known = models.list_models(module=models)
+    known = [*models.list_models(module=models), *SEGMENTERS]
     if architecture in known:
         return
     if architecture in models.list_models():
-        raise AssayError(f"model 'torchvision/{architecture}' is no image classifier; expected one such as resnet18")
+        what = "is no image classifier and not for segmentation; expected one such as resnet18"
+        raise AssayError(f"model 'torchvision/{architecture}' {what}")
     raise unknown("torchvision model", architecture, known)
 
 

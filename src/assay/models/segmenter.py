@@ -1,0 +1,58 @@
+"""What networks that give logits for every pixel have in common: an encoder, and what makes its maps into logits."""
+
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+Images = Float[Tensor, "batch channels height width"]
+Logits = Float[Tensor, "batch outputs height width"]
+
+
+class Segmenter(nn.Module):
+    """A network in two parts: ``encode`` makes maps of images, ``decode`` makes logits of the maps.
+
+    Images of any size fit: they are padded to the right and below with 0, the mean colour once they are normalised,
+    up to the next ``multiple``; logits are brought to the padded size (bilinear, corners not aligned) and cropped.
+    """
+
+    encoder_name: str
+    """The child that ``encode`` is made of; all others are ``decode``'s."""
+    output_names: tuple[str, ...]
+    """The layers whose width is the number of outputs."""
+    multiple: int
+
+    def is_encoders(self, name: str) -> bool:
+        """Whether a tensor is the encoder's."""
+        return name.startswith(f"{self.encoder_name}.")
+
+    def inside(self, name: str) -> str:
+        """What the network inside the encoder calls a tensor of it."""
+        return name.removeprefix(f"{self.encoder_name}.").removeprefix("model.")
+
+    def encode(self, images: Images) -> Sequence[Tensor]:
+        """What the rest of the network gets of padded images."""
+        raise NotImplementedError
+
+    def decode(self, maps: Sequence[Tensor]) -> Logits:
+        """Logits of what ``encode`` gives, at the padded size or a smaller one."""
+        raise NotImplementedError
+
+    def forward(self, images: Images) -> Logits:
+        """Logits at the size of the images."""
+        height, width = images.shape[2:]
+        return self.sized(self.decode(self.encode(self.padded(images))), (height, width))
+
+    def padded(self, images: Images) -> Images:
+        """The images at a size that the network divides."""
+        height, width = images.shape[2:]
+        below, right = -height % self.multiple, -width % self.multiple
+        return functional.pad(images, (0, right, 0, below)) if below or right else images
+
+    def sized(self, logits: Logits, size: tuple[int, int]) -> Logits:
+        """The logits of padded images at the size (height, width) that these had before."""
+        height, width = (side + -side % self.multiple for side in size)
+        if logits.shape[2:] != (height, width):
+            logits = functional.interpolate(logits, (height, width), mode="bilinear", align_corners=False)
+        return logits[..., : size[0], : size[1]]
