@@ -214,7 +214,7 @@ def _sentence(model: Model, kind: type[BaseModel], error: ValidationError) -> st
         return f"model '{model.name}' needs the argument '{name}'"
     field = kind.model_fields[name]
     found = f"model.{name}: found {_shown(model.arguments[name])}"
-    if get_origin(field.annotation) is Literal:
+    if get_origin(field.annotation) is Literal and isinstance(get_args(field.annotation)[0], str):
         return f"{found}; {nearest(model.arguments[name], get_args(field.annotation))}"
     return f"{found}, expected {field.description or _message(detail['msg'])}"
 

@@ -25,7 +25,7 @@ from torch.nn import functional
 
 from assay.models.segmenter import Images, Logits, Segmenter
 
-Maps = Float[Tensor, "batch channels height width"]
+Maps = Float[Tensor, "batch _ _ _"]
 Rates = Annotated[
     Literal["none"] | Annotated[Sequence[PositiveInt], Field(min_length=1)],
     Field(description="none, or a list of rates such as [6, 12, 18]"),

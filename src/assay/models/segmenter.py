@@ -6,8 +6,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-Images = Float[Tensor, "batch channels height width"]
-Logits = Float[Tensor, "batch outputs height width"]
+Images = Float[Tensor, "batch channels _ _"]
+Logits = Float[Tensor, "batch outputs _ _"]
 
 
 class Segmenter(nn.Module):
