@@ -27,6 +27,8 @@ from assay.system import files
 
 Progress = Callable[[int, int], None]
 _VERSION = 2
+_LONG = 120
+"""Characters of a reason beside which an error names no other picture."""
 
 
 def open_source(data: Data, root: Path) -> Source:
@@ -164,6 +166,9 @@ def _mixed(contents: Contents, found: Written) -> list[tuple[str, str]]:
 
 
 def _bad_images(source: Source, bad: list[tuple[str, str]]) -> AssayError:
-    shown = ", ".join(f"{name} ({reason})" for name, reason in bad[:3])
-    more = f" and {len(bad) - 3:,} more" if len(bad) > 3 else ""
-    return AssayError(f"{source.where} has unreadable images: {shown}{more}; mend them or set data.on_bad_image: skip")
+    told = [f"{name} ({reason})" for name, reason in bad[:3]]
+    few = 1 if len(told[0]) > _LONG else 3
+    more = f" and {len(bad) - few:,} more" if len(bad) > few else ""
+    return AssayError(
+        f"{source.where} has unreadable images: {', '.join(told[:few])}{more}; mend them or set data.on_bad_image: skip"
+    )

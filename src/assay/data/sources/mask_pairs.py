@@ -54,9 +54,15 @@ class Paired:
 
     @property
     def misplaced(self) -> list[tuple[str, str]]:
-        """(name, reason) of what has no partner."""
-        alone = [(name, "a picture without a mask") for name in self.unmasked]
-        return alone + [(name, "a mask without a picture") for name in self.unpictured]
+        """(name, reason) of what has no partner, the first of each kind before the others."""
+        pictures, masks = (
+            [(name, f"one of {len(names):,} {what}") for name in names]
+            for names, what in (
+                (self.unmasked, "pictures without a mask"),
+                (self.unpictured, "masks without a picture"),
+            )
+        )
+        return [*pictures[:1], *masks[:1], *pictures[1:], *masks[1:]]
 
 
 @dataclass(frozen=True)

@@ -69,8 +69,9 @@ def read_mask(image: Image.Image, name: str, code: Code) -> Mask:
     if palette is not None and code.listed.colours:
         drawn = _coloured(palette, code)
         if _UNKNOWN not in drawn[used]:
-            if _UNKNOWN not in table[used] and len(differ := used[table[used] != drawn[used]]):
-                raise _two_meanings(int(differ[0]), table, drawn, name, code)
+            differ = [value for value in used.tolist() if table[value] != drawn[value] and value in code.listed.values]
+            if differ and _UNKNOWN not in table[used]:
+                raise _two_meanings(differ[0], table, drawn, name, code)
             table = drawn
     if _UNKNOWN in table[used]:
         raise _strange_values(pixels, table, name, code)

@@ -1,6 +1,7 @@
-"""What values the masks of a set hold, where no list of classes says what they should be."""
+"""What values the masks of a set hold, where no list of classes says so, or one that can be read in two ways."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,20 +14,30 @@ from assay.errors import AssayError, enumerated
 _MOST = 64
 """More values than this are no classes that a list would not name."""
 _LOOKED_AT = 32
-"""Masks that are looked at to see whether all hold 0 and 255 only."""
+"""Masks that are looked at to see which values all hold."""
 _HOW = "name the classes in a file classes.txt beside the folders, in lines 'index name' or 'index name R G B'"
 
 
-def refuse_black_and_white(tree: Tree, masks: Sequence[str]) -> None:
-    """Raise AssayError where the masks hold 0 and 255 and nothing else: then 255 is hardly void."""
+def settled(tree: Tree, masks: Sequence[str], listed: ClassList | None) -> ClassList | None:
+    """The list of classes, without its colours where these are gray and the masks hold its values.
+
+    Raises:
+        AssayError: the masks hold 0 and 255 and nothing else, and nothing says what they are: then 255 is hardly void.
+    """
+    if listed is not None and VOID in listed.values:
+        return listed
     few = np.unique(np.linspace(0, len(masks) - 1, _LOOKED_AT).astype(int))
     seen = set().union(*(values_of(tree, masks[i]) or () for i in few))
+    if listed is not None and listed.has_grays:
+        grays = {colour[0] for colour in listed.colours or ()}
+        return listed if seen <= grays else replace(listed, colours=None)
     if seen == {0, VOID}:
         raise AssayError(
             f"the masks of {tree.where} hold 0 and 255 only, as {masks[0]}: say which class is which in a file "
             "classes.txt beside the folders, with the lines '0 background' and '255 nucleus' for example (255 means "
             "void where no class has it)"
         )
+    return listed
 
 
 def by_values(tree: Tree, masks: Sequence[str]) -> ClassList:

@@ -9,12 +9,12 @@ import numpy as np
 
 from assay.data.images import Contents
 from assay.data.mask_files import MaskFiles
-from assay.data.own_masks import VOID, Mask
+from assay.data.own_masks import Mask
 from assay.data.sources.class_list import ClassList, class_list, list_files
 from assay.data.sources.ignored import code_of
 from assay.data.sources.mask_pairs import mask_pairs
 from assay.data.sources.mask_pictures import Code, read_mask
-from assay.data.sources.mask_values import by_values, refuse_black_and_white
+from assay.data.sources.mask_values import by_values, settled
 from assay.data.sources.tree import Tree
 from assay.data.sources.voc import VOC, listed, voc_lists
 from assay.errors import AssayError
@@ -60,9 +60,7 @@ def tells_of_masks(name: str) -> bool:
 
 
 def _classes(tree: Tree, masks: Sequence[str], is_voc: bool) -> ClassList:
-    there = class_list(tree)
-    if there is None or not (VOID in there.values or there.has_grays):
-        refuse_black_and_white(tree, masks)
+    there = settled(tree, masks, class_list(tree))
     return there or (VOC if is_voc else by_values(tree, masks))
 
 
