@@ -99,8 +99,13 @@ def test_masks_beside_their_pictures_are_read_when_the_recipe_says_so() -> None:
         ("p2/a.tif", "p2/a_mask.tif"),
         ("p2/b_sat.jpg", "p2/b_mask.png"),
     ]
-    with pytest.raises(AssayError, match=r"data.layout: masks, and set has no picture with a mask of the same name"):
-        mask_pairs("set", ["a/1.png", "b/1.png"], "masks")
+
+
+def test_a_source_without_masks_is_not_one_of_masks_because_the_recipe_says_so(tmp_path: Path) -> None:
+    for label in "ab":
+        picture(tmp_path / "classes" / label / "1.png")
+    with pytest.raises(AssayError, match=r"data.layout: masks, and .* has no picture with a mask of the same name"):
+        contents(tmp_path / "classes", layout="masks")
 
 
 def test_of_a_picture_with_left_and_right_the_mask_of_the_whole_name_is_meant() -> None:
@@ -343,7 +348,7 @@ def test_levels_of_gray_are_no_classes(tmp_path: Path, monkeypatch: pytest.Monke
 def test_an_ignored_class_needs_masks(tmp_path: Path) -> None:
     for label in "ab":
         picture(tmp_path / "classes" / label / "1.png")
-    with pytest.raises(AssayError, match=r"data.ignore names classes of masks, and .* has no folder of masks"):
+    with pytest.raises(AssayError, match=r"data.ignore names classes of masks, and .* has none"):
         contents(tmp_path / "classes", ignore=1)
     with pytest.raises(AssayError, match=r"data.ignore goes with a folder or zip of masks, and 'digits' is a named"):
         open_source(Data(source="digits", ignore=(1,)), tmp_path)

@@ -1,4 +1,4 @@
-"""Any folder or zip of pictures: with masks (``masks``), else in class folders, laid out as ``layout`` reads it.
+"""Any folder or zip of pictures: with masks (``masks``, ``coco``), else in class folders, as ``layout`` reads them.
 
 A file beside the pictures of a class that does not end like one is bad.
 """
@@ -11,10 +11,13 @@ import numpy as np
 
 from assay.data.images import Contents, Source
 from assay.data.sources.archive import zip_identity, zip_tree
+from assay.data.sources.class_list import list_files
+from assay.data.sources.coco import coco_contents, coco_files
 from assay.data.sources.formats import what_it_is
 from assay.data.sources.layout import layout
-from assay.data.sources.masks import mask_contents, tells_of_masks
+from assay.data.sources.masks import mask_contents
 from assay.data.sources.tree import Tree, folder_tree
+from assay.data.sources.voc import voc_lists
 from assay.data.targets import Labels
 from assay.errors import AssayError
 from assay.recipe.data import Ignore, Layout
@@ -27,7 +30,8 @@ READ = 3
 def folder_source(path: Path, stated: Layout | None = None, ignore: Ignore | None = None) -> Source:
     """The pictures in a folder; ``stated`` is ``data.layout``, ``ignore`` is ``data.ignore``."""
     tree = folder_tree(path)
-    stamps = sorted((name, tree.stamps[name]) for name in tree.others if tells_of_masks(name))
+    tell = (*list_files(tree.others), *voc_lists(tree.others).values(), *coco_files(tree.others))
+    stamps = [[name, *tree.stamps[name]] for name in sorted(tell)]
     return _source(tree.where, [*tree.identity, *stamps], lambda: tree, stated, ignore)
 
 
@@ -44,9 +48,14 @@ def _source(
 
 
 def _contents(tree: Tree, stated: Layout | None, ignore: Ignore | None) -> Contents:
-    masks = mask_contents(tree, stated, ignore)
+    masks = mask_contents(tree, stated, ignore) or coco_contents(tree, stated, ignore)
+    if masks is None and stated == "masks":
+        raise AssayError(
+            f"data.layout: masks, and {tree.where} has no picture with a mask of the same name (in a folder such as "
+            "masks, or with an ending such as _mask), and no objects in COCO's JSON"
+        )
     if masks is None and ignore is not None:
-        raise AssayError(f"data.ignore names classes of masks, and {tree.where} has no folder of masks")
+        raise AssayError(f"data.ignore names classes of masks, and {tree.where} has none")
     return _classified(tree, stated) if masks is None else masks
 
 

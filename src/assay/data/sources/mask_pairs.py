@@ -82,19 +82,13 @@ def mask_pairs(where: str, pictures: Collection[str], stated: Layout | None) -> 
     only.
 
     Raises:
-        AssayError: a picture has two masks; folders are called so, and their files have other names; or ``masks`` is
-            stated and there are none.
+        AssayError: a picture has two masks, or folders are called so, and their files have other names.
     """
     if stated in ("classes", "splits"):
         return None
     found = paired(pictures, dict(stated) if isinstance(stated, tuple) else {}, in_one_folder=stated == "masks")
     if stated == "masks":
-        if found is None or not found.pairs:
-            raise AssayError(
-                f"data.layout: masks, and {where} has no picture with a mask of the same name (looked for a folder "
-                "such as masks or labels, and for an ending such as _mask)"
-            )
-        return found
+        return found if found and found.pairs else None
     if found is None or not (found.is_named or found.is_plain):
         return None
     if found.pairs and len(found.pairs) >= min(len(found.unmasked), len(found.unpictured)):
@@ -106,6 +100,11 @@ def mask_pairs(where: str, pictures: Collection[str], stated: Layout | None) -> 
             f"{why}); give both the same names, or set data.layout: masks, or classes if these folders are classes"
         )
     return None
+
+
+def in_one_place(pictures: Collection[str]) -> bool:
+    """Whether the folders of pictures differ by their splits only, so that they cannot be classes."""
+    return len({_file(name, {}).keys[0][:-1] for name in pictures}) == 1
 
 
 def paired(pictures: Collection[str], splits: Mapping[str, SplitName], in_one_folder: bool) -> Paired | None:

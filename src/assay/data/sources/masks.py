@@ -10,7 +10,7 @@ import numpy as np
 from assay.data.images import Contents
 from assay.data.mask_files import MaskFiles
 from assay.data.own_masks import Mask
-from assay.data.sources.class_list import ClassList, class_list, list_files
+from assay.data.sources.class_list import ClassList, class_list
 from assay.data.sources.ignored import code_of
 from assay.data.sources.mask_pairs import mask_pairs
 from assay.data.sources.mask_pictures import Code, read_mask
@@ -28,7 +28,7 @@ def mask_contents(tree: Tree, stated: Layout | None, ignore: Ignore | None) -> C
 
     Raises:
         AssayError: as ``mask_pairs``, ``class_list`` and ``code_of``; the masks hold 0 and 255 only and nothing says
-            what these are; or no picture has a mask.
+            what these are; or no picture that a list of VOC's names has a mask.
     """
     found = mask_pairs(tree.where, tree.pictures, stated)
     if found is None:
@@ -39,7 +39,7 @@ def mask_contents(tree: Tree, stated: Layout | None, ignore: Ignore | None) -> C
         found = listed(tree, found, lists, dict(stated) if isinstance(stated, tuple) else {})
     pairs = found.pairs
     if not pairs:
-        raise AssayError(f"{tree.where} has no picture with a mask; of {found.misplaced[0][0]} there is only one")
+        raise AssayError(f"{tree.where} has no picture with a mask of those that {', '.join(lists.values())} list")
     masks = [pair.mask for pair in pairs]
     classes, code = code_of(_classes(tree, masks, bool(lists)), ignore)
     return Contents(
@@ -52,11 +52,6 @@ def mask_contents(tree: Tree, stated: Layout | None, ignore: Ignore | None) -> C
         misplaced=found.misplaced,
         unlisted=number - len(pairs) - len(found.unmasked),
     )
-
-
-def tells_of_masks(name: str) -> bool:
-    """Whether a file that is no picture says what masks mean, or which pictures belong to a set."""
-    return bool(list_files([name]) or voc_lists([name]))
 
 
 def _classes(tree: Tree, masks: Sequence[str], is_voc: bool) -> ClassList:
