@@ -114,7 +114,7 @@ def _pictures(
     for name in tree.pictures:
         by_file[basename(name)].append(name)
     drawn: dict[str, _Drawn] = {}
-    missing = []
+    missing: list[tuple[str, str]] = []
     for file, found in files.items():
         split = _split(file, stated)
         objects = defaultdict(list)
@@ -122,14 +122,14 @@ def _pictures(
             if each.get("segmentation"):
                 objects[each["image_id"]].append(each)
         for image in found["images"]:
-            name = _nearest(str(image["file_name"]), file, by_file)
-            if name is None:
-                missing.append((str(image["file_name"]), f"{file} lists it, and there is no such picture"))
+            called = str(image["file_name"])
+            if (place := _nearest(called, file, by_file)) is None:
+                missing.append((called, f"{file} lists it, and there is no such picture"))
                 continue
-            if name in drawn and drawn[name].split != split:
-                raise AssayError(f"{file} of {tree.where} lists {name}, which is in another split already")
+            if place in drawn and drawn[place].split != split:
+                raise AssayError(f"{file} of {tree.where} lists {place}, which is in another split already")
             size = int(image["height"]), int(image["width"])
-            drawn[name] = _Drawn(name, size, objects[image["id"]], split)
+            drawn[place] = _Drawn(place, size, objects[image["id"]], split)
     return [drawn[name] for name in sorted(drawn)], missing
 
 
