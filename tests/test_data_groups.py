@@ -1,6 +1,7 @@
 """Copies of one original stay together: names to groups, and every cut in whole groups."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from assay.data import ImageSet, split
 from assay.data.groups import group_numbers
+from assay.data.splits import crossing
 from assay.data.targets import Labels, Values
 from assay.errors import AssayError
 from assay.recipe import Data, Recipe
@@ -128,6 +130,32 @@ def test_copies_on_both_sides_of_the_sources_own_split() -> None:
     across = ImageSet(images.pixels, images.targets, images.names, moved, images.classes, [])
     with pytest.raises(AssayError, match=r"copies of 1 originals on both sides, for example 'g2_0.png' and 'g2_1.png'"):
         split(data(), across, seed=0)
+    found = split(data(validation=0, group_across="allowed"), across, seed=0)
+    assert (found["test"].tolist(), len(found["train"])) == (np.flatnonzero(moved).tolist(), 5)
+    assert crossing(data(), across) == []
+    assert crossing(data(group_across="allowed"), images) == []
+    assert crossing(data(group_across="allowed"), across) == [
+        "1 of 3 test images of the source are of originals that are trained on too (data.group, in its own split): "
+        "measured on them, remembering is rewarded"
+    ]
+
+
+def test_a_validation_split_that_goes_on_from_training_is_told_unless_it_is_trained_on() -> None:
+    images = image_set([[0, 1]] * 6, [False] * 5 + [True])
+    own = np.isin(images.names, ["g0_0.png", "g1_0.png", "g1_1.png"])
+    images = replace(images, is_validation=own)
+    stated = data(group_across="allowed")
+    assert crossing(stated, images)[0].startswith("1 of 3 validation images of the source are")
+    assert split(stated, images, seed=0)["validation"].tolist() == np.flatnonzero(own).tolist()
+    cut = data(group_across="allowed", validation=2)
+    assert crossing(cut, images) == []
+    found = split(cut, images, seed=0)
+    assert not groups_of(images, found["train"]) & groups_of(images, found["validation"])
+
+
+def test_across_needs_a_group_and_is_not_written_out() -> None:
+    assert "group_across" not in Data(source="x", group="a").model_dump()
+    assert "group_across is of the originals" in mistakes(Data, {"source": "x", "group_across": "allowed"})[0]
 
 
 @pytest.mark.parametrize(

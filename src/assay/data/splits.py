@@ -36,14 +36,15 @@ def split(data: Data, images: ImageSet, seed: int) -> dict[str, Indices]:
 
     Raises:
         AssayError: an amount is more than there is, or leaves a split or a class of it without images, or copies of one
-            original lie on both sides of the source's own split, or ``data.imbalance`` names no class or leaves none,
-            or it or ``data.balance`` is asked of images without labels.
+            original lie on both sides of the source's own split and ``data.group_across`` does not allow it, or
+            ``data.imbalance`` names no class or leaves none, or it or ``data.balance`` is asked of images without
+            labels.
     """
     if data.balance != "none":
         images.labels_for("data.balance")
     groups = None if data.group is None else group_numbers(data.group, images.names)
     sides = own_splits(data, images)
-    if groups is not None:
+    if groups is not None and data.group_across == "refused":
         _check_own_splits(images, groups, sides)
     cut = _Cutter(images, groups)
     if len(sides["test"]):
@@ -167,8 +168,24 @@ def _check_own_splits(images: ImageSet, groups: Indices, sides: dict[str, Indice
             first, second = (images.names[side[groups[side] == both[0]][0]] for side in (one, other))
             raise AssayError(
                 f"data.group: the source's own split has copies of {len(both):,} originals on both sides, for example "
-                f"{first!r} and {second!r}; take them out of one side"
+                f"{first!r} and {second!r}; take them out of one side, or state data.group_across: allowed"
             )
+
+
+def crossing(data: Data, images: ImageSet) -> list[str]:
+    """In a sentence, how many images of the source's own test and validation splits are of originals that are trained on,
+    where ``data.group_across`` allows that and there are some."""
+    if data.group is None or data.group_across == "refused":
+        return []
+    groups, sides = group_numbers(data.group, images.names), own_splits(data, images)
+    known = {name: int(np.isin(groups[side], groups[sides["train"]]).sum()) for name, side in sides.items()}
+    told = [f"{known[name]:,} of {len(sides[name]):,} {name}" for name in ("test", "validation") if known[name]]
+    if not told:
+        return []
+    return [
+        f"{enumerated(told)} images of {images.source} are of originals that are trained on too (data.group, in its "
+        "own split): measured on them, remembering is rewarded"
+    ]
 
 
 def _number(amount: int | float, n: int) -> int:

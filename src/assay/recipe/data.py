@@ -232,6 +232,10 @@ class Data(Section):
     """Searched in the file name; its first group, else all it matches, names the original. All copies of an original
     stay on one side of every cut. None, every picture for itself, is not written out: the key came later, and the
     recipes without it are still the same."""
+    group_across: Literal["refused", "allowed"] = Field(
+        default="refused", exclude_if=lambda across: across == "refused"
+    )
+    """Whether the source's own split may have copies of one original on both sides: then how many is told."""
     imbalance: Annotated[Shares | None, BeforeValidator(_shares)] = Field(
         default=None, exclude_if=lambda shares: shares is None
     )
@@ -266,6 +270,12 @@ class Data(Section):
             raise ValueError("layout says how folders are read, and with a table they mean nothing; leave one out")
         if self.ignore is not None and self.table is not None:
             raise ValueError("ignore names classes of masks, and a table tells of whole images; leave one out")
+        return self
+
+    @model_validator(mode="after")
+    def _groups_are_stated(self) -> "Data":
+        if self.group_across == "allowed" and self.group is None:
+            raise ValueError("group_across is of the originals that the key group names, and it is missing")
         return self
 
     @model_validator(mode="after")

@@ -57,6 +57,11 @@ class Recipe(Section):
         if facts.target != "masks" and self.predict.of_maps:
             key, has = self.predict.of_maps[0], WORDS[facts.target]
             raise ValueError(f"predict.{key} is of one class a pixel; task {self.task} has {has}, and knows flip only")
+        if facts.target != "masks" and self.data.crop:
+            raise ValueError(
+                f"data.crop shows parts of images and needs one class a pixel; task {self.task} has "
+                f"{WORDS[facts.target]} (data.augment: [crop] shifts whole images)"
+            )
         if facts.target != "labels":
             for key, stated in (("imbalance", self.data.imbalance), ("balance", self.data.balance != "none")):
                 if stated:

@@ -80,6 +80,7 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
     from assay.data.crops import check_crop
     from assay.data.remarks import remarks
     from assay.data.sources.alike import alike, hardly_differ
+    from assay.data.splits import crossing
     from assay.models.catalogue import complete
     from assay.system.machine import resolve_device
 
@@ -98,7 +99,7 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
                 opened[source] = open_images(recipe.data, root, progress)
             if recipe.data.layout is None and (families := alike(opened[source].classes)):
                 display.warn(f"{opened[source].source}: the classes {hardly_differ(families)}")
-            for remark in remarks(opened[source]):
+            for remark in [*remarks(opened[source]), *crossing(recipe.data, opened[source])]:
                 if remark not in said:
                     display.warn(remark)
                     said.add(remark)

@@ -17,6 +17,7 @@ from torch import nn
 
 from assay.data import ImageData, load
 from assay.data.remarks import remarks
+from assay.data.splits import crossing
 from assay.errors import AssayError, StudyStopped
 from assay.evaluate import Trained, measure
 from assay.evaluate.tracking import BY_EPOCH, follow
@@ -127,7 +128,7 @@ def _train_and_measure(
 
     data = shared_data(recipe.data, recipe.seed, settings.root)
     if not state.epoch:
-        for remark in remarks(data.images):
+        for remark in [*remarks(data.images), *crossing(recipe.data, data.images)]:
             folder.log(remark)
     task = catalogue.task(recipe.task)
     outputs = task.outputs(recipe.train.loss, data.classes)

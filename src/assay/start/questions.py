@@ -11,7 +11,7 @@ from assay.models.catalogue import LIBRARIES, MODELS
 from assay.recipe.overrides import parse
 from assay.recipe.tasks import TASKS
 
-OTHER_TASKS = {"shapes": "multilabel", "discs": "regression"}
+OTHER_TASKS = {"shapes": "multilabel", "discs": "regression", "scenes": "segmentation"}
 """What is learned from the named sources whose pictures have no classes."""
 LEARNING_RATES = "train.optimizer.lr=0.0003,0.001,0.003"
 FREEZING = "model.freeze=none,backbone"
