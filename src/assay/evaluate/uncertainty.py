@@ -6,7 +6,7 @@ from torch import nn
 
 from assay.data.batches import ImageData, Split
 from assay.errors import AssayError
-from assay.evaluate import intervals
+from assay.evaluate import intervals, pixels
 from assay.recipe import UncertaintyMeasure
 from assay.recipe.tasks import TASKS
 from assay.tasks.contract import Trained, Value
@@ -20,8 +20,10 @@ def measure(trained: Trained, options: UncertaintyMeasure) -> dict[str, Value]:
 
     Methods are plain, temperature, injected and, of a network with dropout layers, trained. Tables: ``reliability`` and
     ``risk_coverage``, by method. ``absent_from_validation`` names the classes without a validation image, if any. Where
-    images have numbers in place of labels, see ``assay.evaluate.intervals``.
+    images have numbers in place of labels, see ``assay.evaluate.intervals``, and of pixels ``assay.evaluate.pixels``.
     """
+    if TASKS[trained.recipe.task].target == "masks":
+        return pixels.measure(trained, options)
     if TASKS[trained.recipe.task].target == "values":
         return intervals.measure(trained, options, *_run_by_the_passes(trained, options))
     injection = Injection(options.layers, options.passes, trained.recipe.seed)

@@ -30,12 +30,19 @@ MEASURED: dict[str, tuple[Metric, ...]] = {
 """Measure → the rows of all that it can give; ``uncertainty`` depends on the task."""
 
 OF_VALUES = (*INTERVALS, *(row for row in UNCERTAINTY if row.name in ("dropout_rate", "variance_scale")))
+OF_PIXELS = tuple(
+    row
+    for row in UNCERTAINTY
+    if row.name == "temperature"
+    or row.name.removeprefix("validation_").removesuffix("_{method}")
+    in ("nll", "brier", "ece", "adaptive_ece", "auroc", "aurc")
+)
 
 
 def measured_by(task: str, measure: str) -> tuple[Metric, ...]:
     """The rows of all that ``measure`` can give of networks of ``task``."""
     if measure == "uncertainty":
-        return OF_VALUES if TASKS[task].target == "values" else UNCERTAINTY
+        return {"values": OF_VALUES, "masks": OF_PIXELS}.get(TASKS[task].target, UNCERTAINTY)
     return MEASURED[measure]
 
 

@@ -12,6 +12,8 @@ from assay.errors import AssayError
 
 Probabilities = Float[np.ndarray, "n classes"]
 Labels = Int64[np.ndarray, " n"]
+Right = Bool[np.ndarray, " n"] | Float[np.ndarray, " n"]
+"""Whether an answer is right, or how much of one that has parts."""
 
 SMALLEST = float(np.finfo(np.float32).smallest_subnormal)
 """A probability that was rounded to 0 is taken for this one, 1.4e-45, so that no logarithm is infinite."""
@@ -81,7 +83,7 @@ def reliability(probabilities: Probabilities, labels: Labels, bins: int = 15, ad
     return table if adaptive else table.with_columns(low=pl.col("bin") / bins, high=(pl.col("bin") + 1) / bins)
 
 
-def risk_coverage(confidence: Float[np.ndarray, " n"], right: Bool[np.ndarray, " n"]) -> pl.DataFrame:
+def risk_coverage(confidence: Float[np.ndarray, " n"], right: Right) -> pl.DataFrame:
     """What is wrong among the surest share of the images, for every share: coverage (k/n), risk (1 − accuracy).
 
     El-Yaniv & Wiener, JMLR 11, 2010; Geifman & El-Yaniv, arXiv:1705.08500. A row an image.
@@ -91,7 +93,7 @@ def risk_coverage(confidence: Float[np.ndarray, " n"], right: Bool[np.ndarray, "
     return pl.DataFrame({"coverage": k / len(ordered), "risk": 1 - np.cumsum(ordered) / k})
 
 
-def area_under_risk_coverage(confidence: Float[np.ndarray, " n"], right: Bool[np.ndarray, " n"]) -> float:
+def area_under_risk_coverage(confidence: Float[np.ndarray, " n"], right: Right) -> float:
     """Mean risk over all coverages 1/n, 2/n, …, 1 (AURC; Geifman, Uziel, El-Yaniv, arXiv:1805.08206); 0 is best."""
     return float(risk_coverage(confidence, right)["risk"].mean())  # type: ignore[arg-type]
 
@@ -140,7 +142,7 @@ def curves(probabilities: Probabilities, labels: Labels, bins: int, method: str)
 
 
 def sure_first(
-    confidence: Float[np.ndarray, " n"], right: Bool[np.ndarray, " n"]
+    confidence: Float[np.ndarray, " n"], right: Right
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
     """Confidence from the greatest down, and beside it how right: images as sure as one another share their mean."""
     levels, place, counts = np.unique(-confidence, return_inverse=True, return_counts=True)

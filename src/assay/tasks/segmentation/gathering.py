@@ -71,7 +71,7 @@ def gathered(answers: Iterable[Tensor], data: ImageData, split: str, loss: Loss)
     )
 
 
-def in_own_pixels(logits: Map, data: ImageData, i: int) -> Map:
+def in_own_pixels(logits: Map, data: ImageData, i: int) -> Float32[Tensor, "classes own_height own_width"]:
     """The part of the canvas where picture ``i`` lies, brought to the picture's own size by bilinear interpolation."""
     size = data.images.pixels.shape[2:] if data.images.sizes is None else data.images.sizes[i]
     own = np.array(size, np.int64)

@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float32, Int64
+from jaxtyping import Bool, Float32, Float64, Int64
 
 from assay.data.batches import ImageData
 from assay.tasks import rows
 from assay.tasks.scores import Score, ratio_score
 from assay.tasks.segmentation import pictures
 from assay.tasks.segmentation.borders import Borders
-from assay.tasks.segmentation.scores import SCORES, Matrices, accuracy_score, iou_score, of_class, true
+from assay.tasks.segmentation.scores import SCORES, Matrices, accuracy_score, hits, iou_score, of_class, true
 
 
 class Sampled(NamedTuple):
@@ -50,6 +50,12 @@ class Predictions:
         """Whether all that is said is, and so are the losses of images that have one."""
         known = true(self.confusion).any(axis=1)
         return rows.are_finite(self.entropies, self.losses[known])
+
+    @property
+    def right_shares(self) -> tuple[Float64[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
+        """The share of each image's known pixels that are right, and whether it has any."""
+        right, known = hits(self.confusion).sum(axis=1), true(self.confusion).sum(axis=1)
+        return right / np.maximum(known, 1), known > 0
 
     def table(self, split: str, names: Sequence[str]) -> pl.DataFrame:
         """A row an image: split, image, name, truth (pixels of each class), loss (null: all is void), entropy;
