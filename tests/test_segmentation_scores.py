@@ -165,9 +165,8 @@ def test_the_loss_is_the_mean_over_the_known_pixels_of_each_picture() -> None:
     logits = sharp(said)
     for i, loss in enumerate(found.losses):
         target = torch.from_numpy(masks[i : i + 1]).long()
-        assert loss == pytest.approx(
-            functional.cross_entropy(logits[i : i + 1], target, ignore_index=VOID).item(), rel=1e-6
-        )
+        expected = functional.cross_entropy(logits[i : i + 1], target, ignore_index=VOID).item()
+        assert loss == pytest.approx(expected, rel=1e-6)
 
 
 def test_what_is_learned_counts_the_pixels_of_the_training_metric() -> None:

@@ -11,6 +11,9 @@ METHOD = {"method": "plain|temperature|injected|trained"}
 _share = partial(Metric, better="higher", of="answers", unit="share", within=TO_ONE, where=METHOD)
 _error = partial(Metric, better="lower", of="answers", within=TO_ONE, where=METHOD)
 
+OF_SAMPLED = ("nll", "brier", "ece", "adaptive_ece", "auroc")
+"""Scores that ``uncertainty`` has of pixels."""
+
 COST = (
     _count("parameters", "parameters"),
     _count("trainable_parameters", "trainable parameters"),

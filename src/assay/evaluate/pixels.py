@@ -6,6 +6,7 @@ Temperature and calibration are of the pixels that the predictions have sampled;
 import numpy as np
 import polars as pl
 
+from assay.evaluate.metrics import OF_SAMPLED
 from assay.recipe import UncertaintyMeasure
 from assay.tasks.contract import Trained, Value
 from assay.uncertainty.measures import (
@@ -17,11 +18,9 @@ from assay.uncertainty.measures import (
 )
 from assay.uncertainty.temperature import find_temperature, scaled
 
-OF_PIXELS = ("nll", "brier", "ece", "adaptive_ece", "auroc")
-
 
 def measure(trained: Trained, options: UncertaintyMeasure) -> dict[str, Value]:
-    """The temperature by the validation pixels, their negative log-likelihood, and ``OF_PIXELS`` of the test pixels,
+    """The temperature by the validation pixels, their negative log-likelihood, and ``OF_SAMPLED`` of the test pixels,
     before (plain) and after (temperature); ``aurc_plain`` of the test pictures.
 
     Tables: ``reliability`` by method; ``risk_coverage``, the mean share of wrong pixels among the pictures of the least
@@ -34,7 +33,7 @@ def measure(trained: Trained, options: UncertaintyMeasure) -> dict[str, Value]:
     for method, by in {"plain": 1.0, "temperature": temperature}.items():
         before, after = (scaled(each.logits, by) for each in (validation, test))
         found = scores(after, test.labels, options.bins)
-        values |= {f"{name}_{method}": found[name] for name in OF_PIXELS if name in found}
+        values |= {f"{name}_{method}": found[name] for name in OF_SAMPLED if name in found}
         values[f"validation_nll_{method}"] = negative_log_likelihood(before, validation.labels)
         table = reliability(after, test.labels, options.bins)
         tables.append(table.select(pl.lit(method).alias("method"), pl.all()))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from assay.errors import AssayError, enumerated, unknown
-from assay.evaluate.metrics import COST, LAST_LAYER, SEPARATION, UNCERTAINTY
+from assay.evaluate.metrics import COST, LAST_LAYER, OF_SAMPLED, SEPARATION, UNCERTAINTY
 from assay.recipe import ClassificationMeasure, Recipe, SeparationMeasure
 from assay.recipe.measures import Measure
 from assay.recipe.study import Study
@@ -30,13 +30,8 @@ MEASURED: dict[str, tuple[Metric, ...]] = {
 """Measure → the rows of all that it can give; ``uncertainty`` depends on the task."""
 
 OF_VALUES = (*INTERVALS, *(row for row in UNCERTAINTY if row.name in ("dropout_rate", "variance_scale")))
-OF_PIXELS = tuple(
-    row
-    for row in UNCERTAINTY
-    if row.name == "temperature"
-    or row.name.removeprefix("validation_").removesuffix("_{method}")
-    in ("nll", "brier", "ece", "adaptive_ece", "auroc", "aurc")
-)
+_PIXELS = ("temperature", "aurc_{method}", "validation_nll_{method}", *(f"{name}_{{method}}" for name in OF_SAMPLED))
+OF_PIXELS = tuple(row for row in UNCERTAINTY if row.name in _PIXELS)
 
 
 def measured_by(task: str, measure: str) -> tuple[Metric, ...]:

@@ -21,13 +21,6 @@ def masks_of(data: ImageData) -> Masks:
     return data.images.targets
 
 
-def class_pixels(data: ImageData) -> Pixels:
-    """How many pixels of each class the mask of each training image has."""
-    masks, classes = masks_of(data).values, len(data.classes)
-    counts = [np.bincount(masks[i].ravel(), minlength=classes)[:classes] for i in data.indices["train"]]
-    return np.array(counts, np.int64).reshape(-1, classes)
-
-
 def class_weights(loss: CrossEntropy | Focal, data: ImageData) -> Float32[Tensor, " classes"] | None:
     """The weights of the classes, in their order; None where the loss has none.
 
@@ -38,7 +31,7 @@ def class_weights(loss: CrossEntropy | Focal, data: ImageData) -> Float32[Tensor
     stated = loss.class_weights
     if stated is None:
         return None
-    weights = np.array(stated) if isinstance(stated, tuple) else WEIGHTS[stated](class_pixels(data))
+    weights = np.array(stated) if isinstance(stated, tuple) else WEIGHTS[stated](data.pixel_counts)
     return torch.from_numpy(weights.astype(np.float32))
 
 
