@@ -31,6 +31,25 @@ def class_counts(frame: pl.DataFrame, order: Sequence[str]) -> Chart:
     return chart
 
 
+def class_pixels(frame: pl.DataFrame, order: Sequence[str]) -> Chart:
+    """Share of the pixels of each class, a bar for each split. Columns: class, split, percent."""
+    present = {name: color for name, color in SPLITS.items() if name in set(frame["split"])}
+    color = alt.Color("split:N", title=None).scale(domain=list(present), range=list(present.values()))
+    chart: alt.Chart = (
+        alt.Chart(frame)
+        .mark_bar(cornerRadiusEnd=2)
+        .encode(
+            y=alt.Y("class:N", title=None).scale(domain=list(order), paddingInner=0.28),
+            yOffset=alt.YOffset("split:N").scale(domain=list(present)),
+            x=alt.X("percent:Q", title="pixels (%)"),
+            color=color.legend(orient="top") if len(present) > 1 else color.legend(None),
+            tooltip=[alt.Tooltip("class:N"), alt.Tooltip("split:N"), alt.Tooltip("percent:Q", format=".2f")],
+        )
+    )
+    chart = chart.properties(height=len(order) * (34 if len(present) > 1 else 26))
+    return chart
+
+
 def values(frame: pl.DataFrame) -> Chart:
     """How often each pixel value occurs. Columns: channel, low, high (bounds of the bin), percent."""
     present = {name: color for name, color in CHANNELS.items() if name in set(frame["channel"])}

@@ -9,13 +9,14 @@ from jaxtyping import Int64
 
 from assay.data import ImageSet, open_images, split
 from assay.data.groups import group_numbers
-from assay.data.targets import Labels
+from assay.data.targets import Labels, Masks
 from assay.errors import AssayError
 from assay.recipe import Data
+from assay.tools.inspection.canvas import on_one_canvas
 from assay.tools.inspection.copies import Copies, Progress, find_copies
 from assay.tools.inspection.labels import conflicts, most_doubtful, sample_scores
 from assay.tools.inspection.leaks import Leak, leak
-from assay.tools.inspection.originals import propose
+from assay.tools.inspection.originals import propose, propose_films
 from assay.tools.inspection.truth import alike
 
 Indices = Int64[np.ndarray, " _"]
@@ -75,8 +76,10 @@ class Inspection:
 
     @cached_property
     def conflicts(self) -> Int64[np.ndarray, "m 2"]:
-        """Pairs of copies of which different things are true."""
-        return conflicts(self.copies, self.alike)
+        """Pairs of copies of which different things are true; of masks, which differ between frames of a film, only
+        pairs that are equal in every pixel."""
+        found = conflicts(self.copies, self.alike)
+        return found[self.copies.equal(*found.T)] if isinstance(self.images.targets, Masks) else found
 
     @cached_property
     def doubtful(self) -> Indices:
@@ -119,6 +122,7 @@ def inspect(
     """
     if near is not None and not 0 <= near < 1:
         raise AssayError(f"near: found {near:g}, expected a share of the distance to the 50th neighbour, 0 to below 1")
+    data = on_one_canvas(data, root)
     images = open_images(data, root, decoding)
     given = None if data.group is None else Grouping(data.group, True, group_numbers(data.group, images.names))
     copies = find_copies(images.pixels, near, searching)
@@ -140,8 +144,11 @@ def inspect(
 
 
 def _proposed(images: ImageSet, copies: Copies) -> Grouping | None:
+    nearest = copies.neighbors[:, 0]
     labels = images.targets.values if isinstance(images.targets, Labels) else np.zeros(len(images), np.int64)
-    pattern = propose(images.names, copies.neighbors[:, 0], labels)
+    pattern = propose(images.names, nearest, labels)
+    if isinstance(images.targets, Masks):
+        pattern = propose_films(images.names, nearest) or pattern
     return None if pattern is None else Grouping(pattern, False, group_numbers(pattern, images.names))
 
 

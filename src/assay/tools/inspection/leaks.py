@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Int64
 
 from assay.data.images import ImageSet
+from assay.data.targets import Masks
 from assay.tools.inspection.copies import Copies
 
 Indices = Int64[np.ndarray, " _"]
@@ -42,5 +43,8 @@ def leak(
     closest = copies.closest(trained)[test]
     found, copy = test[closest >= 0], closest[closest >= 0]
     named = None if groups is None else int(np.isin(groups[test], groups[train]).sum())
+    equal = copies.equal(found, copy)
     other = alike[found] != alike[copy]
-    return Leak(len(test), found, copy, copies.equal(found, copy), other, named)
+    if isinstance(images.targets, Masks):  # near copies are frames of a film, and their masks differ as they do
+        other &= equal
+    return Leak(len(test), found, copy, equal, other, named)

@@ -14,7 +14,8 @@ Indices = Int64[np.ndarray, " _"]
 _FIELDS = 3
 """At most so many fields at the end of a name are taken for the copy's own."""
 _LIFT = 10.0
-"""How many times as often as by chance an image's nearest neighbour must have the same original."""
+"""How many times as often as by chance, of films with how many times the odds, an image's nearest neighbour must have
+the same original."""
 
 
 def propose(names: Sequence[str], nearest: Indices, labels: Indices) -> str | None:
@@ -35,6 +36,23 @@ def propose(names: Sequence[str], nearest: Indices, labels: Indices) -> str | No
             if share > _LIFT * chance:
                 believed.append((share, fields, original == "(.*)", pattern))
     return max(believed)[-1] if believed else None
+
+
+def propose_films(names: Sequence[str], nearest: Indices) -> str | None:
+    """A pattern for ``data.group`` by which names tell of films, a few with many frames each, or None.
+
+    The candidates leave out one to three fields at the end of the file's name, whatever folder it is in, for a film may
+    lie on both sides of a split. One is believed if the odds that an image's nearest neighbour is of the same film are
+    ten times those by chance; the fewest fields win.
+    """
+    labels = np.zeros(len(names), dtype=np.int64)
+    for fields in range(1, _FIELDS + 1):
+        if (ending := _ending(names, fields)) is None:
+            continue
+        share, chance = agreement(f"([^/]*){ending}", names, nearest, labels)
+        if share * (1 - chance) > _LIFT * chance * (1 - share):
+            return f"([^/]*){ending}"
+    return None
 
 
 def agreement(pattern: str, names: Sequence[str], nearest: Indices, labels: Indices) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from assay.data import ImageSet
-from assay.data.targets import Labels, Tags, Values
+from assay.data.targets import Labels, Masks, Tags, Values
 from assay.errors import enumerated
 from assay.report.document import Files, document, table_files, write_page
 from assay.report.figures import Figure
@@ -55,6 +55,7 @@ def write_inspection(found: Inspection, folder: Path, command: str = "") -> Path
         told=about,
         kind=found.images.targets.kind,
         sample=album.sample(),
+        legend=album.legend(),
         more_classes=len(groups) if len(groups) > CLASSES else 0,
         figures=figures,
         tables=tables,
@@ -138,7 +139,7 @@ def _told_of(images: ImageSet) -> str:
     match images.targets:
         case Values(_, names):
             return f"numbers: {', '.join(names)}"
-        case Labels() | Tags():
+        case Labels() | Tags() | Masks():
             return f"{len(images.classes)} {'tags' if isinstance(images.targets, Tags) else 'classes'}"
     return images.targets.kind
 

@@ -1,14 +1,17 @@
 """The pictures of an inspection: pairs of copies, families, doubtful labels beside their neighbours, a sample."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Int64
 
+from assay.data.own_masks import VOID
+from assay.data.targets import Masks
 from assay.report.document import data_address
 from assay.seeds import numpy_generator
 from assay.tasks.pictures import thumbnail
+from assay.tasks.segmentation.maps import colours
 from assay.tools.inspection.inspecting import Inspection
 from assay.tools.inspection.truth import in_words, strata_in_words
 
@@ -17,6 +20,8 @@ PAIRS = 12
 FAMILIES, ORIGINALS, MEMBERS = 6, 4, 8
 DOUBTS, NEIGHBORS = 12, 5
 CLASSES, SAMPLES = 24, 8
+COLOURS, STRENGTH = colours(), 0.5
+"""Of the classes of masks, and how much of them is seen over a picture."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,7 @@ class Album:
     def shot(self, i: int, note: str = "", like: int | None = None) -> Shot:
         """Image ``i``; ``like`` is the image of which the same should be true."""
         images = self.found.images
+        is_masked = isinstance(images.targets, Masks)
         if i not in self.addresses:
             self.addresses[i] = data_address(thumbnail(images.pixels[i]))
         return Shot(
@@ -60,7 +66,7 @@ class Album:
             in_words(images, i),
             note,
             max(images.pixels.shape[2:]) <= 64,
-            like is not None and bool(self.found.alike[i] != self.found.alike[like]),
+            like is not None and not is_masked and bool(self.found.alike[i] != self.found.alike[like]),
         )
 
     def pairs(self, first: Indices, second: Indices, notes: tuple[str, str] = ("", "")) -> list[Row]:
@@ -119,8 +125,26 @@ class Album:
             if not len(members):
                 continue
             drawn = numpy_generator(0, "inspection", k).permutation(members)[:SAMPLES]
-            rows.append(Row(name, [self.shot(int(i)) for i in np.sort(drawn)]))
+            rows.append(Row(name, [self.overlaid(self.shot(int(i)), int(i)) for i in np.sort(drawn)]))
         return rows
+
+    def overlaid(self, shot: Shot, i: int) -> Shot:
+        """Image ``i`` with its mask in colours over it, where it has one; void stays as it is."""
+        images = self.found.images
+        if not isinstance(images.targets, Masks):
+            return shot
+        mask, picture = images.targets.values[i], images.pixels[i].astype(np.float32)
+        painted = np.where(
+            mask == VOID, picture, (1 - STRENGTH) * picture + STRENGTH * COLOURS[mask].transpose(2, 0, 1)
+        )
+        return replace(shot, source=data_address(thumbnail(painted.round().astype(np.uint8))))
+
+    def legend(self) -> list[tuple[str, str]]:
+        """(class, colour) of masks; nothing of others."""
+        images = self.found.images
+        if not isinstance(images.targets, Masks):
+            return []
+        return [(name, "#" + COLOURS[k].tobytes().hex()) for k, name in enumerate(images.classes)]
 
 
 def spread(closeness: Iterable[float], most: int = PAIRS) -> tuple[Indices, Indices]:

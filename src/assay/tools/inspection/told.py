@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from assay.data.targets import Labels, Tags, Values
+from assay.data.targets import Labels, Masks, Tags, Values
 from assay.report.figures import Figure
 from assay.report.tables import Table
-from assay.tools.inspection import numbers, tags
+from assay.tools.inspection import masks, numbers, tags
 from assay.tools.inspection.classes import class_figure, class_frame, class_table
 from assay.tools.inspection.inspecting import Inspection
 
@@ -24,7 +24,7 @@ class Told:
 
 
 def told(found: Inspection) -> Told:
-    """What there is to show of the kind of thing that is true of the images; nothing of boxes and masks."""
+    """What there is to show of the kind of thing that is true of the images; nothing of boxes."""
     match found.images.targets:
         case Labels() | Tags():
             heading = "Tags" if isinstance(found.images.targets, Tags) else "Classes"
@@ -34,6 +34,9 @@ def told(found: Inspection) -> Told:
             far = numbers.outliers(found, values)
             tables = [numbers.summary(values), *([numbers.outlier_table(far)] if len(far) else [])]
             return Told("Numbers", numbers.figures(values), tables)
+        case Masks() as those:
+            frame = masks.pixel_frame(found, those)
+            return Told("Classes", [masks.pixel_figure(frame)], [masks.pixel_table(frame)], {"class-pixels": frame})
     return Told(found.images.targets.kind.capitalize())
 
 
@@ -44,4 +47,6 @@ def sentences(found: Inspection) -> list[str]:
             return numbers.sentences(found, values)
         case Tags() as those:
             return tags.sentences(found, those)
+        case Masks() as drawn:
+            return masks.sentences(found, drawn)
     return []

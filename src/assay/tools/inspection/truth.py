@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from assay.data import ImageSet
-from assay.data.targets import Labels, Tags, Values
+from assay.data.targets import Labels, Masks, Tags, Values
 
 NO_TAG = "no tag"
 
@@ -57,4 +57,13 @@ def strata_in_words(images: ImageSet) -> Sequence[str]:
         case Values(values, names):
             first = [values[strata == k, 0] for k in range(int(strata.max()) + 1)]
             return [f"{names[0]} {part.min():g} to {part.max():g}" if len(part) else "" for part in first]
+        case Masks():
+            return [_rarest(images, k, strata) for k in range(int(strata.max()) + 1)]
     return [f"group {k + 1}" for k in range(int(strata.max()) + 1)]
+
+
+def _rarest(images: ImageSet, k: int, strata: Int64[np.ndarray, " n"]) -> str:
+    """What the masks of a stratum have in common: the rarest class of theirs."""
+    assert isinstance(images.targets, Masks)
+    there = k < len(images.classes) and bool(images.targets.counts[strata == k, k].any())
+    return f"with {images.classes[k]}" if there else "nothing but void"

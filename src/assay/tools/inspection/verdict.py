@@ -2,6 +2,7 @@
 
 from assay.data.remarks import remarks
 from assay.data.sources.alike import alike, hardly_differ
+from assay.data.targets import Masks
 from assay.tools.inspection import told
 from assay.tools.inspection.in_words import are, count, have, none, share
 from assay.tools.inspection.inspecting import Grouping, Inspection
@@ -41,6 +42,8 @@ def _by_pixels(found: Inspection, leak: Leak) -> list[str]:
     text += f"; {none(equal)} of these copies {are(equal or 1)} equal in every pixel"
     if other:
         return [f"{text}, and {other:,} {have(other)} {another(found.images)}."]
+    if isinstance(found.images.targets, Masks):
+        return [f"{text}."]
     return [f"{text}, and all have {the_same(found.images)}."]
 
 

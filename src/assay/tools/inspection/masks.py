@@ -1,0 +1,162 @@
+"""What there is to say of masks: void, classes by their pixels and absent from a split, constant masks, specks."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+from jaxtyping import Int64
+from scipy import ndimage
+
+from assay.data.own_masks import VOID, Mask
+from assay.data.targets import Masks
+from assay.report.figures import Figure
+from assay.report.tables import Cell, Column, Table
+from assay.results.formats import fixed, grouped
+from assay.tools.inspection import charts
+from assay.tools.inspection.in_words import are, count, have, share
+from assay.tools.inspection.inspecting import Inspection, split_names
+
+VOID_NAMES = ("void", "unlabelled", "unlabeled", "ignore", "ignored", "unknown", "undefined", "unannotated")
+"""A class of such a name is hardly meant to be learned."""
+SPECK = 9
+"""Pixels of a region at most, 3 × 3, that is hardly an object."""
+_LOOKED_AT = 200
+"""Masks, evenly spaced, in which regions are told apart."""
+_NAMED = 5
+
+
+def pixel_frame(found: Inspection, masks: Masks) -> pl.DataFrame:
+    """Of each class and split: pixels, their share of those that are not void, and images with any of them."""
+    rows = []
+    splits, classes = np.array(split_names(found)), found.images.classes
+    for name in dict.fromkeys(splits.tolist()):
+        counts = masks.counts[splits == name].astype(np.int64)
+        pixels, images = counts.sum(axis=0), (counts > 0).sum(axis=0)
+        known = max(int(pixels[:VOID].sum()), 1)
+        rows += [
+            {"class": c, "split": name, "pixels": int(pixels[k]), "percent": 100 * int(pixels[k]) / known,
+             "images": int(images[k])}
+            for k, c in enumerate(classes)
+        ]  # fmt: skip
+    return pl.DataFrame(rows)
+
+
+def pixel_figure(frame: pl.DataFrame) -> Figure:
+    """The classes' shares of the pixels by split."""
+    order = frame["class"].unique(maintain_order=True).to_list()
+    caption = "Of the pixels of a split that are not void, in the pictures' own size."
+    alt = f"Shares of the pixels of {len(order)} classes, by split."
+    return Figure("classes", "Pixels of each class", caption, alt, charts.class_pixels(frame, order), frame)
+
+
+def pixel_table(frame: pl.DataFrame) -> Table:
+    """The same as numbers, with how many pictures show a class."""
+    splits = frame["split"].unique(maintain_order=True).to_list()
+    wide = frame.pivot("split", index="class", values=["percent", "images"], maintain_order=True)
+    columns, lines = [Column("class", "left")], []
+    for split in splits:
+        of = "" if split == "all" else f"{split}: "
+        columns += [Column(f"{of}pixels (%)"), Column(f"{of}pictures with it")]
+    if len(splits) == 1:
+        wide = wide.rename({key: f"{key}_{splits[0]}" for key in ("percent", "images") if key in wide.columns})
+    for row in wide.iter_rows(named=True):
+        lines.append([Cell(row["class"], is_name=True)])
+        for split in splits:
+            lines[-1] += [Cell(fixed(row[f"percent_{split}"], 2)), Cell(grouped(row[f"images_{split}"]))]
+    return Table("classes", "By the pixels of the masks as they are in their files.", columns, lines, wide)
+
+
+def sentences(found: Inspection, masks: Masks) -> list[str]:
+    """The most important first."""
+    return [
+        *_void(found, masks),
+        *_absent(found, masks),
+        *_constant(found, masks),
+        *_specks(found, masks),
+        *_sizes(found),
+    ]
+
+
+def _void(found: Inspection, masks: Masks) -> list[str]:
+    totals = masks.counts.sum(axis=0, dtype=np.int64)
+    void, pixels = int(totals[VOID]), int(totals.sum())
+    ignored = " (with data.ignore)" if found.data.ignore is not None else ""
+    texts = [f"{share(void, pixels)} of the pixels are void{ignored}: they are neither learned nor measured."] * (
+        void > 0
+    )
+    for k, name in enumerate(found.images.classes):
+        if is_void(name):
+            texts.append(
+                f"The class '{name}', {share(int(totals[k]), pixels)} of the pixels, is learned and measured like any "
+                f"other; ignore: {name} in the recipe's data makes it void."
+            )
+    return texts
+
+
+def is_void(name: str) -> bool:
+    """Whether a class is called as if it were none."""
+    return name.lower().strip("_- ") in VOID_NAMES
+
+
+def _absent(found: Inspection, masks: Masks) -> list[str]:
+    splits, classes, texts = np.array(split_names(found)), found.images.classes, []
+    for name in dict.fromkeys(splits.tolist()):
+        there = (masks.counts[splits == name, : len(classes)] > 0).any(axis=0)
+        if not there.all():
+            where = "any mask" if name == "all" else f"the {name} masks"
+            lost = [classes[k] for k in np.flatnonzero(~there)]
+            them = "it" if len(lost) == 1 else "them"
+            texts.append(f"{_listed(lost)} {are(len(lost))} not in {where}: nothing can be said of {them} there.")
+    return texts
+
+
+def _constant(found: Inspection, masks: Masks) -> list[str]:
+    known = (masks.counts[:, :VOID] > 0).sum(axis=1)
+    texts = []
+    for rows, what in (
+        (np.flatnonzero(known == 0), "nothing but void"),
+        (np.flatnonzero((known == 1) & (len(found.images.classes) > 1)), "one class throughout"),
+    ):
+        if len(rows):
+            first = found.images.names[rows[0]]
+            texts.append(f"{count(len(rows), 'mask')} {have(len(rows))} {what}, the first that of {first}.")
+    return texts
+
+
+def _specks(found: Inspection, masks: Masks) -> list[str]:
+    rows = np.unique(np.linspace(0, len(masks) - 1, _LOOKED_AT).astype(int))
+    classes = [(k, name) for k, name in enumerate(found.images.classes) if not is_void(name)]
+    sizes = [np.concatenate([region_sizes(masks.own(int(i)), k) for i in rows]) for k, _ in classes]
+    specks = [int((each <= SPECK).sum()) for each in sizes]
+    if not (number := sum(specks)):
+        return []
+    most = classes[int(np.argmax(specks))][1]
+    regions = sum(map(len, sizes))
+    return [
+        f"Of {regions:,} regions in {count(len(rows), 'mask')}, {number:,} ({share(number, regions)}) have at most "
+        f"{SPECK} pixels, most of them of '{most}': slips of the pen, or small things that a resize takes away."
+    ]
+
+
+def region_sizes(mask: Mask, number: int) -> Int64[np.ndarray, " regions"]:
+    """Pixels of each region of a class: what hangs together by sides or corners."""
+    regions, n = ndimage.label(mask == number, structure=np.ones((3, 3)))
+    return np.bincount(regions.ravel(), minlength=n + 1)[1:].astype(np.int64)
+
+
+def _sizes(found: Inspection) -> list[str]:
+    if found.images.sizes is None:
+        return []
+    sizes, counts = np.unique(found.images.sizes, axis=0, return_counts=True)
+    if len(sizes) < 2:
+        return []
+    by_area = sizes[np.argsort(sizes.prod(axis=1), kind="stable")]
+    low, high, usual = (f"{h}×{w}" for h, w in (by_area[0], by_area[-1], sizes[counts.argmax()]))
+    return [
+        f"The pictures have {len(sizes):,} sizes, from {low} to {high} (height×width), most often {usual}: "
+        "size in the recipe's data brings them to one, and fit: letterbox keeps their proportions."
+    ]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else "")
