@@ -25,8 +25,10 @@ from assay.recipe.yaml_files import parse_yaml, read_yaml
 from assay.start.questions import answers
 from assay.start.schema import study_schema
 from assay.start.shipped import copy_studies, shipped
-from assay.start.writing import write_study
+from assay.start.writing import study_text, write_study
 from command import STUDY, assay
+from drawn_masks import plant as plant_masks
+from drawn_masks import values
 
 ROOT = Path(__file__).parents[1]
 FLAGS = ["--data", "digits", "--model", "mlp", "--vary", "model.activation=relu,tanh", "--seeds", "1", "--epochs", "1"]
@@ -295,3 +297,20 @@ def test_a_study_written_by_new_follows_the_schema(
     assert assay(capfd, "new", tmp_path / "mine.yaml", *FLAGS).status == 0
     schema.validate(parse_yaml((tmp_path / "mine.yaml").read_text(), "mine"))
     assert yaml.safe_load((tmp_path / "mine.yaml").read_text())["seeds"] == 1
+
+
+def test_pictures_with_masks_become_a_study_of_segmentation(tmp_path: Path) -> None:
+    drawn = {"a": values(r1=1), "b": values(r1=1, size=(9, 6)), "c": values(r2=1)}
+    folder = plant_masks(tmp_path, drawn, "disc\ncross\nvoid\n")
+    found = answers({"data": str(folder)}, None, tmp_path)
+    assert (found.task, found.model, found.table) == ("segmentation", "deeplab", "")
+    study = load_study(write_study(tmp_path / "new.yaml", found, tmp_path))
+    recipe = next(iter(study.plan.values())).recipe
+    assert (recipe.data.size, recipe.data.fit, recipe.data.ignore) == (256, "letterbox", ("void",))
+
+
+def test_masks_of_one_size_keep_it(tmp_path: Path) -> None:
+    folder = plant_masks(tmp_path, {name: values(r1=1, size=(70, 90)) for name in "abc"})
+    text = study_text(tmp_path / "new.yaml", answers({"data": str(folder)}, None, tmp_path), tmp_path)
+    assert "\n    size:" not in text
+    assert "ignore:" not in text

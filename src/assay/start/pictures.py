@@ -10,9 +10,14 @@ from assay.data.cache import open_source
 from assay.data.decode_all import size_of
 from assay.data.geometry import Size
 from assay.data.images import Contents
+from assay.data.mask_files import MaskFiles
+from assay.data.sources.class_list import is_void
 from assay.errors import AssayError
 from assay.recipe import Data
 from assay.recipe.validation import mistakes
+
+LARGEST_MASKED = 512
+"""Pictures with masks keep their size up to this on either side."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,9 @@ class Pictures:
     """Whether some are its own validation split."""
     size: Size | None = None
     """Height and width of all, where they have one and the same that is small enough."""
+    has_masks: bool = False
+    void: tuple[str, ...] = ()
+    """Classes of masks that are called as if they were none."""
 
 
 def look(data: Mapping[str, Any], root: Path, largest: int) -> Pictures:
@@ -34,7 +42,10 @@ def look(data: Mapping[str, Any], root: Path, largest: int) -> Pictures:
         with suppress(AssayError):
             contents = open_source(Data.model_validate(data), root).contents()
             validates = contents.is_validation
-            return Pictures(validates is not None and bool(validates.any()), _one_size(contents, largest))
+            has_masks = isinstance(contents.targets, MaskFiles)
+            void = tuple(name for name in contents.classes if has_masks and is_void(name))
+            size = _one_size(contents, LARGEST_MASKED if has_masks else largest)
+            return Pictures(validates is not None and bool(validates.any()), size, has_masks, void)
     return Pictures()
 
 

@@ -10,6 +10,7 @@ from assay.errors import AssayError, unknown
 from assay.models.catalogue import LIBRARIES, MODELS
 from assay.recipe.overrides import parse
 from assay.recipe.tasks import TASKS
+from assay.start.pictures import look
 
 OTHER_TASKS = {"shapes": "multilabel", "discs": "regression", "scenes": "segmentation"}
 """What is learned from the named sources whose pictures have no classes."""
@@ -93,7 +94,7 @@ def questions(root: Path) -> list[Question]:
         Question(
             "task",
             "What is learned of a picture? " + "; ".join(f"{name}: {facts.what}" for name, facts in TASKS.items()),
-            lambda known: OTHER_TASKS.get(known["data"], "classification"),
+            lambda known: _usual_task(known["data"], root),
             lambda said: _one_of("task", said, TASKS),
         ),
         Question("table", "Which table tells it? A CSV, TSV or Parquet file", lambda known: None, _text, _needs_table),
@@ -107,7 +108,7 @@ def questions(root: Path) -> list[Question]:
         Question(
             "model",
             f"Which network? One of {', '.join(MODELS)}, or {' or '.join(f'{name}/NAME' for name in LIBRARIES)}",
-            lambda known: "cnn",
+            lambda known: "deeplab" if known["task"] == "segmentation" else "cnn",
             _model,
         ),
         Question(
@@ -121,7 +122,13 @@ def questions(root: Path) -> list[Question]:
 
 
 def _needs_table(known: dict[str, Any]) -> bool:
-    return known["task"] != "classification" and known["data"] not in SOURCES
+    return known["task"] not in ("classification", "segmentation") and known["data"] not in SOURCES
+
+
+def _usual_task(data: str, root: Path) -> str:
+    if data in SOURCES:
+        return OTHER_TASKS.get(data, "classification")
+    return "segmentation" if look({"source": data}, root, 0).has_masks else "classification"
 
 
 def _text(said: str) -> str:

@@ -17,6 +17,7 @@ from assay.errors import AssayError
 FILES = ("classes.txt", "codes.txt", "class_dict.csv", "label_colors.txt", "labelmap.txt")
 MOST = 255
 """Classes, for 255 is void."""
+VOID_NAMES = ("void", "unlabelled", "unlabeled", "ignore", "ignored", "unknown", "undefined", "unannotated")
 Colour = tuple[int, int, int]
 
 _NUMBERS = r"\d{1,3}[\s,:;]+\d{1,3}[\s,:;]+\d{1,3}"
@@ -61,6 +62,11 @@ def class_list(tree: Tree) -> ClassList | None:
     except Exception as error:  # whatever a damaged zip meets
         raise AssayError(f"{found[0]} of {tree.where} cannot be read ({error}); expected text in UTF-8") from error
     return parsed(found[0], text)
+
+
+def is_void(name: str) -> bool:
+    """Whether a class is called as if it were none; it is void only where ``data.ignore`` says so."""
+    return name.lower().strip("_- ") in VOID_NAMES
 
 
 def list_files(names: Collection[str]) -> list[str]:

@@ -8,6 +8,7 @@ from jaxtyping import Int64
 from scipy import ndimage
 
 from assay.data.own_masks import VOID, Mask
+from assay.data.sources.class_list import is_void
 from assay.data.targets import Masks
 from assay.report.figures import Figure
 from assay.report.tables import Cell, Column, Table
@@ -16,8 +17,6 @@ from assay.tools.inspection import charts
 from assay.tools.inspection.in_words import are, count, have, share
 from assay.tools.inspection.inspecting import Inspection, split_names
 
-VOID_NAMES = ("void", "unlabelled", "unlabeled", "ignore", "ignored", "unknown", "undefined", "unannotated")
-"""A class of such a name is hardly meant to be learned."""
 SPECK = 9
 """Pixels of a region at most, 3 × 3, that is hardly an object."""
 _LOOKED_AT = 200
@@ -91,11 +90,6 @@ def _void(found: Inspection, masks: Masks) -> list[str]:
                 f"other; ignore: {name} in the recipe's data makes it void."
             )
     return texts
-
-
-def is_void(name: str) -> bool:
-    """Whether a class is called as if it were none."""
-    return name.lower().strip("_- ") in VOID_NAMES
 
 
 def _absent(found: Inspection, masks: Masks) -> list[str]:

@@ -114,11 +114,12 @@ def leak_pictures(found: Inspection, album: Album, leak: Leak) -> dict[str, str 
 
 
 def proposal(found: Inspection) -> str:
-    """The line for the recipe, if the names suggest groups."""
+    """The lines for the recipe, if the names suggest groups."""
     if found.grouping is None or found.grouping.given:
         return ""
     quoted = found.grouping.pattern.replace("'", "''")
-    return f"group: '{quoted}'"
+    across = found.own_split is not None and found.own_split.named
+    return f"group: '{quoted}'" + ("\ngroup_across: allowed" if across else "")
 
 
 def facts(found: Inspection) -> str:
