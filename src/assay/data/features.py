@@ -74,8 +74,8 @@ class FeatureData(ImageData):
 
     @property
     def pass_size(self) -> int:
-        """Rows of features in one forward pass that keeps no gradients."""
-        return 512
+        """Rows of features in one forward pass that keeps no gradients; of pictures with masks, as many as those."""
+        return super().pass_size if isinstance(self.images.targets, Masks) else 512
 
     def _gathered(
         self, kept: Kept, order: Int64[Tensor, " n"], batch_size: int, device: torch.device | str

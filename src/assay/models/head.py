@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from assay.errors import AssayError
 from assay.models.modes import evaluating
+from assay.models.packed import Decoding
 from assay.models.segmenter import Segmenter
 from assay.recipe import HeadLayer
 
@@ -19,10 +20,11 @@ class Parts:
     """A network in two parts: ``head(features(images))`` is what the network gives, in the mode it is in."""
 
     features: Callable[[Float[Tensor, "batch channels height width"]], Tensor]
-    """Images → what the head gets; most networks give it (batch, width)."""
-    head: Callable[[Tensor], Float[Tensor, "batch outputs"]]
-    name: str
-    """The head's name among the network's modules."""
+    """Images → what the head gets; most networks give it (batch, width), those for segmentation a row of maps."""
+    head: nn.Module
+    """The network's own modules, not a copy."""
+    name: str = ""
+    """The head's name among the network's modules, where it is one."""
 
 
 def parts(network: nn.Module) -> Parts:
@@ -42,7 +44,13 @@ def parts(network: nn.Module) -> Parts:
             hook.remove()
         return found[0]
 
-    return Parts(features, lambda features: head(features).flatten(1), name)
+    return Parts(features, nn.Sequential(head, nn.Flatten(1)), name)
+
+
+def segmenter_parts(network: Segmenter, shape: tuple[int, int, int]) -> Parts:
+    """The encoder and all else of a network for segmentation, for images of ``shape``."""
+    rest = Decoding(network, shape)
+    return Parts(rest.pack, rest)
 
 
 def head_names(network: nn.Module) -> list[str]:
@@ -53,6 +61,8 @@ def head_names(network: nn.Module) -> list[str]:
     """
     if isinstance(network, Segmenter):
         return [name for name, _ in network.named_children() if name != network.encoder_name]
+    if isinstance(network, Decoding):
+        return [name for name, _ in network.named_children()]
     if hasattr(network, "pretrained_cfg") and hasattr(network, "get_classifier"):
         found = network.get_classifier()  # type: ignore[operator]
         classifiers = found if isinstance(found, list | tuple) else [found]

@@ -16,10 +16,12 @@ from assay.data.batches import ImageData
 from assay.data.features import FeatureData, Kept, keep
 from assay.errors import AssayError
 from assay.models.freezing import training
-from assay.models.head import head_names, parts
+from assay.models.head import Parts, head_names, parts, segmenter_parts
 from assay.models.modes import evaluating
+from assay.models.packed import layout
+from assay.models.segmenter import Segmenter
 from assay.models.weights import digest
-from assay.recipe import Recipe
+from assay.recipe import Model, Recipe
 from assay.seeds import scoped
 from assay.system.machine import processor
 from assay.train.loop import laid_out
@@ -53,13 +55,20 @@ def trained_part(
         return network, data
     if recipe.train.channels_last:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    head = network.get_submodule(parts(network).name)
-    return nn.Sequential(head, nn.Flatten(1)), features_of(network, data, recipe, device, log)
+    return divided(network, data.shape).head, features_of(network, data, recipe, device, log)
+
+
+def divided(network: nn.Module, shape: tuple[int, ...]) -> Parts:
+    """The frozen part of a network, and the one that learns, for images of ``shape``."""
+    channels, height, width = shape
+    if isinstance(network, Segmenter):
+        return segmenter_parts(network, (channels, height, width))
+    return parts(network)
 
 
 def only_the_head_learns(network: nn.Module, recipe: Recipe) -> bool:
-    """Whether all else in a network off the shelf is frozen."""
-    if not recipe.model.is_off_the_shelf:
+    """Whether all else in a network that has a backbone is frozen."""
+    if not (recipe.model.is_off_the_shelf or isinstance(network, Segmenter)):
         return False
     heads = tuple(f"{name}." for name in head_names(network))
     return all(name.startswith(heads) for name, p in network.named_parameters() if p.requires_grad)
@@ -69,7 +78,7 @@ def why_not_kept(
     network: nn.Module, images: Float[Tensor, "batch channels height width"], recipe: Recipe
 ) -> str | None:
     """Why a frozen backbone's features cannot be kept; None if they can. AssayError where the recipe counts on them."""
-    heads = len(head_names(network))
+    heads = 1 if isinstance(network, Segmenter) else len(head_names(network))
     reason = f"the network has {heads} heads" if heads > 1 else why_not_once(network, images)
     if reason and recipe.data.augment_views:
         raise AssayError(f"data.augment_views: features cannot be kept, since {reason}; leave the key out")
@@ -82,7 +91,7 @@ def why_not_once(network: nn.Module, images: Float[Tensor, "batch channels heigh
     The trial is made on a copy, since statistics may move in it.
     """
     trial = copy.deepcopy(network)
-    trial_parts = parts(trial)
+    trial_parts = divided(trial, tuple(images.shape[1:]))
     with torch.no_grad(), scoped(0, "trial"):
         trial.eval()
         features = trial_parts.features(images)
@@ -103,7 +112,7 @@ def features_of(
     divide the same images differently share them.
     """
     views = recipe.data.augment_views or 0
-    identity = identity_of(network, data, recipe, device)
+    identity, features = identity_of(network, data, recipe, device), divided(network, data.shape).features
 
     def announce(line: str) -> None:
         log(f"the backbone is frozen: {line}")
@@ -121,7 +130,6 @@ def features_of(
                 if view is None
                 else part.augmented("rows", size, recipe.seed, view, device)
             )
-            features = parts(network).features
             with evaluating(network):
                 for images, _ in shown:
                     yield features(laid_out(images, recipe.train))
@@ -146,13 +154,13 @@ def drawn_as(recipe: Recipe, view: int) -> dict[str, Any]:
 
 def identity_of(network: nn.Module, data: ImageData, recipe: Recipe, device: torch.device) -> dict[str, Any]:
     """All that decides the bits of the features of an image: weights, network, pixels, and what computes them."""
-    head = parts(network).name
-    backbone = {name: value for name, value in network.state_dict().items() if not name.startswith(f"{head}.")}
+    heads = tuple(f"{name}." for name in head_names(network))
+    backbone = {name: value for name, value in network.state_dict().items() if not name.startswith(heads)}
     pixels = data.images.identity or hashlib.sha256(data.images.pixels.tobytes()).hexdigest()
     return {
         "version": VERSION,
         "weights": digest(backbone),
-        "model": {"name": recipe.model.name} | recipe.model.arguments,
+        "model": made_as(network, recipe.model, data.shape),
         "images": [pixels, *data.shape],
         "normalization": [data.mean.tolist(), data.std.tolist()],
         "computed_by": [
@@ -160,6 +168,18 @@ def identity_of(network: nn.Module, data: ImageData, recipe: Recipe, device: tor
             f"{device.type}, {processor()}, {torch.get_num_threads()} threads",
             "channels last" if recipe.train.channels_last else "channels first",
         ],
+    }
+
+
+def made_as(network: nn.Module, model: Model, shape: tuple[int, int, int]) -> dict[str, Any]:
+    """What the backbone is, beside its weights: networks that differ in what follows it share its features."""
+    if not isinstance(network, Segmenter):
+        return {"name": model.name} | model.arguments
+    encoder = repr(network.get_submodule(network.encoder_name))
+    return {
+        "encoder": [model.arguments.get("encoder", model.name), hashlib.sha256(encoder.encode()).hexdigest()],
+        "maps": [[list(sides), is_used] for sides, is_used in layout(network, shape)],
+        "padded to": network.multiple,
     }
 
 

@@ -9,6 +9,9 @@ from assay import recipe as r
 from assay.errors import AssayError
 from assay.models.head import head_names
 
+OPENED = ("encoder", "backbone", "model")
+"""Children in whose place their members stand."""
+
 
 def build_optimizer(config: r.SGD | r.Adam | r.AdamW | r.RMSprop, model: nn.Module) -> optim.Optimizer:
     """The optimizer over the parameters that take gradients; each group has its ``share`` of the rate."""
@@ -47,7 +50,8 @@ def blocks(model: nn.Module) -> tuple[list[str], list[str]]:
     """The names of the blocks from the stem on, and of the head (some networks have several).
 
     Blocks are the children of the network in their order, and in place of one that is a sequence of several its
-    members; those without parameters do not count. A child called ``encoder`` is opened too, as in torchvision's vit.
+    members; those without parameters do not count. Children called ``encoder``, ``backbone`` and ``model`` are opened
+    too, as in torchvision's vit and in networks for segmentation.
     """
     children = learning(model)
     try:
@@ -63,9 +67,9 @@ def opened(model: nn.Module, names: Iterable[str]) -> Iterator[str]:
     for name in names:
         child = model.get_submodule(name)
         members = [f"{name}.{member}" for member in learning(child)]
-        if name == "encoder":
+        if name.rpartition(".")[2] in OPENED and members:
             yield from opened(model, members)
-        elif isinstance(child, nn.Sequential | nn.ModuleList) and len(members) > 1:
+        elif isinstance(child, nn.Sequential | nn.ModuleList | nn.ModuleDict) and len(members) > 1:
             yield from members
         else:
             yield name
