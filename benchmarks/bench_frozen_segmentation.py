@@ -5,7 +5,8 @@ pictures of 180×240 with a box of a second class, 16 more for validation. One s
 empty cache; the other is the same loop on the whole network, its encoder frozen all the same. Both are timed as
 wholes, in one process.
 
-Target: at least 3 times faster for deeplabv3plus, with the same mIoU (validation, after the last epoch, within 0.02)."""
+Target: at least 3 times faster for deeplabv3plus, with the same mIoU (validation, after the last epoch, within
+0.02)."""
 
 import os
 import tempfile

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from assay.errors import RunFailed
 from assay.recipe import Train
@@ -32,3 +32,9 @@ def arithmetic(model: nn.Module, config: Train) -> Iterator[None]:
     finally:
         model._compiled_call_impl = None
         torch.set_float32_matmul_precision(before)
+
+
+def laid_out(images: Tensor, config: Train) -> Tensor:
+    """The batch in the memory layout of the recipe; features that are no maps have only one."""
+    maps = config.channels_last and images.ndim == 4
+    return images.contiguous(memory_format=torch.channels_last) if maps else images

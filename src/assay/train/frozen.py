@@ -24,7 +24,7 @@ from assay.models.weights import digest
 from assay.recipe import Model, Recipe
 from assay.seeds import scoped
 from assay.system.machine import processor
-from assay.train.loop import laid_out
+from assay.train.arithmetic import laid_out
 
 VERSION = 1
 DRAWN = 2

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from assay import seeds
 from assay.data.batches import ImageData, batch_sizes
@@ -20,11 +20,12 @@ from assay.tasks import catalogue
 from assay.tasks.contract import Task
 from assay.tasks.metric import Metric
 from assay.tasks.predicting import predict, scores
-from assay.train.arithmetic import arithmetic
+from assay.train.arithmetic import arithmetic, laid_out
 from assay.train.checkpoint import State
 from assay.train.mixing import of_mixed
 from assay.train.optimizers import build_optimizer, optimizer_tensors, restore_optimizer
 from assay.train.schedules import rate_factor
+from assay.train.statistics import lagging, take_anew
 from assay.train.steps import Steps
 
 
@@ -80,6 +81,13 @@ def one_epoch(steps: Steps, task: Task, data: ImageData, recipe: Recipe, state: 
     seconds = time.perf_counter() - began
     if not math.isfinite(learned["train_loss"]):
         raise RunFailed(f"the train loss is not finite in epoch {epoch} (learning rate {rate:g})")
+    count = len(batch_sizes(data.epoch_size, recipe.train.batch_size))
+    if norms := lagging(steps.model, epoch * count):
+        if state.epoch == state.start:
+            steps.log(
+                f"statistics of {len(norms)} batch norms lag behind the weights: taken anew before each validation"
+            )
+        take_anew(steps.model, norms, data, recipe, steps.device)
     try:
         checked = validate(task, steps.model, data, recipe, steps.device)
     except RunFailed as error:
@@ -112,12 +120,6 @@ def validate(
         found |= scores(predict(task, model, data, "validation", recipe.train.loss, device), metrics)
     existing = {name: None if value is None or math.isnan(value) else value for name, value in found.items()}
     return {f"validation_{name}": value for name, value in existing.items()}
-
-
-def laid_out(images: Tensor, config: Train) -> Tensor:
-    """The batch in the memory layout of the recipe; features that are no maps have only one."""
-    maps = config.channels_last and images.ndim == 4
-    return images.contiguous(memory_format=torch.channels_last) if maps else images
 
 
 def is_best(values: list[float]) -> bool:
