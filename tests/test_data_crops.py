@@ -14,6 +14,7 @@ from assay.data.crops import cut, windows
 from assay.data.targets import VOID, Labels, Masks
 from assay.errors import AssayError
 from assay.recipe import Augmentation, Crop, Data
+from assay.recipe.data import Fit
 from assay.recipe.validation import mistakes
 
 N, HEIGHT, WIDTH = 24, 20, 30
@@ -83,12 +84,15 @@ def test_a_window_of_the_whole_is_the_image_and_augmentations_follow_it() -> Non
     assert torch.equal(plain[1].flip(2), flipped[1])
 
 
-@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 16), st.integers(1, 16), st.integers(0, 5))
-def test_windows_lie_in_the_picture_or_hold_it(h: int, w: int, height: int, width: int, seed: int) -> None:
+@given(
+    st.integers(1, 40), st.integers(1, 40), st.integers(1, 16), st.integers(1, 16), st.integers(0, 5),
+    st.sampled_from(["stretch", "letterbox", "pad"]),
+)  # fmt: skip
+def test_windows_lie_in_the_picture_or_hold_it(h: int, w: int, height: int, width: int, seed: int, fit: Fit) -> None:
     canvas = np.zeros((3, 1, 16, 16), np.uint8)
     images = ImageSet(
         canvas, Masks(canvas[:, 0]), ["a", "b", "c"], np.zeros(3, bool), ["x", "y"], [],
-        sizes=np.array([[h, w]] * 3, np.int32), fit="letterbox",
+        sizes=np.array([[h, w]] * 3, np.int32), fit=fit,
     )  # fmt: skip
     found = windows(images, Crop(size=(height, width)), np.array([2, 0, 1]), None, seed, 1).corners(slice(0, 3))
     taken, first = images.inside

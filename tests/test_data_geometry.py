@@ -36,6 +36,15 @@ def test_a_letterboxed_picture_keeps_its_ratio_in_the_middle(
     assert (taken[0].tolist(), first[0].tolist()) == expected
 
 
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [((100, 200), ([25, 50], [12, 0])), ((10, 21), ([10, 21], [20, 14])), ((50, 30), ([50, 30], [0, 10]))],
+)
+def test_a_padded_picture_is_never_enlarged(size: tuple[int, int], expected: tuple[list[int], list[int]]) -> None:
+    taken, first = inner(np.array([size]), (50, 50), "pad")
+    assert (taken[0].tolist(), first[0].tolist()) == expected
+
+
 def test_a_stretched_picture_fills_the_canvas() -> None:
     scale, offset = placed(np.array([[100, 200], [50, 50]]), (50, 60), "stretch")
     assert scale.tolist() == [[0.3, 0.5], [1.2, 1.0]]
@@ -48,7 +57,7 @@ def test_a_box_on_the_canvas_by_hand() -> None:
     assert onto_canvas(edges, scale, offset).tolist() == [[5, 22, 50, 37]]
 
 
-@given(st.data(), SIDE, SIDE, st.integers(16, 1024), st.sampled_from(["stretch", "letterbox"]))
+@given(st.data(), SIDE, SIDE, st.integers(16, 1024), st.sampled_from(["stretch", "letterbox", "pad"]))
 def test_there_and_back(data: st.DataObject, h: int, w: int, side: int, fit: str) -> None:
     x, y = (sorted(data.draw(st.tuples(*[st.floats(0, most, width=32)] * 2))) for most in (w, h))
     edges = np.array([[x[0], y[0], x[1], y[1]]], np.float32)

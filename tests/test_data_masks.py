@@ -208,6 +208,37 @@ def test_without_a_picture_on_its_side_masks_lie_on_the_upright_pictures(opened:
     np.testing.assert_array_equal(images.targets.own(0), upright)
 
 
+def test_padded_pictures_of_many_sizes_keep_their_scale_on_a_canvas_of_the_largest(
+    opened: Opened, tmp_path: Path
+) -> None:
+    masks = [drawn(12, 20, 0), drawn(30, 8, 1), drawn(9, 9, 2)]
+    pictures = [turned(tmp_path / "6.png", Image.fromarray(masks[0]), 6), *map(Image.fromarray, masks[1:])]
+    images = opened(masks, pictures, fit="pad")
+    assert images.pixels.shape == (3, 1, 30, 20)
+    for mask, (h, w), (y, x), pixels, canvas in zip(
+        masks, *images.inside, images.pixels, images.targets.values, strict=True
+    ):
+        assert (h, w) == mask.shape
+        np.testing.assert_array_equal(pixels[0, y : y + h, x : x + w], mask)
+        np.testing.assert_array_equal(canvas[y : y + h, x : x + w], mask)
+        assert (canvas != VOID).sum() == (mask != VOID).sum()
+    part = open_images(Data(source="x", fit="pad"), tmp_path, rows=np.array([2]))
+    assert part.pixels.shape == (1, 1, 30, 20)  # a part of a source lies on the canvas of all of it
+
+
+def test_padding_to_a_size_shrinks_what_is_larger(opened: Opened) -> None:
+    images = opened([drawn(40, 20), drawn(8, 9)], size=(10, 12), fit="pad")
+    assert [part.tolist() for part in images.inside] == [[[10, 5], [8, 9]], [[0, 3], [1, 1]]]
+
+
+def test_padded_pictures_have_the_limit_of_pictures_in_their_own_size(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSAY_DECODED_LIMIT", "0.000001")
+    with pytest.raises(AssayError, match=r"take .* GiB in their own size, 40×20.*set data\.size"):
+        opened([drawn(40, 20), drawn(8, 9)], fit="pad")
+
+
 def test_threads_bring_every_mask_to_its_picture(opened: Opened) -> None:
     masks = [drawn(300, 280 + i, i) for i in range(40)]
     images = opened(masks, size=(60, 56))

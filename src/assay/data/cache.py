@@ -15,11 +15,11 @@ from assay.data.depth import in_words
 from assay.data.geometry import Size
 from assay.data.images import Contents, ImageSet, Source
 from assay.data.mask_files import MaskFiles
-from assay.data.pixels_file import Written, write_pixels
+from assay.data.pixels_file import Written, check_limit, write_pixels
 from assay.data.publish import entry_folder, make, touch
 from assay.data.sources.catalogue import find, find_with_table
 from assay.data.targets import Labels, Targets, read_targets, write_targets
-from assay.data.upright import with_upright_masks
+from assay.data.upright import largest, with_upright_masks
 from assay.data.warned import listening
 from assay.errors import AssayError, quoted
 from assay.recipe import Data, Fit
@@ -59,8 +59,10 @@ def open_images(
 
     images = read(folder)
     if images is None:
-        contents = source.contents() if rows is None else source.contents().only(rows)
-        images = make(folder, lambda place: _fill(place, source, contents, data, progress, rows is None), read)
+        contents = source.contents()
+        size = _canvas(data, source, contents)
+        part = contents if rows is None else contents.only(rows)
+        images = make(folder, lambda place: _fill(place, source, part, data, size, progress, rows is None), read)
     if images.skipped and data.on_bad_image == "fail":
         raise _bad_images(source, images.skipped)
     return images
@@ -68,6 +70,16 @@ def open_images(
 
 def _size(data: Data) -> Size | None:
     return (data.size, data.size) if isinstance(data.size, int) else data.size
+
+
+def _canvas(data: Data, source: Source, contents: Contents) -> Size | None:
+    """Height and width of all images; None where that is their own, and the same."""
+    if data.size is not None or data.fit != "pad":
+        return _size(data)
+    size = largest(contents)
+    if size is not None:
+        check_limit(source.where, (len(contents.names), 1 if data.color == "gray" else 3, *size))
+    return size
 
 
 def _open(folder: Path, source: Source, fit: Fit) -> ImageSet | None:
@@ -108,9 +120,15 @@ def _validation(path: Path) -> Bool[np.ndarray, " n"] | None:
 
 
 def _fill(
-    folder: Path, source: Source, contents: Contents, data: Data, progress: Progress | None, is_whole: bool
+    folder: Path,
+    source: Source,
+    contents: Contents,
+    data: Data,
+    size: Size | None,
+    progress: Progress | None,
+    is_whole: bool,
 ) -> None:
-    form = Form(data.color, _size(data), data.fit, None if data.range == "data" else data.range)
+    form = Form(data.color, size, data.fit, None if data.range == "data" else data.range)
     contents = with_upright_masks(contents)
     with listening():
         found = write_pixels(folder / "pixels.npy", source.where, contents, form, progress)

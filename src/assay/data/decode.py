@@ -62,7 +62,7 @@ def decode(image: Image.Image, form: Form) -> Decoded:
     """One picture, just opened, turned upright (EXIF), on black where transparent, with the values of ``range`` in 8
     bits.
 
-    The size is reached by antialiased bilinear resampling, without regard to the aspect ratio or, under ``letterbox``,
+    The size is reached by antialiased bilinear resampling, without regard to the aspect ratio or, where ``fit`` is another,
     with black around it. Of several frames the first is taken.
 
     Raises:

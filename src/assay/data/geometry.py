@@ -17,12 +17,14 @@ def inner(
 ) -> tuple[Int64[np.ndarray, "n 2"], Int64[np.ndarray, "n 2"]]:
     """(height and width, row and column of the first pixel) of pictures on the canvas, in whole pixels.
 
-    ``sizes`` are their own heights and widths.
+    ``sizes`` are their own heights and widths. Of ``letterbox`` and ``pad`` the ratio of the sides is kept, and ``pad``
+    enlarges none.
     """
     whole = np.array(canvas, dtype=np.int64)
     taken = np.broadcast_to(whole, sizes.shape)
-    if fit == "letterbox":
-        share = (whole / sizes).min(axis=1, keepdims=True)
+    if fit != "stretch":
+        most = np.inf if fit == "letterbox" else 1.0
+        share = (whole / sizes).min(axis=1, keepdims=True).clip(max=most)
         taken = np.clip(np.rint(sizes * share).astype(np.int64), 1, whole)
     return taken, (whole - taken) // 2
 

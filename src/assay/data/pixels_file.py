@@ -113,7 +113,7 @@ def _write(path: Path, where: str, contents: Contents, form: Form, progress: Pro
 
 def _sizes_differ(where: str, names: list[str], *found: tuple[int, tuple[int, ...]]) -> AssayError:
     sizes = ", ".join(f"{names[i]} {height}×{width}" for i, (height, width) in found)
-    return AssayError(f"the images of {where} differ in height×width ({sizes}); set data.size")
+    return AssayError(f"the images of {where} differ in height×width ({sizes}); set data.size, or data.fit: pad")
 
 
 def _note(found: Written, name: str, i: int, one: Decoded) -> None:
@@ -127,14 +127,20 @@ def _note(found: Written, name: str, i: int, one: Decoded) -> None:
 
 def _check_total(path: Path, where: str, shape: tuple[int, ...], form: Form) -> None:
     """Raise AssayError where the decoded pictures do not fit on the disk, or below the limit."""
+    if form.size is None:
+        check_limit(where, shape)
+    check_space(path.parent, f"decoding {where}", math.prod(shape))
+
+
+def check_limit(where: str, shape: tuple[int, ...]) -> None:
+    """Raise AssayError for (pictures, channels, height, width) of pictures in their own size that need too much."""
     count, _, height, width = shape
     needed, limit = math.prod(shape) / 2**30, _limit()
-    if form.size is None and needed > limit:
+    if needed > limit:
         raise AssayError(
             f"the {count:,} pictures of {where} take {needed:,.1f} GiB in their own size, {height:,}×{width:,}, and "
             f"the limit is {limit:g}; set data.size to what a network needs, or {LIMIT} to more GiB"
         )
-    check_space(path.parent, f"decoding {where}", math.prod(shape))
 
 
 def _limit() -> float:

@@ -173,7 +173,7 @@ def _check_own_splits(images: ImageSet, groups: Indices, sides: dict[str, Indice
 
 
 def crossing(data: Data, images: ImageSet) -> list[str]:
-    """In a sentence, how many images of the source's own test and validation splits are of originals that are trained on,
+    """How many images of the source's own test and validation splits are of originals that are trained on, a sentence
     where ``data.group_across`` allows that and there are some."""
     if data.group is None or data.group_across == "refused":
         return []

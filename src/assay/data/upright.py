@@ -1,5 +1,6 @@
-"""Masks on pictures that their EXIF data turn: drawn on the upright picture, or on the picture as its file stores it.
+"""The sizes of pictures, and masks on those that their EXIF data turn.
 
+Such masks are drawn on the upright picture, or on the picture as its file stores it.
 Most masks are drawn in a program that shows the picture upright; others are made of the bytes as they are.
 A picture turned on its side tells which, for the whole source: only one of the two has its mask's height and width.
 Without such a picture, masks lie on the upright pictures.
@@ -27,6 +28,13 @@ class _Stored:
 
     size: Size
     turn: Image.Transpose | None
+
+
+def largest(contents: Contents) -> Size | None:
+    """The height of the highest picture and the width of the widest, upright; None where none can be opened."""
+    stored = [each for i in range(len(contents.names)) if (each := _stored(contents, i))]
+    sizes = [each.size[::-1] if each.turn in SIDEWAYS else each.size for each in stored]
+    return (max(h for h, _ in sizes), max(w for _, w in sizes)) if sizes else None
 
 
 def with_upright_masks(contents: Contents) -> Contents:

@@ -79,7 +79,7 @@ class Crop(Section):
 
 
 Balance = Literal["none", "oversample", "undersample"]
-Fit = Literal["stretch", "letterbox"]
+Fit = Literal["stretch", "letterbox", "pad"]
 SplitName = Literal["train", "validation", "test"]
 
 
@@ -210,7 +210,8 @@ class Data(Section):
     size: PositiveInt | tuple[PositiveInt, PositiveInt] | None = None
     """Height and width in pixels (one number: square); None keeps the source's own."""
     fit: Fit = Field(default="stretch", exclude_if=lambda fit: fit == "stretch")
-    """How a picture comes to that size: stretched, or the ratio of its sides kept, in the middle of a black canvas."""
+    """How a picture comes to that size: stretched; the ratio of its sides kept, in the middle of a black canvas; or so,
+    and never enlarged, on a canvas that without a size is as high and wide as the largest need it."""
     color: Literal["gray", "rgb"] | None = None
     """None keeps the source's own."""
     range: Annotated[Literal["full", "data"] | tuple[float, float], BeforeValidator(_range)] = Field(
