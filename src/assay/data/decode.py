@@ -62,8 +62,8 @@ def decode(image: Image.Image, form: Form) -> Decoded:
     """One picture, just opened, turned upright (EXIF), on black where transparent, with the values of ``range`` in 8
     bits.
 
-    The size is reached by antialiased bilinear resampling, without regard to the aspect ratio or, where ``fit`` is another,
-    with black around it. Of several frames the first is taken.
+    The size is reached by antialiased bilinear resampling, without regard to the aspect ratio or, unless ``fit`` is
+    ``stretch``, with black around it. Of several frames the first is taken.
 
     Raises:
         UnknownRange: it has more than 8 bits a value, and ``range`` is None.
