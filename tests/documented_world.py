@@ -109,7 +109,7 @@ def own_pictures(data: Path) -> None:
                 for number in range(8):
                     content = picture(32, 90 * place + 40, "PNG")
                     (data / source / fold / kind / f"{number}.png").write_bytes(content)
-    for folder in ("flowers", "scenes"):
+    for folder in ("flowers", "views"):
         (data / folder).mkdir()
         for name, content in files.items():
             (data / folder / name).write_bytes(content)
@@ -119,7 +119,7 @@ def own_pictures(data: Path) -> None:
     species = pl.DataFrame({"image": names, "species": ["rose", "tulip"] * 20})
     species.write_csv(data / "flowers" / "labels.csv")
     tags = {tag: [place >> bit & 1 for place in range(40)] for bit, tag in enumerate(("sea", "sky", "person"))}
-    pl.DataFrame({"image": names, **tags}).write_parquet(data / "scenes.parquet")
+    pl.DataFrame({"image": names, **tags}).write_parquet(data / "views.parquet")
     listed = ["|".join(tag for tag, there in tags.items() if there[place]) for place in range(40)]
     parts = ["train"] * 20 + ["test"] * 20
-    pl.DataFrame({"image": names, "tags": listed, "part": parts}).write_csv(data / "scenes" / "scenes.csv")
+    pl.DataFrame({"image": names, "tags": listed, "part": parts}).write_csv(data / "views" / "views.csv")

