@@ -185,3 +185,23 @@ def test_the_boxes_of_an_epoch_lie_on_its_pixels() -> None:
         assert torch.equal(y.edges[:, 0], hulls(x[:, 0].round()))
         seen += y.labels[:, 0].tolist()
     assert seen == [int(i) % 2 for i in data.order(0, 1)]
+
+
+@pytest.mark.parametrize("name", MOVES)
+@pytest.mark.parametrize("size", [(7, 31), (48, 20), (33, 33)])
+def test_a_mask_shows_what_its_picture_shows_on_a_canvas_of_any_shape(name: str, size: tuple[int, int]) -> None:
+    height, width = size
+    plane = torch.zeros(IMAGES, height, width, dtype=torch.uint8)
+    plane[:, height // 2 :, : width // 2] = 1
+    change = augmenter((Augmentation(name=name, amount=AUGMENTATIONS[name][0]),))
+    assert change is not None
+    drawn = change.draw(IMAGES, torch.Generator().manual_seed(3))
+    images, masks = change(plane[:, None] + 1.0, plane, drawn)
+    known = masks != VOID
+    assert known.float().mean() > 0.3
+    apart = (images[:, 0] - 1 - masks).abs()[known]
+    if name in WHOLE_PIXELS:
+        assert torch.equal(known, images[:, 0] != 0)
+        assert apart.max() < 1e-4
+    else:  # bilinear against nearest: they part only along an edge
+        assert (apart > 0.5).float().mean() < 0.1
