@@ -157,3 +157,14 @@ def test_what_only_the_first_call_takes_counts_in_no_run(tmp_path: Path, monkeyp
     monkeypatch.setattr(trial, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
     found = trial.try_recipe(recipe, load(recipe.data, 0, Path()))
     assert (found.training_seconds, found.other_seconds) == (0.0, pytest.approx(1.0))
+
+
+def test_a_network_off_the_shelf_is_tried_on_images_as_it_expects_them(tmp_path: Path) -> None:
+    base = {
+        "data": {"source": "digits", "train": 200, "test": 100, "size": [32, 32], "color": "rgb"},
+        "model": {"name": "timm/test_resnet"},
+        "train": {"epochs": 1, "batch_size": 20},
+    }
+    path = write_study(tmp_path / "shelf.yaml", base=base, seeds=1)
+    found = forecast(load_study(path), tmp_path / "runs")
+    assert found.variants[0].reason is None

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from assay.data import data_root, load
 from assay.errors import RunFailed, size_text
+from assay.models.catalogue import complete
 from assay.recipe import Recipe
 from assay.recipe.study import Study
 from assay.results.metrics import duration
@@ -88,7 +89,7 @@ def _tried(
     for number, name in enumerate(study.plan):
         trying(number, len(study.plan))
         own = [job for job in planned if job.variant == name]
-        recipe, taken = own[0].recipe, equal[name]
+        recipe, taken = complete(own[0].recipe), equal[name]
         counts = len(own), taken + sum(job.is_done for job in own), taken
         if (cost := _cost(recipe)) not in known:
             try:
