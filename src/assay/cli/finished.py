@@ -69,7 +69,11 @@ def predict(
         bool, typer.Option("--ensemble", help="All seeds of the variant, or of the study's best, answer together.")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the answers to this file, .csv or .json.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write the answers to this file, .csv or .json; of segmentation, draw them in a folder.",
+        ),
     ] = None,
     data: DataRoot = None,
     as_json: AsJson = False,

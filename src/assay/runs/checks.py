@@ -16,6 +16,8 @@ from assay.runs.jobs import Job
 from assay.system.integrity import refuse_changed
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from assay.data import ImageData, ImageSet
 
 ELSEWHERE = "choose another --out, give this study another 'name:', or delete that folder"
@@ -109,7 +111,7 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
             check_targets(recipe, ImageData(images, indices, np.zeros(1, np.float32), np.ones(1, np.float32)))
         train = recipe.train
         tried = (recipe.task, recipe.model, train.loss, train.phases, train.batch_size, recipe.data, recipe.evaluate)
-        key = repr(tried)
+        key = repr((*tried, recipe.predict.tile))
         if key in seen:
             continue
         seen.add(key)
@@ -170,6 +172,25 @@ def check_network(recipe: Recipe, shape: tuple[int, int, int], classes: list[str
         fitting(network, recipe.model, shape, classes)
     check_kept(network)
     check_measures(recipe, network, torch.zeros(2, *shape))
+    check_tiles(recipe, network, shape)
+
+
+def check_tiles(recipe: Recipe, network: "nn.Module", shape: tuple[int, int, int]) -> None:
+    """Raise AssayError where the network cannot answer tiles as large as the recipe asks."""
+    import torch
+
+    from assay.after.around import around
+    from assay.models.modes import evaluating
+
+    if recipe.predict.tile is None:
+        return
+    tiled = around(network, recipe.predict.model_copy(update={"crf": None}), [], [])
+    try:
+        with evaluating(network):
+            tiled(torch.zeros(1, *shape))
+    except Exception as error:  # whatever a network meets in a size that it was not made for
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise AssayError(f"predict.tile: model '{recipe.model.name}' cannot answer such tiles: {reason}") from None
 
 
 @contextmanager

@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
+from assay.after.around import around
 from assay.data import ImageData, load
 from assay.data.remarks import remarks
 from assay.data.splits import crossing
@@ -28,6 +29,7 @@ from assay.recipe import Data, Recipe
 from assay.recipe.yaml_files import dump_yaml
 from assay.results.folders import read_table
 from assay.results.metrics import known
+from assay.runs import crf
 from assay.runs.data import describe, refuse_other_data
 from assay.system import files
 from assay.system.claim import ClaimLost
@@ -159,6 +161,7 @@ def _train_and_measure(
 
         state, part, seen = train(model, data, recipe, device, state, after_epoch, folder.log)
 
+    recipe, part = with_chosen_crf(recipe, model, part, data, device, folder)
     predictions = {
         split: predict(task, part, seen, split, recipe.train.loss, device)
         for split, indices in data.indices.items()
@@ -168,6 +171,20 @@ def _train_and_measure(
     folder.log("finished")
     status("finished", state.epoch)
     (folder.path / "checkpoint.safetensors").unlink(missing_ok=True)
+
+
+def with_chosen_crf(
+    recipe: Recipe, model: nn.Module, part: nn.Module, data: ImageData, device: torch.device, folder: Folder
+) -> tuple[Recipe, nn.Module]:
+    """Under ``predict.crf: tune`` the recipe with what the validation pictures choose, which is kept, and what then
+    answers; else both as they are."""
+    if recipe.predict.crf != "tune":
+        return recipe, part
+    found = crf.choice(recipe, model, data, device)
+    folder.write_json(crf.FILE, found)
+    folder.log(crf.in_words(found))
+    recipe = crf.with_choice(recipe, folder.path)
+    return recipe, around(model, recipe.predict, data.mean.tolist(), data.std.tolist())
 
 
 def seconds_spent(run: Path) -> float:

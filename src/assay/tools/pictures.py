@@ -115,7 +115,7 @@ def _warn(picture: Picture, found: Decoded) -> None:
 
 def read_in_batches(
     pictures: Sequence[Picture], about: dict[str, Any], fit: Fit, size: int
-) -> Iterator[tuple[list[tuple[Path, Pixels]], list[Unread]]]:
+) -> Iterator[tuple[list[tuple[Picture, Decoded]], list[Unread]]]:
     """At most ``size`` pictures at a time, decoded by threads as by ``read_pixels``: those that can be read, in their
     order, and the rest."""
 
@@ -127,7 +127,7 @@ def read_in_batches(
 
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         for start in range(0, len(pictures), size):
-            read: list[tuple[Path, Pixels]] = []
+            read: list[tuple[Picture, Decoded]] = []
             unread: list[Unread] = []
             part = pictures[start : start + size]
             with listening():
@@ -137,7 +137,7 @@ def read_in_batches(
                     unread.append(Unread(picture.path, str(found)))
                 else:
                     _warn(picture, found)
-                    read.append((picture.path, found.pixels))
+                    read.append((picture, found))
             yield read, unread
 
 

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
     from assay.tasks.contract import Told
     from assay.tools.choosing import Chosen
-    from assay.tools.pictures import Unread
+    from assay.tools.pictures import Picture, Unread
 
 Progress = Callable[[int, int], None]
+Keep = Callable[["Told", "Picture"], "Told"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,10 @@ class Answers:
     @property
     def notes(self) -> list[str]:
         """How to read the answers, in sentences."""
-        return [self.chosen.reason] if self.chosen.reason else []
+        from assay.runs.crf import FILE, in_words
+
+        chosen = [in_words(read_object(path)) for run in self.chosen.runs if (path := run / FILE).exists()]
+        return [*filter(None, [self.chosen.reason]), *dict.fromkeys(chosen)]
 
 
 def predict(where: str | Path, pictures: Sequence[str | Path], ensemble: bool = False) -> "Sequence[Told]":
@@ -60,14 +64,24 @@ def predict(where: str | Path, pictures: Sequence[str | Path], ensemble: bool = 
     return found.each
 
 
+def as_it_is(answer: "Told", picture: "Picture") -> "Told":
+    """The answer to a picture, whole."""
+    return answer
+
+
 def answers(
-    where: str | Path, pictures: Sequence[str | Path], ensemble: bool = False, answering: Progress | None = None
+    where: str | Path,
+    pictures: Sequence[str | Path],
+    ensemble: bool = False,
+    answering: Progress | None = None,
+    keep: Keep = as_it_is,
 ) -> Answers:
     """What the run in ``where``, or the best of a variant or study there, says of pictures, folders and zips of them.
 
     With ``ensemble`` the seeds of the variant, or of the study's best, answer together: means of probabilities, or of
     values with the least and the greatest. See ``assay.tools.choosing.choose`` for what is best. ``answering`` is
-    called with (pictures done, pictures to do). Raises AssayError for a folder without a finished run; pictures that
+    called with (pictures done, pictures to do); ``keep`` gets each answer with its picture, and what it gives is among
+    the answers. Raises AssayError for a folder without a finished run; pictures that
     cannot be read are in ``unread``.
     """
     import torch
@@ -90,14 +104,16 @@ def answers(
     gone = len(unread)
     for part, bad in read_in_batches(found, about, recipe.data.fit, pass_size(*about["shape"][1:])):
         unread += bad
-        paths = [path for path, _ in part]
+        paths = [picture.path for picture, _ in part]
+        placed = {"sizes": [read.size for _, read in part], "fit": recipe.data.fit}
         told = []
         for (asked, own, model), numbers in zip(networks, measured, strict=True) if part else ():
             with torch.inference_mode():
-                shown = torch.stack([normalized(pixels, own) for _, pixels in part])
+                shown = torch.stack([normalized(read.pixels, own) for _, read in part])
                 said = task.said(around(model, asked.predict, own["mean"], own["std"]), shown)
-            told.append(task.told(said, paths, own | {"measured": numbers}))
-        each += [one[0] if len(one) == 1 else task.together(one) for one in zip(*told, strict=True)]
+            told.append(task.told(said, paths, own | placed | {"measured": numbers}))
+        answered = (one[0] if len(one) == 1 else task.together(one) for one in zip(*told, strict=True))
+        each += [keep(one, picture) for one, (picture, _) in zip(answered, part, strict=True)]
         if answering:
             answering(len(each) + len(unread) - gone, len(found))
     return Answers(each, unread, chosen)
@@ -113,6 +129,7 @@ def load_run(run: Path) -> "tuple[Recipe, dict[str, Any], torch.nn.Module]":
 
     from assay.models.catalogue import build
     from assay.models.state import restore
+    from assay.runs import crf
     from assay.tasks import catalogue
 
     state = read_object(run / "status.json", missing={}).get("state")
@@ -121,7 +138,8 @@ def load_run(run: Path) -> "tuple[Recipe, dict[str, Any], torch.nn.Module]":
         raise AssayError(f"{run}: {found}; expected the folder of a finished run, such as runs/STUDY/VARIANT/seed-0")
     refuse_changed(run, "recipe.yaml", "data.json", "metrics.json", WEIGHTS)
     recipe = validate(Recipe, read_yaml(run / "recipe.yaml"), str(run / "recipe.yaml"))
-    about = read_description(run / "data.json")
+    refuse_changed(run, crf.FILE)
+    recipe, about = crf.with_choice(recipe, run), read_description(run / "data.json")
     outputs = catalogue.task(recipe.task).outputs(recipe.train.loss, about["classes"])
     model = build(recipe.model, tuple(about["shape"]), outputs)
     try:

@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from assay.errors import AssayError
+from assay.recipe.yaml_files import read_yaml
 from assay.runs.display import Display
 from assay.tools.answer_files import Answered, check_ending, document, write_answers
+from assay.tools.choosing import choose
 from assay.tools.predict import answer_table, answers
+from assay.tools.predict_maps import Drawing
 from assay.tools.predict_uncertain import predict_uncertain
 from assay.tools.terminal import print_json, show, stop
 
@@ -22,29 +25,37 @@ def show_answers(
 ) -> None:
     """Print the answers, or write them to ``out``; pictures that could not be read end the command with status 1.
 
+    An ``out`` without an ending is the folder into which answers that are maps are drawn, beside ``answers.json``.
     Raises AssayError as ``answers`` and ``predict_uncertain`` do, where no picture could be read, and for an ``out``
     that is neither CSV nor JSON.
     """
     if uncertainty and ensemble:
         raise AssayError("predict: --uncertainty is of one network, --ensemble of several; expected one of them")
-    if out:
+    drawn = out if out and not out.suffix and of_maps(where, ensemble) else None
+    if out and not drawn:
         check_ending(out)
     with Display() as display, display.counting("answering", "pictures") as answering:
         found: Answered
         if uncertainty:
             found = predict_uncertain(where, pictures, data, answering)
         else:
-            found = answers(where, pictures, ensemble, answering)
+            found = answers(where, pictures, ensemble, answering, Drawing(drawn))
     reasons = [one.reason for one in found.unread]
     if not found.each:
         raise AssayError("\n".join(reasons))
     if out:
-        write_answers(found, out)
+        write_answers(found, drawn / "answers.json" if drawn else out)
     if as_json:
         print_json(document(found))
     elif out:
-        show(answer_table([], [*found.notes, f"{len(found.each):,} answers: {out}"]))
+        show(answer_table(found.rows if drawn else [], [*found.notes, f"{len(found.each):,} answers: {out}"]))
     else:
         show(answer_table(found.rows, found.notes))
     if reasons:
         stop("\n".join(reasons), 1)
+
+
+def of_maps(where: Path, ensemble: bool) -> bool:
+    """Whether the runs that are asked answer with maps."""
+    recipe = read_yaml(choose(where, ensemble).runs[0] / "recipe.yaml")
+    return isinstance(recipe, dict) and recipe.get("task") == "segmentation"

@@ -169,8 +169,8 @@ def prepared(
     done = 0
     for part, bad in read_in_batches(pictures, about, recipe.data.fit, pass_size(*about["shape"][1:])):
         unread += bad
-        for path, pixels in part:
-            yield path, normalized(pixels, about)
+        for picture, read in part:
+            yield picture.path, normalized(read.pixels, about)
             done += 1
             if answering:
                 answering(done, len(pictures))

@@ -24,8 +24,13 @@ def colours() -> UInt8[np.ndarray, "256 3"]:
 
 def encoded(labels: LabelMap) -> bytes:
     """As PNG."""
+    return png(labels, colours())
+
+
+def png(labels: LabelMap, palette: UInt8[np.ndarray, "numbers 3"]) -> bytes:
+    """As PNG whose pixels are the numbers, in the colours of ``palette``."""
     image, buffer = Image.fromarray(labels, mode="P"), BytesIO()
-    image.putpalette(colours().tobytes())
+    image.putpalette(palette.tobytes())
     image.save(buffer, format="PNG", compress_level=3)
     return buffer.getvalue()
 

@@ -1,13 +1,10 @@
 """Segmentation as a task: a logit a class and pixel, scored in the pictures' own pixels."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Int64, UInt8
+from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor, nn
 
 from assay.data.batches import ImageData
@@ -19,6 +16,7 @@ from assay.tasks.outputs import said, weights_fit
 from assay.tasks.segmentation.gathering import gathered
 from assay.tasks.segmentation.losses import objective, of_pictures, pixel_losses, smoothing_of
 from assay.tasks.segmentation.metrics import SEGMENTATION as METRICS
+from assay.tasks.segmentation.prediction import Prediction, together, told
 from assay.tasks.segmentation.predictions import Predictions
 from assay.tasks.segmentation.weights import class_weights, masks_of
 
@@ -106,61 +104,6 @@ def epoch(sums: Sums, images: int) -> dict[str, float]:
         "loss": sums["loss"].item() / max(1, int(sums["images"].item())),
         "miou": (hits / union)[union > 0].mean().item(),
     }
-
-
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """What the network says of the pixels of one picture."""
-
-    picture: Path
-    classes: tuple[str, ...]
-    probabilities: Float32[np.ndarray, "classes height width"]
-
-    @property
-    def labels(self) -> UInt8[np.ndarray, "height width"]:
-        """The most probable class of each pixel, of equals the first."""
-        labels: UInt8[np.ndarray, "height width"] = self.probabilities.argmax(axis=0).astype(np.uint8)
-        return labels
-
-    @property
-    def entropy(self) -> Float32[np.ndarray, "height width"]:
-        """−Σ p·log p of each pixel, in nats."""
-        p = self.probabilities
-        found: Float32[np.ndarray, "height width"] = -(p * np.log(np.maximum(p, np.finfo(p.dtype).tiny))).sum(axis=0)
-        return found
-
-    @property
-    def areas(self) -> dict[str, float]:
-        """Class → its share of the pixels."""
-        counts = np.bincount(self.labels.ravel(), minlength=len(self.classes))
-        return dict(zip(self.classes, (counts / counts.sum()).tolist(), strict=True))
-
-    @property
-    def cells(self) -> dict[str, str]:
-        """Heading → text: the classes that are said, the largest area first."""
-        areas = self.areas
-        largest = sorted((name for name in areas if areas[name]), key=lambda name: -areas[name])
-        shown = ", ".join(f"{name} {100 * areas[name]:.1f} %" for name in largest)
-        return {"picture": str(self.picture), "areas": shown, "mean entropy": f"{self.entropy.mean():.3f}"}
-
-    @property
-    def record(self) -> dict[str, Any]:
-        """picture, areas (class → share of the pixels), entropy (its mean over the pixels, in nats)."""
-        return {"picture": str(self.picture), "areas": self.areas, "entropy": float(self.entropy.mean())}
-
-
-def told(
-    answers: Float32[Tensor, "batch classes height width"], pictures: Sequence[Path], about: Mapping[str, Any]
-) -> list[Prediction]:
-    """The probabilities of each picture's pixels."""
-    shares = answers.softmax(dim=1).numpy()
-    return [Prediction(picture, tuple(about["classes"]), one) for picture, one in zip(pictures, shares, strict=True)]
-
-
-def together(said: Sequence[Prediction]) -> Prediction:
-    """The mean of the probabilities."""
-    mean: Float32[np.ndarray, "classes height width"] = np.stack([one.probabilities for one in said]).mean(axis=0)
-    return Prediction(said[0].picture, said[0].classes, mean)
 
 
 if TYPE_CHECKING:

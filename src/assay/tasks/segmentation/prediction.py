@@ -1,0 +1,121 @@
+"""What a network says of the pixels of one picture, in the picture's own pixels."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float32, UInt8
+from torch import Tensor
+from torch.nn import functional
+
+from assay.data.geometry import Size, inner
+from assay.data.palette import palette
+
+BAND = 1 << 22
+"""Numbers in the rows that are brought to the picture's size at once: the maps of all classes of a photograph are not
+in memory together."""
+
+Map = Float32[Tensor, "classes height width"]
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What the network says of the pixels of one picture."""
+
+    picture: Path
+    classes: tuple[str, ...]
+    logs: Map
+    """Log-probabilities on the part of the canvas where the picture lies."""
+    size: Size
+    """Of the picture itself, to which ``logs`` are brought by bilinear interpolation."""
+    temperature: float = 1.0
+    """Divides the logarithms before the entropy, as the run's validation images ask; no label changes by it."""
+    stated: tuple[tuple[int, int, int], ...] | None = None
+    """The colours that the source gives its classes."""
+
+    @property
+    def labels(self) -> UInt8[np.ndarray, "height width"]:
+        """The most probable class of each pixel, of equals the first."""
+        return self._own[0]
+
+    @property
+    def entropy(self) -> Float32[np.ndarray, "height width"]:
+        """−Σ p·log p of each pixel, in nats."""
+        return self._own[1]
+
+    @cached_property
+    def _own(self) -> tuple[UInt8[np.ndarray, "height width"], Float32[np.ndarray, "height width"]]:
+        labels, entropies = [], []
+        for rows in bands(self.logs, self.size):
+            logs = (rows / self.temperature).log_softmax(dim=0)
+            labels.append(rows.argmax(dim=0).to(torch.uint8))
+            entropies.append(-(logs.exp() * logs.clamp(min=torch.finfo(logs.dtype).min)).sum(dim=0))
+        return torch.cat(labels).numpy(), torch.cat(entropies).numpy()
+
+    @property
+    def colours(self) -> UInt8[np.ndarray, "classes 3"]:
+        """Of the classes."""
+        return palette(self.classes, self.stated)
+
+    @property
+    def areas(self) -> dict[str, float]:
+        """Class → its share of the pixels."""
+        counts = np.bincount(self.labels.ravel(), minlength=len(self.classes))
+        return dict(zip(self.classes, (counts / counts.sum()).tolist(), strict=True))
+
+    @property
+    def cells(self) -> dict[str, str]:
+        """Heading → text: the classes that are said, the largest area first."""
+        areas = self.areas
+        largest = sorted((name for name in areas if areas[name]), key=lambda name: -areas[name])
+        shown = ", ".join(f"{name} {100 * areas[name]:.1f} %" for name in largest)
+        return {"picture": str(self.picture), "areas": shown, "mean entropy": f"{self.entropy.mean():.3f}"}
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """picture, areas (class → share of the pixels), entropy (its mean over the pixels, in nats)."""
+        return {"picture": str(self.picture), "areas": self.areas, "entropy": float(self.entropy.mean())}
+
+
+def told(
+    answers: Float32[Tensor, "batch classes height width"], pictures: Sequence[Path], about: Mapping[str, Any]
+) -> list[Prediction]:
+    """What is said of each picture. ``about`` may have the pictures' own ``sizes`` and how they ``fit`` the canvas;
+    without, they are as large as the canvas."""
+    canvas = answers.shape[2], answers.shape[3]
+    sizes = about.get("sizes", [canvas] * len(pictures))
+    temperature = about.get("measured", {}).get("temperature", 1.0)
+    stated = about.get("colours")
+    stated = None if stated is None else tuple((red, green, blue) for red, green, blue in stated)
+    found = []
+    for picture, size, logits in zip(pictures, sizes, answers, strict=True):
+        (taken,), (first,) = inner(np.array([size]), canvas, about.get("fit", "stretch"))
+        (height, width), (top, left) = taken.tolist(), first.tolist()
+        logs = logits[:, top : top + height, left : left + width].log_softmax(dim=0)
+        found.append(Prediction(picture, tuple(about["classes"]), logs, tuple(size), temperature, stated))
+    return found
+
+
+def together(said: Sequence[Prediction]) -> Prediction:
+    """The mean of the probabilities, each by its own temperature."""
+    calibrated = torch.stack([(one.logs / one.temperature).log_softmax(dim=0) for one in said])
+    return replace(said[0], logs=calibrated.exp().mean(dim=0).log(), temperature=1.0)
+
+
+def bands(logits: Map, size: Size) -> Iterator[Map]:
+    """The map at another size by bilinear interpolation, some rows at a time from the top."""
+    (classes, rows, _), (height, width) = logits.shape, size
+    if (rows, logits.shape[2]) == size:
+        yield logits
+        return
+    at = ((torch.arange(height, dtype=torch.float64) + 0.5) * rows / height - 0.5).clamp(0, rows - 1)
+    above, share = at.long(), (at % 1).float()
+    below = (above + 1).clamp(max=rows - 1)
+    for band in torch.arange(height).split(max(1, BAND // (classes * width))):
+        upper, lower = (logits[:, row[band]] for row in (above, below))
+        between = upper + (lower - upper) * share[band, None]
+        yield functional.interpolate(between[None], (len(band), width), mode="bilinear", align_corners=False)[0]
