@@ -165,6 +165,6 @@ def test_a_network_off_the_shelf_is_tried_on_images_as_it_expects_them(tmp_path:
         "model": {"name": "timm/test_resnet"},
         "train": {"epochs": 1, "batch_size": 20},
     }
-    path = write_study(tmp_path / "shelf.yaml", base=base, seeds=1)
+    path = write_study(tmp_path / "shelf.yaml", base=base, vary={"train.optimizer.lr": [0.1, 0.01]}, seeds=1)
     found = forecast(load_study(path), tmp_path / "runs")
     assert found.variants[0].reason is None
