@@ -52,6 +52,15 @@ TERMS = (
     Term("ap", ("average precision",),
          "The area under the precision–recall curve: the mean precision as recall grows."),
     Term("exact", ("exact match",), "The share of images with every label right."),
+    Term("miou", ("mIoU", "mean IoU"),
+         "The mean over classes of the IoU, taken over all test images together; a class that neither occurs nor is "
+         "said is left out."),
+    Term("iou", ("IoU",),
+         "Intersection over union: of the pixels that are of a class or were given it, the share of which both is "
+         "true. 1 is perfect."),
+    Term("dice", ("Dice",), "2·IoU / (1 + IoU), which is F1 of the pixels."),
+    Term("boundary", ("boundary IoU",),
+         "The IoU of the pixels close to the outlines alone: it asks whether the shape is right, not the area."),
     Term("loss", ("test loss",), "What training minimises, on test images, without class weights."),
     Term("r2", ("R²",), "The share of the targets' variance that is explained; 0 is as good as their mean, 1 perfect."),
     Term("mae", ("MAE",), "Mean absolute error, in the target's unit."),

@@ -143,6 +143,53 @@ class Gallery:
 
 
 @dataclass(frozen=True)
+class Swatches:
+    """What the colours in pictures mean."""
+
+    colors: dict[str, str]
+    """Name → colour, the same on every ground."""
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Several pictures of one image, beside each other."""
+
+    name: str
+    note: str
+    """A number, set small."""
+    pngs: Sequence[bytes]
+
+    @property
+    def sources(self) -> list[str]:
+        """``data:`` addresses."""
+        return [data_address(png) for png in self.pngs]
+
+
+SHOWN = 2
+
+
+@dataclass(frozen=True)
+class Strips:
+    """Strips chosen in one way, whose panels are of the same kinds."""
+
+    title: str
+    caption: str
+    panels: Sequence[str]
+    """What each picture of a strip is."""
+    strips: Sequence[Strip]
+
+    @property
+    def first(self) -> Sequence[Strip]:
+        """Those that are shown before somebody asks."""
+        return self.strips[:SHOWN]
+
+    @property
+    def rest(self) -> Sequence[Strip]:
+        """Those that are folded away."""
+        return self.strips[SHOWN:]
+
+
+@dataclass(frozen=True)
 class Group:
     """Parts under a heading of their own."""
 
@@ -190,8 +237,8 @@ class Views:
 
 
 Part = (
-    Table | Figure | Text | Sentences | Code | Command | Legend | Facts | Gallery | Group | Grid | Folded | Aside
-    | Views
+    Table | Figure | Text | Sentences | Code | Command | Legend | Swatches | Facts | Gallery | Strips | Group | Grid
+    | Folded | Aside | Views
 )  # fmt: skip
 
 

@@ -14,6 +14,12 @@ def heading(metric: str) -> str:
     return known(metric).label + {"share": " (%)", "s": " (s)", "bytes": " (MB)"}.get(known(metric).unit, "")
 
 
+def in_title(words: str) -> str:
+    """The words at the beginning of a title: ``Test loss``; what has capitals of its own keeps them: ``mIoU``."""
+    first = words.split()[0]
+    return words if first != first.lower() else f"{words[0].upper()}{words[1:]}"
+
+
 def value(number: Number | None, metric: str, half_width: Number = math.nan) -> str:
     """``89.31`` for an accuracy of 0.8931 with a half width of 0.0022; ``–`` for a value that is not there."""
     return _shown(number, metric, number or 0.0, half_width)

@@ -42,10 +42,10 @@ def gallery(kinds: Mapping[str, Rows], indices: Rows, images: ImageSet, said: Ma
     )
 
 
-def thumbnail(pixels: UInt8[np.ndarray, "channels height width"]) -> bytes:
-    """PNG of a gray or RGB image, no side longer than 96 pixels; a smaller image keeps its size."""
+def thumbnail(pixels: UInt8[np.ndarray, "channels height width"], side: int = SIDE) -> bytes:
+    """PNG of a gray or RGB image, no side longer than ``side`` pixels; a smaller image keeps its size."""
     image = Image.fromarray(pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0)))
-    image.thumbnail((SIDE, SIDE))
+    image.thumbnail((side, side))
     buffer = BytesIO()
     image.save(buffer, format="PNG")
     return buffer.getvalue()

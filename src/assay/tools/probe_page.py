@@ -10,7 +10,7 @@ from assay.report.figures import Figure
 from assay.report.section import Grid, Part, Section, Sentences
 from assay.report.sections.layers import OF_CLASSES, OF_VALUES, WORDS
 from assay.report.tables import Cell, Column, Table, skipped_table
-from assay.results.formats import fixed
+from assay.results.formats import fixed, in_title
 from assay.separation import reading
 from assay.tools.page import Page, reproduced, write_sections
 from assay.tools.probe_charts import over_layers
@@ -54,7 +54,7 @@ def curves(table: pl.DataFrame) -> Iterator[Figure]:
         named = f"{WORDS[index]}{f', k = {order}' if order else ''}"
         yield Figure(
             f"layers-{index}{f'-{order}' if order else ''}",
-            f"{named[0].upper()}{named[1:]}",
+            in_title(named),
             "Bars: 95 % intervals over images.",
             f"{named} of {len(layers)} layers; the numbers are in the table.",
             over_layers(frame.sort("depth"), layers, named),

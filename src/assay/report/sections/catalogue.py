@@ -35,7 +35,10 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "segmentation": (
         "assay.report.sections.results:section",
         "assay.report.sections.learning:section",
+        "assay.report.sections.segments:section",
+        "assay.report.sections.uncertainty:section",
         "assay.report.sections.cost:section",
+        "assay.report.sections.segments_pictures:section",
         "assay.report.sections.missing:section",
         "assay.report.sections.reproduce:section",
     ),

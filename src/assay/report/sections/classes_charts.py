@@ -9,8 +9,8 @@ import polars as pl
 from assay.report.charts import Chart, Menu, layered, of_chosen, one_variant
 from assay.report.style import LIGHT
 
-CELLS = ("% of the true class", "images")
-"""What the cells of a confusion matrix show."""
+SHARES = "% of the true class"
+"""What the cells of a confusion matrix show, unless a reader asks for counts."""
 
 
 def classes(frame: pl.DataFrame, order: Sequence[str], menu: Menu) -> Chart:
@@ -47,14 +47,16 @@ def classes(frame: pl.DataFrame, order: Sequence[str], menu: Menu) -> Chart:
     return one_variant(menu, frame, *marks, height=len(order) * (36 if len(order) <= 12 else 25))
 
 
-def confusion(frame: pl.DataFrame, order: Sequence[str]) -> Chart:
-    """A confusion matrix: each row in percent of its true class, or by a switch in images.
+def confusion(frame: pl.DataFrame, order: Sequence[str], counted: str) -> Chart:
+    """A confusion matrix: each row in percent of its true class, or by a switch in images or pixels: ``counted``.
 
     Columns: true, predicted, count, share (of the true class), percent, most (share of the largest count), right.
     """
-    by_count = f"cells == '{CELLS[1]}'"
+    by_count = f"cells == '{counted}'"
+    written = ",.0f" if counted == "images" else ".2s"
     base = alt.Chart().transform_calculate(
-        depth=f"{by_count} ? datum.most : datum.share", shown=f"{by_count} ? datum.count : datum.percent"
+        depth=f"{by_count} ? datum.most : datum.share",
+        shown=f"{by_count} ? format(datum.count, '{written}') : format(datum.percent, ',.0f')",
     )
     side = len(order)
     step = max(34, 180 // side) if side <= 12 else max(7, 560 // side)
@@ -68,7 +70,7 @@ def confusion(frame: pl.DataFrame, order: Sequence[str]) -> Chart:
         tooltip=[
             alt.Tooltip("true:N"),
             alt.Tooltip("predicted:N"),
-            alt.Tooltip("count:Q", title="images"),
+            alt.Tooltip("count:Q", title=counted),
             alt.Tooltip("share:Q", format=".1%", title="of the class"),
         ],
     )
@@ -83,8 +85,8 @@ def confusion(frame: pl.DataFrame, order: Sequence[str]) -> Chart:
         marks.append(
             encoded.transform_filter(f"{by_count} ? datum.count > 0 : datum.share >= 0.005")
             .mark_text(fontSize=11)
-            .encode(text=alt.Text("shown:Q", format=",.0f"), color=ink)
+            .encode(text=alt.Text("shown:N"), color=ink)
         )
-    switch = alt.param(name="cells", value=CELLS[0], bind=alt.binding_select(options=list(CELLS), name="cells in"))
+    switch = alt.param(name="cells", value=SHARES, bind=alt.binding_select(options=[SHARES, counted], name="cells in"))
     chart = layered(frame, *marks, height=step * side).add_params(switch)
     return chart.properties(width=step * side) if side <= 12 else chart

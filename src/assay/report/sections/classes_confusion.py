@@ -18,15 +18,15 @@ MOST_CELLS = 20_000
 """So many confusion matrices, of so many cells together, are drawn; at least the best variant's and the base's."""
 
 
-def group(subject: Subject) -> Group | None:
+def group(subject: Subject, counted: str = "images") -> Group | None:
     """The matrices of the best variant and the base, those of others folded away where there are many."""
-    drawn = list(figures(subject))
+    drawn = list(figures(subject, counted))
     if not drawn:
         return None
     many = len(subject.order) > 4
     shown, folded = (drawn[:OPEN], drawn[OPEN:]) if many else (drawn, [])
     words = (
-        "Rows are the true classes. A cell shows the percentage of its row or, by the menu, the number of images, "
+        f"Rows are the true classes. A cell shows the percentage of its row or, by the menu, the number of {counted}, "
         "summed over seeds. Blue: correct; orange: mistaken. Every matrix as numbers: "
     )
     parts: list[Part] = [Text((words, Sheet("confusion", matrices(subject)))), Grid(shown)]
@@ -46,7 +46,7 @@ def matrices(subject: Subject) -> pl.DataFrame:
     return pl.concat(frames) if frames else pl.DataFrame()
 
 
-def figures(subject: Subject) -> Iterator[Figure]:
+def figures(subject: Subject, counted: str) -> Iterator[Figure]:
     """A matrix for each variant, summed over seeds, first those of the best and of the base (or the worst)."""
     first = list(dict.fromkeys(n for n in (subject.best, subject.base, subject.worst) if n in subject.finished))[:OPEN]
     others = [name for name in subject.order if name not in first]
@@ -64,7 +64,9 @@ def figures(subject: Subject) -> Iterator[Figure]:
             "",
             f"Confusion matrix of {subject.shown[name]}: {len(classes)} true by {len(classes)} predicted classes, "
             f"{int(frame['count'].sum())} predictions over {seeds} seed{'s' * (seeds != 1)}.",
-            classes_charts.confusion(frame.filter(pl.col("count") > 0) if len(classes) > 40 else frame, classes),
+            classes_charts.confusion(
+                frame.filter(pl.col("count") > 0) if len(classes) > 40 else frame, classes, counted
+            ),
             frame,
             wide=len(classes) > 12,
         )

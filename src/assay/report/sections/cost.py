@@ -11,7 +11,7 @@ from assay.report.sections import cost_charts
 from assay.report.sections.variants import mean_and_ends, variants_table
 from assay.report.subject import Subject
 from assay.report.tables import Table
-from assay.results.formats import heading, time_unit, with_unit
+from assay.results.formats import heading, in_title, time_unit, with_unit
 from assay.results.metrics import is_exact, label
 
 COST = ("parameters", "macs", "weight_bytes", "activation_bytes", "training_seconds", "inference_images_per_second")
@@ -95,7 +95,7 @@ def tradeoff(subject: Subject) -> Iterator[Figure]:
         figures.append(
             Figure(
                 f"cost-{cost}",
-                f"{label(metric).capitalize()} against {label(cost)}",
+                f"{in_title(label(metric))} against {label(cost)}",
                 "Mean over seeds with its 95 % t interval." if subject.seeds > 1 else "",
                 f"{label(metric)} against {label(cost)} for {len(rows)} variants.",
                 cost_charts.tradeoff(frame, axis, heading(metric), subject.colors, log=low > 0 and high / low >= 20),

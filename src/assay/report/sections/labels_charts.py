@@ -1,4 +1,4 @@
-"""The chart of the labels."""
+"""The chart of labels, or of classes of pixels."""
 
 from collections.abc import Sequence
 
@@ -12,10 +12,12 @@ MOST_BESIDE = 8
 """More variants than these share one line a label."""
 
 
-def by_label(frame: pl.DataFrame, labels: Sequence[str], measure: str, colors: Colors) -> Chart:
+def by_label(
+    frame: pl.DataFrame, labels: Sequence[str], measure: str, colors: Colors, counted: str = "test images"
+) -> Chart:
     """A measure of each label, a mark for each variant and a line over its seeds.
 
-    Columns: variant, label, mean, low, high, images.
+    Columns: variant, label, mean, low, high, images (how many of them are ``counted``).
     """
     beside = len(colors) if len(colors) <= MOST_BESIDE else 1
     base = alt.Chart()
@@ -28,7 +30,7 @@ def by_label(frame: pl.DataFrame, labels: Sequence[str], measure: str, colors: C
         alt.Tooltip("label:N"),
         alt.Tooltip("variant:N"),
         *over_seeds(measure),
-        alt.Tooltip("images:Q", format=",.0f", title="test images"),
+        alt.Tooltip("images:Q", format=",.0f", title=counted),
     ]
     placed = base.encode(y=y, yOffset=offset, color=color, opacity=in_focus(), tooltip=tooltip)
     return layered(

@@ -10,6 +10,7 @@ from assay.report.figures import Figure
 from assay.report.section import Grid, Legend, Name, Part, Section, Sentences, Text
 from assay.report.sections import layers_charts
 from assay.report.subject import Subject
+from assay.results.formats import in_title
 from assay.separation.in_words import reading
 
 WORDS = {
@@ -86,7 +87,7 @@ def curves(subject: Subject) -> Iterator[Figure]:
         named = f"{WORDS[index]}{f', k = {k}' if k else ''}"
         yield Figure(
             f"layers-{index}{f'-{k}' if k else ''}-{split}",
-            f"{named[0].upper()}{named[1:]}, {split} images",
+            f"{in_title(named)}, {split} images",
             "",
             f"{named} of {frame['layer'].n_unique()} layers on {split} images; the numbers are in the CSV.",
             layers_charts.layer_curves(frame, order, named, subject.colors),
@@ -124,7 +125,7 @@ def heat_maps(subject: Subject) -> Iterator[Figure]:
     named = f"{WORDS[index]}{f', k = {k}' if k else ''}"
     yield Figure(
         "layers-by-epoch",
-        f"{named[0].upper()}{named[1:]} while learning, {split} images",
+        f"{in_title(named)} while learning, {split} images",
         "Read a column from top to bottom as the way of an image through the network after that epoch. The darker, the "
         f"better {'neighbours agree' if _is_of_values(subject) else 'the classes are kept apart'}; a row that stays "
         "pale has learned nothing.",

@@ -9,7 +9,7 @@ from assay.report.section import Grid, Legend, Part, Section, Text
 from assay.report.sections import learning_charts
 from assay.report.sections.learning_axes import OF_THE_DATA, axes
 from assay.report.subject import Subject
-from assay.results.formats import heading
+from assay.results.formats import heading, in_title
 from assay.results.metrics import bounds, factor, label
 
 
@@ -50,7 +50,7 @@ def figures(subject: Subject) -> Iterator[Figure]:
             words = f"{split} {quantity if quantity == 'loss' else label(quantity)}"
             yield Figure(
                 f"learning-{split}-{quantity}",
-                f"{words[0].upper()}{words[1:]}",
+                in_title(words),
                 "",
                 f"{words} over {epochs} epochs for {frame['variant'].n_unique()} variants.",
                 learning_charts.curves(frame, measure, subject.colors, laid_out.get(split, OF_THE_DATA), phases),

@@ -14,7 +14,7 @@ from assay.report.sections import results_charts
 from assay.report.sections.variants import mark, mean_and_ends, variants_table
 from assay.report.subject import SEPARATOR, Subject
 from assay.report.tables import Cell, Column, Table
-from assay.results.formats import heading, p_value, signed
+from assay.results.formats import heading, in_title, p_value, signed
 from assay.results.metrics import factor, is_share, label, lower_is_better
 
 WIDEST = 4
@@ -175,7 +175,7 @@ def levels(subject: Subject) -> Iterator[Figure]:
         log = bool((found > 0).all()) and float(found.max() / found.min()) >= 8  # type: ignore[arg-type, operator]
         yield Figure(
             f"levels-{key}{subject.suffix}",
-            f"{label(metric).capitalize()} against {short[key]}",
+            f"{in_title(label(metric))} against {short[key]}",
             "Mean over seeds with its 95 % t interval; small dots: one seed each."
             if subject.seeds > 1
             else "One seed a level, so no intervals over seeds.",

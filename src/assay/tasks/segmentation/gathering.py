@@ -18,6 +18,7 @@ from assay.tasks.segmentation.borders import Borders, borders_of
 from assay.tasks.segmentation.confusion import confusion
 from assay.tasks.segmentation.losses import of_pictures, pixel_losses, smoothing_of
 from assay.tasks.segmentation.maps import decoded, encoded
+from assay.tasks.segmentation.pictures import unsureness
 from assay.tasks.segmentation.predictions import Predictions, Sampled
 from assay.tasks.segmentation.weights import masks_of
 
@@ -34,6 +35,7 @@ class _Picture:
     confusion: Int64[np.ndarray, "classes classes"]
     entropy: float
     said: bytes
+    unsure: bytes
     logits: Float32[np.ndarray, "pixels classes"]
     labels: Int64[np.ndarray, " pixels"]
 
@@ -67,6 +69,7 @@ def gathered(answers: Iterable[Tensor], data: ImageData, split: str, loss: Loss)
         said,
         np.array(sizes, np.int64),
         borders,
+        tuple(one.unsure for one in found),
         Sampled(np.concatenate([one.logits for one in found]), np.concatenate([one.labels for one in found])),
     )
 
@@ -95,7 +98,9 @@ def _picture(logits: Map, truth: UInt8[np.ndarray, "height width"], classes: int
     drawn = numpy_generator(i, "pixels").choice(known, min(most, len(known)), replace=False)
     rows = logits.flatten(1)[:, torch.from_numpy(drawn)].T.contiguous().numpy()
     labels = truth.ravel()[drawn].astype(np.int64)
-    return _Picture(confusion(truth, said, classes), entropy(logits).mean().item(), encoded(said), rows, labels)
+    unsure = entropy(logits)
+    matrix, small = confusion(truth, said, classes), unsureness(unsure, classes)
+    return _Picture(matrix, unsure.mean().item(), encoded(said), small, rows, labels)
 
 
 def _with_rows(

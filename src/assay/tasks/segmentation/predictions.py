@@ -42,6 +42,8 @@ class Predictions:
     """Height and width."""
     borders: Callable[[], Borders]
     """Counted when asked for."""
+    unsure: tuple[bytes, ...] = ()
+    """Where the network is unsure, as small gray PNG; none of predictions that were read from a table."""
     sampled: Sampled | None = None
     """None for predictions that were read from a table."""
 
@@ -116,8 +118,8 @@ class Predictions:
         return ["loss", *SCORES, *NEAR, *(f"{name}_{label}" for name in ("iou", "dice") for label in self.classes)]
 
     def gallery(self, data: ImageData, seed: int) -> pl.DataFrame:
-        """Up to 25 pictures of each kind: see ``pictures.gallery``."""
-        return pictures.gallery(self.indices, self.confusion, self.said, data, seed)
+        """Up to 6 pictures of each kind: see ``pictures.gallery``."""
+        return pictures.gallery(self.indices, self.confusion, self.said, self.unsure, data, seed)
 
 
 COUNTS = ("confusion", "border", "boundary_intersection", "boundary_union")

@@ -1,0 +1,150 @@
+"""The section on the classes of pixels: IoU of each, what the mIoU means and what others call so, confusion."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import polars as pl
+
+from assay.report.figures import Figure
+from assay.report.section import Grid, Group, Legend, Name, Part, Section, Text
+from assay.report.sections import classes_confusion, labels_charts
+from assay.report.sections.classes_confusion import MOST_MATRICES
+from assay.report.sections.classes_curves import MOST_CLASSES
+from assay.report.sections.variants import first_of, variants_table
+from assay.report.subject import Subject
+from assay.report.tables import Cell, Column, Table
+from assay.results.formats import grouped, plus_minus
+from assay.results.statistics import mean_interval
+
+MEANINGS = ("miou", "miou_per_image", "miou_per_pair", "iou_micro")
+"""Of the same answers: what one tool or another calls the mean IoU."""
+NEAR = ("dice_macro", "pixel_accuracy", "class_accuracy", "border_miou", "border_accuracy", "boundary_iou")
+SHARES = {"iou": "IoU (%)", "dice": "Dice (%)", "precision": "precision (%)", "recall": "recall (%)"}
+TO_ONE = (0.0, 1.0)
+
+WHAT = (
+    "IoU of a class: of the pixels that are of it or were given it, over all test images together, the share of which "
+    "both is true. mIoU: the mean over the classes that occur. Pixels of no known class count nowhere."
+)
+BY_OTHER_NAMES = (
+    "The same answers, as others count them. mIoU: over the set, as mmsegmentation and torchvision's references report "
+    "it. Per image: the mean of each image's own mean, as in smp's imagewise reductions. Per image and class: the mean "
+    "over all pairs. Pooled: hits and unions of all classes together, smp's micro; it follows from the accuracy. "
+    "Compare only numbers of one kind."
+)
+AT_BORDERS = (
+    "Dice: the mean over classes, over the set. Near borders: only the pixels within a few of the border between two "
+    "classes. Boundary IoU compares the outlines alone (Cheng et al. 2021)."
+)
+
+
+def section(subject: Subject) -> Section | None:
+    """Of what the measure segmentation found, what there is."""
+    table = subject.stacked("classes")
+    if table.is_empty() or "iou" not in table.columns:
+        return None
+    test = table.filter(pl.col("split") == "test")
+    parts: list[Part] = [Legend(subject.key, subject.colors), Text(words(subject, test)), Grid([figure(subject, test)])]
+    parts += [part for part in (by_other_names(subject), reports(subject, test)) if part is not None]
+    matrices = classes_confusion.group(subject, "pixels")
+    return Section("classes", "Classes", "", [*parts, *([matrices] if matrices else [])])
+
+
+def words(subject: Subject, test: pl.DataFrame) -> list[str | Name]:
+    """What is measured, how to read the figure, and which classes the test images lack."""
+    said = WHAT
+    if subject.seeds > 1:
+        said += " Marks: mean over seeds; lines: from the lowest to the highest seed."
+    if test["class"].n_unique() > MOST_CLASSES:
+        said += f" The {MOST_CLASSES} classes with the lowest IoU; the CSV has every class."
+    found: list[str | Name] = [said]
+    absent = test.filter(pl.col("pixels") == 0)["class"].unique(maintain_order=True)
+    for i, one in enumerate(absent):
+        found += [", " if i else " Without a pixel in the test images: ", Name(one)]
+    return [*found, "."] if len(absent) else found
+
+
+def figure(subject: Subject, test: pl.DataFrame) -> Figure:
+    """The IoU of every class, all variants side by side."""
+    frame = class_frame(subject, test)
+    mean = frame.group_by("label", maintain_order=True).agg(pl.col("mean").mean())
+    hardest = mean.sort("mean", nulls_last=True, maintain_order=True)["label"].head(MOST_CLASSES).to_list()
+    classes = test["class"].unique(maintain_order=True).to_list()
+    shown = [one for one in classes if one in hardest]
+    title = "IoU of every class" if len(classes) <= MOST_CLASSES else f"IoU of the {len(shown)} hardest classes"
+    return Figure(
+        "classes-iou",
+        title,
+        "",
+        f"IoU of {len(shown)} classes for {frame['variant'].n_unique()} variants; the numbers are in the CSV.",
+        labels_charts.by_label(
+            frame.filter(pl.col("label").is_in(shown)), shown, SHARES["iou"], subject.colors, "test pixels"
+        ),
+        frame.rename({"label": "class", "images": "pixels"}),
+        legend=False,
+    )
+
+
+def class_frame(subject: Subject, test: pl.DataFrame) -> pl.DataFrame:
+    """A row per variant and class that has an IoU: mean, low, high over the seeds in percent; test pixels."""
+    rank = {name: i for i, name in enumerate(subject.order)}
+    return (
+        test.filter(pl.col("iou").is_not_null())
+        .group_by("variant", pl.col("class").alias("label"), maintain_order=True)
+        .agg(
+            mean=100 * pl.col("iou").mean(),
+            low=100 * pl.col("iou").min(),
+            high=100 * pl.col("iou").max(),
+            images=pl.col("pixels").mean(),
+        )
+        .sort(pl.col("variant").replace_strict(rank, return_dtype=pl.Int64), maintain_order=True)
+        .with_columns(pl.col("variant").replace(subject.shown))
+    )
+
+
+def by_other_names(subject: Subject) -> Group | None:
+    """The table that says which mIoU it is, and the one of borders."""
+    there = subject.results.metric_names
+    tables = [
+        variants_table(subject, name, caption, known)
+        for name, caption, metrics in (("meanings", BY_OTHER_NAMES, MEANINGS), ("borders", AT_BORDERS, NEAR))
+        if (known := [metric for metric in metrics if metric in there])
+    ]
+    return Group("Which mean IoU", tables) if tables else None
+
+
+def reports(subject: Subject, test: pl.DataFrame) -> Group | None:
+    """The classes by the best variant, those by others folded away."""
+    order = sorted(subject.order, key=lambda name: name != subject.best)
+    found = [(name, test.filter(pl.col("variant") == name)) for name in order]
+    tables = [(subject.shown[name], _report(subject, name, own)) for name, own in found if own.height]
+    return first_of("Every class", tables[:MOST_MATRICES])
+
+
+def _report(subject: Subject, variant: str, own: pl.DataFrame) -> Table:
+    rows = list(_rows(own))
+    total = sum(row["pixels"] for row in rows) or 1
+    columns = [Column("class", "left"), *map(Column, SHARES.values()), Column("test pixels"), Column("share (%)")]
+    lines = [
+        [
+            Cell(row["class"], is_name=True),
+            *(Cell(plus_minus(row[m], row[f"{m}_low"], row[f"{m}_high"], "miou"), value=row[m]) for m in SHARES),
+            Cell(grouped(row["pixels"]), value=row["pixels"]),
+            Cell(f"{100 * row['pixels'] / total:.1f}"),
+        ]
+        for row in rows
+    ]
+    several = own["seed"].n_unique() > 1
+    spread = "Means over seeds ± half of the 95 % t interval, cut at 0 and 1." if several else "One seed: no intervals."
+    caption = f"{subject.shown[variant]}. {spread}"
+    return Table(f"classes-{subject.stem(variant)}", caption, columns, lines, pl.DataFrame(rows), fixed=False)
+
+
+def _rows(own: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    """A row a class: the mean of its test pixels, and of each share the mean and the ends of its interval."""
+    for (name,), one in own.group_by("class", maintain_order=True):
+        row: dict[str, Any] = {"class": name, "pixels": one["pixels"].mean()}
+        for share in SHARES:
+            found = mean_interval(one[share].drop_nulls().to_list(), within=TO_ONE)
+            row |= {share: found.mean, f"{share}_low": found.low, f"{share}_high": found.high}
+        yield row
