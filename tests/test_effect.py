@@ -124,6 +124,13 @@ def test_epochs_that_are_set_for_a_trial_turn_the_mistake_into_a_warning(tmp_pat
         told(study(tmp_path, "train.schedule.every=30", train=steps))
 
 
+@pytest.mark.parametrize("schedule", [{"name": "step", "every": 3}, {"name": "multi_step", "at": [3]}])
+def test_of_a_single_epoch_no_number_is_asked_that_cannot_be_given(schedule: dict[str, Any]) -> None:
+    (one,), (two,) = (late(recipe(schedule=schedule, epochs=epochs)) for epochs in (1, 2))
+    assert one.sentence.endswith("; expected more epochs")
+    assert two.sentence.endswith(": below 2")
+
+
 def test_epochs_that_are_varied_turn_it_into_one_too(tmp_path: Path) -> None:
     steps = {"schedule": {"name": "step", "every": 3}}
     (line,) = told(study(tmp_path, train=steps, vary={"train.epochs": [2, 4]}))

@@ -64,14 +64,15 @@ def late(recipe: Recipe) -> list[Late]:
 def _late(part: AnySchedule | EarlyStopping | None, epochs: int) -> Iterator[tuple[str, str, bool]]:
     """(What waits for how long, what was expected, whether it comes to nothing) for what comes too late."""
     patience = f"patience: at most {epochs - 2}" if epochs > 2 else "more epochs"
+    steps, milestones = (f"{key}: below {epochs}" if epochs > 1 else "more epochs" for key in ("every", "at"))
     if part is not None and not isinstance(part, EarlyStopping) and part.warmup > epochs:
         yield f"the warm-up takes {part.warmup:g} epochs", f"warmup: at most {epochs}", True
     match part:
         case Step(every=every) if every >= epochs:
-            yield f"step first lowers the rate after epoch {every}", f"every: below {epochs}", True
+            yield f"step first lowers the rate after epoch {every}", steps, True
         case MultiStep(at=at) if missed := [milestone for milestone in at if milestone >= epochs]:
             named = ", ".join(map(str, missed))
-            yield f"multi_step has milestones at {named}", f"at: below {epochs}", len(missed) == len(at)
+            yield f"multi_step has milestones at {named}", milestones, len(missed) == len(at)
         case Plateau(patience=waited) if not _is_waited_out(waited, epochs):
             yield f"plateau waits {waited} epochs for a better loss", patience, True
         case EarlyStopping(patience=waited) if not _is_waited_out(waited, epochs):
