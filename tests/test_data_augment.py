@@ -127,6 +127,22 @@ def test_crop_shifts_by_whole_pixels_and_fills_with_black() -> None:
     assert len(seen) == 25
 
 
+@pytest.mark.parametrize("order", [("horizontal_flip", "crop"), ("crop", "horizontal_flip")])
+def test_flip_and_crop_together_give_every_window_of_both_sides_to_the_bit(order: tuple[str, str]) -> None:
+    image = noise(1, height=32, width=32)[0] + 0.01
+    padded = torch.nn.functional.pad(image, (4, 4, 4, 4))
+    windows = {
+        side[:, i : i + 32, j : j + 32].numpy().tobytes()
+        for side in (padded, padded.flip(2))
+        for i in range(9)
+        for j in range(9)
+    }
+    amounts = {"horizontal_flip": 0.5, "crop": 4.0}
+    found = augmented(image.expand(2000, -1, -1, -1), *((name, amounts[name]) for name in order))
+    assert {each.numpy().tobytes() for each in found} == windows
+    assert len(windows) == 2 * 9 * 9
+
+
 def test_crop_by_a_part_of_a_pixel_is_refused() -> None:
     with pytest.raises(AssayError, match="whole number"):
         augmented(noise(), ("crop", 1.5))
