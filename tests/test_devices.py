@@ -1,10 +1,13 @@
 """A device has one name, and the memory of a card is shared among the processes on it."""
 
+import warnings
+
 import pytest
 import torch
 
 from assay.data.staging import ahead
-from assay.system.machine import free_memory, placed, share_memory
+from assay.errors import AssayError, DeviceWarning, RunFailed
+from assay.system.machine import cards, free_memory, placed, refuse_full, resolve_device, share_memory
 
 CARD = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA card here")
 
@@ -46,6 +49,109 @@ def test_a_share_of_a_card_is_all_that_is_free_for_a_process(device: torch.devic
             torch.empty(int(0.3 * total), dtype=torch.uint8, device=device)
     finally:
         share_memory(device, 1, chosen=True)
+
+
+OLD = "The NVIDIA driver on your system is too old (found version 11040). Please update your GPU driver.\nMore words"
+
+
+@pytest.fixture
+def on_cards(monkeypatch: pytest.MonkeyPatch):
+    """A machine with so many cards, or with a driver that torch refuses with an error."""
+
+    def has(count: int, refusal: Exception | None = None) -> None:
+        def begin() -> None:
+            if refusal:
+                raise refusal
+
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+        monkeypatch.setattr(torch.cuda, "init", begin)
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+
+    return has
+
+
+@pytest.mark.parametrize(
+    ("count", "name", "refusal", "sentence"),
+    [
+        (1, "cuda:3", None, "train.device: cuda:3: this machine has 1, counted from 0"),
+        (
+            0,
+            "cuda:3",
+            AssertionError("Torch not compiled with CUDA enabled"),
+            "train.device: cuda:3: this machine has none for torch (Torch not compiled with CUDA enabled); "
+            "expected auto or cpu",
+        ),
+        (
+            0,
+            "cuda",
+            RuntimeError(OLD),
+            "train.device: cuda: this machine has none for torch (The NVIDIA driver on your system is too old (found "
+            "version 11040)); expected auto or cpu",
+        ),
+        (1, "mps", None, "train.device: mps: this machine has none; expected auto or cpu"),
+    ],
+)
+def test_a_device_that_is_not_there_is_one_sentence(
+    on_cards, count: int, name: str, refusal: Exception | None, sentence: str
+) -> None:
+    on_cards(count, refusal)
+    with pytest.raises(AssayError) as told:
+        resolve_device(name)
+    assert str(told.value) == sentence
+
+
+def test_a_driver_that_torch_refuses_leaves_the_processor_and_is_told(on_cards, monkeypatch) -> None:
+    on_cards(0)
+
+    def refuse() -> bool:
+        warnings.warn(f"CUDA initialization: {OLD}", UserWarning, stacklevel=1)
+        return False
+
+    monkeypatch.setattr(torch.cuda, "is_available", refuse)
+    with pytest.warns(DeviceWarning) as told:
+        assert resolve_device("auto") == torch.device("cpu")
+    assert [str(each.message) for each in told] == [
+        "no CUDA card can be used: CUDA initialization: The NVIDIA driver on your system is too old (found version "
+        "11040)"
+    ]
+
+
+def test_cards_that_serve_are_counted_once(on_cards) -> None:
+    on_cards(3)
+    assert cards(["cpu"]) == 0
+    assert cards(["auto", "cuda", "cuda:1"]) == 3
+    assert cards(["cuda:1", "cpu", "cuda:2"]) == 2
+
+
+def memory(monkeypatch: pytest.MonkeyPatch, free: int, kept: int = 0, taken: int = 0) -> None:
+    """A card of 80 GB with so many bytes free, so many that torch keeps, of which so many are taken."""
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 80 * 10**9))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: kept)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: taken)
+    monkeypatch.setattr(torch.cuda, "get_per_process_memory_fraction", lambda device: 1.0)
+
+
+def test_what_torch_keeps_for_a_process_is_free_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory(monkeypatch, free=10**9, kept=30 * 10**9, taken=5 * 10**9)
+    assert free_memory(torch.device("cuda", 0)) == 26 * 10**9
+
+
+def test_a_card_that_others_fill_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    card = torch.device("cuda", 1)
+    memory(monkeypatch, free=12 * 10**6)
+    with pytest.raises(RunFailed, match=r"^cuda:1 has 12 MB of free memory, expected 268 MB; "):
+        refuse_full(card)
+    memory(monkeypatch, free=10**9)
+    refuse_full(card)
+
+    def full(device: torch.device) -> None:
+        raise RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported")
+
+    monkeypatch.setattr(torch.cuda, "mem_get_info", full)
+    with pytest.raises(RunFailed, match=r"^cuda:1 cannot be used: CUDA error: out of memory$"):
+        refuse_full(card)
+    refuse_full(torch.device("cpu"))
 
 
 def test_blocks_made_ahead_come_in_order_and_whole() -> None:

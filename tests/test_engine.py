@@ -26,10 +26,11 @@ from assay.models import build
 from assay.models.catalogue import complete
 from assay.recipe import Model, Recipe
 from assay.report.page import write_report
+from assay.runs.at_once import at_once, keep_threads
 from assay.runs.checks import refuse_other_recipe
 from assay.runs.display import Display
 from assay.runs.engine import run as run_study
-from assay.runs.engine import stored_threads, tidy
+from assay.runs.engine import tidy
 from assay.runs.jobs import Job
 from assay.runs.run import reason
 from assay.system import claim
@@ -243,6 +244,7 @@ def test_a_failed_run_is_recorded_with_its_reason_and_the_others_go_on(driver, t
         (MemoryError(), "out of memory: a smaller train.batch_size, data.size or model would need less"),
         (torch.OutOfMemoryError("CUDA out of memory. Tried …"), "out of memory: "),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried …"), "out of memory: "),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"), "out of memory: "),
         (RuntimeError("MPS backend out of memory (MPS allocated …)"), "out of memory: "),
         (AssayError("the loss is not finite"), "the loss is not finite"),
         (ZeroDivisionError("division\nby zero"), r"ZeroDivisionError: division \(log.txt has the details\)"),
@@ -255,15 +257,18 @@ def test_the_reason_is_one_sentence(error, expected):
     assert "\n" not in reason(error)
 
 
-@pytest.mark.parametrize("place", ["initial_network", "train", "measure"])
-def test_a_run_without_memory_fails_and_the_study_goes_on(tmp_path, monkeypatch, place):
+@pytest.mark.parametrize(
+    ("place", "error"),
+    [("initial_network", MemoryError), ("train", torch.OutOfMemoryError), ("measure", torch.OutOfMemoryError)],
+)
+def test_a_run_without_memory_fails_and_the_study_goes_on(tmp_path, monkeypatch, place, error):
     study = write_study(tmp_path / "memory.yaml", vary={"model.hidden": [[4], [5]]})
     whole = getattr(assay.runs.run, place)
 
     def starved(first, *rest, **named):
         recipe = {"initial_network": first, "train": rest and rest[1]}.get(place) or first.recipe
         if recipe.model.arguments["hidden"] == [4]:
-            raise MemoryError
+            raise error
         return whole(first, *rest, **named)
 
     monkeypatch.setattr(assay.runs.run, place, starved)
@@ -330,9 +335,13 @@ def test_more_seeds_and_levels_repeat_nothing_finished(driver, tmp_path):
 
 
 def test_the_threads_are_decided_at_the_first_start_and_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr("assay.runs.engine.available_cores", lambda: 8)
-    assert [stored_threads(tmp_path, jobs) for jobs in (3, 1, 8)] == [2, 2, 2]
-    assert [stored_threads(tmp_path / "other", jobs) for jobs in (16, 1)] == [1, 1]
+    monkeypatch.setattr("assay.runs.at_once.available_cores", lambda: 8)
+
+    def threads(folder, jobs):
+        return keep_threads(folder, at_once(jobs, [], folder, tmp_path))
+
+    assert [threads(tmp_path, jobs) for jobs in (3, 1, 8)] == [2, 2, 2]
+    assert [threads(tmp_path / "other", jobs) for jobs in (16, 1)] == [1, 1]
 
 
 @pytest.mark.parametrize("text", ['{"threads": "two"}', '{"threads": 0}', "{}", "[]", "{"])

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 import assay as package
 from assay.errors import AssayError, size_text
@@ -168,3 +169,13 @@ def test_a_network_off_the_shelf_is_tried_on_images_as_it_expects_them(tmp_path:
     path = write_study(tmp_path / "shelf.yaml", base=base, vary={"train.optimizer.lr": [0.1, 0.01]}, seeds=1)
     found = forecast(load_study(path), tmp_path / "runs")
     assert found.variants[0].reason is None
+
+
+def test_a_variant_without_memory_is_told(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def starved(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
+
+    monkeypatch.setattr("assay.start.forecast.try_recipe", starved)
+    found = forecast(load_study(study), tmp_path, quiet=True)
+    assert [each.seconds for each in found.variants] == [None, None]
+    assert str(found.variants[0].reason).startswith("out of memory: a smaller train.batch_size")

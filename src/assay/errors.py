@@ -24,6 +24,10 @@ class PictureWarning(UserWarning):
     """What should be known of a picture that is read all the same, told in one sentence that names it."""
 
 
+class DeviceWarning(UserWarning):
+    """What should be known of the device that is used in place of another, told in one sentence."""
+
+
 def nearest(name: object, known: Iterable[str]) -> str:
     """Say which known name is meant: ``"did you mean 'relu'?"``, or list what there is."""
     names = sorted(str(k) for k in known)

@@ -8,7 +8,7 @@ import typer
 
 from assay.cli.app import app
 from assay.errors import AssayError, NothingToDo, RunFailed, StudyStopped
-from assay.system.memory import keep_freed_memory
+from assay.system.memory import is_lack_of_memory, keep_freed_memory
 from assay.tools.terminal import print_json, say_warnings, stop
 
 
@@ -41,4 +41,6 @@ def main() -> None:
             context = getattr(error, "ctx", None)
             command = context.command_path if context else "assay"
             stop(f"{error.format_message()} ('{command} --help' shows what there is)", 2)
+        if is_lack_of_memory(error):
+            stop("out of memory: fewer or smaller images, or a smaller network, would need less", 1)
         raise

@@ -1,7 +1,7 @@
 """A study from its file to its page: run, report, status, verify."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -13,6 +13,15 @@ if TYPE_CHECKING:
     from assay.start.forecast import Forecast
 
 
+def number_of_jobs(text: object) -> int | Literal["auto"]:
+    """What follows ``--jobs``."""
+    if text == "auto":
+        return "auto"
+    if not str(text).isdecimal() or int(str(text)) < 1:
+        raise typer.BadParameter(f"found '{text}', expected a number from 1, or 'auto'.")
+    return int(str(text))
+
+
 @app.command()
 def run(
     study: Annotated[Path, typer.Argument(help="A study file.")],
@@ -20,7 +29,14 @@ def run(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the base recipe: train.epochs=3.")
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="This many seeds instead of the file's.")] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Local processes; the threads are divided among them.")] = 1,
+    jobs: Annotated[
+        Any,
+        typer.Option(
+            parser=number_of_jobs,
+            metavar="N|auto",
+            help="Local processes, among which the threads are divided; auto takes as many as pay here.",
+        ),
+    ] = 1,
     out: Annotated[Path, typer.Option(help="The folder of all studies.")] = Path("runs"),
     data: DataRoot = None,
     retry: Annotated[bool, typer.Option("--retry", help="Run failed runs again.")] = False,

@@ -97,13 +97,15 @@ class Display:
         for job in jobs:
             self.console.print(f"taken over {escape(job.variant)}  seed {job.seed}  from a run of the same recipe")
 
-    def watch(self, jobs: "Sequence[Job]", at_once: int = 1) -> None:
-        """Follow ``jobs`` from now on, of which so many run at once; those that are done already are mentioned once,
-        together."""
+    def watch(self, jobs: "Sequence[Job]", at_once: int = 1, why: str = "") -> None:
+        """Follow ``jobs`` from now on, of which so many run at once, as ``why`` says; those that are done already are
+        mentioned once, together."""
         self.at_once = at_once
         self.jobs = [job for job in jobs if not job.is_done]
         if done := len(jobs) - len(self.jobs):
             self.console.print(f"{done} of {len(jobs)} runs are done already")
+        if why:
+            self.console.print(escape(why), soft_wrap=True)
         self.bar = self.progress.add_task("training", unit="epochs")
         self.refresh()
 

@@ -1,21 +1,19 @@
 """A study is run: checked whole, then trained in this process, or in several that share its folder as their queue."""
 
-import json
 from pathlib import Path
 
 from assay.errors import AssayError
 from assay.recipe.study import Study
 from assay.results import Results
 from assay.results.measurable import refuse_not_measured
+from assay.runs.at_once import Jobs, at_once, keep_threads, refuse_jobs
 from assay.runs.checks import check_networks_and_data, refuse_other_recipe, refuse_other_study
 from assay.runs.display import Display
 from assay.runs.effect import check_effect, without_own_levels
 from assay.runs.jobs import Job, work
 from assay.runs.reuse import take_over
 from assay.system import claim, files
-from assay.system.files import read_object
 from assay.system.integrity import hashes
-from assay.system.process import available_cores
 
 
 def run(
@@ -23,7 +21,7 @@ def run(
     out: str | Path = "runs",
     *,
     data: str | Path | None = None,
-    jobs: int = 1,
+    jobs: Jobs = 1,
     retry: bool = False,
     tensorboard: bool = False,
     quiet: bool = False,
@@ -32,21 +30,22 @@ def run(
     """Check the whole study, train what is not yet trained, and return the results.
 
     ``data`` is the data root (else ``$ASSAY_DATA``, else ``./data``); ``jobs`` the number of local processes, among
-    which the threads are divided; ``retry`` runs failed runs again. Raises AssayError before anything is trained when
-    some part of the study cannot work, and StudyStopped when the disk is full.
+    which the threads are divided, or ``"auto"``, which takes what pays here and says it; ``retry`` runs failed runs
+    again. Raises AssayError before anything is trained when some part of the study cannot work, and StudyStopped when
+    the disk is full.
     """
     from assay.data import data_root
     from assay.runs.run import Settings
     from assay.train.tensorboard import available
 
-    if jobs < 1:
-        raise AssayError(f"jobs: found {jobs}, expected at least 1")
+    refuse_jobs(jobs)
     study = without_own_levels(study)
     folder, root = Path(out) / study.name, data_root(data)
     with Display(quiet) as display:
         planned = plan_jobs(study, folder, root, display)
+        shared = at_once(jobs, planned, folder, root)
         files.write(folder / "study.yaml", study.dump())
-        threads = stored_threads(folder, jobs, data)
+        threads = keep_threads(folder, shared, data)
         display.taken_over(take_over(planned, folder))
         for job in planned:
             tidy(job, retry)
@@ -54,13 +53,13 @@ def run(
             display.warn("TensorBoard is not installed, so no event files: pip install 'assay-studies[tensorboard]'")
             tensorboard = False
         settings = Settings(root=root, threads=threads, tensorboard=tensorboard, command=command)
-        display.watch(planned, jobs)
-        if jobs == 1:
+        display.watch(planned, shared.jobs, shared.why)
+        if shared.jobs == 1:
             work(planned, settings, display.refresh, display.waiting)
         else:
             from assay.runs.processes import run_workers
 
-            run_workers(planned, settings, jobs, display.refresh)
+            run_workers(planned, settings, shared.jobs, display.refresh)
         display.refresh()
     return Results.read(folder)
 
@@ -95,23 +94,6 @@ def readable(jobs: list[Job], display: Display) -> list[Job]:
         else:
             whole.append(job)
     return whole
-
-
-def stored_threads(folder: Path, jobs: int, data: str | Path | None = None) -> int:
-    """The threads each run of this study uses: decided at its first start and kept, since they change last bits.
-
-    ``jobs``, by which they were divided, and the data root that was named then are kept for whoever repeats the study.
-    """
-    path = folder / "machine.json"
-    first = {"threads": max(1, available_cores() // jobs), "jobs": jobs, "data": None if data is None else str(data)}
-    files.create(path, json.dumps(first, ensure_ascii=False) + "\n")
-    try:
-        threads = read_object(path).get("threads")
-    except AssayError:
-        raise AssayError(f"{path} cannot be read; delete it, and the threads are counted anew") from None
-    if not isinstance(threads, int) or threads < 1:
-        raise AssayError(f"{path}: threads is {threads!r}, expected the number of threads that a run uses")
-    return threads
 
 
 def tidy(job: Job, retry: bool) -> None:

@@ -35,8 +35,8 @@ from assay.system import files
 from assay.system.claim import ClaimLost
 from assay.system.files import MEND, read_object
 from assay.system.integrity import digests
-from assay.system.machine import environment, reproducible, resolve_device, share_memory
-from assay.system.memory import give_back_freed_memory, keep_freed_memory
+from assay.system.machine import environment, refuse_full, reproducible, resolve_device, share_memory
+from assay.system.memory import give_back_freed_memory, is_lack_of_memory, keep_freed_memory
 from assay.tasks import catalogue
 from assay.tasks.predicting import predict, predictions_table
 from assay.train.checkpoint import State, pack, unpack
@@ -112,7 +112,7 @@ def execute(recipe: Recipe, folder: Folder, settings: Settings, on_epoch: Callab
     except Exception as error:
         folder.log(f"failed: {''.join(traceback.format_exception(error)).rstrip()}")
         epoch = read_object(folder.path / "status.json", missing={}).get("epoch", 0)
-        status("failed", epoch, reason(error))
+        status("failed", epoch, reason(error, settings.workers))
     finally:
         give_back_freed_memory()
 
@@ -123,6 +123,7 @@ def _train_and_measure(
     recipe = complete(recipe)
     device = resolve_device(recipe.train.device, settings.device_number)
     share_memory(device, settings.workers, ":" in recipe.train.device)
+    refuse_full(device)
     state = read_checkpoint(folder)
     status("running", state.epoch)
     folder.write("recipe.yaml", dump_yaml(recipe.dump()))
@@ -269,12 +270,12 @@ def epoch_line(row: dict[str, Any]) -> str:
     return f"epoch {row['epoch']}: {', '.join(shown)}"
 
 
-def reason(error: Exception) -> str:
-    """Why a run failed, in a sentence."""
+def reason(error: Exception, workers: int = 1) -> str:
+    """Why a run, one of so many at once, failed, in a sentence."""
     if isinstance(error, AssayError):
         return str(error)
-    memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    if memory or any(words in str(error) for words in ("can't allocate memory", "out of memory")):
-        return "out of memory: a smaller train.batch_size, data.size or model would need less"
+    if is_lack_of_memory(error):
+        fewer = ", and fewer --jobs leave each run more" if workers > 1 else ""
+        return f"out of memory: a smaller train.batch_size, data.size or model would need less{fewer}"
     first = (str(error).strip().splitlines() or [""])[0]
     return f"{type(error).__name__}: {first} (log.txt has the details)"

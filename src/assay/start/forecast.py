@@ -15,14 +15,16 @@ from assay.models.catalogue import complete
 from assay.recipe import Recipe
 from assay.recipe.study import Study
 from assay.results.metrics import duration
+from assay.runs.at_once import Jobs, at_once, refuse_jobs
 from assay.runs.display import Display
 from assay.runs.effect import without_own_levels
 from assay.runs.engine import plan_jobs
 from assay.runs.jobs import Job
 from assay.runs.reuse import equal_runs
+from assay.runs.run import reason
 from assay.start.trial import Trial, try_recipe
-from assay.system.machine import reproducible
-from assay.system.process import available_cores
+from assay.system.machine import cards, reproducible
+from assay.system.memory import is_lack_of_memory
 
 
 @dataclass(frozen=True)
@@ -55,29 +57,37 @@ class Forecast:
     """Until all runs that are left have ended, about; of the variants whose trial did not fail."""
     bytes: int
     """That they will take, about."""
+    jobs: int = 1
+    """Local processes."""
+    why: str = ""
+    """What ``jobs="auto"`` took and why."""
 
 
 def forecast(
-    study: Study, out: str | Path = "runs", data: str | Path | None = None, jobs: int = 1, quiet: bool = False
+    study: Study, out: str | Path = "runs", data: str | Path | None = None, jobs: Jobs = 1, quiet: bool = False
 ) -> Forecast:
     """Check the whole study as ``run`` does, and try a few seconds of every variant that differs in what it costs.
 
     Nothing is written but the cache of decoded images and features. Raises AssayError where ``run`` would, before
     anything is trained.
     """
+    refuse_jobs(jobs)
     study = without_own_levels(study)
     folder, root = Path(out) / study.name, data_root(data)
     with Display(quiet) as display:
         planned = plan_jobs(study, folder, root, display)
+        shared = at_once(jobs, planned, folder, root)
         with (
             display.counting("trying", "variants") as trying,
-            reproducible(max(1, available_cores() // jobs)),
+            reproducible(shared.threads),
         ):
             variants = _tried(study, planned, folder, root, trying)
     left = [(each, each.runs - each.done) for each in variants]
     seconds = sum(n * (each.seconds or 0.0) for each, n in left)
-    at_once = max(1, min(jobs, sum(n for _, n in left)))
-    return Forecast(folder, variants, seconds / at_once, sum(n * (each.bytes or 0) for each, n in left))
+    turns = min(shared.jobs, cards({job.recipe.train.device for job in planned}) or shared.jobs)  # on a card in turn
+    seconds /= max(1, min(turns, sum(n for _, n in left)))
+    size = sum(n * (each.bytes or 0) for each, n in left)
+    return Forecast(folder, variants, seconds, size, shared.jobs, shared.why)
 
 
 def _tried(
@@ -94,8 +104,10 @@ def _tried(
         if (cost := _cost(recipe)) not in known:
             try:
                 known[cost] = try_recipe(recipe, load(recipe.data, recipe.seed, root))
-            except RunFailed as error:
-                known[cost] = str(error)
+            except Exception as error:
+                if not (isinstance(error, RunFailed) or is_lack_of_memory(error)):
+                    raise
+                known[cost] = reason(error)
         trial, epochs = known[cost], recipe.train.total_epochs
         if isinstance(trial, str):
             found.append(Expected(name, *counts, epochs, None, None, trial))
@@ -128,4 +140,5 @@ def forecast_table(found: Forecast) -> RenderableType:
     equal = [Text(f"{taken:,} of the runs done will be taken over from runs of the same recipe")] if taken else []
     said = f"{runs - done:,} of {runs:,} runs are left: about {duration(found.seconds)}"
     said += f" and {size_text(found.bytes)} in {found.folder}; nothing was written there"
-    return Group(table, *failed, "", *equal, Text(said))
+    shared = [Text(found.why)] if found.why else []
+    return Group(table, *failed, "", *equal, *shared, Text(said))

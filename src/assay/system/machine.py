@@ -2,7 +2,8 @@
 
 import os
 import platform
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -10,10 +11,13 @@ from typing import Any
 
 import torch
 
-from assay.errors import AssayError
+from assay.errors import AssayError, DeviceWarning, RunFailed, size_text
 
 _SHARED = 0.9
 """Of a card's memory, for several processes: each takes some that torch does not count."""
+
+_LEAST = 2**28
+"""Bytes: a card's libraries alone take about as much."""
 
 
 def environment(device: torch.device, threads: int, command: str) -> dict[str, Any]:
@@ -48,11 +52,13 @@ def resolve_device(name: str, number: int = 0) -> torch.device:
 
     Raises AssayError when the named device is not there.
     """
-    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    cuda, mps = has_card(), torch.backends.mps.is_available()
     if name == "auto":
         name = "cuda" if cuda else "mps" if mps else "cpu"
     kind, _, index = name.partition(":")
-    if (kind == "cuda" and not cuda) or (kind == "mps" and not mps):
+    if kind == "cuda" and not cuda:
+        raise AssayError(f"train.device: {name}: this machine has none for torch ({_refusal()}); expected auto or cpu")
+    if kind == "mps" and not mps:
         raise AssayError(f"train.device: {name}: this machine has none; expected auto or cpu")
     if kind == "cuda":
         count = torch.cuda.device_count()
@@ -60,6 +66,53 @@ def resolve_device(name: str, number: int = 0) -> torch.device:
             raise AssayError(f"train.device: {name}: this machine has {count}, counted from 0")
         return torch.device("cuda", int(index) if index else number % count)
     return placed(name)
+
+
+def has_card() -> bool:
+    """Whether torch can use a CUDA card; where it refuses one, a DeviceWarning says why."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        found = torch.cuda.is_available()
+    for each in said:
+        warnings.warn(DeviceWarning(f"no CUDA card can be used: {_first_sentence(each.message)}"), stacklevel=2)
+    return found
+
+
+def _refusal() -> str:
+    """Why there is no card, in torch's words."""
+    try:
+        torch.cuda.init()
+    except (RuntimeError, AssertionError) as error:
+        return _first_sentence(error)
+    return "it is hidden"
+
+
+def _first_sentence(text: object) -> str:
+    return str(text).strip().partition("\n")[0].partition(". ")[0].rstrip(".")
+
+
+def refuse_full(device: torch.device) -> None:
+    """Raise RunFailed where others hold the memory of the card, so that nothing could begin on it."""
+    if device.type != "cuda":
+        return
+    try:
+        free = free_memory(device)
+    except RuntimeError as error:  # of a full card not even that is told
+        raise RunFailed(f"{device} cannot be used: {_first_sentence(error)}") from None
+    if free < _LEAST:
+        raise RunFailed(f"{device} has {size_text(free)} of free memory, expected {size_text(_LEAST)}; who holds it?")
+
+
+def cards(names: Iterable[str]) -> int:
+    """How many accelerators serve runs whose ``train.device`` have these names; 0 where the processor does."""
+    found = set()
+    for name in names:
+        device = resolve_device(name)
+        if device.type == "cuda" and ":" not in name:
+            found |= {torch.device("cuda", number) for number in range(torch.cuda.device_count())}
+        elif device.type != "cpu":
+            found.add(device)
+    return len(found)
 
 
 def placed(device: torch.device | str) -> torch.device:
@@ -81,12 +134,13 @@ def share_memory(device: torch.device, workers: int, chosen: bool) -> None:
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that this process may still take of an accelerator; on one that does not tell, half of what torch
-    recommends for it."""
+    """Bytes that this process may still take of an accelerator, those included that torch keeps for it; on one that
+    does not tell, half of what torch recommends for it."""
     if device.type == "cuda":
         free, total = torch.cuda.mem_get_info(device)
+        kept, taken = torch.cuda.memory_reserved(device), torch.cuda.memory_allocated(device)
         share = torch.cuda.get_per_process_memory_fraction(device)
-        return int(min(free, share * total - torch.cuda.memory_allocated(device)))
+        return int(min(free + kept - taken, share * total - taken))
     return torch.mps.recommended_max_memory() // 2 if device.type == "mps" else 0
 
 

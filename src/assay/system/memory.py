@@ -4,6 +4,8 @@ import ctypes
 import sys
 from contextlib import suppress
 
+import psutil
+
 KEPT = 2**31 - 1
 """Bytes, the most that the setting takes."""
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
@@ -22,6 +24,21 @@ def keep_freed_memory() -> None:
             set_option = ctypes.CDLL(None).mallopt
             set_option(_MMAP_MAX, 0)
             set_option(_TRIM_THRESHOLD, KEPT)
+
+
+def available_memory() -> int:
+    """Bytes that new processes may take before the system has to move others out of memory."""
+    return int(psutil.virtual_memory().available)
+
+
+def is_lack_of_memory(error: BaseException) -> bool:
+    """Whether memory, of the machine or of an accelerator, ran out; torch says it in several ways."""
+    words = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and any(each in str(error) for each in words))
+    )
 
 
 def give_back_freed_memory() -> None:

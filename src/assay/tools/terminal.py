@@ -5,7 +5,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from assay.errors import AssayError, PictureWarning, nearest
+from assay.errors import AssayError, DeviceWarning, PictureWarning, nearest
 
 if TYPE_CHECKING:
     from assay.results import Results
@@ -34,11 +34,11 @@ def folder_of(source: str) -> str:
 
 
 def say_warnings() -> None:
-    """From now on, warnings about pictures are printed as the one sentence they are."""
+    """From now on, warnings about pictures and devices are printed as the one sentence they are."""
     usual = warnings.showwarning
 
     def say(message: Warning | str, category: type[Warning], *place: Any) -> None:
-        if issubclass(category, PictureWarning):
+        if issubclass(category, PictureWarning | DeviceWarning):
             print(f"assay: {message}", file=sys.stderr)
         else:
             usual(message, category, *place)
