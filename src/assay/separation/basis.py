@@ -21,6 +21,8 @@ _PAIR = 60.0
 """Time to measure one pair of rows exactly, per column, in multiply-adds of a matrix product."""
 _DEFECT = 1e-4
 """Of a basis worth making again by a better method."""
+_SHORT = 1e-3
+"""A direction in which the sample varies so little, as a share of the first, is rounding, and is not made longer."""
 _ENTRY = 64.0
 """Time to write and read one entry of a table of bounds, in multiply-adds."""
 
@@ -46,24 +48,31 @@ def choose(data: Rows, queries: int, k: int, memory: int) -> Basis | None:
     best = int(np.argmin(costs))
     if costs[best] > queries * n * (d + _ENTRY) + queries * d * _PAIR * k:
         return None
-    return Basis(directions[:, : counts[best]].contiguous(), defect(directions[:, : counts[best]]))
+    return orthonormal(directions[:, : counts[best]])
 
 
 def principal(sample: Float32[Tensor, "s d"], most: int) -> Float32[Tensor, "d m"]:
-    """``most`` orthonormal directions in which the sample varies most, the largest first."""
+    """``most`` directions in which the sample varies most, the largest first: orthonormal but for rounding, or shorter
+    where it does not vary."""
     products = torch.zeros(len(sample), len(sample), dtype=sample.dtype, device=sample.device)
     for chunk in columns(sample.shape[1], 4096):
         products += sample[:, chunk] @ sample[:, chunk].T
-    directions = sample.T @ torch.linalg.eigh(products).eigenvectors[:, -most:].flip(1)
-    directions /= torch.linalg.vector_norm(directions, dim=0).clamp(min=1e-30)
+    directions: Tensor = sample.T @ torch.linalg.eigh(products).eigenvectors[:, -most:].flip(1)
+    lengths = torch.linalg.vector_norm(directions, dim=0)
+    directions /= lengths.clamp(min=max(1e-30, _SHORT * float(lengths[0])))
+    return directions
+
+
+def orthonormal(directions: Float32[Tensor, "d m"]) -> Basis:
+    """A basis of what the directions span, the first m of it that of the first m of them."""
     factor, failed = torch.linalg.cholesky_ex((directions.T @ directions).double())
     if not failed:  # much quicker than the QR decomposition, which is for samples of low rank
         one = torch.eye(len(factor), dtype=factor.dtype, device=factor.device)
-        directions = directions @ torch.linalg.solve_triangular(factor, one, upper=False).T.float()
-    if failed or defect(directions) > _DEFECT:
-        directions = torch.linalg.qr(directions).Q
-    found: Tensor = directions
-    return found
+        found = directions @ torch.linalg.solve_triangular(factor, one, upper=False).T.float()
+        if (off := defect(found)) <= _DEFECT:
+            return Basis(found, off)
+    found = torch.linalg.qr(directions).Q
+    return Basis(found, defect(found))
 
 
 def defect(directions: Float32[Tensor, "d m"]) -> float:
