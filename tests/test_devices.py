@@ -5,6 +5,7 @@ import warnings
 import pytest
 import torch
 
+from assay.data.batches import pass_size
 from assay.data.staging import ahead
 from assay.errors import AssayError, DeviceWarning, RunFailed
 from assay.system.machine import cards, free_memory, placed, refuse_full, resolve_device, share_memory
@@ -186,3 +187,14 @@ def test_blocks_that_nobody_asks_for_are_not_made() -> None:
     count = len(made)
     assert count <= 5
     assert len(made) == count
+
+
+def test_a_pass_is_as_large_as_a_cards_free_memory_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    card = torch.device("cuda", 0)
+    assert [pass_size(side, side) for side in (8, 32, 224, 4096)] == [512, 512, 83, 1]
+    memory(monkeypatch, free=80 * 10**9)
+    assert [pass_size(side, side, card) for side in (32, 224)] == [4096, 256]
+    memory(monkeypatch, free=70 * 10**9)
+    assert pass_size(224, 224, card) == 256, "a little less changes nothing"
+    memory(monkeypatch, free=10**9)
+    assert [pass_size(side, side, card) for side in (32, 224, 4096)] == [128, 4, 1]

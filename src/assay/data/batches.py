@@ -38,6 +38,8 @@ _CHUNK_BYTES = 1 << 20
 """Of pixels, in which their sums are taken."""
 _PASS_PIXELS = 1 << 22
 """Of the images in one pass without gradients."""
+_PASS_SHARE, _PIXEL_BYTES, _PASS_MOST = 0.25, 1024, 4096
+"""On a card, of its free memory, for so many bytes a pixel (two layers of 128 maps of its size), and images at most."""
 _BLOCK_BYTES = {"cpu": 2 << 20, "cuda": 64 << 20, "mps": 64 << 20}
 """Of images as float32: what a processor's cache holds, and enough for the many units of a card."""
 
@@ -133,10 +135,9 @@ class ImageData:
         rows, place = torch.from_numpy(self.indices[split]), placed(device)
         return self._batches(rows, batch_size, place, self._change(len(rows), seed, view, place))
 
-    @property
-    def pass_size(self) -> int:
+    def pass_size(self, device: torch.device) -> int:
         """Images in one forward pass that keeps no gradients."""
-        return pass_size(*self.shape[1:])
+        return pass_size(*self.shape[1:], device)
 
     @property
     def _is_by_class(self) -> bool:
@@ -193,9 +194,17 @@ class ImageData:
         return (1 / (255 * std)).float(), (-mean / std).float()
 
 
-def pass_size(height: int, width: int) -> int:
-    """Images in one forward pass that keeps no gradients: at most 512, and at most 4 million pixels."""
-    return max(1, min(512, _PASS_PIXELS // (height * width)))
+def pass_size(height: int, width: int, device: torch.device | str = "cpu") -> int:
+    """Images in one forward pass that keeps no gradients: at most 512, and at most 4 million pixels.
+
+    On a card as many as fit into a part of its free memory, at most 4096; a power of two, so that a little more or less
+    free memory changes no last bits.
+    """
+    place = placed(device)
+    if place.type != "cuda":
+        return max(1, min(512, _PASS_PIXELS // (height * width)))
+    fit = int(_PASS_SHARE * free_memory(place)) // (_PIXEL_BYTES * height * width)
+    return 2 ** max(0, min(fit, _PASS_MOST).bit_length() - 1)
 
 
 @dataclass(frozen=True)
@@ -207,7 +216,7 @@ class Split:
     device: torch.device
 
     def __iter__(self) -> Iterator[Batch]:
-        return self.data.batches(self.name, min(_MEASURED, self.data.pass_size), self.device)
+        return self.data.batches(self.name, min(_MEASURED, self.data.pass_size(self.device)), self.device)
 
 
 def batch_sizes(images: int, batch_size: int) -> list[int]:

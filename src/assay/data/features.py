@@ -72,10 +72,9 @@ class FeatureData(ImageData):
         """The features of a split in the order of its indices, not augmented."""
         return self._gathered(self.plain[split], torch.from_numpy(self.indices[split]), batch_size, device)
 
-    @property
-    def pass_size(self) -> int:
+    def pass_size(self, device: torch.device) -> int:
         """Rows of features in one forward pass that keeps no gradients; of pictures with masks, as many as those."""
-        return super().pass_size if isinstance(self.images.targets, Masks) else 512
+        return super().pass_size(device) if isinstance(self.images.targets, Masks) else 512
 
     def _gathered(
         self, kept: Kept, order: Int64[Tensor, " n"], batch_size: int, device: torch.device | str

@@ -25,7 +25,7 @@ def predict(
     Raises RunFailed where the network gives a value that is not finite.
     """
     with evaluating(network):
-        answers = (task.said(network, images) for images, _ in data.batches(split, data.pass_size, device))
+        answers = (task.said(network, images) for images, _ in data.batches(split, data.pass_size(device), device))
         found = task.gathered(answers, data, split, loss)
     if not found.is_finite:
         raise RunFailed(f"the network's outputs on the {split} images are not finite")

@@ -124,7 +124,7 @@ def features_of(
         drawn = {} if view is None else drawn_as(recipe, view)
 
         def batches() -> Iterator[Tensor]:
-            size = data.pass_size
+            size = data.pass_size(device)
             shown = (
                 part.batches("rows", size, device)
                 if view is None

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import nn
+from torch import Tensor, nn
 
 from assay.errors import AssayError
 from assay.uncertainty.injection import RATES, Batches, Injection
@@ -122,7 +122,7 @@ def _moments(
     model: nn.Module, batches: Batches, injection: Injection, rates: tuple[float, ...], device: torch.device | str
 ) -> dict[float, tuple[Values, Values, Values]]:
     """Rate → mean and variance over the passes, and the targets."""
-    found: dict[float, list[tuple[np.ndarray, np.ndarray]]] = {rate: [] for rate in rates}
+    found: dict[float, list[tuple[Tensor, Tensor]]] = {rate: [] for rate in rates}
     targets = []
     with replaying(model, injection.layers) as replay:
         for number, (inputs, target) in enumerate(batches):
@@ -132,16 +132,16 @@ def _moments(
                 raise AssayError(f"uncertainty: targets: found shape {found_shapes}, expected one for each output")
             for rate in rates:
                 passes = replay.draw(rate, injection.passes, injection.seed, number).double()
-                found[rate].append((passes.mean(dim=0).cpu().numpy(), passes.var(dim=0).cpu().numpy()))
-            targets.append(target.double().cpu().numpy().reshape(len(target), -1))
+                found[rate].append((passes.mean(dim=0), passes.var(dim=0)))
+            targets.append(target.double().reshape(len(target), -1))
     if not targets:
         raise AssayError("uncertainty: there are no values to calibrate on")
-    y = np.concatenate(targets)
+    y = torch.cat(targets).cpu().numpy()
     if not np.isfinite(y).all():
         raise AssayError("uncertainty: the targets are not finite")
     moments = {}
     for rate, parts in found.items():
-        mean, variance = (np.concatenate(column) for column in zip(*parts, strict=True))
+        mean, variance = (torch.cat(column).cpu().numpy() for column in zip(*parts, strict=True))
         if not np.isfinite(mean).all() or not np.isfinite(variance).all():
             raise AssayError(f"uncertainty: with dropout of {rate:g} the network's outputs are not finite")
         moments[rate] = mean, variance, y

@@ -98,29 +98,30 @@ def calibrate(
     outputs that are not finite.
     """
     injection = injection or Injection()
-    totals = np.zeros((len(RATES), len(SCALES)))
-    all_logits, all_labels, all_confidence = [], [], []
+    losses: list[Tensor] = []
+    found: list[tuple[Tensor, ...]] = []
     with replaying(model, injection.layers) as replay:
         for number, (inputs, labels) in enumerate(batches):
             logits = class_logits(replay.first(inputs.to(device)))
             labels = whole_labels(labels, logits)
-            confidence = np.empty((len(RATES), len(SCALES), len(labels)))
+            loss = torch.empty(len(RATES), len(SCALES), dtype=torch.float64, device=logits.device)
+            confidence = torch.empty(len(labels), *loss.shape, device=logits.device)
             for i, rate in enumerate(RATES):
                 passes = class_logits(replay.draw(rate, injection.passes, injection.seed, number))
                 for j, scale in enumerate(SCALES):
                     mean = spread(passes, scale).softmax(dim=2).mean(dim=0)
                     of_label = mean.gather(1, labels[:, None]).double().clamp_min(SMALLEST)
-                    totals[i, j] -= float(of_label.log().sum())
-                    confidence[i, j] = mean.max(dim=1).values.cpu().numpy()
-            all_logits.append(logits.cpu().numpy())
-            all_labels.append(labels.cpu().numpy())
-            all_confidence.append(confidence)
-    if not all_labels:
+                    loss[i, j] = of_label.log().sum()
+                    confidence[:, i, j] = mean.max(dim=1).values
+            losses.append(loss)
+            found.append((logits, labels, confidence))
+    if not found:
         raise AssayError("uncertainty: there are no validation images to calibrate on")
-    z, y = _finite(np.concatenate(all_logits)), np.concatenate(all_labels)
+    logits_of_all, y, sure = _joined(found)
+    z, totals = _finite(logits_of_all), -torch.stack(losses).cpu().numpy().cumsum(axis=0)[-1]
     temperature = find_temperature(z, y)
     i, j = divmod(int(_finite(totals).argmin()), len(SCALES))
-    softened, injected = scaled(z, temperature), np.concatenate(all_confidence, axis=2)[i, j]
+    softened, injected = scaled(z, temperature), sure[:, i, j].astype(np.float64)
     return Calibration(
         temperature,
         RATES[i],
@@ -165,7 +166,7 @@ def predictive(
             parts = [labels, logits, chances.mean(dim=0), chances.var(dim=0), *ends]
             if own:
                 parts.append(_mean_chances(own, inputs.to(device), None, injection, number))
-            found.append(tuple(part.cpu() for part in parts))
+            found.append(tuple(parts))
     y, z, mean, variance, low, high, *by_own = _joined(found)
     by_method = {
         "plain": scaled(_finite(z), 1.0),
@@ -190,7 +191,7 @@ def mean_of_passes(
     """
     with replaying(model, injection.layers) as replay:
         found = [
-            (_mean_chances(replay, inputs.to(device), rate, injection, number).cpu(),)
+            (_mean_chances(replay, inputs.to(device), rate, injection, number),)
             for number, (inputs, _) in enumerate(batches)
         ]
     return normalized(_finite(_joined(found)[0]))
@@ -205,9 +206,10 @@ def _mean_chances(
 
 
 def _joined(batches: Sequence[tuple[Tensor, ...]]) -> list[np.ndarray]:
+    """Each part of all batches: what lies on a card leaves it in one go, so that no batch waits for another."""
     if not batches:
         raise AssayError("uncertainty: there are no images to predict")
-    return [torch.cat(parts).numpy() for parts in zip(*batches, strict=True)]
+    return [torch.cat(parts).cpu().numpy() for parts in zip(*batches, strict=True)]
 
 
 def class_logits(outputs: Float[Tensor, "*more outputs"]) -> Float[Tensor, "*more classes"]:

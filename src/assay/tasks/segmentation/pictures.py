@@ -68,7 +68,8 @@ def inside(data: ImageData, i: int) -> UInt8[np.ndarray, "channels height width"
     """The part of the canvas on which picture ``i`` lies."""
     taken, first = data.images.inside
     (height, width), (top, left) = taken[i].tolist(), first[i].tolist()
-    return data.images.pixels[i][:, top : top + height, left : left + width]
+    picture: UInt8[np.ndarray, "channels height width"] = data.images.pixels[i]
+    return picture[:, top : top + height, left : left + width]
 
 
 def shrunk(labels: UInt8[np.ndarray, "height width"], size: tuple[int, int]) -> bytes:

@@ -69,7 +69,7 @@ def layer_maps(model: nn.Module, names: Sequence[str], image: Image) -> tuple[li
         if reason := why_not(output):
             unshown.append(Unshown(name, reason))
         else:
-            maps.append(Maps(name, tuple(output.shape[1:]), by_activity(output[0].float())))
+            maps.append(Maps(name, tuple(output.shape[1:]), by_activity(output[0].float().cpu())))
     unshown += [Unshown(name, "the forward pass never calls it") for name in names if name not in outputs]
     return maps, unshown
 
@@ -99,7 +99,7 @@ def scaled(values: Float[Tensor, "height width"]) -> UInt8[Tensor, "height width
     """From the smallest value (0) to the largest (255); all 0 where they are equal."""
     low, high = values.double().aminmax()
     span = float(high - low)
-    return ((values.double() - low) * (255 / span if span else 0)).round().to(torch.uint8).cpu()
+    return ((values.double() - low) * (255 / span if span else 0)).round().to(torch.uint8)
 
 
 def cam_layer(model: nn.Module, image: Image, asked: str | None = None) -> str | None:

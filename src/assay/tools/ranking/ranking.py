@@ -161,7 +161,7 @@ def features(
     """What the network's head gets of the images of a split, flattened, and their labels."""
     backbone = parts(network).features
     with evaluating(network):
-        shown = data.batches(name, data.pass_size, device)
+        shown = data.batches(name, data.pass_size(device), device)
         rows = torch.cat([backbone(images).float().flatten(1).cpu() for images, _ in shown])
     return rows.numpy(), data.images.labels_for("rank")[data.indices[name]]
 
