@@ -204,7 +204,7 @@ def pass_size(height: int, width: int, device: torch.device | str = "cpu") -> in
     if place.type != "cuda":
         return max(1, min(512, _PASS_PIXELS // (height * width)))
     fit = int(_PASS_SHARE * free_memory(place)) // (_PIXEL_BYTES * height * width)
-    return 2 ** max(0, min(fit, _PASS_MOST).bit_length() - 1)
+    return 1 << max(0, min(fit, _PASS_MOST).bit_length() - 1)
 
 
 @dataclass(frozen=True)
