@@ -186,7 +186,7 @@ def test_with_a_frozen_backbone_all_of_the_network_answers(tmp_path: Path) -> No
     pictures(tmp_path / "data")
     base = {
         "data": {"source": "set", "size": 32, "validation": 12, "test": 12},
-        "model": {"name": "timm/resnet18", "freeze": "backbone"},
+        "model": {"name": "timm/test_resnet", "freeze": "backbone"},
         "train": {"epochs": 1, "batch_size": 8},
         "predict": {"flip": True},
         "evaluate": ["classification", {"name": "uncertainty", "passes": 2}],

@@ -49,24 +49,26 @@ EVERYTHING = {
             "train.epochs": 12,
             "train.watch": "loss",
         },
-        "adam, bfloat16, l1, clipped, last": {
+        "adam, bfloat16, l1, clipped, last, averaged": {
             "train.optimizer": {"name": "adam", "lr": 0.01, "weight_decay": 0.001},
             "train.schedule": {"name": "one_cycle"},
             "train.precision": "bfloat16",
             "train.l1": 0.0001,
             "train.clip": 1.0,
             "train.keep": "last",
+            "train.ema": {"decay": 0.9, "ramp": 10},
         },
-        "cnn, rmsprop, channels last": {
+        "cnn, rmsprop, channels last, averaged": {
             "model": {"name": "cnn", "channels": [4, 8], "norm": "batch", "dense": [16], "dropout": 0.2},
             "train.optimizer": {"name": "rmsprop", "lr": 0.003, "momentum": 0.5},
             "train.schedule": {"name": "cosine", "warmup": 1},
             "train.channels_last": True,
+            "train.ema": {"decay": 0.8, "ramp": 0},
             "train.loss": {"name": "cross_entropy", "label_smoothing": 0.1},
         },
     },
 }
-"""All that a checkpoint must bring back: momenta, best weights, running statistics, plateaus, the streams of noise."""
+"""All that a checkpoint must bring back: momenta, best and averaged weights, running statistics, plateaus, noise."""
 
 
 @pytest.fixture(scope="module")

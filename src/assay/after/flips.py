@@ -17,7 +17,7 @@ class Flipped(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b *output"]:
+    def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b outputs *map"]:
         """The mean of both."""
         straight, mirrored = self.network(torch.cat([images, images.flip(-1)])).chunk(2)
         if mirrored.ndim == 4:

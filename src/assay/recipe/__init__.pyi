@@ -49,5 +49,6 @@ from .recipe import Recipe as Recipe
 from .section import Amount as Amount
 from .section import Section as Section
 from .train import EarlyStopping as EarlyStopping
+from .train import MovingAverage as MovingAverage
 from .train import Phase as Phase
 from .train import Train as Train

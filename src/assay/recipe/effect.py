@@ -1,4 +1,7 @@
-"""What of a training has an effect: a schedule or a patience that waits for longer than it lasts changes nothing."""
+"""What of a training has an effect: a schedule or a patience that waits for longer than it lasts changes nothing.
+
+Nor does a moving average of which nothing stays.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +22,7 @@ class Late:
 
 
 def effective(recipe: Recipe) -> tuple[Recipe, ...]:
-    """The stages of a recipe without what comes too late: equal where two recipes train alike."""
+    """The stages of a recipe without what comes too late or to nothing: equal where two recipes train alike."""
     return tuple(_without_late(stage) for stage in recipe.stages)
 
 
@@ -27,7 +30,11 @@ def _without_late(stage: Recipe) -> Recipe:
     train = stage.train
     stopping = train.early_stopping
     may_stop = stopping is not None and _is_waited_out(stopping.patience, train.epochs)
-    changes = {"schedule": acting(train.schedule, train.epochs), "early_stopping": stopping if may_stop else None}
+    changes = {
+        "schedule": acting(train.schedule, train.epochs),
+        "early_stopping": stopping if may_stop else None,
+        "ema": train.ema if train.ema and train.ema.decay else None,
+    }
     return stage.model_copy(update={"train": train.model_copy(update=changes)})
 
 

@@ -8,7 +8,7 @@ from pydantic import Field, PositiveInt, model_serializer
 from assay.recipe.losses import CrossEntropy, Loss
 from assay.recipe.model import Freeze
 from assay.recipe.optimizers import Adam, AnySchedule, Constant, Optimizer
-from assay.recipe.section import NonNegative, Positive, Section
+from assay.recipe.section import NonNegative, Positive, Rate, Section
 
 
 class EarlyStopping(Section):
@@ -16,6 +16,15 @@ class EarlyStopping(Section):
 
     patience: PositiveInt = 5
     min_delta: NonNegative = 0.0
+
+
+class MovingAverage(Section):
+    """An exponential moving average of the weights, updated after every step."""
+
+    decay: Rate = 0.9999
+    """How much of it stays at a step, once the ramp is over."""
+    ramp: NonNegative = 2000.0
+    """Steps over which the decay grows, as decay · (1 − exp(−step / ramp))."""
 
 
 class Phase(Section):
@@ -52,6 +61,9 @@ class Train(Section):
     """Weight of the sum of absolute weights (biases and norms left out) added to the loss."""
     clip: Positive | None = None
     """Largest norm of the whole gradient."""
+    ema: MovingAverage | None = Field(default=None, exclude_if=lambda ema: ema is None)
+    """Of the weights and the floating buffers; what validates, is kept and is measured has the average. In a later
+    phase it begins anew, with the weights that the phase begins with."""
     early_stopping: EarlyStopping | None = None
     keep: Literal["best", "last"] = "best"
     watch: str = "accuracy"

@@ -23,7 +23,9 @@ class State:
     history: list[dict[str, Any]] = field(default_factory=list)
     model: Weights = field(default_factory=dict)
     best: Weights = field(default_factory=dict)
-    """The weights after the best epoch so far; empty when the last ones are kept."""
+    """The weights (of an average, it) after the best epoch so far; empty when the last ones are kept."""
+    average: Weights = field(default_factory=dict)
+    """The network with the moving average of its weights, where the recipe asks for one."""
     optimizer: Weights = field(default_factory=dict)
     scaler: dict[str, Any] = field(default_factory=dict)
     phase: int = 0
@@ -32,6 +34,16 @@ class State:
     """Epochs that were finished before this phase."""
     begin: Weights = field(default_factory=dict)
     """The whole network as a later phase found it, where that phase trains, and ``model`` holds, the head alone."""
+
+    @property
+    def shown(self) -> Weights:
+        """What the last epoch was validated with."""
+        return self.average or self.model
+
+    @property
+    def kept(self) -> Weights:
+        """What the training would keep if it ended now."""
+        return self.best or self.shown
 
     def watched(self, watch: str, metrics: Iterable[Metric]) -> list[float]:
         """Per epoch the watched validation value, turned so that larger is better, as ``metrics`` know it; −∞ where it
@@ -43,9 +55,9 @@ class State:
 
 def pack(state: State) -> bytes:
     """The state as the bytes of a safetensors file."""
-    last_is_best = state.best is state.model
+    last_is_best = state.best is state.shown
     groups = {"model": state.model, "best": {} if last_is_best else state.best, "optimizer": state.optimizer}
-    groups["begin"] = state.begin
+    groups |= {"average": state.average, "begin": state.begin}
     tensors = {
         f"{group}/{name}": value.detach().cpu().contiguous()
         for group, values in groups.items()
@@ -61,19 +73,18 @@ def unpack(data: bytes) -> State:
     """The inverse of ``pack``."""
     tensors = load(data)
     values = json.loads(bytes(tensors.pop("state").tolist()))
-    groups: dict[str, Weights] = {"model": {}, "best": {}, "optimizer": {}, "begin": {}}
+    groups: dict[str, Weights] = {"model": {}, "best": {}, "average": {}, "optimizer": {}, "begin": {}}
     for key, tensor in tensors.items():
         group, name = key.split("/", 1)
         groups[group][name] = tensor
-    best = groups["model"] if values["last_is_best"] else groups["best"]
-    return State(
+    state = State(
         values["epoch"],
         values["history"],
-        groups["model"],
-        best,
-        groups["optimizer"],
-        values["scaler"],
-        values["phase"],
-        values["start"],
-        groups["begin"],
+        **groups,
+        scaler=values["scaler"],
+        phase=values["phase"],
+        start=values["start"],
     )
+    if values["last_is_best"]:
+        state.best = state.shown
+    return state

@@ -21,6 +21,7 @@ from assay.tasks.contract import Task
 from assay.tasks.metric import Metric
 from assay.tasks.predicting import predict, scores
 from assay.train.arithmetic import arithmetic, laid_out
+from assay.train.average import averaged
 from assay.train.checkpoint import State
 from assay.train.mixing import of_mixed
 from assay.train.optimizers import build_optimizer, optimizer_tensors, restore_optimizer
@@ -41,7 +42,8 @@ def fit(
     """Train ``model`` in place from ``state`` to the end of the recipe; ``save`` gets the state after every epoch.
 
     ``state`` is ``State()`` for a new training; the recipe's epochs count from ``state.start``. The model ends with the
-    weights that the recipe keeps.
+    weights that the recipe keeps. Where it asks for their moving average, that is in the model whenever it is validated
+    or saved, and is what is kept.
     Raises RunFailed when a loss is not finite.
     """
     config, task, device = recipe.train, catalogue.task(recipe.task), placed(device)
@@ -50,22 +52,27 @@ def fit(
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = build_optimizer(config.optimizer, model)
     scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "float16")
+    average = averaged(model, config.ema) if config.ema else None
     if state.epoch > state.start:
         restore(model, state.model)
         restore_optimizer(optimizer, state.optimizer)
         scaler.load_state_dict(state.scaler)
+        if average:
+            average.resume(state.average)
     learn = of_mixed(task.learning(config.loss, data, device))
-    steps = Steps(model, learn, optimizer, scaler, config, device, log)
+    steps = Steps(model, learn, optimizer, scaler, config, device, log, average)
 
     with arithmetic(model, config):
         while state.epoch - state.start < config.epochs and not stopped_early(state, config, task.METRICS):
             row = one_epoch(steps, task, data, recipe, state)
             state.history, state.epoch, state.model = [*state.history, row], row["epoch"], snapshot(model)
             state.optimizer, state.scaler = optimizer_tensors(optimizer), scaler.state_dict()
-            if config.keep == "best" and is_best(state.watched(config.watch, task.METRICS)):
-                state.best = state.model
-            save(state)
-    restore(model, state.best or state.model)
+            with steps.shown():
+                state.average = snapshot(model) if average else {}
+                if config.keep == "best" and is_best(state.watched(config.watch, task.METRICS)):
+                    state.best = state.shown
+                save(state)
+    restore(model, state.kept)
     return state
 
 
@@ -81,15 +88,14 @@ def one_epoch(steps: Steps, task: Task, data: ImageData, recipe: Recipe, state: 
     seconds = time.perf_counter() - began
     if not math.isfinite(learned["train_loss"]):
         raise RunFailed(f"the train loss is not finite in epoch {epoch} (learning rate {rate:g})")
-    count = len(batch_sizes(data.epoch_size, recipe.train.batch_size))
-    if norms := lagging(steps.model, epoch * count):
-        if state.epoch == state.start:
-            steps.log(
-                f"statistics of {len(norms)} batch norms lag behind the weights: taken anew before each validation"
-            )
-        take_anew(steps.model, norms, data, recipe, steps.device)
+    norms = lagging(steps.model, epoch * len(batch_sizes(data.epoch_size, recipe.train.batch_size)))
+    if norms and state.epoch == state.start:
+        steps.log(f"statistics of {len(norms)} batch norms lag behind the weights: taken anew before each validation")
     try:
-        checked = validate(task, steps.model, data, recipe, steps.device)
+        with steps.shown():
+            if norms:
+                take_anew(steps.model, norms, data, recipe, steps.device)
+            checked = validate(task, steps.model, data, recipe, steps.device)
     except RunFailed as error:
         raise RunFailed(f"{error} in epoch {epoch} (learning rate {rate:g})") from None
     return {"epoch": epoch, "lr": rate, **learned, **checked, "seconds": seconds}
@@ -105,6 +111,8 @@ def learn_once(steps: Steps, data: ImageData, recipe: Recipe, state: State) -> f
         batches = data.train_batches(config.batch_size, recipe.seed, state.epoch + 1, steps.device)
         for step, (images, target) in enumerate(batches, start=done * count):
             rate = config.optimizer.lr * rate_factor(config.schedule, step, count, config.epochs, validation_losses)
+            if steps.average:
+                steps.average.at(step + 1)
             steps(laid_out(images, config), target, rate)
     return rate
 

@@ -33,7 +33,8 @@ def train(
 
     Each phase has its own optimizer, schedule and early stopping, and begins with the weights that the recipe keeps of
     the phases before: the best of all epochs so far, or the last. ``save`` gets the state after every epoch; continued
-    from it, the training ends bit for bit the same. In a later phase, history rows say which (``phase``, from 1).
+    from it, the training ends bit for bit the same. A moving average begins anew in each phase, from the weights that
+    the phase begins with. In a later phase, history rows say which (``phase``, from 1).
     """
     outputs = catalogue.task(recipe.task).outputs(recipe.train.loss, data.classes)
     for number, stage in enumerate(recipe.stages):
@@ -56,7 +57,7 @@ def train(
 def begin_phase(state: State, number: int, network: nn.Module, part: nn.Module, keep_best: bool) -> None:
     """Turn the state at the end of a phase into that at the beginning of the next."""
     state.phase, state.start = number, state.epoch
-    state.optimizer, state.scaler = {}, {}
+    state.optimizer, state.scaler, state.average = {}, {}, {}
     state.begin = {} if part is network else snapshot(network)
     state.model = snapshot(part)
     state.best = state.model if keep_best else {}

@@ -1,10 +1,11 @@
-"""One step of training: forward, loss, backward, clip, optimizer; on a CUDA card captured once and replayed.
+"""One step of training: forward, loss, backward, clip, optimizer, average; on a CUDA card captured once and replayed.
 
 A replayed step is the same kernels on the same numbers, so its weights are those of a step run from Python to the last
 bit, but nothing waits for Python between them.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor, nn, optim
 from assay.data.mixing import Mixed
 from assay.recipe import Train
 from assay.tasks.contract import Images, Step, Sums, Target
+from assay.train.average import Average
 
 PRECISIONS = {
     "float32": torch.float32,
@@ -35,6 +37,8 @@ class Steps:
     config: Train
     device: torch.device
     log: Callable[[str], None]
+    average: Average | None = None
+    """Updated at the end of every step."""
     sums: Sums = field(default_factory=dict)
     """Of the batches since ``begin``."""
     _done: int = 0
@@ -61,6 +65,10 @@ class Steps:
         """A new epoch: its sums are 0."""
         for total in self.sums.values():
             total.zero_()
+
+    def shown(self) -> AbstractContextManager[None]:
+        """A block in which the network has the average of its weights, where there is one."""
+        return self.average.shown() if self.average else nullcontext()
 
     def __call__(self, images: Images, target: Target, rate: float) -> None:
         """Learn a batch at the learning rate."""
@@ -95,6 +103,8 @@ class Steps:
             nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
         self.scaler.step(self.optimizer)
         self.scaler.update()
+        if self.average:
+            self.average.update()
         self.optimizer.zero_grad()
         for name, value in found.items():
             if name in self.sums:

@@ -24,7 +24,8 @@ def continued(recipe: Recipe, data: ImageData, epochs: int, lr: float | None = N
     """What is trained on with: the recipe's last phase for ``epochs`` more, at a constant rate, to the last weights.
 
     Its seed is another one, so that order, augmentation and dropout are not those of the run's own first epochs.
-    Weights of the classes are those that the run's own training images give.
+    No weights are averaged: in so few steps the average would hardly leave where it began. Weights of the classes are
+    those that the run's own training images give.
     """
     last = recipe.stages[-1]
     loss, optimizer = last.train.loss, last.train.optimizer
@@ -38,6 +39,7 @@ def continued(recipe: Recipe, data: ImageData, epochs: int, lr: float | None = N
         "loss": loss,
         "early_stopping": None,
         "keep": "last",
+        "ema": None,
     }
     train = last.train.model_copy(update=changes)
     return last.model_copy(update={"train": train, "seed": seeds.derive(recipe.seed, "refit")})
