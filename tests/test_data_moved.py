@@ -18,7 +18,8 @@ from assay.recipe import AUGMENTATIONS, MIXES, Augmentation
 HEIGHT, WIDTH, IMAGES = 40, 48, 32
 PLANTED = torch.tensor([[14, 13, 30, 21], [20, 15, 23, 28], [15, 26, 34, 29]])
 SINGLE = [name for name in AUGMENTATIONS if name not in MIXES]
-MOVES = ["horizontal_flip", "vertical_flip", "rotation", "translation", "zoom", "crop", "random_resized_crop"]
+ONLY_MOVES = ["horizontal_flip", "vertical_flip", "rotation", "translation", "zoom", "crop", "random_resized_crop"]
+MOVES = [*ONLY_MOVES, "rand_augment"]
 WHOLE_PIXELS = ["horizontal_flip", "vertical_flip", "crop"]
 OF_THE_WHOLE_IMAGE = {
     "labels": torch.arange(IMAGES),
@@ -117,7 +118,7 @@ def test_the_images_are_the_same_whatever_the_target(name: str) -> None:
         assert torch.equal(first, other)
 
 
-@pytest.mark.parametrize("name", MOVES)
+@pytest.mark.parametrize("name", ONLY_MOVES)
 def test_what_moves_in_is_void(name: str) -> None:
     images, masks = changed(torch.full((IMAGES, HEIGHT, WIDTH), 7, dtype=torch.uint8), name)
     assert set(masks.unique().tolist()) <= {7, VOID}

@@ -11,7 +11,7 @@ from itertools import accumulate
 
 import torch
 
-from assay.data import affine, colour
+from assay.data import affine, colour, rand_augment
 from assay.data.affine import Images, Uniform
 from assay.data.moving import moved
 from assay.data.targets import Target
@@ -26,6 +26,7 @@ MOVES: dict[str, tuple[int, affine.Move]] = {
     "zoom": (1, affine.zoom),
     "crop": (2, affine.crop),
     "random_resized_crop": (4, affine.random_resized_crop),
+    "rand_augment": (rand_augment.NUMBERS, rand_augment.moves),
 }
 """Name → (random numbers an image, what moves it)."""
 WHOLE_PIXELS = {"horizontal_flip", "vertical_flip", "crop"}
@@ -36,8 +37,9 @@ PAINTS: dict[str, tuple[int, colour.Paint]] = {
     "hue": (1, colour.hue),
     "color_jitter": (4, colour.color_jitter),
     "erase": (5, colour.erase),
+    "rand_augment": (rand_augment.NUMBERS, rand_augment.paints),
 }
-"""Name → (random numbers an image, what paints it)."""
+"""Name → (random numbers an image, what paints it). A step that moves too has the same numbers for both."""
 
 
 @dataclass(frozen=True)

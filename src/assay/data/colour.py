@@ -22,17 +22,17 @@ _RATIO = math.log(0.3), math.log(3.3)
 
 def brightness(share: float, u: Uniform, images: Images) -> Images:
     """All of an image times one factor."""
-    return (images * _factor(share, u, 0)).clamp_(0, 1)
+    return (images * factor(share, u, 0)).clamp_(0, 1)
 
 
 def contrast(share: float, u: Uniform, images: Images) -> Images:
     """Away from, or towards, the mean of the image's grays."""
-    return _between(grays(images).mean((2, 3), keepdim=True), images, _factor(share, u, 0))
+    return between(grays(images).mean((2, 3), keepdim=True), images, factor(share, u, 0))
 
 
 def saturation(share: float, u: Uniform, images: Images) -> Images:
     """Away from, or towards, the gray of every pixel; gray images stay as they are."""
-    return images if images.shape[1] == 1 else _between(grays(images), images, _factor(share, u, 0))
+    return images if images.shape[1] == 1 else between(grays(images), images, factor(share, u, 0))
 
 
 def hue(share: float, u: Uniform, images: Images) -> Images:
@@ -79,11 +79,12 @@ def grays(images: Images) -> Float[Tensor, "batch 1 height width"]:
     return images if channels == 1 else images.mean(1, keepdim=True)
 
 
-def _factor(share: float, u: Uniform, column: int) -> Float[Tensor, "batch 1 1 1"]:
+def factor(share: float, u: Uniform, column: int) -> Float[Tensor, "batch 1 1 1"]:
+    """1 − share…1 + share, by the random numbers of a column."""
     return (1 + either_way(share, u[:, column]))[:, None, None, None]
 
 
-def _between(one: Tensor, images: Images, factor: Tensor) -> Images:
+def between(one: Tensor, images: Images, factor: Tensor) -> Images:
     """``one`` at 0, the images at 1, and beyond them above 1."""
     return (one + (images - one) * factor).clamp_(0, 1)
 

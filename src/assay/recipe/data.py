@@ -23,6 +23,7 @@ AUGMENTATIONS: dict[str, tuple[float, str]] = {
     "hue": (0.05, "largest turn as a share of the colour circle"),
     "color_jitter": (0.4, "largest change of brightness, contrast and saturation as a share; of hue a quarter of it"),
     "erase": (0.5, "probability of erasing a random rectangle"),
+    "rand_augment": (9.0, "strength, 0 to 30, of two operations that each image draws of fourteen"),
     "mixup": (0.2, "each batch mixed with itself, by a share of the distribution Beta(a, a)"),
     "cutmix": (1.0, "a rectangle of each image from another of the batch, its area by Beta(a, a)"),
 }
@@ -51,6 +52,8 @@ class Augmentation(Section):
         meaning = AUGMENTATIONS[self.name][1]
         if self.amount > 1 and ("probability" in meaning or "as a share" in meaning or "share of" in meaning):
             raise ValueError(f"{self.name} takes at most 1 ({meaning})")
+        if self.amount > 30 and self.name == "rand_augment":
+            raise ValueError(f"{self.name} takes at most 30 ({meaning})")
         return self
 
 
