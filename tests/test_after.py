@@ -16,10 +16,12 @@ from assay.evaluate import measure
 from assay.models.catalogue import build
 from assay.models.modes import evaluating
 from assay.recipe import Predict, Recipe
-from assay.recipe.study import Study
+from assay.recipe.study import Study, load_study
 from assay.recipe.validation import mistakes
 from assay.results import Results
+from assay.runs.checks import flatten
 from assay.runs.data import load_data_of
+from assay.runs.effect import check_effect
 from assay.runs.engine import run as run_study
 from assay.tools.predict import answers, load_run
 from assay.tools.predict_uncertain import predict_uncertain
@@ -199,3 +201,15 @@ def test_with_a_frozen_backbone_all_of_the_network_answers(tmp_path: Path) -> No
     assert np.stack(said(run.folder)["probabilities"].to_list()) == pytest.approx(by_hand, abs=1e-5)
     metrics = json.loads((run.folder / "metrics.json").read_text())
     assert metrics["nll_plain"] == pytest.approx(metrics["loss"], rel=1e-4)
+
+
+def test_the_shipped_study_takes_one_of_five_tricks_away_at_a_time() -> None:
+    study = load_study(Path(__file__).parents[1] / "studies" / "cifar10" / "tricks.yaml")
+    warned: list[str] = []
+    check_effect(study, warned.append)
+    assert not warned
+    assert study.seeds == 20
+    whole, *others = (flatten(variant.recipe.dump()) for variant in study.plan.values())
+    taken = [{key for key in whole.keys() | own.keys() if whole.get(key) != own.get(key)} for own in others]
+    sections = [{".".join(key.split(".")[:2]) for key in keys} for keys in taken]
+    assert sections == [{"train.loss"}, {"data.augment"}, {"train.ema"}, {"predict.flip"}, {"train.schedule"}]
