@@ -149,7 +149,6 @@ def test_boxes_and_masks_move_along_and_only_where_pixels_move() -> None:
 
 
 def test_it_is_one_resampling_with_other_moves() -> None:
-    """A quarter turn by hand and back by itself would blur twice; a flip twice is the picture."""
     change = augmenter(
         (Augmentation(name="horizontal_flip", amount=1.0), Augmentation(name="rand_augment", amount=9.0))
     )
