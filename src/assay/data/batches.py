@@ -26,7 +26,7 @@ from assay.data.targets import Masks, Tags, Target
 from assay.errors import AssayError
 from assay.recipe import MIXES, Augmentation, Balance, Crop, Data, Normalization
 from assay.seeds import numpy_generator, torch_generator
-from assay.system.machine import placed
+from assay.system.machine import free_memory, placed
 
 Batch = tuple[Float32[Tensor, "b c h w"], Any]
 """Images, and their ``Target``: of which kind it is, is known to who asked for the data; ``Mixed`` of mixed images."""
