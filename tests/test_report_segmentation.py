@@ -25,6 +25,7 @@ BASE: dict[str, Any] = {
     "data": {"source": "scenes", "train": 48, "validation": 12, "test": 12},
     "model": {"name": "deeplab", "width": 8},
     "train": {"epochs": 1, "batch_size": 16},
+    "evaluate": ["segmentation", "uncertainty"],
 }
 
 
@@ -66,6 +67,16 @@ def test_the_page_says_which_mean_it_is_and_what_it_means(page: Path) -> None:
     assert {"miou", "miou_per_image", "miou_per_pair", "iou_micro"} <= set(meanings.columns)
     assert "number of pixels" in plain
     assert "number of images, summed" not in plain
+
+
+def test_the_uncertainty_is_of_pixels_by_temperature(results: Results, page: Path) -> None:
+    shown = pl.read_csv(page.parent / "tables" / "uncertainty.csv")
+    assert set(shown["method"]) == {"plain", "temperature"}
+    plain = shown.filter(variant="dice", method="plain", score="nll")["mean"].item()
+    assert plain == pytest.approx(np.mean(list(results.values("nll_plain")["dice"].values())))
+    text = re.sub(r"<[^>]+>", "", page.read_text(encoding="utf-8"))
+    assert "Larger marks: more pixels" in text
+    assert "Injected dropout" not in text
 
 
 def test_each_panel_shows_its_map(results: Results) -> None:

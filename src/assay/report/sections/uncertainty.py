@@ -44,19 +44,31 @@ COLUMNS = {
 FEWEST = 10
 """Images of a bin that the reliability diagram draws; the CSV has every bin."""
 
+_SCORES = (
+    "NLL, Brier score and calibration error (ECE): lower is better. AUROC: the chance that a wrong answer is less sure "
+    "than a right one."
+)
 CAPTION = (
     "How far the probabilities may be believed: as the network gives them (plain), softened by one temperature, or "
     "averaged over passes with dropout, injected into the trained network or switched on where it was trained with it; "
-    "temperature, rate and variance were tuned on validation images. NLL, Brier score and calibration error (ECE): "
-    "lower is better. AUROC: the chance that a wrong answer is less sure than a right one."
+    f"temperature, rate and variance were tuned on validation images. {_SCORES}"
+)
+CAPTION_OF_PIXELS = (
+    "How far the probabilities of pixels may be believed: as the network gives them (plain), or softened by one "
+    "temperature, tuned on validation images; of a sample of the pixels of each image, drawn by its number. "
+    f"{_SCORES}"
 )
 RELIABLE = (
     "Of the answers of a confidence, how many are right. Below the diagonal the network is surer than it may be, "
-    f"above it less sure. Larger marks: more images; fewer than {FEWEST} are not drawn."
+    "above it less sure. Larger marks: more {}; fewer than {} are not drawn."
 )
 RISKY = (
     "When the least sure images go to a person, how many of the others are wrong; dashed: 10 % set aside. A lower "
     "curve knows better where it errs."
+)
+RISKY_OF_PIXELS = (
+    "When the images of the highest mean entropy go to a person, what share of the pixels of the others is wrong; "
+    "dashed: 10 % set aside. A lower curve knows better in which images it errs."
 )
 
 
@@ -65,8 +77,9 @@ def section(subject: Subject) -> Section | None:
     table = score_table(subject)
     if table is None:
         return None
+    caption = CAPTION_OF_PIXELS if _counted(subject) == "pixels" else CAPTION
     return Section(
-        "uncertainty", "Uncertainty", CAPTION, [Sentences(sentences(subject)), table, Grid(list(figures(subject)))]
+        "uncertainty", "Uncertainty", caption, [Sentences(sentences(subject)), table, Grid(list(figures(subject)))]
     )
 
 
@@ -76,19 +89,20 @@ def score_table(subject: Subject) -> Table | None:
     if not rows:
         return None
     frame = pl.DataFrame(rows, infer_schema_length=None)
+    measured = {score: words for score, words in COLUMNS.items() if score in frame["score"]}
     lines = []
     for (variant, method), part in frame.group_by("variant", "method", maintain_order=True):
         own = {row["score"]: row for row in part.iter_rows(named=True)}
         line = [Cell(subject.shown[str(variant)], is_name=True), Cell(METHODS[str(method)][0])]
         of_variant = frame.filter(pl.col("variant") == variant)
-        for score in COLUMNS:
+        for score in measured:
             best = _best(score, of_variant.filter(pl.col("score") == score)["mean"].to_list())
             row = own.get(score, {"mean": None, "low": None, "high": None})
             is_best = row["mean"] is not None and row["mean"] == best
             text = plus_minus(row["mean"], row["low"], row["high"], f"{score}_plain")
             line.append(Cell(text, "best" if is_best else ""))
         lines.append(line)
-    columns = [Column(subject.key, "left"), Column("method", "left"), *map(Column, COLUMNS.values())]
+    columns = [Column(subject.key, "left"), Column("method", "left"), *map(Column, measured.values())]
     caption = "Test images. Bold: the best of the variant. "
     caption += "Mean over seeds ± half of its 95 % t interval." if subject.seeds > 1 else "One seed: no intervals."
     if _fewer_with_auroc(frame):
@@ -107,15 +121,22 @@ def figures(subject: Subject) -> Iterator[Figure]:
     variants = reliable["variant"].unique(maintain_order=True).to_list()
     best = subject.shown.get(subject.best or "", "")
     menu = Menu(subject.key, variants, best if best in variants else variants[0])
-    drawn = reliable.filter(pl.col("images") >= FEWEST)
+    drawn, counted = reliable.filter(pl.col("images") >= FEWEST), _counted(subject)
     seeds = " All seeds together." if subject.seeds > 1 else ""
-    chart = uncertainty_charts.reliability(drawn, methods, menu)
+    chart = uncertainty_charts.reliability(drawn, methods, menu, counted)
     words = f"Reliability diagram of {len(methods)} methods, {menu}."
-    yield Figure("reliability", "Reliability", RELIABLE + seeds, words, chart, reliable, wide=False)
+    yield Figure(
+        "reliability", "Reliability", RELIABLE.format(counted, FEWEST) + seeds, words, chart, reliable, wide=False
+    )
     mean = " Mean over seeds." if subject.seeds > 1 else ""
+    risk = RISKY_OF_PIXELS if counted == "pixels" else RISKY
     chart = uncertainty_charts.risk_coverage(risky, methods, menu)
     words = f"Risk–coverage curves of {len(methods)} methods, {menu}."
-    yield Figure("risk-coverage", "Risk and coverage", RISKY + mean, words, chart, risky, wide=False)
+    yield Figure("risk-coverage", "Risk and coverage", risk + mean, words, chart, risky, wide=False)
+
+
+def _counted(subject: Subject) -> str:
+    return "pixels" if subject.results.study.task == "segmentation" else "images"
 
 
 def _scored(subject: Subject) -> Iterator[dict[str, str | float | int | None]]:
@@ -176,7 +197,10 @@ def _named(subject: Subject, variant: str, frame: pl.DataFrame, along: str) -> p
 
 @lru_cache(maxsize=64)
 def _ensemble(subject: Subject, variant: str) -> tuple[Probabilities, Labels] | None:
-    """The seeds of a variant as one network; None where there are not two, or they share no test image."""
+    """The seeds of a variant as one network; None where there are not two, they share no test image, or the
+    probabilities of pixels are not kept."""
+    if _counted(subject) == "pixels":
+        return None
     runs = [run for run in subject.runs(variant) if "nll_plain" in subject.results.metrics(run)]
     if len(runs) < 2:
         return None

@@ -6,10 +6,10 @@ import polars as pl
 from assay.report.charts import Chart, Colors, Menu, dashed_rule, diagonal, of_chosen, one_variant, variant_color
 
 
-def reliability(frame: pl.DataFrame, methods: Colors, menu: Menu) -> Chart:
+def reliability(frame: pl.DataFrame, methods: Colors, menu: Menu, counted: str) -> Chart:
     """How many of the answers of a confidence are right; on the diagonal as many as the confidence promises.
 
-    Columns: variant, method, confidence, accuracy (both in percent), images.
+    Columns: variant, method, confidence, accuracy (both in percent), images (how many of the ``counted``).
     """
     least = float(frame.select(pl.min_horizontal("confidence", "accuracy").min()).item() or 0) // 10 * 10
     ends = alt.Scale(domain=[least, 100], nice=False)
@@ -22,7 +22,7 @@ def reliability(frame: pl.DataFrame, methods: Colors, menu: Menu) -> Chart:
         alt.Tooltip("method:N"),
         alt.Tooltip("confidence:Q", format=".1f", title="mean confidence (%)"),
         alt.Tooltip("accuracy:Q", format=".1f", title="of these right (%)"),
-        alt.Tooltip("images:Q", format=",d"),
+        alt.Tooltip("images:Q", format=",d", title=counted),
     ]
     return one_variant(
         menu,

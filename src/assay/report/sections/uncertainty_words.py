@@ -21,6 +21,8 @@ def sentences(subject: Subject) -> list[str]:
         ("temperature", "Temperature scaling", "temperature"),
         ("injected", "Injected dropout", "dropout_rate"),
     ):
+        if f"nll_{method}" not in subject.results.metric_names:
+            continue
         found = {name: changes(subject, name, method) for name in subject.order}
         measured = {name: by_seed for name, by_seed in found.items() if by_seed}
         not_lower = [name for name, by_seed in measured.items() if np.mean([*by_seed.values()]) >= 0]
