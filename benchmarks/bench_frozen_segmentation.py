@@ -1,11 +1,12 @@
 """A decoder trained on kept maps of its frozen encoder against the loop that runs the encoder in every epoch.
 
-smp/unet on timm/tf_efficientnet_lite0 and smp/deeplabv3plus on the same (random weights), 10 epochs on 64 noise
-pictures of 180×240 with a box of a second class, 16 more for validation. One side computes the maps first, into an
-empty cache; the other is the same loop on the whole network, its encoder frozen all the same. Both are timed as
-wholes, in one process.
+smp/deeplabv3plus on timm/tf_efficientnet_lite0 and on timm/resnet50 (random weights), 10 epochs on 24 noise pictures
+of 180×240 with a box of a second class, 8 more for validation. One side computes the maps first, into an empty cache;
+the other is the same loop on the whole network, its encoder frozen all the same. Both are timed as wholes, in one
+process. What can be saved is the encoder's forward pass; the decoder, forward and backward, is left: of 0.63 billion
+multiply-accumulates beside 0.38 for lite0, of 5.7 beside 0.73 for resnet50.
 
-Target: at least 3 times faster for deeplabv3plus, with the same mIoU (validation, after the last epoch, within
+Target: at least 3 times faster, with the same mIoU (validation, after the last epoch, within
 0.02)."""
 
 import os
@@ -28,17 +29,17 @@ from assay.train.frozen import trained_part
 from assay.train.loop import fit
 
 CPU = torch.device("cpu")
-TRAIN, VALIDATION, HEIGHT, WIDTH = 64, 16, 180, 240
-TARGETS = {"smp/deeplabv3plus": 3.0, "smp/unet": 1.0}
+TRAIN, VALIDATION, HEIGHT, WIDTH = 24, 8, 180, 240
+ENCODERS = ("timm/tf_efficientnet_lite0", "timm/resnet50")
 
 
-def recipe(name: str) -> Recipe:
-    """Ten epochs of the network on a frozen encoder."""
+def recipe(encoder: str) -> Recipe:
+    """Ten epochs of the decoder on a frozen encoder."""
     return Recipe.model_validate(
         {
             "task": "segmentation",
             "data": {"source": "noise"},
-            "model": {"name": name, "encoder": "timm/tf_efficientnet_lite0", "freeze": "backbone"},
+            "model": {"name": "smp/deeplabv3plus", "encoder": encoder, "freeze": "backbone"},
             "train": {"epochs": 10, "batch_size": 8, "keep": "last", "watch": "miou"},
         }
     )
@@ -72,13 +73,13 @@ def train(data: ImageData, chosen: Recipe, once: bool) -> tuple[float, float]:
 
 def main() -> None:
     data = pictures()
-    for name, target in TARGETS.items():
+    for name in ENCODERS:
         with tempfile.TemporaryDirectory() as cache:
             os.environ["ASSAY_CACHE"] = cache
             once, miou = train(data, recipe(name), once=True)
         every_epoch, same = train(data, recipe(name), once=False)
         print(f"{name}: maps once {once:.1f} s, encoder in every epoch {every_epoch:.1f} s ({weather()})")
-        verdict(f"{name}: maps once / encoder in every epoch", every_epoch / once, target, " × faster", at_least=True)
+        verdict(f"{name}: maps once / encoder in every epoch", every_epoch / once, 3, " × faster", at_least=True)
         verdict(f"{name}: difference in validation mIoU", abs(miou - same), 0.02)
 
 

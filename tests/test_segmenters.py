@@ -1,6 +1,7 @@
 """Networks for segmentation: each gives logits for every pixel of images of any size."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from assay.models import build, summary
 from assay.models.catalogue import complete, try_out
 from assay.models.deeplab import DeepLab, convolution
 from assay.models.segmenter import Segmenter
+from assay.models.weights import in_words, load_pretrained
 from assay.recipe import Model, Recipe
 
 SMALL = "timm/mobilenetv3_small_050"
@@ -251,3 +253,43 @@ def test_the_table_of_layers_counts_what_a_network_does() -> None:
     assert by_name["encoder.stem.conv"].macs == 3 * 4 * 9 * 32 * 32
     assert by_name["aspp.branches.1.conv"].macs == 32 * 16 * 9 * 4 * 4
     assert table.macs == sum(layer.macs for layer in table.layers)
+
+
+# ---------------------------------------------------------------------------------------------- weights
+
+
+@pytest.mark.parametrize(
+    ("encoder", "segmenter"),
+    [
+        (SMALL, {"name": "smp/unet", "encoder": SMALL}),
+        ("timm/convnext_atto", {"name": "smp/unet", "encoder": "timm/convnext_atto"}),
+        ("torchvision/resnet50", {"name": "torchvision/fcn_resnet50"}),
+    ],
+)
+def test_the_weights_of_a_classifier_fit_the_encoder(encoder: str, segmenter: dict[str, Any], tmp_path: Path) -> None:
+    classifier = make(encoder, (3, 64, 64), seed=1)
+    torch.save(classifier.state_dict(), tmp_path / "classifier.pth")
+    model = Model(**segmenter, pretrained=str(tmp_path / "classifier.pth"))
+    network = make(**segmenter)
+    record = load_pretrained(network, model, (3, 90, 70), list("abcde"))
+    assert record["loaded"] == record["of_encoder"] == sum(map(network.is_encoders, network.state_dict()))
+    assert in_words(record).startswith(f"loaded {record['loaded']} of {record['loaded']} tensors of the encoder from")
+    given = {name.replace("_", "."): tensor for name, tensor in classifier.state_dict().items()}
+    for name, tensor in network.state_dict().items():
+        if network.is_encoders(name):
+            assert torch.equal(tensor, given[network.inside(name).replace("_", ".").removeprefix("features.")])
+
+
+def test_the_weights_of_a_network_for_other_classes_fit_all_but_the_last_layer(tmp_path: Path) -> None:
+    for model in QUICK:
+        other = make(**model, outputs=7, seed=1)
+        torch.save(other.state_dict(), tmp_path / "other.pth")
+        network = make(**model)
+        record = load_pretrained(
+            network, Model(**model, pretrained=str(tmp_path / "other.pth")), (3, 90, 70), list("abcde")
+        )
+        assert "of_encoder" not in record
+        assert {name.rpartition(".")[0] for name in record["not_loaded"]} <= {
+            name for name, _ in network.named_modules() if name.startswith(network.output_names)
+        }
+        assert record["loaded"] + len(record["not_loaded"]) == len(network.state_dict())

@@ -64,7 +64,11 @@ def _whole(name: str, part: Schema) -> Schema:
         case "Data":
             shares: Schema = {"type": ["object", "null"], "additionalProperties": {"type": "number"}}
             columns = {"anyOf": [{"type": "string"}, *properties["targets"]["anyOf"]]}
-            return part | {"properties": properties | {"imbalance": shares, "targets": columns}}
+            ignored = {"anyOf": [{"type": "string"}, {"type": "integer"}, *properties["ignore"]["anyOf"]]}
+            changed = {"imbalance": shares, "targets": columns, "ignore": ignored}
+            return part | {"properties": properties | changed}
+        case "SumOfLosses":
+            return {"anyOf": [properties["of"], part]}
     return part
 
 
