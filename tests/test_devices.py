@@ -8,7 +8,7 @@ import torch
 from assay.data.batches import pass_size
 from assay.data.staging import ahead
 from assay.errors import AssayError, DeviceWarning, RunFailed
-from assay.system.machine import cards, free_memory, placed, refuse_full, resolve_device, share_memory
+from assay.system.machine import cards, device_here, free_memory, placed, refuse_full, resolve_device, share_memory
 
 CARD = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA card here")
 
@@ -116,6 +116,15 @@ def test_a_driver_that_torch_refuses_leaves_the_processor_and_is_told(on_cards, 
         "no CUDA card can be used: CUDA initialization: The NVIDIA driver on your system is too old (found version "
         "11040)"
     ]
+
+
+def test_a_finished_run_is_asked_on_any_machine(on_cards) -> None:
+    on_cards(2)
+    assert device_here("cuda:1") == torch.device("cuda", 1)
+    on_cards(0)
+    assert device_here("cpu") == device_here("auto") == torch.device("cpu")
+    with pytest.warns(DeviceWarning, match="cuda:1: this machine lacks it, and the run is asked on cpu$"):
+        assert device_here("cuda:1") == torch.device("cpu")
 
 
 def test_cards_that_serve_are_counted_once(on_cards) -> None:

@@ -68,6 +68,18 @@ def resolve_device(name: str, number: int = 0) -> torch.device:
     return placed(name)
 
 
+def device_here(name: str) -> torch.device:
+    """Where a finished run is asked: on the device that it was trained on, or, where this machine lacks that, on what
+    ``auto`` takes, which a DeviceWarning says."""
+    try:
+        return resolve_device(name)
+    except AssayError:
+        device = resolve_device("auto")
+        text = f"train.device: {name}: this machine lacks it, and the run is asked on {device}"
+        warnings.warn(DeviceWarning(text), stacklevel=2)
+        return device
+
+
 def has_card() -> bool:
     """Whether torch can use a CUDA card; where it refuses one, a DeviceWarning says why."""
     with warnings.catch_warnings(record=True) as said:

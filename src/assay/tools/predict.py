@@ -81,13 +81,14 @@ def answers(
     With ``ensemble`` the seeds of the variant, or of the study's best, answer together: means of probabilities, or of
     values with the least and the greatest. See ``assay.tools.choosing.choose`` for what is best. ``answering`` is
     called with (pictures done, pictures to do); ``keep`` gets each answer with its picture, and what it gives is among
-    the answers. Raises AssayError for a folder without a finished run; pictures that
-    cannot be read are in ``unread``.
+    the answers. The networks are where ``device_here`` puts the first. Raises AssayError for a folder without a
+    finished run; pictures that cannot be read are in ``unread``.
     """
     import torch
 
     from assay.after.around import around
     from assay.data.batches import pass_size
+    from assay.system.machine import device_here
     from assay.tasks import catalogue
     from assay.tools.choosing import choose
     from assay.tools.pictures import normalized, pictures_at, read_in_batches
@@ -98,18 +99,22 @@ def answers(
     for run, (_, other, _) in zip(chosen.runs, networks, strict=True):
         if any(other.get(key) != about.get(key) for key in ("classes", "shape", "range")):
             raise AssayError(f"{run} was trained on other classes, sizes or ranges than {chosen.runs[0]}")
+    device = device_here(recipe.train.device)
+    for _, _, model in networks:
+        model.to(device)
     measured = [read_object(run / "metrics.json", missing={}) for run in chosen.runs]
     task, (found, unread) = catalogue.task(recipe.task), pictures_at(pictures)
+    _, height, width = about["shape"]
     each: list[Told] = []
     gone = len(unread)
-    for part, bad in read_in_batches(found, about, recipe.data.fit, pass_size(*about["shape"][1:])):
+    for part, bad in read_in_batches(found, about, recipe.data.fit, pass_size(height, width, device)):
         unread += bad
         paths = [picture.path for picture, _ in part]
         placed = {"sizes": [read.size for _, read in part], "fit": recipe.data.fit}
         told = []
         for (asked, own, model), numbers in zip(networks, measured, strict=True) if part else ():
             with torch.inference_mode():
-                shown = torch.stack([normalized(read.pixels, own) for _, read in part])
+                shown = torch.stack([normalized(read.pixels, own) for _, read in part]).to(device)
                 said = task.said(around(model, asked.predict, own["mean"], own["std"]), shown)
             told.append(task.told(said, paths, own | placed | {"measured": numbers}))
         answered = (one[0] if len(one) == 1 else task.together(one) for one in zip(*told, strict=True))

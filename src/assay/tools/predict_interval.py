@@ -7,8 +7,8 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 from assay.recipe import Recipe
+from assay.runs.data import load_data_of
 from assay.system.files import read_object
-from assay.tools.own_data import own_data
 
 if TYPE_CHECKING:
     import torch
@@ -55,9 +55,10 @@ def predict_intervals(
     injection: "Injection",
     images: "Iterable[tuple[Path, torch.Tensor]]",
     root: str | Path | None,
+    device: "torch.device",
 ) -> "tuple[tuple[Prediction, ...], GaussianCalibration]":
     """The values of pictures (c, h, w), prepared as the run's images were, and the calibration behind the intervals;
-    see ``predict_uncertain``. What is said of a picture does not depend on the others."""
+    see ``predict_uncertain``. ``model`` is on ``device``. What is said of a picture does not depend on the others."""
     import numpy as np
     import torch
 
@@ -67,12 +68,11 @@ def predict_intervals(
 
     calibration = calibration_from(read_object(run / "metrics.json"), about["classes"])
     if calibration is None:
-        with own_data(run, recipe, about, model, root) as (data, device):
-            calibration = calibrated(model, data, injection, device)
+        calibration = calibrated(model, load_data_of(run, recipe, about, root), injection, device)
     standard, nothing = standard_from(about), torch.zeros(1, len(about["classes"]))
     each = []
     for picture, image in images:
-        said = predictive_gaussian(model, [(image[None], nothing)], calibration, injection)
+        said = predictive_gaussian(model, [(image[None], nothing)], calibration, injection, device)
         half = NormalDist().inv_cdf((1 + LEVEL) / 2) * np.sqrt(said.variance[0]) * standard.deviation
         own = {"measured": {"interval_90": half.tolist()}}
         each += told(torch.from_numpy(said.mean), [picture], about | own)

@@ -9,7 +9,6 @@ from assay.errors import AssayError
 from assay.recipe import Recipe, UncertaintyMeasure
 from assay.recipe.tasks import TASKS, require
 from assay.system.files import read_object
-from assay.tools.own_data import own_data
 from assay.tools.predict import Progress, load_run
 from assay.tools.predict_interval import IntervalPredictions, predict_intervals
 
@@ -134,6 +133,7 @@ def predict_uncertain(
     ``answers`` does, for a run without validation images, and for data that are no longer those of the run.
     """
     from assay.after.around import around
+    from assay.system.machine import device_here
     from assay.tools.choosing import choose
     from assay.tools.pictures import pictures_at
     from assay.uncertainty.injection import Injection
@@ -141,33 +141,41 @@ def predict_uncertain(
     chosen = choose(Path(where))
     (run,) = chosen.runs
     recipe, about, network = load_run(run)
-    model = around(network, recipe.predict, about["mean"], about["std"])
+    device = device_here(recipe.train.device)
+    model = around(network.to(device), recipe.predict, about["mean"], about["std"])
     if TASKS[recipe.task].target != "values":
         require("labels", recipe.task, "predict --uncertainty", recipe.data.source)
     if not about.get("counts", {}).get("validation"):
         raise AssayError(f"{run}: its uncertainty is not known, since the run had no validation images to calibrate on")
     found, unread = pictures_at(pictures)
-    images = prepared(found, recipe, about, unread, answering)
+    images = prepared(found, recipe, about, device, unread, answering)
     measures = (measure for measure in recipe.evaluate if isinstance(measure, UncertaintyMeasure))
     options = next(measures, UncertaintyMeasure())
     injection = Injection(options.layers, options.passes, recipe.seed)
     if TASKS[recipe.task].target == "values":
         return IntervalPredictions(
-            *predict_intervals(run, recipe, about, model, injection, images, root), unread, chosen
+            *predict_intervals(run, recipe, about, model, injection, images, root, device), unread, chosen
         )
-    calibration = calibration_of(run, recipe, about, model, injection, root)
-    return classified(images, about, model, calibration, injection, unread, chosen)
+    calibration = calibration_of(run, recipe, about, model, injection, root, device)
+    return classified(images, about, model, calibration, injection, device, unread, chosen)
 
 
 def prepared(
-    pictures: Sequence[Any], recipe: Recipe, about: dict[str, Any], unread: "list[Unread]", answering: Progress | None
+    pictures: Sequence[Any],
+    recipe: Recipe,
+    about: dict[str, Any],
+    device: "torch.device",
+    unread: "list[Unread]",
+    answering: Progress | None,
 ) -> "Iterator[tuple[Path, torch.Tensor]]":
-    """Each ``Picture`` that can be read, as the network wants it, one after the other; the rest go to ``unread``."""
+    """Each ``Picture`` that can be read, as the network on ``device`` wants it, one after the other; the rest go to
+    ``unread``."""
     from assay.data.batches import pass_size
     from assay.tools.pictures import normalized, read_in_batches
 
+    _, height, width = about["shape"]
     done = 0
-    for part, bad in read_in_batches(pictures, about, recipe.data.fit, pass_size(*about["shape"][1:])):
+    for part, bad in read_in_batches(pictures, about, recipe.data.fit, pass_size(height, width, device)):
         unread += bad
         for picture, read in part:
             yield picture.path, normalized(read.pixels, about)
@@ -183,17 +191,19 @@ def calibration_of(
     model: "torch.nn.Module",
     injection: "Injection",
     root: str | Path | None,
+    device: "torch.device",
 ) -> "Calibration":
     """The run's own calibration, or the one that its validation images give now."""
     from assay.data.batches import Split
     from assay.evaluate.uncertainty import calibration_from
+    from assay.runs.data import load_data_of
     from assay.uncertainty.injection import calibrate
 
     kept = read_object(run / "metrics.json")
     if "dropout_rate" in kept:
         return calibration_from(kept)
-    with own_data(run, recipe, about, model, root) as (data, device):
-        return calibrate(model, Split(data, "validation", device), injection, device)
+    data = load_data_of(run, recipe, about, root)
+    return calibrate(model, Split(data, "validation", device), injection, device)
 
 
 def classified(
@@ -202,10 +212,11 @@ def classified(
     model: "torch.nn.Module",
     calibration: "Calibration",
     injection: "Injection",
+    device: "torch.device",
     unread: "list[Unread]",
     chosen: "Chosen",
 ) -> UncertainPredictions:
-    """The class of each image, with its calibrated probability and interval."""
+    """The class of each image by ``model``, which is on ``device``, with its calibrated probability and interval."""
     import numpy as np
     import torch
 
@@ -217,7 +228,7 @@ def classified(
     nothing_shown = shows_nothing(calibration.temperature, calibration.nll["temperature"], len(classes))
     nothing = torch.zeros(1, dtype=torch.int64)
     for picture, image in images:
-        said = predictive(model, [(image[None], nothing)], calibration, injection, trained=False)
+        said = predictive(model, [(image[None], nothing)], calibration, injection, device, trained=False)
         row = said.probabilities[method][0]
         best = int(row.argmax())
         chances = dict(zip(classes, row.tolist(), strict=True))

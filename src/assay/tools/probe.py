@@ -39,12 +39,12 @@ def probe(
     """
     from assay.evaluate.separation import measured_layers
     from assay.runs.data import load_data_of
-    from assay.system.machine import resolve_device
+    from assay.system.machine import device_here
     from assay.tools.predict import load_run
 
     options = chosen_options(layers, splits, images)
     recipe, about, model = load_run(Path(run))
-    device = resolve_device(recipe.train.device)
+    device = device_here(recipe.train.device)
     data = load_data_of(Path(run), recipe, about, root)
     options = suited(options, data)
     return measured_layers(model.to(device), data, recipe.seed, options, device, measuring)

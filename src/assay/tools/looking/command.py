@@ -7,6 +7,7 @@ import torch
 from assay.errors import AssayError
 from assay.recipe.tasks import require
 from assay.separation.capture import choose
+from assay.system.machine import device_here
 from assay.tasks.classification.losses import probabilities
 from assay.tasks.classification.task import said, told
 from assay.tools.looking.maps import available, cam_layer, grad_cam, layer_maps
@@ -23,7 +24,9 @@ def look(run: Path, picture: Path, layers: str = "blocks", cam: str | None = Non
     """
     recipe, about, model = load_run(run)
     require("labels", recipe.task, "maps", recipe.data.source)
-    image = read_picture(picture, about, recipe.data.fit)
+    device = device_here(recipe.train.device)
+    model.to(device)
+    image = read_picture(picture, about, recipe.data.fit).to(device)
     names = choose(model, [part.strip() for part in layers.split(",")] if "," in layers else layers)
     layer = cam_layer(model, image, cam)
     with torch.inference_mode():
@@ -34,7 +37,7 @@ def look(run: Path, picture: Path, layers: str = "blocks", cam: str | None = Non
     maps, unshown = layer_maps(model, names, image)
     heat = grad_cam(model, layer, image, about["classes"].index(answer.label)) if layer and available() else None
     mean, std = (torch.tensor(about[name]).view(-1, 1, 1) for name in ("mean", "std"))
-    seen = ((image * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
+    seen = ((image.cpu() * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
     return Look(run, picture, seen.numpy(), answer, maps, unshown, layer, None if heat is None else heat.numpy())
 
 

@@ -25,7 +25,7 @@ from assay.runs.data import load_data_of
 from assay.system import files
 from assay.system.files import read_object
 from assay.system.integrity import digest, refuse_changed
-from assay.system.machine import environment, reproducible, resolve_device
+from assay.system.machine import device_here, environment, reproducible
 from assay.tasks import catalogue
 from assay.tools.predict import load_run
 from assay.tools.refit import EPOCHS
@@ -113,7 +113,7 @@ def refit(
     require("labels", recipe.task, "refit", recipe.data.source)
     refuse_changed(run, "environment.json")
     threads = read_object(run / "environment.json", missing={}).get("threads") or torch.get_num_threads()
-    device = resolve_device(recipe.train.device)
+    device = device_here(recipe.train.device)
     with reproducible(threads):
         data = load_data_of(run, recipe, about, root, decoding)
         finished = Finished(run, recipe, data, model.to(device), device)
