@@ -161,6 +161,11 @@ def test_what_is_no_sum(loss: object, sentence: str) -> None:
     assert found[0].startswith(sentence)
 
 
+def test_weights_by_name_fit_any_number_of_classes() -> None:
+    for name in ("inverse", "median_frequency"):
+        assert task.outputs(CrossEntropy(class_weights=name), CLASSES) == 3
+
+
 def test_median_frequency_is_of_pixels_alone() -> None:
     loss = {"class_weights": "median_frequency"}
     assert not mistakes(Recipe, recipe(loss))

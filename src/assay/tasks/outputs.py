@@ -28,7 +28,7 @@ def means_of(said: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 def weights_fit(weights: str | Sequence[float] | None, classes: Sequence[str], noun: str) -> None:
     """Raise AssayError where a loss has not as many ``class_weights`` as there are classes, or labels: ``noun``."""
-    if weights not in (None, "inverse") and len(weights) != len(classes):
+    if weights is not None and not isinstance(weights, str) and len(weights) != len(classes):
         raise AssayError(
             f"train.loss: class_weights has {len(weights)} numbers, expected {len(classes)}, one for each {noun}: "
             + ", ".join(classes)
