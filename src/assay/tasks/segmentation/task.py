@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
-from jaxtyping import Bool, Float, Int64, UInt8
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor, nn
 
 from assay.data.batches import ImageData
@@ -82,19 +82,14 @@ def overlaps(
     logits: Float[Tensor, "batch classes height width"], masks: UInt8[Tensor, "batch height width"]
 ) -> tuple[Int64[Tensor, " classes"], Int64[Tensor, " classes"]]:
     """Known pixels of each class in the intersection, and in the union, of truth and answer."""
-    classes, known, answer = logits.shape[1], masks != VOID, logits.argmax(dim=1)
-    true, given = _counted(masks.long(), known, classes), _counted(answer, known, classes)
-    hits = _counted(answer, answer == masks, classes)
-    return hits, true + given - hits
-
-
-def _counted(
-    numbers: Int64[Tensor, "*shape"], which: Bool[Tensor, "*shape"], classes: int
-) -> Int64[Tensor, " classes"]:
-    """How often each class is among those of ``which``; without bincount, whose size a card must wait for."""
-    places = numbers.where(which, classes).flatten()
-    counts = torch.zeros(classes + 1, dtype=torch.int64, device=numbers.device)
-    return counts.scatter_add_(0, places, torch.ones_like(places))[:classes]
+    classes = logits.shape[1]
+    truth = masks.long().where(masks != VOID, classes)
+    pairs = (truth * classes + logits.argmax(dim=1)).flatten()
+    counts = torch.zeros((classes + 1) * classes, dtype=torch.int64, device=logits.device)
+    counts.scatter_add_(0, pairs, torch.ones_like(pairs))  # not bincount, whose size a card must wait for
+    table = counts.view(classes + 1, classes)[:classes]
+    hits = table.diagonal()
+    return hits, table.sum(dim=1) + table.sum(dim=0) - hits
 
 
 def epoch(sums: Sums, images: int) -> dict[str, float]:
