@@ -16,6 +16,7 @@ from assay.tools.looking.command import look
 from assay.tools.predict import answers, predict
 from assay.tools.predict_maps import Drawing
 from assay.tools.predict_uncertain import predict_uncertain
+from assay.tools.probe import probe
 from assay.tools.refit import refit
 
 STUDY = """
@@ -41,7 +42,7 @@ base:
   data: {source: scenes, size: 32, train: 16, validation: 6, test: 6}
   model: {name: deeplab, width: 4}
   train: {epochs: 1, batch_size: 8, watch: miou}
-  predict: {flip: true, tile: 16, crf: true}
+  predict: {flip: true, tile: 16, crf: {bilateral: 3}}
 """
 
 
@@ -96,7 +97,7 @@ WAYS: dict[str, Callable[[Path, Path], Any]] = {
     "predict --ensemble": lambda run, picture: predict(run.parent, [picture], ensemble=True),
     "predict --uncertainty": lambda run, picture: predict_uncertain(run, [picture]),
     "maps": lambda run, picture: look(run, picture),
-    "probe": lambda run, picture: assay.probe(run, "conv*", ("test",)),
+    "probe": lambda run, picture: probe(run, "conv*", ("test",)),
     "refit": lambda run, picture: refit(run, epochs=1),
 }
 
