@@ -43,6 +43,7 @@ base:
   model: {name: deeplab, width: 4}
   train: {epochs: 1, batch_size: 8, watch: miou}
   predict: {flip: true, tile: 16, crf: {bilateral: 3}}
+seeds: 1
 """
 
 
