@@ -1,15 +1,20 @@
 """What ``assay check`` says of pictures with masks."""
 
+import base64
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from assay.data.targets import Masks
 from assay.recipe import Data
 from assay.tools.inspection.inspecting import Inspection, inspect
 from assay.tools.inspection.masks import pixel_frame, region_sizes
 from assay.tools.inspection.originals import propose_films
 from assay.tools.inspection.page import write_inspection
+from assay.tools.inspection.pictures import Album
 from assay.tools.inspection.verdict import verdict
 from drawn_masks import mask, picture, values
 
@@ -72,6 +77,18 @@ def test_the_page_shows_the_masks_over_the_pictures(planted: Path, tmp_path: Pat
     assert "The mask over each picture:" in page
     assert "with cross" in page
     assert (tmp_path / "page" / "tables" / "class-pixels.csv").exists()
+
+
+def test_masks_are_drawn_in_the_colours_that_the_list_states(planted: Path) -> None:
+    (planted / "classes.txt").write_text("void 1 2 3\ndisc 200 100 0\ncross 0 0 255\n")
+    album = Album(look(planted))
+    assert album.legend() == [("void", "#010203"), ("disc", "#c86400"), ("cross", "#0000ff")]
+    images = album.found.images
+    assert isinstance(images.targets, Masks)
+    png = base64.b64decode(album.overlaid(album.shot(1), 1).source.partition(",")[2])
+    discs = images.targets.values[1] == 1
+    under = images.pixels[1].transpose(1, 2, 0)[discs].astype(float)
+    assert np.array(Image.open(BytesIO(png)))[discs] == pytest.approx((under + np.array([200, 100, 0])) / 2, abs=0.5)
 
 
 def test_regions_hang_together_by_their_corners() -> None:

@@ -228,6 +228,20 @@ def test_what_is_ignored_is_void_and_the_others_move_up(tmp_path: Path) -> None:
         contents(folder, ignore=[0, 1])
 
 
+def test_the_colours_of_a_list_are_those_of_its_classes_and_grays_are_values(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSAY_CACHE", str(tmp_path / "cache"))
+    folder = plant(tmp_path, {"a": ROWS, "b": ROWS}, "0 ground 10 20 30\n1 disc 128 0 0\n2 cross 0 128 0\n")
+    for _ in range(2):  # decoded, then from the cache
+        assert open_images(Data(source=str(folder)), tmp_path).colours == [(10, 20, 30), (128, 0, 0), (0, 128, 0)]
+    assert open_images(Data(source=str(folder), ignore="disc"), tmp_path).colours == [(10, 20, 30), (0, 128, 0)]
+    (folder / "classes.txt").write_text("ground\ndisc\ncross\n")
+    assert open_images(Data(source=str(folder)), tmp_path).colours is None
+    (folder / "classes.txt").write_text("0 ground 0 0 0\n1 disc 1 1 1\n2 cross 2 2 2\n")
+    assert open_images(Data(source=str(folder)), tmp_path).colours is None
+
+
 def test_a_list_that_changes_makes_the_set_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASSAY_CACHE", str(tmp_path / "cache"))
     folder = plant(tmp_path, {"a": ROWS, "b": ROWS})

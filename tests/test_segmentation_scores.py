@@ -1,5 +1,8 @@
 """The metrics of segmentation are those of the reference libraries, whatever is said of void pixels."""
 
+import json
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from scipy.ndimage import binary_erosion
 from sklearn.metrics import (
     accuracy_score,
@@ -21,6 +25,7 @@ from torch.nn import functional
 
 from assay.data.targets import VOID, Masks
 from assay.recipe import CrossEntropy
+from assay.runs.data import describe
 from assay.tasks.predicting import scores
 from assay.tasks.segmentation import task
 from assay.tasks.segmentation.measure import by_class
@@ -179,6 +184,22 @@ def test_what_is_learned_counts_the_pixels_of_the_training_metric() -> None:
     _, sums = step(network, torch.zeros(4, 1, 24, 24), torch.from_numpy(masks))
     found = predicted(masks, said)
     assert task.epoch(sums, 4) == pytest.approx({name: of(found)[name] for name in ("loss", "miou")}, rel=1e-6)
+
+
+def test_stated_colours_are_in_what_is_kept_and_in_what_is_said_of_other_pictures() -> None:
+    masks, said = maps(0)
+    stated = [(1, 2, 3), (200, 100, 0), (0, 0, 255)]
+    assert "colours" not in describe(masked_data(masks))
+    data = masked_data(masks, colours=stated)
+    found = task.gathered(iter([sharp(said)]), data, "test", CrossEntropy())
+    image = Image.open(BytesIO(found.said[0]))
+    assert np.array(image).tolist() == said[0].tolist()
+    assert np.array(image.convert("RGB")).tolist() == np.array(stated)[said[0]].tolist()
+    truth = Image.open(BytesIO(found.gallery(data, 0).filter(kind="sample", name="0.png")["truth"][0]))
+    assert np.array(truth.convert("RGB"))[masks[0] == 2].tolist()[0] == [0, 0, 255]
+    about = json.loads(json.dumps(describe(data)))
+    (one,) = task.told(sharp(said)[:1], [Path("a.png")], about)
+    assert one.colours.tolist() == [list(colour) for colour in stated]
 
 
 def test_pictures_are_the_worst_the_middle_and_the_best() -> None:

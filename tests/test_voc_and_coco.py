@@ -47,6 +47,15 @@ def test_voc_reads_its_lists_and_its_border_is_void(tmp_path: Path) -> None:
     assert found.targets.own(0)[:4, 0].tolist() == [0, 15, VOID, 0]
 
 
+def test_vocs_classes_have_its_colours(tmp_path: Path) -> None:
+    folder = voc(tmp_path, {"train": "a\nb\n", "val": "c\n"})
+    found = contents(folder)
+    assert found.colours is not None
+    drawn = dict(zip(found.classes, found.colours, strict=True))
+    assert (drawn["background"], drawn["aeroplane"], drawn["tvmonitor"]) == ((0, 0, 0), (128, 0, 0), (0, 64, 128))
+    assert drawn["person"] == (192, 128, 128)
+
+
 def test_vocs_validation_list_may_be_the_test_split(tmp_path: Path) -> None:
     found = contents(voc(tmp_path, {"train": "a\n", "val": "b\n"}), layout={"train": "train", "val": "test"})
     assert found.is_test.tolist() == [False, True]

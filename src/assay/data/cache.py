@@ -15,6 +15,7 @@ from assay.data.depth import in_words
 from assay.data.geometry import Size
 from assay.data.images import Contents, ImageSet, Source
 from assay.data.mask_files import MaskFiles
+from assay.data.palette import colours_of
 from assay.data.pixels_file import Written, check_limit, write_pixels
 from assay.data.publish import entry_folder, make, touch
 from assay.data.sources.catalogue import find, find_with_table
@@ -110,6 +111,7 @@ def _open(folder: Path, source: Source, fit: Fit) -> ImageSet | None:
         tuple(index["range"]) if isinstance(index["range"], list) else index["range"],
         spreads,
         [(name, note) for name, note in index["notes"]],
+        colours_of(index),
     )
     return replace(images, targets=targets.placed(*images.placement)) if isinstance(targets, Boxes) else images
 
@@ -153,6 +155,7 @@ def _fill(
         "unlisted": contents.unlisted,
         "range": found.form.range if found.deep else None,
         "notes": [*found.notes, *_mixed(contents, found)],
+        "colours": contents.colours,
     }
     files.write(folder / "index.json", json.dumps(index, ensure_ascii=False))
 

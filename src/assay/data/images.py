@@ -12,6 +12,7 @@ from PIL import Image
 
 from assay.data.depth import Range
 from assay.data.geometry import Size, inner, placed
+from assay.data.palette import Colour
 from assay.data.targets import Labels, Targets
 from assay.errors import AssayError
 from assay.recipe import Fit
@@ -34,6 +35,8 @@ class Contents:
     """How many pictures lie there that the table does not name."""
     is_validation: Bool[np.ndarray, " n"] | None = None
     """Belongs to the source's own validation split; None if it has none."""
+    colours: list[Colour] | None = None
+    """Red, green and blue in which the source draws its classes; None where it does not say."""
 
     def only(self, rows: Int64[np.ndarray, " m"]) -> "Contents":
         """The pictures ``rows``, in their order."""
@@ -90,6 +93,8 @@ class ImageSet:
     known."""
     notes: list[tuple[str, str]] = field(default_factory=list)
     """(name, what a reader should know of that picture)."""
+    colours: list[Colour] | None = None
+    """Red, green and blue in which the source draws its classes; None where it does not say."""
 
     def __len__(self) -> int:
         """Number of images."""

@@ -1,11 +1,14 @@
 """One colour a class, wherever classes are drawn: masks, overlays, legends, pages."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import UInt8
+
+from assay.data.own_masks import VOID
 
 Colour = tuple[int, int, int]
 BACKGROUND = frozenset({"background", "_background_", "bg"})
@@ -20,6 +23,8 @@ FIRST: tuple[Colour, ...] = (
     (213, 94, 0),
 )
 """Those of Okabe & Ito, "Color Universal Design", 2008, which colour-blind readers tell apart, but for black."""
+UNKNOWN: Colour = (255, 255, 255)
+"""Of pixels of no known class."""
 LEVELS = (40, 83, 126, 169, 212, 255)
 """Of red, green and blue in the colours after the first."""
 
@@ -30,6 +35,19 @@ def palette(classes: Sequence[str], stated: Sequence[Sequence[int]] | None = Non
         return np.array(stated, dtype=np.uint8).reshape(len(classes), 3)
     free = iter(apart(len(classes)))
     return np.array([(0, 0, 0) if name.lower() in BACKGROUND else next(free) for name in classes], dtype=np.uint8)
+
+
+def colours_of(about: Mapping[str, Any]) -> list[Colour] | None:
+    """The ``colours`` that a JSON file states; None where there are none."""
+    stated = about.get("colours")
+    return stated and [(red, green, blue) for red, green, blue in stated]
+
+
+def with_void(colours: UInt8[np.ndarray, "classes 3"]) -> UInt8[np.ndarray, "256 3"]:
+    """The colours of all values that a mask may have: void is ``UNKNOWN``, what is no class is black."""
+    full = np.zeros((256, 3), np.uint8)
+    full[: len(colours)], full[VOID] = colours, UNKNOWN
+    return full
 
 
 @cache

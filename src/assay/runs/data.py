@@ -26,6 +26,7 @@ def describe(data: "ImageData") -> dict[str, Any]:
         "counts": {split: len(indices) for split, indices in data.indices.items()},
         "images_sha256": {split: images_digest(data, split) for split in data.indices},
         **_of_training(data),
+        **({"colours": [list(colour) for colour in data.images.colours]} if data.images.colours else {}),
         "skipped": [list(item) for item in data.images.skipped],
         "unlisted": data.images.unlisted,
     }

@@ -41,11 +41,18 @@ class ClassList:
     """In a mask of values."""
     colours: tuple[Colour, ...] | None = None
     """In a mask of colours; None where the list has none."""
+    palette: tuple[Colour, ...] | None = None
+    """How the classes are drawn by custom, where the masks hold values."""
 
     @property
     def has_grays(self) -> bool:
         """Whether each class has a colour, and all of these are gray."""
         return self.colours is not None and all(len(set(colour)) == 1 for colour in self.colours)
+
+    @property
+    def shown(self) -> tuple[Colour, ...] | None:
+        """What the classes are drawn in: the colours that are stated, unless all are gray and hence values."""
+        return self.palette if self.has_grays else self.colours or self.palette
 
 
 def class_list(tree: Tree) -> ClassList | None:

@@ -32,6 +32,13 @@ class Code:
     void: tuple[int, ...] = ()
     """Values without a class that mean void."""
 
+    @property
+    def colours(self) -> list[Colour] | None:
+        """What the classes that are not ignored are drawn in; None where the list does not say."""
+        if (shown := self.listed.shown) is None:
+            return None
+        return [colour for colour, number in zip(shown, self.numbers, strict=True) if number != VOID]
+
     @cached_property
     def by_value(self) -> Int16[np.ndarray, "256"]:
         """−1 for a value without a class."""

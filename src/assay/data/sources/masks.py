@@ -50,6 +50,7 @@ def mask_contents(tree: Tree, stated: Layout | None, ignore: Ignore | None) -> C
         is_validation=np.array([pair.split == "validation" for pair in pairs], dtype=bool),
         image=lambda i: tree.image(pairs[i].name),
         misplaced=found.misplaced,
+        colours=code.colours,
         unlisted=number - len(pairs) - len(found.unmasked),
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from posixpath import basename, splitext
 
-from assay.data.sources.class_list import ClassList
+from assay.data.sources.class_list import ClassList, Colour
 from assay.data.sources.mask_pairs import Pair, Paired
 from assay.data.sources.tree import Tree
 from assay.errors import AssayError
@@ -13,7 +13,17 @@ CLASSES = (
     "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable",
     "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
 )  # fmt: skip
-VOC = ClassList("Pascal VOC", CLASSES, tuple(range(len(CLASSES))))
+
+
+def bit_colour(number: int) -> Colour:
+    """Of the class of that number: its bits dealt out to red, green and blue, as in VOC's development kit."""
+    red, green, blue = (
+        sum((number >> (3 * place + channel) & 1) << (7 - place) for place in range(3)) for channel in range(3)
+    )
+    return red, green, blue
+
+
+VOC = ClassList("Pascal VOC", CLASSES, tuple(range(len(CLASSES))), palette=tuple(map(bit_colour, range(len(CLASSES)))))
 """Of the years 2007 to 2012, whose archives hold no list of classes."""
 _SPLITS: dict[str, SplitName] = {"train": "train", "val": "validation", "test": "test", "trainval": "train"}
 _FOLDER = "ImageSets/Segmentation"

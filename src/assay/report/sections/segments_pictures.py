@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.data.palette import palette
+from assay.data.palette import palette, with_void
 from assay.data.targets import VOID
 from assay.report.section import Name, Section, Strip, Strips, Swatches
 from assay.report.subject import Subject
@@ -24,7 +24,7 @@ SHOWS = (
     "makes of test images. Wrong: pixels that were given another class, in the colour of the answer; gray ones are "
     "right, white ones of no known class. Unsure: the brighter, the closer the probabilities are to mere chance."
 )
-RIGHT, UNKNOWN = (222, 222, 222), (255, 255, 255)
+RIGHT = (222, 222, 222)
 
 
 def section(subject: Subject) -> Section | None:
@@ -53,8 +53,7 @@ def strip(row: dict[str, Any], colours: np.ndarray) -> Strip:
     """The panels of one picture."""
     truth, said = decoded(row["truth"]), decoded(row["said"])
     wrong = np.where(truth == VOID, VOID, np.where(said == truth, VOID - 1, said)).astype(np.uint8)
-    full = np.zeros((256, 3), np.uint8)
-    full[: len(colours)], full[VOID] = colours, UNKNOWN
+    full = with_void(colours)
     marked = full.copy()
     marked[VOID - 1] = RIGHT
     panels = (row["png"], png(truth, full), png(said, full), png(wrong, marked), row["unsure"])

@@ -11,13 +11,14 @@ from torch.nn import functional
 
 from assay.data.batches import ImageData
 from assay.data.geometry import inner
+from assay.data.palette import palette
 from assay.data.targets import VOID
 from assay.recipe import Loss
 from assay.seeds import numpy_generator
 from assay.tasks.segmentation.borders import Borders, borders_of
 from assay.tasks.segmentation.confusion import confusion
 from assay.tasks.segmentation.losses import of_pictures, pixel_losses, smoothing_of
-from assay.tasks.segmentation.maps import decoded, encoded
+from assay.tasks.segmentation.maps import decoded, png
 from assay.tasks.segmentation.pictures import unsureness
 from assay.tasks.segmentation.predictions import Predictions, Sampled
 from assay.tasks.segmentation.weights import masks_of
@@ -43,6 +44,7 @@ class _Picture:
 def gathered(answers: Iterable[Tensor], data: ImageData, split: str, loss: Loss) -> Predictions:
     """From the logits (batch, classes, height, width) of the split's batches, one batch at a time."""
     indices, masks, classes = data.indices[split], masks_of(data), len(data.classes)
+    colours = palette(data.classes, data.images.colours)
     most = max(1, SAMPLED // max(len(indices), 1))
     losses: list[Tensor] = []
     found: list[_Picture] = []
@@ -52,12 +54,13 @@ def gathered(answers: Iterable[Tensor], data: ImageData, split: str, loss: Loss)
         losses.append(of_pictures(pixel_losses(logits, on_canvas, smoothing_of(loss)), on_canvas))
         for i, of_picture in zip(here.tolist(), logits, strict=True):
             truth = masks.own(i)
-            found.append(_picture(in_own_pixels(of_picture, data, i), truth, classes, most, i))
+            found.append(_picture(in_own_pixels(of_picture, data, i), truth, colours, most, i))
             sizes.append(truth.shape)
     said = tuple(one.said for one in found)
 
     def borders() -> Borders:
-        each = [borders_of(masks.own(i), decoded(png), classes) for i, png in zip(indices.tolist(), said, strict=True)]
+        maps = zip(indices.tolist(), said, strict=True)
+        each = [borders_of(masks.own(i), decoded(answer), classes) for i, answer in maps]
         return Borders(*map(np.concatenate, zip(*each, strict=True)))
 
     return Predictions(
@@ -92,15 +95,17 @@ def entropy(logits: Map) -> Float32[Tensor, "height width"]:
     return -(logs.exp() * logs).sum(dim=0)
 
 
-def _picture(logits: Map, truth: UInt8[np.ndarray, "height width"], classes: int, most: int, i: int) -> _Picture:
-    said = logits.argmax(dim=0).to(torch.uint8).numpy()
+def _picture(
+    logits: Map, truth: UInt8[np.ndarray, "height width"], colours: UInt8[np.ndarray, "classes 3"], most: int, i: int
+) -> _Picture:
+    classes, said = len(colours), logits.argmax(dim=0).to(torch.uint8).numpy()
     known = np.flatnonzero(truth.ravel() != VOID)
     drawn = numpy_generator(i, "pixels").choice(known, min(most, len(known)), replace=False)
     rows = logits.flatten(1)[:, torch.from_numpy(drawn)].T.contiguous().numpy()
     labels = truth.ravel()[drawn].astype(np.int64)
     unsure = entropy(logits)
     matrix, small = confusion(truth, said, classes), unsureness(unsure, classes)
-    return _Picture(matrix, unsure.mean().item(), encoded(said), small, rows, labels)
+    return _Picture(matrix, unsure.mean().item(), png(said, colours), small, rows, labels)
 
 
 def _with_rows(

@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from assay.data.batches import ImageData
+from assay.data.palette import palette, with_void
 from assay.tasks.pictures import sample, thumbnail
-from assay.tasks.segmentation.maps import decoded, encoded
+from assay.tasks.segmentation.maps import decoded, png
 from assay.tasks.segmentation.scores import Matrices, of_pairs
 from assay.tasks.segmentation.weights import masks_of
 
@@ -49,6 +50,7 @@ def gallery(
     }
     chosen = np.concatenate(list(kinds.values()))
     masks, images = masks_of(data), indices[chosen].tolist()
+    colours = with_void(palette(data.classes, data.images.colours))
     pngs = [thumbnail(inside(data, i), SIDE) for i in images]
     sizes = [Image.open(BytesIO(png)).size for png in pngs]
     return pl.DataFrame(
@@ -57,8 +59,8 @@ def gallery(
             "name": [data.images.names[i] for i in images],
             "miou": pl.Series(means[chosen]).fill_nan(None),
             "png": pngs,
-            "truth": [shrunk(masks.own(i), size) for i, size in zip(images, sizes, strict=True)],
-            "said": [shrunk(decoded(said[row]), size) for row, size in zip(chosen, sizes, strict=True)],
+            "truth": [shrunk(masks.own(i), size, colours) for i, size in zip(images, sizes, strict=True)],
+            "said": [shrunk(decoded(said[row]), size, colours) for row, size in zip(chosen, sizes, strict=True)],
             "unsure": [unsure[row] for row in chosen],
         }
     )
@@ -72,9 +74,11 @@ def inside(data: ImageData, i: int) -> UInt8[np.ndarray, "channels height width"
     return picture[:, top : top + height, left : left + width]
 
 
-def shrunk(labels: UInt8[np.ndarray, "height width"], size: tuple[int, int]) -> bytes:
+def shrunk(
+    labels: UInt8[np.ndarray, "height width"], size: tuple[int, int], colours: UInt8[np.ndarray, "256 3"]
+) -> bytes:
     """A label map of ``size`` (width, height) as PNG: the class nearest to each pixel's middle."""
-    return encoded(np.array(Image.fromarray(labels).resize(size, Image.Resampling.NEAREST)))
+    return png(np.array(Image.fromarray(labels).resize(size, Image.Resampling.NEAREST)), colours)
 
 
 def unsureness(entropies: Float32[Tensor, "height width"], classes: int) -> bytes:

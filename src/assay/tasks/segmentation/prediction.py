@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from assay.data.geometry import Size, inner
-from assay.data.palette import palette
+from assay.data.palette import Colour, colours_of, palette
 
 BAND = 1 << 22
 """Numbers in the rows that are brought to the picture's size at once: the maps of all classes of a photograph are not
@@ -34,7 +34,7 @@ class Prediction:
     """Of the picture itself, to which ``logs`` are brought by bilinear interpolation."""
     temperature: float = 1.0
     """Divides the logarithms before the entropy, as the run's validation images ask; no label changes by it."""
-    stated: tuple[tuple[int, int, int], ...] | None = None
+    stated: list[Colour] | None = None
     """The colours that the source gives its classes."""
 
     @property
@@ -89,14 +89,12 @@ def told(
     canvas = answers.shape[2], answers.shape[3]
     sizes = about.get("sizes", [canvas] * len(pictures))
     temperature = about.get("measured", {}).get("temperature", 1.0)
-    stated = about.get("colours")
-    stated = None if stated is None else tuple((red, green, blue) for red, green, blue in stated)
     found = []
     for picture, size, logits in zip(pictures, sizes, answers, strict=True):
         (taken,), (first,) = inner(np.array([size]), canvas, about.get("fit", "stretch"))
         (height, width), (top, left) = taken.tolist(), first.tolist()
         logs = logits[:, top : top + height, left : left + width].log_softmax(dim=0)
-        found.append(Prediction(picture, tuple(about["classes"]), logs, tuple(size), temperature, stated))
+        found.append(Prediction(picture, tuple(about["classes"]), logs, tuple(size), temperature, colours_of(about)))
     return found
 
 

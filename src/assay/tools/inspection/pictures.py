@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Int64, UInt8
 
 from assay.data.own_masks import VOID
+from assay.data.palette import palette, with_void
 from assay.data.targets import Masks
 from assay.report.document import data_address
 from assay.seeds import numpy_generator
 from assay.tasks.pictures import thumbnail
-from assay.tasks.segmentation.maps import colours
 from assay.tools.inspection.inspecting import Inspection
 from assay.tools.inspection.truth import in_words, strata_in_words
 
@@ -20,8 +20,8 @@ PAIRS = 12
 FAMILIES, ORIGINALS, MEMBERS = 6, 4, 8
 DOUBTS, NEIGHBORS = 12, 5
 CLASSES, SAMPLES = 24, 8
-COLOURS, STRENGTH = colours(), 0.5
-"""Of the classes of masks, and how much of them is seen over a picture."""
+STRENGTH = 0.5
+"""How much of the colours of classes is seen over a picture."""
 
 
 @dataclass(frozen=True)
@@ -134,9 +134,8 @@ class Album:
         if not isinstance(images.targets, Masks):
             return shot
         mask, picture = images.targets.values[i], images.pixels[i].astype(np.float32)
-        painted = np.where(
-            mask == VOID, picture, (1 - STRENGTH) * picture + STRENGTH * COLOURS[mask].transpose(2, 0, 1)
-        )
+        drawn = with_void(self.colours)[mask].transpose(2, 0, 1)
+        painted = np.where(mask == VOID, picture, (1 - STRENGTH) * picture + STRENGTH * drawn)
         return replace(shot, source=data_address(thumbnail(painted.round().astype(np.uint8))))
 
     def legend(self) -> list[tuple[str, str]]:
@@ -144,7 +143,12 @@ class Album:
         images = self.found.images
         if not isinstance(images.targets, Masks):
             return []
-        return [(name, "#" + COLOURS[k].tobytes().hex()) for k, name in enumerate(images.classes)]
+        return [(name, "#" + one.tobytes().hex()) for name, one in zip(images.classes, self.colours, strict=True)]
+
+    @property
+    def colours(self) -> UInt8[np.ndarray, "classes 3"]:
+        """Of the classes of masks."""
+        return palette(self.found.images.classes, self.found.images.colours)
 
 
 def spread(closeness: Iterable[float], most: int = PAIRS) -> tuple[Indices, Indices]:
