@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from assay.data.palette import palette
+from assay.data.palette import UNKNOWN, palette
 from assay.recipe.study import Study
 from assay.report.page import write_report
 from assay.report.section import Strips, Swatches, every
@@ -90,9 +90,9 @@ def test_each_panel_shows_its_map(results: Results) -> None:
     for strip in strips:
         picture, truth, said, wrong, unsure = (np.array(Image.open(BytesIO(p)).convert("RGB")) for p in strip.pngs)
         assert picture.shape == truth.shape == said.shape == wrong.shape == unsure.shape
-        unknown = (truth == segments_pictures.UNKNOWN).all(axis=2)
+        unknown = (truth == UNKNOWN).all(axis=2)
         agree = (truth == said).all(axis=2)
-        assert (wrong[unknown] == segments_pictures.UNKNOWN).all()
+        assert (wrong[unknown] == UNKNOWN).all()
         assert (wrong[agree & ~unknown] == segments_pictures.RIGHT).all()
         np.testing.assert_array_equal(wrong[~agree & ~unknown], said[~agree & ~unknown])
         assert (unsure[..., 0] == unsure[..., 1]).all()

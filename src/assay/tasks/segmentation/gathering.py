@@ -98,7 +98,7 @@ def entropy(logits: Map) -> Float32[Tensor, "height width"]:
 def _picture(
     logits: Map, truth: UInt8[np.ndarray, "height width"], colours: UInt8[np.ndarray, "classes 3"], most: int, i: int
 ) -> _Picture:
-    classes, said = len(colours), logits.argmax(dim=0).to(torch.uint8).numpy()
+    classes, said = len(colours), logits.max(dim=0).indices.to(torch.uint8).numpy()
     known = np.flatnonzero(truth.ravel() != VOID)
     drawn = numpy_generator(i, "pixels").choice(known, min(most, len(known)), replace=False)
     rows = logits.flatten(1)[:, torch.from_numpy(drawn)].T.contiguous().numpy()

@@ -10,7 +10,6 @@ from functools import partial
 import torch
 from jaxtyping import Bool, Float, Float32, Int64, UInt8
 from torch import Tensor
-from torch.nn import functional
 
 from assay.data.targets import VOID
 from assay.errors import AssayError
@@ -52,13 +51,15 @@ def smoothing_of(loss: Loss) -> float:
 def pixel_losses(logits: Logits, masks: Masks, label_smoothing: float = 0.0) -> Float32[Tensor, "batch height width"]:
     """Cross-entropy of each pixel, 0 where it is void; in float32 whatever the logits are in.
 
-    Label smoothing: Szegedy et al., arXiv:1512.00567, section 7.
+    Label smoothing: Szegedy et al., arXiv:1512.00567, section 7. Of maps torch's own loss is not deterministic on a
+    card, and of rows it takes six times as long on a processor.
     """
-    rows = logits.float().movedim(1, -1).reshape(-1, logits.shape[1])  # of rows the loss is deterministic on a card
-    losses = functional.cross_entropy(
-        rows, masks.reshape(-1).long(), reduction="none", ignore_index=VOID, label_smoothing=label_smoothing
-    )
-    return losses.view(masks.shape)
+    logs = logits.float().log_softmax(dim=1)
+    losses = -torch.where(belonging(masks, logits.shape[1]), logs, 0.0).sum(dim=1)
+    if not label_smoothing:
+        return losses
+    even = torch.where(masks == VOID, 0.0, -logs.mean(dim=1))
+    return (1 - label_smoothing) * losses + label_smoothing * even
 
 
 def of_pictures(losses: Float32[Tensor, "batch height width"], masks: Masks) -> Float32[Tensor, " batch"]:

@@ -52,7 +52,7 @@ class Prediction:
         labels, entropies = [], []
         for rows in bands(self.logs, self.size):
             logs = (rows / self.temperature).log_softmax(dim=0)
-            labels.append(rows.argmax(dim=0).to(torch.uint8))
+            labels.append(rows.max(dim=0).indices.to(torch.uint8))
             entropies.append(-(logs.exp() * logs.clamp(min=torch.finfo(logs.dtype).min)).sum(dim=0))
         return torch.cat(labels).numpy(), torch.cat(entropies).numpy()
 

@@ -84,7 +84,7 @@ def overlaps(
     """Known pixels of each class in the intersection, and in the union, of truth and answer."""
     classes = logits.shape[1]
     truth = masks.long().where(masks != VOID, classes)
-    pairs = (truth * classes + logits.argmax(dim=1)).flatten()
+    pairs = (truth * classes + logits.max(dim=1).indices).flatten()
     counts = torch.zeros((classes + 1) * classes, dtype=torch.int64, device=logits.device)
     counts.scatter_add_(0, pairs, torch.ones_like(pairs))  # not bincount, whose size a card must wait for
     table = counts.view(classes + 1, classes)[:classes]
