@@ -1,15 +1,15 @@
 """What ``assay check`` says of pictures with masks."""
 
-import base64
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from assay.data.targets import Masks
 from assay.recipe import Data
+from assay.report.document import data_address
+from assay.tasks.pictures import thumbnail
+from assay.tools.inspection.command import check
 from assay.tools.inspection.inspecting import Inspection, inspect
 from assay.tools.inspection.masks import pixel_frame, region_sizes
 from assay.tools.inspection.originals import propose_films
@@ -85,10 +85,32 @@ def test_masks_are_drawn_in_the_colours_that_the_list_states(planted: Path) -> N
     assert album.legend() == [("void", "#010203"), ("disc", "#c86400"), ("cross", "#0000ff")]
     images = album.found.images
     assert isinstance(images.targets, Masks)
-    png = base64.b64decode(album.overlaid(album.shot(1), 1).source.partition(",")[2])
-    discs = images.targets.values[1] == 1
-    under = images.pixels[1].transpose(1, 2, 0)[discs].astype(float)
-    assert np.array(Image.open(BytesIO(png)))[discs] == pytest.approx((under + np.array([200, 100, 0])) / 2, abs=0.5)
+    expected = images.pixels[1].astype(float)
+    for number, colour in enumerate([(1, 2, 3), (200, 100, 0), (0, 0, 255)]):
+        there = images.targets.values[1] == number
+        expected[:, there] = (expected[:, there] + np.array(colour)[:, None]) / 2
+    shown = album.overlaid(album.shot(1), 1).source
+    assert shown == data_address(thumbnail(expected.round().astype(np.uint8)))
+
+
+def test_films_on_both_sides_of_a_split_are_told_where_that_is_allowed(planted: Path) -> None:
+    said = " ".join(verdict(look(planted, group="p(.).?x", group_across="allowed")))
+    assert "originals that are trained on too" not in said
+    for k, name in enumerate(["p6x", "p7x"]):  # frames of the first films
+        for folder in ("images", "masks"):
+            (planted / folder / "test" / f"{name}.png").rename(planted / folder / "test" / f"p{k}yx.png")
+    (planted.parent / "study.yaml").write_text(
+        "title: Films\nbase:\n  task: segmentation\n  data:\n"
+        f"    source: {planted}\n    group: 'p(.).?x'\n    group_across: allowed\n"
+    )
+    found, page = check(str(planted.parent / "study.yaml"), out=planted.parent / "page", quiet=True)
+    sentence = (
+        f"2 of 4 test images of {found.images.source} are of originals that are trained on too (data.group, in its own "
+        "split): measured on them, remembering is rewarded."
+    )
+    assert sentence in verdict(found)
+    assert "remembering is rewarded" in page.read_text(encoding="utf-8")
+    assert "come from an original that is also trained on" not in " ".join(verdict(found))
 
 
 def test_regions_hang_together_by_their_corners() -> None:

@@ -2,6 +2,7 @@
 
 from assay.data.remarks import remarks
 from assay.data.sources.alike import alike, hardly_differ
+from assay.data.splits import crossing
 from assay.data.targets import Masks
 from assay.tools.inspection import told
 from assay.tools.inspection.in_words import are, count, have, none, share
@@ -14,6 +15,7 @@ def verdict(found: Inspection) -> list[str]:
     """The sentences that a reader needs, the most important first."""
     return [
         *_leaks(found),
+        *(f"{told}." for told in crossing(found.data, found.images)),
         *_grouping(found),
         _copies(found),
         *_conflicts(found),
@@ -49,7 +51,7 @@ def _by_pixels(found: Inspection, leak: Leak) -> list[str]:
 
 def _own_names(found: Inspection) -> list[str]:
     assert found.own_split is not None
-    if not found.own_split.named or found.grouping is None:
+    if not found.own_split.named or found.grouping is None or crossing(found.data, found.images):
         return []
     n = found.own_split.held_out
     return [
