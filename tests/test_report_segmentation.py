@@ -67,6 +67,8 @@ def test_the_page_says_which_mean_it_is_and_what_it_means(page: Path) -> None:
     assert {"miou", "miou_per_image", "miou_per_pair", "iou_micro"} <= set(meanings.columns)
     assert "number of pixels" in plain
     assert "number of images, summed" not in plain
+    assert "only the pixels within 3 of the border between two classes" in plain
+    assert "bands of 2 % of a picture's diagonal" in plain.replace("&#39;", "'")
 
 
 def test_the_uncertainty_is_of_pixels_by_temperature(results: Results, page: Path) -> None:

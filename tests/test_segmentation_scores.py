@@ -24,7 +24,8 @@ from sklearn.metrics import (
 from torch.nn import functional
 
 from assay.data.targets import VOID, Masks
-from assay.recipe import CrossEntropy
+from assay.recipe import CrossEntropy, Recipe
+from assay.recipe.validation import mistakes
 from assay.runs.data import describe
 from assay.tasks.predicting import scores
 from assay.tasks.segmentation import task
@@ -200,6 +201,14 @@ def test_stated_colours_are_in_what_is_kept_and_in_what_is_said_of_other_picture
     about = json.loads(json.dumps(describe(data)))
     (one,) = task.told(sharp(said)[:1], [Path("a.png")], about)
     assert one.colours.tolist() == [list(colour) for colour in stated]
+
+
+@pytest.mark.parametrize("measure", ["separation", {"name": "separation", "track": {"every": 1}}])
+def test_separation_of_layers_is_refused_with_what_the_task_knows(measure: object) -> None:
+    values = {"task": "segmentation", "data": {"source": "scenes"}, "model": "deeplab"}
+    assert mistakes(Recipe, values | {"evaluate": ["segmentation", measure]}) == [
+        "evaluate: 'separation' is no measure of task segmentation; it knows segmentation, cost, uncertainty"
+    ]
 
 
 def test_pictures_are_the_worst_the_middle_and_the_best() -> None:

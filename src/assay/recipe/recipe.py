@@ -47,7 +47,8 @@ class Recipe(Section):
         asked += [("evaluate", "measure", measure.name, facts.measures) for measure in self.evaluate]
         for key, kind, name, known in asked:
             if name not in known:
-                raise ValueError(f"{key}: '{name}' is no {kind} of task {self.task}; {nearest(name, known)}")
+                hint = f"it knows {', '.join(known)}" if kind == "measure" else nearest(name, known)
+                raise ValueError(f"{key}: '{name}' is no {kind} of task {self.task}; {hint}")
         weights = getattr(train.loss, "class_weights", None)
         if weights == "median_frequency" and facts.target != "masks":
             raise ValueError(

@@ -15,6 +15,7 @@ from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Table
 from assay.results.formats import grouped, plus_minus
 from assay.results.statistics import mean_interval
+from assay.tasks.segmentation import borders
 
 MEANINGS = ("miou", "miou_per_image", "miou_per_pair", "iou_micro")
 """Of the same answers: what one tool or another calls the mean IoU."""
@@ -33,8 +34,9 @@ BY_OTHER_NAMES = (
     "Compare only numbers of one kind."
 )
 AT_BORDERS = (
-    "Dice: the mean over classes, over the set. Near borders: only the pixels within a few of the border between two "
-    "classes. Boundary IoU compares the outlines alone (Cheng et al. 2021)."
+    f"Dice: the mean over classes, over the set. Near borders: only the pixels within {borders.NEAR} of the border "
+    "between two classes. Boundary IoU compares the outlines alone, bands of "
+    f"{100 * borders.DILATION:g} % of a picture's diagonal (Cheng et al. 2021)."
 )
 
 
