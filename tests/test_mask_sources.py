@@ -304,7 +304,7 @@ BAD = {
         lambda p: mask(p, ROWS, save_all=True, append_images=[Image.fromarray(ROWS + 1)]),
         "masks/a.png holds several frames",
     ),
-    "no picture": (lambda p: p.write_bytes(b"no"), "images/a.png (not an image)"),
+    "no picture": (lambda p: p.write_bytes(b"no"), "images/a.png (its mask masks/a.png cannot be read: not an image)"),
 }
 
 
@@ -366,3 +366,44 @@ def test_an_ignored_class_needs_masks(tmp_path: Path) -> None:
         contents(tmp_path / "classes", ignore=1)
     with pytest.raises(AssayError, match=r"data.ignore goes with a folder or zip of masks, and 'digits' is a named"):
         open_source(Data(source="digits", ignore=(1,)), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "numbers"),
+    [
+        ("sq 2\ndisc 1\nbg 0\n", ("sq", "disc", "bg"), (2, 1, 0)),
+        ("name,index\nsq,2\nbg,0\n", ("sq", "bg"), (2, 0)),
+        ("wet road 4 1 2 3\nsky 7 4 5 6\n", ("wet road", "sky"), (4, 7)),
+        ("floor 1\nfloor 2\n", ("floor 1", "floor 2"), (0, 1)),
+        ("sq 2\ndisc\nbg 0\n", ("sq 2", "disc", "bg 0"), (0, 1, 2)),
+        ("sq 2\ndisc 2\n", ("sq 2", "disc 2"), (0, 1)),
+        ("0 sq 2\n1 disc 1\n", ("sq 2", "disc 1"), (0, 1)),
+        ("Airbus 320\nBoeing 747\n", ("Airbus 320", "Boeing 747"), (0, 1)),
+    ],
+)
+def test_a_number_after_every_name_is_the_value_of_the_class(
+    text: str, names: tuple[str, ...], numbers: tuple[int, ...]
+) -> None:
+    found = parsed("classes.txt", text)
+    assert (found.names, found.values) == (names, numbers)
+
+
+def test_masks_of_which_none_can_be_read_are_refused_with_the_first_and_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = plant(tmp_path, {"a": ROWS, "b": ROWS}, classes=None)
+    for name in "ab":
+        (folder / "masks" / f"{name}.png").unlink()
+        mask(folder / "masks" / f"{name}.jpg", ROWS)
+    said = refused(folder, monkeypatch)
+    assert "cannot be read; expected two classes at least; 2 of 2 cannot be read: masks/a.jpg is a JPEG" in said
+
+
+def test_a_damaged_mask_is_told_by_its_own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = np.random.default_rng(0).integers(0, 3, (40, 40), dtype=np.uint8)
+    folder = plant(tmp_path, {"a": noise, "b": noise})
+    broken = folder / "masks" / "b.png"
+    broken.write_bytes(broken.read_bytes()[:100])
+    assert "its mask masks/b.png cannot be read: " in refused(folder, monkeypatch)
+    broken.write_text("no picture")
+    assert "its mask masks/b.png cannot be read: not an image" in refused(folder, monkeypatch)

@@ -2,12 +2,13 @@
 
 ``classes.txt``, ``codes.txt``, ``class_dict.csv``, ``label_colors.txt`` or ``labelmap.txt``; a class a line, as
 ``index name R G B``, ``index name``, ``name R G B``, ``R G B name`` or ``name``, parted by blanks, tabs, commas or
-colons. Without an index the line's number, from 0, is the value.
+colons. A number may follow the name instead: it is the index where all lines have another one, and other names before
+it. Without an index the line's number, from 0, is the value.
 """
 
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from posixpath import basename
 
@@ -25,6 +26,7 @@ _LINES = (
     re.compile(rf"(?P<colour>{_NUMBERS})[\s,:;]+(?P<name>\D.*?)[\s,:;]*"),
     re.compile(rf"(?:(?P<value>\d+)[\s,:;]+)?(?P<name>\S.*?)(?:[\s,:;]+(?P<colour>{_NUMBERS}))?[\s,:;]*"),
 )
+_INDEX_LAST = re.compile(r"(?P<name>\D.*?)[\s,:;]+(?P<value>\d+)")
 _HEADING = re.compile(
     r"(index|id|class|name|label|value)\w*([\s,:;]+(index|id|class|name|label|value|r|g|b)\w*)+", re.I
 )
@@ -87,8 +89,11 @@ def parsed(where: str, text: str) -> ClassList:
     lines = [line for line in lines if line and not line.startswith("#")]
     if lines and _HEADING.fullmatch(lines[0]):
         del lines[0]
-    rows = [_row(where, line, number) for number, line in enumerate(lines)]
-    names, values = [name for name, _, _ in rows], [value for _, value, _ in rows]
+    rows = [_row(where, line) for line in lines]
+    stated = [(name, value) for name, value, _ in rows]
+    numbered = _index_last(stated) or stated
+    names = [name for name, _ in numbered]
+    values = [number if value is None else value for number, (_, value) in enumerate(numbered)]
     if not 2 <= len(names) <= MOST:
         most = f"; a mask of 8 bits tells at most {MOST} apart" if len(names) > MOST else ""
         raise AssayError(f"{where} lists {len(names):,} classes, expected 2 to {MOST}{most}")
@@ -101,7 +106,17 @@ def parsed(where: str, text: str) -> ClassList:
     return ClassList(where, tuple(names), tuple(values), whole or None)
 
 
-def _row(where: str, line: str, number: int) -> tuple[str, int, Colour | None]:
+def _index_last(stated: Sequence[tuple[str, int | None]]) -> list[tuple[str, int | None]] | None:
+    """Names with the numbers that they end in; None where these belong to the names (``floor 1``, ``floor 2``)."""
+    ends = [_INDEX_LAST.fullmatch(name) for name, value in stated if value is None]
+    found = [(end["name"], int(end["value"])) for end in ends if end]
+    names, values = {name for name, _ in found}, {value for _, value in found}
+    if len(names) < len(stated) or len(values) < len(stated) or max(values, default=0) > 255:
+        return None
+    return list(found)
+
+
+def _row(where: str, line: str) -> tuple[str, int | None, Colour | None]:
     match = next((found for form in _LINES if (found := form.fullmatch(line))), None)
     said = match.groupdict() if match else {}
     name, value, colour = said.get("name"), said.get("value"), said.get("colour")
@@ -110,4 +125,4 @@ def _row(where: str, line: str, number: int) -> tuple[str, int, Colour | None]:
     parts = [int(part) for part in re.findall(r"\d+", colour or "")]
     if any(part > 255 for part in parts) or (value is not None and int(value) > 255):
         raise AssayError(f"{where}: found {line!r}, expected an index and colours of at most 255")
-    return name, number if value is None else int(value), (parts[0], parts[1], parts[2]) if parts else None
+    return name, None if value is None else int(value), (parts[0], parts[1], parts[2]) if parts else None

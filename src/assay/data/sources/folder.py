@@ -23,7 +23,7 @@ from assay.errors import AssayError
 from assay.recipe.data import Ignore, Layout
 from assay.system.files import legible
 
-READ = 3
+READ = 4
 """Counts the ways in which folders have been read; pictures that an earlier one placed are placed anew."""
 
 

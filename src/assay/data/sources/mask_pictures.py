@@ -5,15 +5,18 @@ them; values that a gray picture should hold may be the gray that the list gives
 different classes, the file is refused rather than one of them guessed.
 """
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from jaxtyping import Int16, Int32, Shaped, UInt8
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from assay.data.own_masks import VOID, Mask
 from assay.data.sources.class_list import ClassList, Colour
+from assay.data.sources.tree import Tree
 from assay.errors import AssayError
 
 _UNKNOWN = -1
@@ -59,6 +62,21 @@ class Code:
             if (other := table.setdefault(_packed(colour), name)) != name:
                 raise AssayError(f"{self.listed.where} gives {other!r} and {name!r} the same colour {colour}")
         return dict(zip(table, self.numbers, strict=False))
+
+
+@contextmanager
+def opened(tree: Tree, name: str) -> Iterator[Image.Image]:
+    """A mask's file, decoded. ValueError where it is damaged, which names it, for its picture may be whole."""
+    with ExitStack() as stack:
+        try:
+            image = stack.enter_context(tree.image(name))
+            image.load()
+        except MemoryError:
+            raise
+        except Exception as error:  # whatever a damaged file or zip meets
+            reason = "not an image" if isinstance(error, UnidentifiedImageError) else " ".join(str(error).split())
+            raise ValueError(f"its mask {name} cannot be read: {reason or type(error).__name__}") from error
+        yield image
 
 
 def read_mask(image: Image.Image, name: str, code: Code) -> Mask:

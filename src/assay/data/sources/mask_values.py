@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from assay.data.sources.class_list import ClassList
-from assay.data.sources.mask_pictures import raw
+from assay.data.sources.mask_pictures import opened, raw
 from assay.data.sources.tree import Tree
 from assay.data.targets import VOID
 from assay.errors import AssayError, enumerated
@@ -27,7 +27,7 @@ def settled(tree: Tree, masks: Sequence[str], listed: ClassList | None) -> Class
     if listed is not None and VOID in listed.values:
         return listed
     few = np.unique(np.linspace(0, len(masks) - 1, _LOOKED_AT).astype(int))
-    seen = set().union(*(values_of(tree, masks[i]) or () for i in few))
+    seen = set().union(*(_values_or_reason(tree, masks[i])[0] or () for i in few))
     if listed is not None and listed.has_grays:
         grays = {colour[0] for colour in listed.colours or ()}
         return listed if seen <= grays else replace(listed, colours=None)
@@ -44,14 +44,17 @@ def by_values(tree: Tree, masks: Sequence[str]) -> ClassList:
     """A class for each value that occurs in any mask but 255, called by its number.
 
     Raises:
-        AssayError: a mask holds colours, or the values are fewer than two or more than 64.
+        AssayError: a mask holds colours, or the values are fewer than two or more than 64, with the reason why the
+            first mask of those that cannot be read is none.
     """
     seen: set[int] = set()
+    reasons: list[str] = []
     for name in masks:
-        new = values_of(tree, name)
+        new, reason = _values_or_reason(tree, name)
         if new is None:
             raise AssayError(f"{name} is a mask of colours, and nothing says what they mean; {_HOW}")
         seen |= new
+        reasons += [reason] if reason else []
         if len(seen) > _MOST:
             raise AssayError(
                 f"the masks of {tree.where} hold more than {_MOST} values, the last of them in {name}: levels of gray, "
@@ -59,20 +62,26 @@ def by_values(tree: Tree, masks: Sequence[str]) -> ClassList:
             )
     values = sorted(seen - {VOID})
     if len(values) < 2:
-        there = enumerated([str(value) for value in sorted(seen)])
-        raise AssayError(f"the masks of {tree.where} hold the value {there} only; expected two classes at least")
+        hold = f"hold the value {enumerated([str(value) for value in sorted(seen)])} only" if seen else "cannot be read"
+        unread = f"; {len(reasons):,} of {len(masks):,} cannot be read: {reasons[0]}" if reasons else ""
+        raise AssayError(f"the masks of {tree.where} {hold}; expected two classes at least{unread}")
     return ClassList(f"the masks of {tree.where}", tuple(map(str, values)), tuple(values))
 
 
 def values_of(tree: Tree, name: str) -> set[int] | None:
-    """The values that occur in a mask; None in one of colours, and nothing in one that cannot be read."""
-    try:
-        with tree.image(name) as image:
-            values, _ = raw(image, name)
-    except Exception:  # told when it is read as the mask of its picture
-        return set()
+    """The values that occur in a mask; None in one of colours. ValueError where it cannot be read."""
+    with opened(tree, name) as image:
+        values, _ = raw(image, name)
     if values.ndim == 3:
         if (values != values[..., :1]).any():
             return None
         values = values[..., 0]
     return set(np.flatnonzero(np.bincount(values.ravel(), minlength=VOID + 1)).tolist())
+
+
+def _values_or_reason(tree: Tree, name: str) -> tuple[set[int] | None, str | None]:
+    """As ``values_of``; of a mask that cannot be read nothing, and why, for that is told when it meets its picture."""
+    try:
+        return values_of(tree, name), None
+    except ValueError as error:
+        return set(), str(error)

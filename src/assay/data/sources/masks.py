@@ -13,7 +13,7 @@ from assay.data.own_masks import Mask
 from assay.data.sources.class_list import ClassList, class_list
 from assay.data.sources.ignored import code_of
 from assay.data.sources.mask_pairs import mask_pairs
-from assay.data.sources.mask_pictures import Code, read_mask
+from assay.data.sources.mask_pictures import Code, opened, read_mask
 from assay.data.sources.mask_values import by_values, settled
 from assay.data.sources.tree import Tree
 from assay.data.sources.voc import VOC, listed, voc_lists
@@ -61,5 +61,5 @@ def _classes(tree: Tree, masks: Sequence[str], is_voc: bool) -> ClassList:
 
 
 def _mask(tree: Tree, name: str, code: Code) -> Mask:
-    with tree.image(name) as image:
+    with opened(tree, name) as image:
         return read_mask(image, name, code)
