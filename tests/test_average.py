@@ -21,7 +21,7 @@ from assay.recipe.validation import mistakes
 from assay.runs.effect import check_effect
 from assay.system.machine import reproducible
 from assay.tools.refit.continuing import continued
-from assay.train.average import averaged, decay_at
+from assay.train.average import averaged, decay_at, remembered
 from assay.train.checkpoint import State, pack, unpack
 from assay.train.loop import fit
 from assay.train.phases import train
@@ -76,6 +76,15 @@ def test_the_decay_grows_over_the_ramp() -> None:
     assert {decay_at(MovingAverage(decay=0.9, ramp=0), step) for step in (1, 2, 1000)} == {0.9}
 
 
+def test_an_average_that_will_hardly_have_moved_is_told() -> None:
+    assert remembered(MovingAverage(decay=0.9, ramp=0), 3) == pytest.approx(0.729)
+    chosen = recipe(ema={"decay": 0.999, "ramp": 0})
+    lines: list[str] = []
+    fit(network_of(chosen), DATA, chosen, torch.device("cpu"), State(), lambda state: None, lines.append)
+    (line,) = [line for line in lines if line.startswith("train.ema")]
+    assert "of the average will be the weights that it began with" in line
+
+
 def test_an_update_by_hand() -> None:
     network = nn.Linear(1, 1, bias=False)
     nn.init.constant_(network.weight, 2.0)
@@ -92,7 +101,7 @@ def test_an_update_by_hand() -> None:
 @pytest.mark.parametrize("ramp", [0, 3])
 def test_a_training_has_the_average_of_timm_after_every_step(ramp: float) -> None:
     """One batch an epoch, so that the state is seen after every step; statistics of batch norms included."""
-    chosen = recipe(batch_size=64, epochs=6, ema={"decay": 0.7, "ramp": ramp})
+    chosen = recipe(batch_size=64, epochs=30, ema={"decay": 0.7, "ramp": ramp})
     other, live = ModelEmaV3(network_of(chosen)), network_of(chosen)
     steps = []
 
@@ -105,11 +114,11 @@ def test_a_training_has_the_average_of_timm_after_every_step(ramp: float) -> Non
         steps.append(state.epoch)
 
     trained(chosen, after_epoch=compare)
-    assert steps == [1, 2, 3, 4, 5, 6]
+    assert steps == [*range(1, 31)]
 
 
 def test_the_average_changes_no_step() -> None:
-    one, other = (trained(recipe(ema=ema))[0] for ema in (EMA, None))
+    one, other = (trained(recipe(ema=ema, epochs=10))[0] for ema in (EMA, None))
     assert equal(one.model, other.model)
     assert [row["train_loss"] for row in one.history] == [row["train_loss"] for row in other.history]
     assert [row["validation_loss"] for row in one.history] != [row["validation_loss"] for row in other.history]

@@ -61,10 +61,10 @@ def test_slow_statistics_are_those_of_the_training_images_under_the_final_weight
 
 
 def test_the_usual_momentum_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = trained(0.1)[2]
+    before = trained(0.1, epochs=10)[2]
     monkeypatch.setattr("assay.train.loop.lagging", lambda *_: [])
     seconds = "seconds"
-    for one, other in zip(before, trained(0.1)[2], strict=True):
+    for one, other in zip(before, trained(0.1, epochs=10)[2], strict=True):
         own, same = unpack(one), unpack(other)
         assert all(torch.equal(own.model[name], same.model[name]) for name in own.model)
         for row, again in zip(own.history, same.history, strict=True):
@@ -80,15 +80,24 @@ def test_a_resumed_training_ends_bit_for_bit_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    ("momentum", "steps", "lags"),
-    [(0.01, 298, True), (0.01, 299, False), (0.1, 1, False), (0.05, 1, False), (0.001, 2000, True)],
+    ("momentum", "steps", "planned", "lags"),
+    [
+        (0.01, 298, 1000, True),
+        (0.01, 299, 1000, False),
+        (0.1, 1, 29, False),
+        (0.1, 28, 28, True),
+        (0.05, 1, 59, False),
+        (0.001, 2000, 9000, True),
+    ],
 )
-def test_norms_lag_until_a_twentieth_of_their_beginning_is_left(momentum: float, steps: int, lags: bool) -> None:
-    assert bool(lagging(network_of(momentum).train(), steps)) == lags
+def test_norms_lag_until_a_twentieth_of_their_beginning_is_left(
+    momentum: float, steps: int, planned: int, lags: bool
+) -> None:
+    assert bool(lagging(network_of(momentum).train(), steps, planned)) == lags
 
 
 def test_frozen_norms_and_those_without_a_momentum_do_not_lag() -> None:
     network = network_of(0.01).train()
     network[1].eval()
-    assert lagging(network, 1) == []
-    assert lagging(nn.BatchNorm2d(3, momentum=None).train(), 1) == []
+    assert lagging(network, 1, 1) == []
+    assert lagging(nn.BatchNorm2d(3, momentum=None).train(), 1, 1) == []

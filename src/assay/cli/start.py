@@ -16,7 +16,7 @@ def new(
     source: Annotated[
         str | None, typer.Option("--data", metavar="DATA", help="A named source, a folder or a zip.")
     ] = None,
-    task: Annotated[str | None, typer.Option(help="classification, regression or multilabel.")] = None,
+    task: Annotated[str | None, typer.Option(help="classification, regression, multilabel or segmentation.")] = None,
     table: Annotated[str | None, typer.Option(metavar="FILE", help="Tells what is true of the pictures.")] = None,
     columns: Annotated[str | None, typer.Option(help="Columns of the table to learn, with commas between.")] = None,
     model: Annotated[str | None, typer.Option(help="A network by name, such as cnn or timm/resnet18.")] = None,

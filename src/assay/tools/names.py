@@ -86,5 +86,5 @@ def arguments(builder: str) -> list[str]:
 
 
 def plain(value: Any) -> str:
-    """A value as a study file has it: ``relu``, ``[256, 128]``, ``false``."""
-    return value if isinstance(value, str) else json.dumps(value)
+    """A value as a study file has it: ``relu``, ``[256, 128]``, ``false``; a section by its name."""
+    return value if isinstance(value, str) else json.dumps(value, default=lambda section: section.name)

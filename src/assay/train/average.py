@@ -20,6 +20,11 @@ def decay_at(config: MovingAverage, step: int) -> float:
     return config.decay * (1 - math.exp(-step / config.ramp)) if config.ramp else config.decay
 
 
+def remembered(config: MovingAverage, steps: int) -> float:
+    """The share of the first weights in the average after so many steps: the product of all decays."""
+    return math.prod(decay_at(config, step) for step in range(1, steps + 1))
+
+
 @dataclass(frozen=True)
 class Average:
     """The averages of the parameters that learn, and of floating buffers, such as a batch norm's statistics.

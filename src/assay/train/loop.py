@@ -21,12 +21,12 @@ from assay.tasks.contract import Task
 from assay.tasks.metric import Metric
 from assay.tasks.predicting import predict, scores
 from assay.train.arithmetic import arithmetic, laid_out
-from assay.train.average import averaged
+from assay.train.average import averaged, remembered
 from assay.train.checkpoint import State
 from assay.train.mixing import of_mixed
 from assay.train.optimizers import build_optimizer, optimizer_tensors, restore_optimizer
 from assay.train.schedules import rate_factor
-from assay.train.statistics import lagging, take_anew
+from assay.train.statistics import REMEMBERED, lagging, take_anew
 from assay.train.steps import Steps
 
 
@@ -61,6 +61,12 @@ def fit(
             average.resume(state.average)
     learn = of_mixed(task.learning(config.loss, data, device))
     steps = Steps(model, learn, optimizer, scaler, config, device, log, average)
+    planned = config.epochs * len(batch_sizes(data.epoch_size, config.batch_size))
+    if config.ema and state.epoch == state.start and (left := remembered(config.ema, planned)) > REMEMBERED:
+        log(
+            f"train.ema: after the {planned} steps of this training {left:.0%} of the average will be the weights that "
+            "it began with; a smaller decay, or a ramp, forgets them"
+        )
 
     with arithmetic(model, config):
         while state.epoch - state.start < config.epochs and not stopped_early(state, config, task.METRICS):
@@ -88,7 +94,8 @@ def one_epoch(steps: Steps, task: Task, data: ImageData, recipe: Recipe, state: 
     seconds = time.perf_counter() - began
     if not math.isfinite(learned["train_loss"]):
         raise RunFailed(f"the train loss is not finite in epoch {epoch} (learning rate {rate:g})")
-    norms = lagging(steps.model, epoch * len(batch_sizes(data.epoch_size, recipe.train.batch_size)))
+    count = len(batch_sizes(data.epoch_size, recipe.train.batch_size))
+    norms = lagging(steps.model, epoch * count, recipe.train.epochs * count)
     if norms and state.epoch == state.start:
         steps.log(f"statistics of {len(norms)} batch norms lag behind the weights: taken anew before each validation")
     try:

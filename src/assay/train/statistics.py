@@ -2,7 +2,7 @@
 
 A norm of momentum m remembers (1 − m)^n of what it began with after n steps. At the usual 0.1 nothing is left after 30;
 at 0.01, as in torchvision's mobilenet_v3, a third is after 100, and what is validated is another network than the one
-that learned.
+that learned. So it is at 0.1 in a training that has fewer than 30 steps in all, as of twenty pictures.
 """
 
 from dataclasses import replace
@@ -18,13 +18,14 @@ from assay.seeds import numpy_generator
 from assay.train.arithmetic import laid_out
 
 SLOW, REMEMBERED = 0.05, 0.05
-"""A momentum below the first lags while more than the second of its beginning is left."""
+"""A momentum below the first lags while more than the second of its beginning is left; another one, if so much will be
+left when the training ends."""
 BATCHES = 32
 """Of training images, at most, from which statistics are taken."""
 
 
-def lagging(model: nn.Module, steps: int) -> list[_BatchNorm]:
-    """The batch norms in training mode that remember too much of their beginning after so many steps."""
+def lagging(model: nn.Module, steps: int, planned: int) -> list[_BatchNorm]:
+    """The batch norms in training mode that remember too much of their beginning after so many steps of the planned."""
     return [
         norm
         for norm in model.modules()
@@ -32,8 +33,7 @@ def lagging(model: nn.Module, steps: int) -> list[_BatchNorm]:
         and norm.training
         and norm.track_running_stats
         and norm.momentum is not None
-        and norm.momentum < SLOW
-        and (1 - norm.momentum) ** steps > REMEMBERED
+        and (1 - norm.momentum) ** (steps if norm.momentum < SLOW else planned) > REMEMBERED
     ]
 
 

@@ -29,9 +29,9 @@ WHAT = (
 )
 BY_OTHER_NAMES = (
     "The same answers, as others count them. mIoU: over the set, as mmsegmentation and torchvision's references report "
-    "it. Per image: the mean of each image's own mean, as in smp's imagewise reductions. Per image and class: the mean "
-    "over all pairs. Pooled: hits and unions of all classes together, smp's micro; it follows from the accuracy. "
-    "Compare only numbers of one kind."
+    "it. Per image: the mean of each image's own mean, over the classes that occur in it (smp's imagewise reductions "
+    "count a class that an image lacks as 1). Per image and class: the mean over all pairs. Pooled: hits and unions of "
+    "all classes together, smp's micro; it follows from the accuracy. Compare only numbers of one kind."
 )
 AT_BORDERS = (
     f"Dice: the mean over classes, over the set. Near borders: only the pixels within {borders.NEAR} of the border "

@@ -22,7 +22,7 @@ CAPTIONS = {
 PANELS = ("picture", "truth", "answer", "wrong", "unsure")
 SHOWS = (
     "makes of test images. Wrong: pixels that were given another class, in the colour of the answer; gray ones are "
-    "right, white ones of no known class. Unsure: the brighter, the closer the probabilities are to mere chance."
+    "right, white ones of no known class. Unsure: white is sure, the darker the closer to mere chance."
 )
 RIGHT = (222, 222, 222)
 

@@ -104,8 +104,9 @@ def _picture(
     rows = logits.flatten(1)[:, torch.from_numpy(drawn)].T.contiguous().numpy()
     labels = truth.ravel()[drawn].astype(np.int64)
     unsure = entropy(logits)
+    of_known = unsure.flatten()[torch.from_numpy(known)] if len(known) else unsure
     matrix, small = confusion(truth, said, classes), unsureness(unsure, classes)
-    return _Picture(matrix, unsure.mean().item(), png(said, colours), small, rows, labels)
+    return _Picture(matrix, of_known.mean().item(), png(said, colours), small, rows, labels)
 
 
 def _with_rows(

@@ -1,7 +1,7 @@
 """What is known of the metrics of segmentation.
 
 A metric of one class bears its name, ``iou_road``. Which tools report which number as "mIoU" is told in
-``docs/tasks/segmentation.md``.
+``docs/segmentation.md``.
 """
 
 from functools import partial

@@ -35,7 +35,7 @@ def gallery(
     classes first, "middle" those around the median, "best" the highest first; of equals the first image.
 
     Columns: kind, name, miou (null: all is void), png, truth and said (label maps as PNG of the size of png), unsure
-    (PNG, white where the entropy is that of mere chance).
+    (PNG, black where the entropy is that of mere chance).
     """
     ious, exists = of_pairs(matrices)
     means = np.where(exists.any(axis=1), ious.sum(axis=1) / np.maximum(exists.sum(axis=1), 1), np.nan)
@@ -82,11 +82,11 @@ def shrunk(
 
 
 def unsureness(entropies: Float32[Tensor, "height width"], classes: int) -> bytes:
-    """A map of entropies in nats as a small gray PNG: black is sure, white the entropy of mere chance."""
+    """A map of entropies in nats as a small gray PNG: white is sure, black the entropy of mere chance."""
     share = min(1.0, SIDE / max(entropies.shape))
     size = [max(1, round(side * share)) for side in entropies.shape]
     small = functional.interpolate(entropies[None, None], size=size, mode="area")[0, 0]
-    gray = (255 * small / float(np.log(max(classes, 2)))).clamp(0, 255).round().to(torch.uint8)
+    gray = (255 - 255 * small / float(np.log(max(classes, 2)))).clamp(0, 255).round().to(torch.uint8)
     buffer = BytesIO()
     Image.fromarray(gray.numpy()).save(buffer, format="PNG", compress_level=3)
     return buffer.getvalue()

@@ -35,7 +35,7 @@ class Predictions:
     losses: Float32[np.ndarray, " n"]
     """The mean over the known pixels of the canvas; nan for an image without any."""
     entropies: Float32[np.ndarray, " n"]
-    """The mean over all pixels of the entropy of their probabilities, in nats."""
+    """The mean over the known pixels of the entropy of their probabilities, in nats; without any, over all."""
     said: tuple[bytes, ...]
     """The label maps, as PNG."""
     sizes: Int64[np.ndarray, "n 2"]
