@@ -30,6 +30,7 @@ from assay.runs.data import describe
 from assay.tasks.predicting import scores
 from assay.tasks.segmentation import task
 from assay.tasks.segmentation.measure import by_class
+from assay.tasks.segmentation.pictures import unsureness
 from assay.tasks.segmentation.predictions import Predictions
 from labelled import CLASSES, masked_data, predicted, random_masks, sharp
 
@@ -218,3 +219,8 @@ def test_pictures_are_the_worst_the_middle_and_the_best() -> None:
     first = {kind: table.filter(kind=kind)["name"][0] for kind in ("worst", "best")}
     assert first == {"worst": "2.png", "best": "4.png"}
     assert set(table["kind"]) == {"sample", "worst", "middle", "best"}
+
+
+def test_a_map_of_entropy_is_white_where_the_network_is_sure_and_black_where_it_guesses() -> None:
+    gray = Image.open(BytesIO(unsureness(np.log(5) * torch.tensor([[0, 1.0], [0.2, 0.8]]), classes=5)))
+    assert np.array(gray).tolist() == [[255, 0], [204, 51]]
