@@ -197,6 +197,8 @@ def test_a_mask_shows_what_its_picture_shows_on_a_canvas_of_any_shape(name: str,
     change = augmenter((Augmentation(name=name, amount=AUGMENTATIONS[name][0]),))
     assert change is not None
     drawn = change.draw(IMAGES, torch.Generator().manual_seed(3))
+    if name == "rand_augment":  # of its fourteen operations, the five that move
+        drawn[:, ::2] = (1 + 5 * drawn[:, ::2]) / 14
     images, masks = change(plane[:, None] + 1.0, plane, drawn)
     known = masks != VOID
     assert known.float().mean() > 0.3

@@ -110,7 +110,8 @@ class SumOfLosses(Section):
 
 
 def _sum(value: Any) -> Any:
-    return {"name": "sum", "of": value} if isinstance(value, list | tuple) else value
+    is_several = isinstance(value, list | tuple) and len(value) > 1
+    return {"name": "sum", "of": value} if is_several else value
 
 
 Loss = Annotated[
