@@ -28,6 +28,7 @@ from assay.results.metrics import (
 from assay.results.statistics import mean_interval
 from assay.runs.run import Folder, measure_and_save
 from assay.tasks.metric import Metric
+from labelled import masked_data, random_masks
 from synthetic import fabricate, make_study
 from trained import image_data, tagged_data, trained
 from valued import trained as valued_trained
@@ -62,6 +63,9 @@ def measured() -> list[str]:
     numbers = value_data(np.random.default_rng(0).random((48, 2)), ("age", "weight, kg"))
     for valued in (value_data(), numbers):
         found |= measure(valued_trained(valued, evaluate=OF_VALUES))
+    masks = random_masks(np.random.default_rng(0), 3, 16, 16)
+    pixels = {"task": "segmentation", "evaluate": ["segmentation", "uncertainty"]}
+    found |= measure(trained(masked_data(masks), nn.Conv2d(1, 3, 1), **pixels))
     return [name for name, value in found.items() if isinstance(value, int | float)]
 
 

@@ -69,7 +69,11 @@ def test_that_nothing_is_said_of_validation_reads_back():
         ("train.optimizer", "adm", "train.optimizer: unknown name 'adm'; did you mean 'adam'"),
         ("train.keep", "bets", "train.keep: found 'bets'; did you mean 'best'?"),
         ("train.clip", float("inf"), "train.clip: found inf"),
-        ("data.layout", "folds", "found 'folds', expected classes, splits, or folders with the split that each is"),
+        (
+            "data.layout",
+            "folds",
+            "found 'folds', expected classes, splits, masks, or folders with the split that each is",
+        ),
         ("data.layout", {"a": "trian"}, "train, validation or test, as {fold_0: train, fold_1: test}"),
         ("data.layout", {"a": "test"}, "expected a folder to train on"),
         (

@@ -147,7 +147,10 @@ def test_a_list_is_short_for_a_sum() -> None:
 @pytest.mark.parametrize(
     ("loss", "sentence"),
     [
-        ({"name": "sum", "of": ["dice"]}, "train.loss.of: found ['dice'], expected a list of at least two losses of pixels"),
+        (
+            {"name": "sum", "of": ["dice"]},
+            "train.loss.of: found ['dice'], expected a list of at least two losses of pixels",
+        ),
         (["dice", "dic"], "train.loss.of.1: unknown name 'dic'; did you mean 'dice'?"),
         (
             {"name": "sum", "of": ["dice", "focal"], "weights": [1]},

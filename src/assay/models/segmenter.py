@@ -14,7 +14,8 @@ class Segmenter(nn.Module):
     """A network in two parts: ``encode`` makes maps of images, ``decode`` makes logits of the maps.
 
     Images of any size fit: they are padded to the right and below with 0, the mean colour once they are normalised,
-    up to the next ``multiple``; logits are brought to the padded size (bilinear, corners not aligned) and cropped.
+    up to the next ``multiple`` and ``least``; logits are brought to the padded size (bilinear, corners not aligned) and
+    cropped.
     """
 
     encoder_name: str
@@ -22,6 +23,8 @@ class Segmenter(nn.Module):
     output_names: tuple[str, ...]
     """The layers whose width is the number of outputs."""
     multiple: int
+    least: int = 0
+    """Pixels that a padded side must have, a number that ``multiple`` divides."""
 
     def is_encoders(self, name: str) -> bool:
         """Whether a tensor is the encoder's."""
@@ -47,12 +50,16 @@ class Segmenter(nn.Module):
     def padded(self, images: Images) -> Images:
         """The images at a size that the network divides."""
         height, width = images.shape[2:]
-        below, right = -height % self.multiple, -width % self.multiple
+        below, right = self._whole(height) - height, self._whole(width) - width
         return functional.pad(images, (0, right, 0, below)) if below or right else images
 
     def sized(self, logits: Logits, size: tuple[int, int]) -> Logits:
         """The logits of padded images at the size (height, width) that these had before."""
-        height, width = (side + -side % self.multiple for side in size)
+        height, width = map(self._whole, size)
         if logits.shape[2:] != (height, width):
             logits = functional.interpolate(logits, (height, width), mode="bilinear", align_corners=False)
         return logits[..., : size[0], : size[1]]
+
+    def _whole(self, side: int) -> int:
+        """A side once it is padded."""
+        return max(side + -side % self.multiple, self.least)

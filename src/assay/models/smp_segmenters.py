@@ -33,6 +33,8 @@ ENCODERS = {"dpt": "timm/vit_tiny_patch16_224"}
 ENCODER = "timm/tf_efficientnet_lite0"
 OF_MAPS = "a network that gives maps in several sizes, such as timm/resnet18 or timm/convnext_atto"
 OF_TOKENS = "a transformer of tokens, such as timm/vit_tiny_patch16_224"
+HALVED = 3
+"""How often PAN's attention halves the smallest map."""
 SETTLED = ("encoder_name", "encoder_weights", "in_channels", "classes", "activation", "aux_params", "upsampling")
 """Arguments that are no choice here."""
 
@@ -75,6 +77,7 @@ class SmpSegmenter(Segmenter):
         self.encoder, self.decoder = network.encoder, network.decoder
         self.segmentation_head = network.segmentation_head
         self.multiple = multiple(network)
+        self.least = 2**HALVED * self.multiple if isinstance(network, smp.PAN) else 0
         self._of_tokens = isinstance(network, smp.DPT)
 
     def encode(self, images: Images) -> list[Tensor]:

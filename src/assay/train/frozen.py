@@ -179,7 +179,7 @@ def made_as(network: nn.Module, model: Model, shape: tuple[int, int, int]) -> di
     return {
         "encoder": [model.arguments.get("encoder", model.name), hashlib.sha256(encoder.encode()).hexdigest()],
         "maps": [[list(sides), is_used] for sides, is_used in layout(network, shape)],
-        "padded to": network.multiple,
+        "padded to": [network.multiple, network.least],
     }
 
 
