@@ -49,7 +49,8 @@ def test_void_absent_classes_constant_masks_specks_and_sizes_are_told(planted: P
     assert "The class 'void', " in said
     assert "ignore: void in the recipe's data makes it void." in said
     assert "cross is not in the test masks: nothing can be said of it there." in said
-    assert "1 mask has nothing but void, the first that of images/train/p3x.png." in said
+    assert "1 of 10 pictures of" in said
+    assert "(images/train/p3x.png): nothing but void in the mask" in said
     assert "1 mask has one class throughout, the first that of images/train/p2x.png." in said
     assert "have at most 9 pixels, most of them of 'disc'" in said
     assert "The pictures have 2 sizes, from 12×10 to 24×20 (height×width), most often 12×10" in said

@@ -12,11 +12,13 @@ from assay.data import open_images
 from assay.data.cache import open_source
 from assay.data.images import Contents
 from assay.data.mask_files import MaskFiles
+from assay.data.remarks import remarks
 from assay.data.sources.class_list import parsed
-from assay.data.sources.mask_pairs import mask_pairs, paired
+from assay.data.sources.mask_pairs import mask_pairs, masks_in, paired
 from assay.data.targets import VOID, Labels, Masks
-from assay.errors import AssayError
+from assay.errors import AssayError, PictureWarning
 from assay.recipe import Data
+from assay.tools.pictures import pictures_at
 from drawn_masks import PALETTE, colours, mask, picture, plant, values
 
 ROWS = values(r1=1, r2=2)
@@ -407,3 +409,81 @@ def test_a_damaged_mask_is_told_by_its_own_file(tmp_path: Path, monkeypatch: pyt
     assert "its mask masks/b.png cannot be read: " in refused(folder, monkeypatch)
     broken.write_text("no picture")
     assert "its mask masks/b.png cannot be read: not an image" in refused(folder, monkeypatch)
+
+
+@pytest.mark.parametrize("splits", [("",), ("train/", "val/")])
+def test_pictures_without_any_masks_are_told_so_and_not_of_class_folders(
+    splits: tuple[str, ...], tmp_path: Path
+) -> None:
+    for split in splits:
+        picture(tmp_path / f"set/images/{split}a.png")
+    with pytest.raises(AssayError, match=r"images/.* has no masks beside it: expected masks/ with PNG files of equal"):
+        contents(tmp_path / "set")
+    (tmp_path / "set" / "masks").mkdir()
+    with pytest.raises(
+        AssayError, match=r"set: masks/ is empty: expected PNG files with the names of those in images/"
+    ):
+        contents(tmp_path / "set")
+    (tmp_path / "set" / "masks" / "a.npy").write_bytes(b"")
+    with pytest.raises(AssayError, match=r"masks/ holds no pictures, but masks/a.npy: expected PNG"):
+        contents(tmp_path / "set")
+
+
+def test_class_folders_below_a_folder_of_images_are_classes(tmp_path: Path) -> None:
+    for label in "ab":
+        picture(tmp_path / f"set/images/{label}/1.png")
+    assert contents(tmp_path / "set").classes == ["a", "b"]
+
+
+def test_names_that_differ_in_capitals_only_are_told_so() -> None:
+    with pytest.raises(AssayError, match=r"images/A.jpg is one of 1 pictures .*, masks/a_mask.png differs in capitals"):
+        mask_pairs("set", ["images/A.jpg", "masks/a_mask.png"], None)
+    found = mask_pairs("set", ["images/A.jpg", "images/b.jpg", "masks/a.png", "masks/b.png"], None)
+    assert found is not None
+    assert found.misplaced == [
+        ("images/A.jpg", "one of 1 pictures without a mask, masks/a.png differs in capitals"),
+        ("masks/a.png", "one of 1 masks without a picture, images/A.jpg differs in capitals"),
+    ]
+
+
+@pytest.mark.parametrize("classes", [None, "0 ground\n1 disc\n2 cross\n"])
+def test_an_ignored_value_that_no_mask_has_is_refused_with_those_that_there_are(
+    classes: str | None, tmp_path: Path
+) -> None:
+    folder = plant(tmp_path, {"a": ROWS, "b": values(r1=1, r3=255)}, classes)
+    with pytest.raises(AssayError, match=r"data.ignore: 9, and no mask of .* has that value; they have 0, 1, 2.* 255$"):
+        contents(folder, ignore=[9])
+    assert len(contents(folder, ignore=[2, 255]).classes) == 2
+
+
+@pytest.mark.parametrize(
+    ("pictures", "stated", "masks"),
+    [
+        (["images/a.jpg", "masks/a.png", "masks/b.png"], None, ["masks/a.png", "masks/b.png"]),
+        (["train/a.png", "trainannot/a.png"], None, ["trainannot/a.png"]),
+        (["a.tif", "a_mask.tif"], "masks", ["a_mask.tif"]),
+        (["a.tif", "a_mask.tif"], None, []),
+        (["masks/a.png"], None, []),
+        (["images/a.png", "masks/a.png"], "classes", []),
+    ],
+)
+def test_what_lies_in_folders_of_masks_beside_others_is_masks(
+    pictures: list[str], stated: Any, masks: list[str]
+) -> None:
+    assert masks_in(pictures, stated) == masks
+
+
+def test_masks_among_the_pictures_of_a_place_are_passed_over_and_that_is_told_once(tmp_path: Path) -> None:
+    folder = plant(tmp_path, {"a": ROWS, "b": ROWS})
+    with pytest.warns(PictureWarning, match=r"set: 2 of 4 pictures are masks, which are passed over") as told:
+        found, unread = pictures_at([folder], lambda names: masks_in(names, None))
+    assert ([one.path.parent.name for one in found], unread, len(told)) == (["images"] * 2, [], 1)
+    assert len(pictures_at([folder])[0]) == 4
+
+
+def test_pictures_of_void_alone_are_remarked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSAY_CACHE", str(tmp_path / "cache"))
+    folder = plant(tmp_path, {"a": ROWS, "b": np.full((8, 6), VOID, np.uint8)})
+    images = open_images(Data.model_validate({"source": str(folder)}), tmp_path)
+    (said,) = remarks(images)
+    assert said.startswith(f"1 of 2 pictures of {folder} (images/b.png): nothing but void in the mask")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from assay.after.around import around
+from assay.after.around import around, idle_tile
 from assay.after.crf import Sharpened, sharpened
 from assay.after.tiles import Tiled, fall, starts
 from assay.recipe import Predict, Recipe
@@ -130,3 +130,10 @@ def test_none_is_nothing_and_settings_are_written_out() -> None:
 def test_what_cannot_be_is_told_in_a_sentence(predict: dict[str, Any], said: str) -> None:
     (line,) = mistakes(Recipe, BASE | {"predict": predict})
     assert said in line
+
+
+@pytest.mark.parametrize(("tile", "is_idle"), [(64, True), ((32, 48), True), ((64, 40), False), (None, False)])
+def test_a_tile_that_holds_whole_images_is_told_to_change_nothing(tile: object, is_idle: bool) -> None:
+    said = idle_tile(Predict.model_validate({"tile": tile}), (32, 48))
+    assert (said is not None) == is_idle
+    assert said is None or said.endswith("is no smaller than the images, 32×48 (height×width), and changes nothing")

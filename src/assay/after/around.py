@@ -8,6 +8,7 @@ from assay.after.crf import Sharpened
 from assay.after.flips import Flipped
 from assay.after.tiles import Tiled
 from assay.data.batches import ImageData
+from assay.data.geometry import Size
 from assay.recipe import Predict
 from assay.recipe.crf import Crf
 
@@ -23,9 +24,20 @@ def around(network: nn.Module, predict: Predict, mean: Iterable[float], std: Ite
     if isinstance(predict.crf, Crf):
         network = Sharpened(network, predict.crf, mean, std)
     if predict.tile is not None:
-        tile = (predict.tile, predict.tile) if isinstance(predict.tile, int) else predict.tile
-        network = Tiled(network, tile, predict.overlap)
+        network = Tiled(network, _sides(predict.tile), predict.overlap)
     return network
+
+
+def idle_tile(predict: Predict, canvas: Size) -> str | None:
+    """That a tile holds the whole of every image and hence changes nothing, in a sentence; None where it does not."""
+    if predict.tile is None or any(side < whole for side, whole in zip(_sides(predict.tile), canvas, strict=True)):
+        return None
+    tile, images = ("×".join(map(str, size)) for size in (_sides(predict.tile), canvas))
+    return f"predict.tile: {tile} is no smaller than the images, {images} (height×width), and changes nothing"
+
+
+def _sides(tile: int | Size) -> Size:
+    return (tile, tile) if isinstance(tile, int) else tile
 
 
 def answering(

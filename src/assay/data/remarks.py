@@ -7,14 +7,16 @@ import numpy as np
 
 from assay.data.depth import in_words
 from assay.data.images import ImageSet
+from assay.data.targets import VOID, Masks
 
 NEARLY = 8
 """A picture whose values lie within so many levels of 256 is nearly constant."""
 
 
 def remarks(images: ImageSet) -> list[str]:
-    """The range of pictures with more than 8 bits, pictures that show next to nothing, and the notes on others."""
-    return [*_range(images), *_constant(images), *_notes(images)]
+    """The range of pictures with more than 8 bits, pictures that show next to nothing, masks of void
+    alone, and the notes on others."""
+    return [*_range(images), *_constant(images), *_void(images), *_notes(images)]
 
 
 def _range(images: ImageSet) -> list[str]:
@@ -34,6 +36,15 @@ def _constant(images: ImageSet) -> list[str]:
     nearly = [images.names[i] for i in np.flatnonzero((images.spreads > 0) & (images.spreads <= NEARLY))]
     kinds = {"of one colour throughout": constant, f"nearly constant, within {NEARLY} of 256 levels": nearly}
     return [f"{_of(names, images)}: {text}{hint}" for text, names in kinds.items() if names]
+
+
+def _void(images: ImageSet) -> list[str]:
+    if not isinstance(images.targets, Masks):
+        return []
+    void = [images.names[i] for i in np.flatnonzero(~images.targets.counts[:, :VOID].any(axis=1))]
+    return (
+        [f"{_of(void, images)}: nothing but void in the mask, so that nothing is learned or measured"] if void else []
+    )
 
 
 def _notes(images: ImageSet) -> list[str]:

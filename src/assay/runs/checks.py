@@ -77,6 +77,7 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
     """Decode the data, cut the splits and build and try every network, so that mistakes show before training."""
     import numpy as np
 
+    from assay.after.around import idle_tile
     from assay.data import ImageData, open_images, split
     from assay.data.augment import augmenter
     from assay.data.crops import check_crop
@@ -106,6 +107,9 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
                     display.warn(remark)
                     said.add(remark)
         images = opened[source]
+        if (idle := idle_tile(recipe.predict, images.canvas)) and idle not in said:
+            display.warn(idle)
+            said.add(idle)
         indices = split(recipe.data, images, job.seed)
         with of_variant(job):
             check_targets(recipe, ImageData(images, indices, np.zeros(1, np.float32), np.ones(1, np.float32)))

@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -52,10 +52,13 @@ def picture_file(path: Path) -> Picture:
     return Picture(_named(path), partial(open_picture, path))
 
 
-def pictures_at(places: Sequence[str | Path]) -> tuple[list[Picture], list[Unread]]:
+def pictures_at(
+    places: Sequence[str | Path], masks_in: Callable[[Collection[str]], Collection[str]] = lambda names: ()
+) -> tuple[list[Picture], list[Unread]]:
     """The pictures in the order of ``places``, below a folder and in a zip by name, and the places that hold none.
 
     A file is a picture whatever its ending; below folders and in zips, files that do not end like one are passed over.
+    So are those that ``masks_in`` names of a place, and that is warned of.
     """
     found: list[Picture] = []
     unread: list[Unread] = []
@@ -69,7 +72,12 @@ def pictures_at(places: Sequence[str | Path]) -> tuple[list[Picture], list[Unrea
         except AssayError as error:
             unread.append(Unread(place, str(error)))
         else:
-            found += [Picture(_named(place) / name, partial(tree.image, name)) for name in sorted(tree.pictures)]
+            masks = set(masks_in(tree.pictures))
+            if masks:
+                text = f"{place}: {len(masks):,} of {len(tree.pictures):,} pictures are masks, which are passed over"
+                warnings.warn(f"{text} (the first is {min(masks)})", PictureWarning, stacklevel=2)
+            there = sorted(set(tree.pictures) - masks)
+            found += [Picture(_named(place) / name, partial(tree.image, name)) for name in there]
     return found, unread
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from assay.errors import AssayError
 from assay.recipe import Fit, Recipe
+from assay.recipe.tasks import TASKS
 from assay.recipe.validation import validate
 from assay.recipe.yaml_files import read_yaml
 from assay.results.folders import read_description
@@ -88,6 +89,7 @@ def answers(
 
     from assay.after.around import around
     from assay.data.batches import pass_size
+    from assay.data.sources.mask_pairs import masks_in
     from assay.system.machine import device_here
     from assay.tasks import catalogue
     from assay.tools.choosing import choose
@@ -103,7 +105,11 @@ def answers(
     for _, _, model in networks:
         model.to(device)
     measured = [read_object(run / "metrics.json", missing={}) for run in chosen.runs]
-    task, (found, unread) = catalogue.task(recipe.task), pictures_at(pictures)
+    task = catalogue.task(recipe.task)
+    if TASKS[recipe.task].target == "masks":
+        found, unread = pictures_at(pictures, lambda names: masks_in(names, recipe.data.layout))
+    else:
+        found, unread = pictures_at(pictures)
     _, height, width = about["shape"]
     each: list[Told] = []
     gone = len(unread)

@@ -15,6 +15,7 @@ from assay.data.sources.class_list import list_files
 from assay.data.sources.coco import coco_contents, coco_files
 from assay.data.sources.formats import what_it_is
 from assay.data.sources.layout import layout
+from assay.data.sources.mask_pairs import lone_images
 from assay.data.sources.masks import mask_contents
 from assay.data.sources.tree import Tree, folder_tree
 from assay.data.sources.voc import voc_lists
@@ -60,7 +61,12 @@ def _contents(tree: Tree, stated: Layout | None, ignore: Ignore | None) -> Conte
 
 
 def _classified(tree: Tree, stated: Layout | None) -> Contents:
-    found = layout(tree.where, tree.pictures, tree.folders, stated)
+    try:
+        found = layout(tree.where, tree.pictures, tree.folders, stated)
+    except AssayError as error:
+        if stated is not None or not (missing := lone_images(tree.pictures, tree.folders, tree.others)):
+            raise
+        raise AssayError(f"{tree.where}: {missing}; or a folder of pictures for each class") from error
     number = {name: k for k, name in enumerate(found.classes)}
     names = [p.name for p in found.placed]
     places = {str(PurePosixPath(name).parent) for name in names}

@@ -53,7 +53,10 @@ def layout(where: str, pictures: Collection[str], folders: Collection[str], stat
         else:
             misplaced.append((name, found))
     if not placed:
-        raise AssayError(f"{where} has pictures but no class folders around them (expected class/picture)")
+        raise AssayError(
+            f"{where} has pictures but no class folders around them (expected class/picture, or images/ and masks/ "
+            "with files of equal names)"
+        )
     classes = sorted({p.label for p in placed})
     if stated is None:
         _check_names(where, classes, parts)

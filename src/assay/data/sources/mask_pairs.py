@@ -9,7 +9,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from posixpath import basename, splitext
+from posixpath import basename, dirname, splitext
 from typing import Literal
 
 from assay.data.sources.split_names import split_called
@@ -55,8 +55,15 @@ class Paired:
     @property
     def misplaced(self) -> list[tuple[str, str]]:
         """(name, reason) of what has no partner, the first of each kind before the others."""
+        other = _but_for_capitals(self.unmasked, self.unpictured)
         pictures, masks = (
-            [(name, f"one of {len(names):,} {what}") for name in names]
+            [
+                (
+                    name,
+                    f"one of {len(names):,} {what}" + (f", {other[name]} differs in capitals" if name in other else ""),
+                )
+                for name in names
+            ]
             for names, what in (
                 (self.unmasked, "pictures without a mask"),
                 (self.unpictured, "masks without a picture"),
@@ -100,6 +107,35 @@ def mask_pairs(where: str, pictures: Collection[str], stated: Layout | None) -> 
             f"{why}); give both the same names, or set data.layout: masks, or classes if these folders are classes"
         )
     return None
+
+
+def lone_images(pictures: Collection[str], folders: Collection[str], others: Collection[str]) -> str | None:
+    """Where pictures lie as those with masks do and no mask is a picture, what is missing; else None.
+
+    ``folders`` names also the empty ones, ``others`` are the files that are no pictures.
+    """
+    empty = [folder for folder in sorted(folders) if _said(basename(folder))[0] == "mask"]
+    if not in_one_place(pictures) or not (empty or all(_file(name, {}).role == "image" for name in pictures)):
+        return None
+    here = dirname(min(pictures))
+    called = f"{here}/" if here else "the folder of pictures"
+    if not empty:
+        return f"{called} has no masks beside it: expected masks/ with PNG files of equal names"
+    inside = [name for name in sorted(others) if name.startswith(f"{empty[0]}/")]
+    there = f"holds no pictures, but {inside[0]}" if inside else "is empty"
+    return f"{empty[0]}/ {there}: expected PNG files with the names of those in {called}"
+
+
+def masks_in(pictures: Collection[str], stated: Layout | None) -> list[str]:
+    """Those that lie in folders of masks, or beside their pictures where ``stated``, ``data.layout``, is ``masks``;
+    none where nothing else is there."""
+    if stated in ("classes", "splits"):
+        return []
+    splits = dict(stated) if isinstance(stated, tuple) else {}
+    masks = [name for name in sorted(pictures) if _file(name, splits).role == "mask"]
+    if not masks and stated == "masks":
+        masks = [name for name in sorted(pictures) if _MASK_ENDING.search(_stem(name))]
+    return masks if len(masks) < len(pictures) else []
 
 
 def in_one_place(pictures: Collection[str]) -> bool:
@@ -150,6 +186,17 @@ def _met(images: list[_File], masks: list[_File]) -> dict[str, _File]:
         if found:
             met[image.name] = found[0]
     return met
+
+
+def _but_for_capitals(pictures: Collection[str], masks: Collection[str]) -> dict[str, str]:
+    """Picture → mask and mask → picture of those whose names differ by small and capital letters only."""
+    known = {key: mask for mask in masks for key in _folded(mask)}
+    met = {picture: known[key] for picture in pictures for key in _folded(picture) if key in known}
+    return met | {mask: picture for picture, mask in met.items()}
+
+
+def _folded(name: str) -> list[Key]:
+    return [tuple(part.casefold() for part in key) for key in _file(name, {}).keys]
 
 
 def _file(name: str, splits: Mapping[str, SplitName]) -> _File:

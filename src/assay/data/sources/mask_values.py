@@ -68,6 +68,19 @@ def by_values(tree: Tree, masks: Sequence[str]) -> ClassList:
     return ClassList(f"the masks of {tree.where}", tuple(map(str, values)), tuple(values))
 
 
+def refuse_absent(tree: Tree, masks: Sequence[str], void: Sequence[int]) -> None:
+    """Raise AssayError where a value of ``void``, those that ``data.ignore`` names and no class has, is in no mask."""
+    absent, seen = set(void) - {VOID}, set[int]()
+    for name in masks:
+        if not absent:
+            return
+        new = _values_or_reason(tree, name)[0] or set()
+        seen, absent = seen | new, absent - new
+    if absent:
+        there = f"they have {enumerated([str(value) for value in sorted(seen)])}" if seen else "they have colours"
+        raise AssayError(f"data.ignore: {min(absent)}, and no mask of {tree.where} has that value; {there}")
+
+
 def values_of(tree: Tree, name: str) -> set[int] | None:
     """The values that occur in a mask; None in one of colours. ValueError where it cannot be read."""
     with opened(tree, name) as image:

@@ -14,7 +14,7 @@ from assay.data.sources.class_list import ClassList, class_list
 from assay.data.sources.ignored import code_of
 from assay.data.sources.mask_pairs import mask_pairs
 from assay.data.sources.mask_pictures import Code, opened, read_mask
-from assay.data.sources.mask_values import by_values, settled
+from assay.data.sources.mask_values import by_values, refuse_absent, settled
 from assay.data.sources.tree import Tree
 from assay.data.sources.voc import VOC, listed, voc_lists
 from assay.errors import AssayError
@@ -28,7 +28,8 @@ def mask_contents(tree: Tree, stated: Layout | None, ignore: Ignore | None) -> C
 
     Raises:
         AssayError: as ``mask_pairs``, ``class_list`` and ``code_of``; the masks hold 0 and 255 only and nothing says
-            what these are; or no picture that a list of VOC's names has a mask.
+            what these are; no mask has a value that ``ignore`` names and no class; or no picture that a list of VOC's
+            names has a mask.
     """
     found = mask_pairs(tree.where, tree.pictures, stated)
     if found is None:
@@ -42,6 +43,7 @@ def mask_contents(tree: Tree, stated: Layout | None, ignore: Ignore | None) -> C
         raise AssayError(f"{tree.where} has no picture with a mask of those that {', '.join(lists.values())} list")
     masks = [pair.mask for pair in pairs]
     classes, code = code_of(_classes(tree, masks, bool(lists)), ignore)
+    refuse_absent(tree, masks, code.void)
     return Contents(
         classes=classes,
         names=[pair.name for pair in pairs],

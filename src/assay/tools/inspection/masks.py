@@ -106,15 +106,11 @@ def _absent(found: Inspection, masks: Masks) -> list[str]:
 
 def _constant(found: Inspection, masks: Masks) -> list[str]:
     known = (masks.counts[:, :VOID] > 0).sum(axis=1)
-    texts = []
-    for rows, what in (
-        (np.flatnonzero(known == 0), "nothing but void"),
-        (np.flatnonzero((known == 1) & (len(found.images.classes) > 1)), "one class throughout"),
-    ):
-        if len(rows):
-            first = found.images.names[rows[0]]
-            texts.append(f"{count(len(rows), 'mask')} {have(len(rows))} {what}, the first that of {first}.")
-    return texts
+    rows = np.flatnonzero((known == 1) & (len(found.images.classes) > 1))
+    if not len(rows):
+        return []
+    first = found.images.names[rows[0]]
+    return [f"{count(len(rows), 'mask')} {have(len(rows))} one class throughout, the first that of {first}."]
 
 
 def _specks(found: Inspection, masks: Masks) -> list[str]:
