@@ -220,7 +220,7 @@ def test_a_zip_is_read_as_its_folder(tmp_path: Path) -> None:
 def test_what_is_ignored_is_void_and_the_others_move_up(tmp_path: Path) -> None:
     folder = plant(tmp_path, {"a": values(r1=1, r2=2, r3=VOID)})
     expected = np.array([VOID, 0, 1, VOID], np.uint8)[[0, 1, 2, 3, 0, 0, 0, 0]]
-    for ignore in (0, "ground", [0], ["ground", 77]):
+    for ignore in (0, "ground", [0], ["ground", VOID]):
         assert contents(folder, ignore=ignore).classes == ["disc", "cross"]
         assert read(folder, ignore=ignore)[:, 0].tolist() == expected.tolist()
     assert read(folder)[:, 0].tolist() == [0, 1, 2, VOID, 0, 0, 0, 0]
@@ -454,6 +454,9 @@ def test_an_ignored_value_that_no_mask_has_is_refused_with_those_that_there_are(
     with pytest.raises(AssayError, match=r"data.ignore: 9, and no mask of .* has that value; they have 0, 1, 2.* 255$"):
         contents(folder, ignore=[9])
     assert len(contents(folder, ignore=[2, 255]).classes) == 2
+    mask(folder / "masks" / "b.png", values(r1=1, r3=9))
+    assert contents(folder, ignore=[9]).classes == contents(folder, ignore=None).classes[:3]
+    assert contents(folder, ignore=[9]).targets.own(1)[3, 0] == VOID
 
 
 @pytest.mark.parametrize(

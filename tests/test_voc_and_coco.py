@@ -127,6 +127,8 @@ def test_cocos_background_may_be_ignored(tmp_path: Path) -> None:
     found = contents(folder, ignore="background")
     assert found.classes == ["cat", "dog"]
     assert found.targets.own(0)[2].tolist() == [VOID, 0, 0, 0, VOID, VOID]
+    with pytest.raises(AssayError, match=r"data.ignore: 99, and .*json numbers its classes 0 to \d"):
+        contents(folder, ignore=[99])
 
 
 def test_coco_files_that_cannot_be_are_refused(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def coco_contents(tree: Tree, stated: Layout | None, ignore: Ignore | None) -> C
 
     Raises:
         AssayError: a file cannot be read, files have different categories, a picture is missing or in two splits, or
-            no object has a segmentation.
+            no object has a segmentation; ``ignore`` has a number that no class has.
     """
     if stated in ("classes", "splits") or (stated is None and not in_one_place(tree.pictures)):
         return None
@@ -69,6 +69,10 @@ def coco_contents(tree: Tree, stated: Layout | None, ignore: Ignore | None) -> C
         return None
     listed, value_of = _categories(files)
     classes, code = code_of(listed, ignore)
+    if absent := set(code.void) - {VOID}:
+        raise AssayError(
+            f"data.ignore: {min(absent)}, and {listed.where} numbers its classes 0 to {max(listed.values)}"
+        )
     drawn, missing = _pictures(tree, files, dict(stated) if isinstance(stated, tuple) else {})
     if not any(each.objects for each in drawn):
         raise AssayError(f"{min(files)} of {tree.where} has objects without a segmentation, only boxes; masks need one")
