@@ -77,8 +77,8 @@ def test_the_test_images_are_left_for_the_judgement(pictures: Path, monkeypatch:
 
 
 def test_weights_that_cannot_be_had_are_listed_with_the_reason(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def offline(name: str, shape: object) -> object:
-        raise AssayError(f"model.pretrained: the weights of '{name}' are in no cache")
+    def offline(model: Model, shape: object) -> object:
+        raise AssayError(f"model.pretrained: the weights of '{model.name}' are in no cache")
 
     monkeypatch.setattr("assay.models.catalogue.shipped", offline)
     found = rank(pictures, TWO, size=40)
@@ -234,9 +234,9 @@ def test_the_weights_of_a_package_are_found(monkeypatch: pytest.MonkeyPatch) -> 
 def test_without_models_those_are_ranked_whose_weights_are_here(
     pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def shipped(name: str, shape: tuple[int, int, int]) -> object:
+    def shipped(model: Model, shape: tuple[int, int, int]) -> object:
         torch.manual_seed(0)
-        return build(Model(name=name), shape, 1000).state_dict(), "here"
+        return build(Model(name=model.name), shape, 1000).state_dict(), "here"
 
     monkeypatch.setattr("assay.tools.ranking.command.installed", lambda: TWO)
     monkeypatch.setattr("assay.models.catalogue.shipped", shipped)
