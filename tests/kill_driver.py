@@ -109,8 +109,9 @@ def child(request: dict[str, Any]) -> int:
         os.dup2(log, 1)
         os.dup2(log, 2)
     os.environ.update(request.get("environment", {}))
-    engine = importlib.import_module("assay.runs.engine")
-    engine.available_cores = lambda: request.get("cores", 1)
+    at_once = importlib.import_module("assay.runs.at_once")
+    assert callable(at_once.available_cores)
+    at_once.available_cores = lambda: request.get("cores", 1)
     for name, value in request.get("set", {}).items():
         module, attribute = name.rsplit(".", 1)
         owner = importlib.import_module(f"assay.{module}")
