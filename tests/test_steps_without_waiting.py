@@ -101,7 +101,9 @@ TASKS_AND_LOSSES: list[tuple[str, Any, Callable[[], ImageData]]] = [
 ]
 
 
-@pytest.mark.parametrize(("task", "loss", "data"), TASKS_AND_LOSSES, ids=lambda value: getattr(value, "__name__", str(value)[:40]))
+@pytest.mark.parametrize(
+    ("task", "loss", "data"), TASKS_AND_LOSSES, ids=lambda value: getattr(value, "__name__", str(value)[:40])
+)
 def test_no_loss_waits_for_a_number(task: str, loss: Any, data: Callable[[], ImageData]) -> None:
     asked = Recipe.model_validate(
         {"task": task, "data": {"source": "noise"}, "model": {"name": "cnn"}} | {"train": {"loss": loss}}
