@@ -100,7 +100,7 @@ def test_both_ways_give_the_same_training(model: dict[str, Any]) -> None:
     slow, fast = network_of(chosen), network_of(chosen)
     part, seen = trained_part(fast, data, chosen, CPU, said.append)
     assert isinstance(seen, FeatureData), said
-    assert seen.pass_size == data.pass_size
+    assert seen.pass_size(CPU) == data.pass_size(CPU)
     one = fit(slow, data, chosen, CPU, State(), lambda _: None)
     other = fit(part, seen, chosen, CPU, State(), lambda _: None)
     for row, same in zip(one.history, other.history, strict=True):
