@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import assay as package
+from assay.recipe import Recipe
 from assay.recipe.study import load_study
 from assay.runs import at_once
 from assay.runs.at_once import AtOnce
@@ -130,3 +131,9 @@ def test_other_numbers_of_jobs_are_refused(unchecked, tmp_path, jobs) -> None:
     for function in (package.run, forecast):
         with pytest.raises(package.AssayError, match=f"jobs: found {jobs!r}, expected at least 1, or 'auto'"):
             function(study, tmp_path, jobs=jobs)
+
+
+def test_the_memory_of_a_network_for_maps_is_found_too(tmp_path: Path) -> None:
+    values = {"task": "segmentation", "data": {"source": "scenes"}, "model": {"name": "deeplab", "width": 8}}
+    few, many = (Recipe.model_validate(values | {"train": {"batch_size": size}}) for size in (8, 16))
+    assert 0 < at_once.memory_of(few, tmp_path) < at_once.memory_of(many, tmp_path)

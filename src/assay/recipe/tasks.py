@@ -72,6 +72,11 @@ TASKS: dict[str, Facts] = {
 """Name → what is known of it."""
 
 
+def answered(task: str) -> Literal["image", "pixel"]:
+    """What a network of the task gives its outputs for."""
+    return "pixel" if TASKS[task].target == "masks" else "image"
+
+
 def require(target: Target, task: str, what: str, source: str) -> None:
     """Raise AssayError where ``what`` is asked of a task whose images have another kind of target."""
     if TASKS[task].target != target:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from assay.errors import AssayError, size_text
 from assay.recipe import Recipe
+from assay.recipe.tasks import answered
 from assay.runs.jobs import Job
 from assay.system import files
 from assay.system.files import read_object
@@ -94,7 +95,7 @@ def memory_of(recipe: Recipe, root: Path) -> int:
     recipe = complete(recipe)
     data = load(recipe.data, recipe.seed, root)
     outputs = catalogue.task(recipe.task).outputs(recipe.train.loss, data.classes)
-    table = summary(try_out(recipe.model, data.shape, outputs), data.shape)
+    table = summary(try_out(recipe.model, data.shape, outputs, answered(recipe.task)), data.shape)
     return _OWN + _TRAINED * table.weight_bytes + _LEARNING * recipe.train.batch_size * table.activation_bytes
 
 

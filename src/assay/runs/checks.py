@@ -9,7 +9,7 @@ from assay.errors import AssayError
 from assay.recipe import Recipe, overrides
 from assay.recipe.data import COLUMNS
 from assay.recipe.study import Study, load_study
-from assay.recipe.tasks import TASKS, WORDS
+from assay.recipe.tasks import TASKS, WORDS, answered
 from assay.recipe.yaml_files import read_yaml
 from assay.runs.display import Display
 from assay.runs.jobs import Job
@@ -167,7 +167,7 @@ def check_network(recipe: Recipe, shape: tuple[int, int, int], classes: list[str
     outputs = catalogue.task(recipe.task).outputs(recipe.train.loss, classes)
     for number, stage in enumerate(recipe.stages):
         with of_phase(recipe, number):
-            network = try_out(stage.model, shape, outputs, "pixel" if target == "masks" else "image")
+            network = try_out(stage.model, shape, outputs, answered(recipe.task))
         if recipe.train.batch_size == 1 and needs_two(network):
             raise AssayError("train.batch_size: 1 is too small for a batch norm that learns; expected at least 2")
         if recipe.data.augment_views and only_the_head_learns(network, stage):
