@@ -48,7 +48,9 @@ def show_answers(
     if as_json:
         print_json(document(found))
     elif out:
-        show(answer_table(found.rows if drawn else [], [*found.notes, f"{len(found.each):,} answers: {out}"]))
+        count = len(found.each)
+        said = f"{count:,} answer{'s' * (count != 1)}: {out}"
+        show(answer_table(found.rows if drawn else [], [*found.notes, said]))
     else:
         show(answer_table(found.rows, found.notes))
     if reasons:
