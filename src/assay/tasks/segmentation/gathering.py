@@ -18,7 +18,7 @@ from assay.seeds import numpy_generator
 from assay.tasks.segmentation.borders import Borders, borders_of
 from assay.tasks.segmentation.confusion import confusion
 from assay.tasks.segmentation.losses import of_pictures, pixel_losses, smoothing_of
-from assay.tasks.segmentation.maps import decoded, png
+from assay.tasks.segmentation.maps import decoded, entropy, png
 from assay.tasks.segmentation.pictures import unsureness
 from assay.tasks.segmentation.predictions import Predictions, Sampled
 from assay.tasks.segmentation.weights import masks_of
@@ -87,12 +87,6 @@ def in_own_pixels(logits: Map, data: ImageData, i: int) -> Float32[Tensor, "clas
     if (height, width) == tuple(own.tolist()):
         return part
     return functional.interpolate(part[None], size=own.tolist(), mode="bilinear", align_corners=False)[0]
-
-
-def entropy(logits: Map) -> Float32[Tensor, "height width"]:
-    """−Σ p·log p of each pixel's probabilities, in nats."""
-    logs = logits.log_softmax(dim=0)
-    return -(logs.exp() * logs).sum(dim=0)
 
 
 def _picture(

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from assay.data.geometry import Size, inner
 from assay.data.palette import Colour, colours_of, palette
+from assay.tasks.segmentation.maps import entropy
 
 BAND = 1 << 22
 """Numbers in the rows that are brought to the picture's size at once: the maps of all classes of a photograph are not
@@ -51,9 +52,8 @@ class Prediction:
     def _own(self) -> tuple[UInt8[np.ndarray, "height width"], Float32[np.ndarray, "height width"]]:
         labels, entropies = [], []
         for rows in bands(self.logs, self.size):
-            logs = (rows / self.temperature).log_softmax(dim=0)
             labels.append(rows.max(dim=0).indices.to(torch.uint8))
-            entropies.append(-(logs.exp() * logs.clamp(min=torch.finfo(logs.dtype).min)).sum(dim=0))
+            entropies.append(entropy(rows / self.temperature))
         return torch.cat(labels).numpy(), torch.cat(entropies).numpy()
 
     @property

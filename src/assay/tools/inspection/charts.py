@@ -14,25 +14,15 @@ SPLITS = {"training": LIGHT["c0"], "validation": LIGHT["c2"], "test": LIGHT["c4"
 
 def class_counts(frame: pl.DataFrame, order: Sequence[str]) -> Chart:
     """Images of each class, a bar for each split. Columns: class, split, images."""
-    present = {name: color for name, color in SPLITS.items() if name in set(frame["split"])}
-    color = alt.Color("split:N", title=None).scale(domain=list(present), range=list(present.values()))
-    chart: alt.Chart = (
-        alt.Chart(frame)
-        .mark_bar(cornerRadiusEnd=2)
-        .encode(
-            y=alt.Y("class:N", title=None).scale(domain=list(order), paddingInner=0.28),
-            yOffset=alt.YOffset("split:N").scale(domain=list(present)),
-            x=alt.X("images:Q", title="images"),
-            color=color.legend(orient="top") if len(present) > 1 else color.legend(None),
-            tooltip=[alt.Tooltip("class:N"), alt.Tooltip("split:N"), alt.Tooltip("images:Q", format=",")],
-        )
-    )
-    chart = chart.properties(height=len(order) * (34 if len(present) > 1 else 26))
-    return chart
+    return _by_class(frame, order, "images", "images", ",")
 
 
 def class_pixels(frame: pl.DataFrame, order: Sequence[str]) -> Chart:
     """Share of the pixels of each class, a bar for each split. Columns: class, split, percent."""
+    return _by_class(frame, order, "percent", "pixels (%)", ".2f")
+
+
+def _by_class(frame: pl.DataFrame, order: Sequence[str], amount: str, title: str, number: str) -> Chart:
     present = {name: color for name, color in SPLITS.items() if name in set(frame["split"])}
     color = alt.Color("split:N", title=None).scale(domain=list(present), range=list(present.values()))
     chart: alt.Chart = (
@@ -41,9 +31,9 @@ def class_pixels(frame: pl.DataFrame, order: Sequence[str]) -> Chart:
         .encode(
             y=alt.Y("class:N", title=None).scale(domain=list(order), paddingInner=0.28),
             yOffset=alt.YOffset("split:N").scale(domain=list(present)),
-            x=alt.X("percent:Q", title="pixels (%)"),
+            x=alt.X(f"{amount}:Q", title=title),
             color=color.legend(orient="top") if len(present) > 1 else color.legend(None),
-            tooltip=[alt.Tooltip("class:N"), alt.Tooltip("split:N"), alt.Tooltip("percent:Q", format=".2f")],
+            tooltip=[alt.Tooltip("class:N"), alt.Tooltip("split:N"), alt.Tooltip(f"{amount}:Q", format=number)],
         )
     )
     chart = chart.properties(height=len(order) * (34 if len(present) > 1 else 26))
