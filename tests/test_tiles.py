@@ -1,7 +1,10 @@
 """Maps put together from tiles, and what a recipe may ask for of them."""
 
-import resource
+import re
+import subprocess
+import sys
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -74,7 +77,23 @@ def test_tiles_of_a_large_picture_say_what_the_whole_says_away_from_rims() -> No
         tiled = Tiled(network, (480, 480), 0.25)(images)
     assert (whole.argmax(1) == tiled.argmax(1)).float().mean() > 0.999
     assert whole.argmax(1).unique().numel() > 1
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 2 * 2**20  # KiB
+
+
+TILED_ALONE = """
+import torch
+from assay.after.tiles import Tiled
+network = torch.nn.Sequential(torch.nn.Conv2d(3, 64, 3, padding=1), torch.nn.Conv2d(64, 12, 3, padding=1)).eval()
+with torch.inference_mode():
+    assert Tiled(network, (480, 480), 0.25)(torch.zeros(1, 3, 1040, 1388)).shape == (1, 12, 1040, 1388)
+print(open("/proc/self/status").read())
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the kernel tells no process its peak memory")
+def test_tiles_of_a_large_picture_need_no_more_memory_than_a_process_of_2_gib() -> None:
+    said = subprocess.run([sys.executable, "-c", TILED_ALONE], capture_output=True, text=True, check=True).stdout
+    (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", said)
+    assert int(peak) < 2 * 2**20
 
 
 def test_colours_of_the_field_are_those_of_the_pictures() -> None:
