@@ -41,6 +41,8 @@ LIBRARIES: dict[str, tuple[str, str]] = {
 is)."""
 SEGMENTERS = ("deeplab", "smp/…", "torchvision/deeplabv3_…", "torchvision/fcn_…", "torchvision/lraspp_…")
 """Names that give logits for every pixel."""
+DETECTORS = ("yolo",)
+"""Names that give boxes."""
 
 
 def build(model: Model, shape: tuple[int, int, int], outputs: int) -> "torch.nn.Module":
@@ -50,33 +52,37 @@ def build(model: Model, shape: tuple[int, int, int], outputs: int) -> "torch.nn.
     ``assay.models.weights.load_pretrained``. Raises AssayError for an unknown name, wrong arguments, a network that
     ``shape`` does not fit, a head or a frozen backbone where there is none, or nothing left to train.
     """
+    from assay.models.detector import Detector
     from assay.models.freezing import freeze
     from assay.models.head import replace_head
     from assay.models.segmenter import Segmenter
 
+    layers = model.head if isinstance(model.head, tuple) else None
     network: torch.nn.Module = _builder(model.name)(shape, outputs, **_validated(model))
-    if not (model.is_off_the_shelf or isinstance(network, Segmenter)):
-        for key, stated in (("head", model.head is not None), ("freeze: backbone", model.freeze == "backbone")):
+    if not (model.is_off_the_shelf or isinstance(network, Segmenter | Detector)):
+        for key, stated in (("head", layers is not None), ("freeze: backbone", model.freeze == "backbone")):
             if stated:
                 raise AssayError(
                     f"model.{key} needs a network off the shelf (timm/…, torchvision/…), not '{model.name}'"
                 )
-    if model.head is not None:
-        if isinstance(network, Segmenter):
+    if layers is not None:
+        if isinstance(network, Segmenter | Detector):
+            kept = "a decoder" if isinstance(network, Segmenter) else "a head for boxes"
             raise AssayError(
-                f"model.head is made of layers for whole images, and '{model.name}' has a decoder; leave it out"
+                f"model.head is made of layers for whole images, and '{model.name}' has {kept}; leave it out"
             )
-        replace_head(network, shape, model.head, outputs)
+        replace_head(network, shape, layers, outputs)
     freeze(network, model.freeze)
     return network
 
 
 def try_out(
-    model: Model, shape: tuple[int, int, int], outputs: int, each: Literal["image", "pixel"] = "image"
+    model: Model, shape: tuple[int, int, int], outputs: int, each: Literal["image", "pixel", "boxes"] = "image"
 ) -> "torch.nn.Module":
     """The network built for trial and shown two black images.
 
-    Raises AssayError where it cannot be built, or does not give ``outputs`` logits for ``each`` image or pixel.
+    Raises AssayError where it cannot be built, or does not give ``outputs`` logits for ``each`` image or pixel, or
+    boxes of each image.
     """
     import torch
 
@@ -85,18 +91,31 @@ def try_out(
     try:
         with torch.no_grad(), scoped(0, "trial"):
             network = build(model, shape, outputs).eval()
-            logits = network(torch.zeros(2, *shape))
+            answers = network(torch.zeros(2, *shape))
     except (RuntimeError, AssertionError, ValueError) as error:
         raise AssayError(f"the network does not fit images of {shape}: {error}") from None
-    found = tuple(logits.shape[1:]) if isinstance(logits, torch.Tensor) else type(logits).__name__
+    found = tuple(answers.shape[1:]) if isinstance(answers, torch.Tensor) else _kind(answers)
     if each == "image" and found != (outputs,):
         raise AssayError(f"model '{model.name}' gives {found} for an image, expected {outputs} numbers")
+    if each == "boxes" and found != "boxes":
+        raise AssayError(
+            f"model '{model.name}' gives {found} for an image, expected boxes; networks for detection: "
+            f"{', '.join(DETECTORS)}"
+        )
     if each == "pixel" and found != (outputs, *shape[1:]):
         raise AssayError(
             f"model '{model.name}' gives {found} for an image, expected {outputs} numbers for each of its "
             f"{shape[1]}×{shape[2]} pixels; networks for segmentation: {', '.join(SEGMENTERS)}"
         )
     return network
+
+
+def _kind(answers: Any) -> str:
+    """In a word what a network gives that is no tensor."""
+    from assay.models.detector import Found
+
+    is_boxes = isinstance(answers, list) and all(isinstance(each, Found) for each in answers)
+    return "boxes" if is_boxes else type(answers).__name__
 
 
 def shipped(model: Model, shape: tuple[int, int, int]) -> "tuple[dict[str, torch.Tensor], str]":
@@ -182,6 +201,10 @@ def _in_libraries(architecture: str) -> list[str]:
 def _validated(model: Model) -> dict[str, Any]:
     """The arguments that were given, converted to the types of the builder's signature."""
     kind = _arguments(_builder(model.name))
+    if isinstance(model.head, str) and "head" not in kind.model_fields:
+        raise AssayError(
+            f"model.head: found {model.head!r}, expected a list of layers; only detectors have heads by name"
+        )
     try:
         values = kind.model_validate(model.arguments)
     except ValidationError as error:

@@ -71,13 +71,14 @@ class Model(Strict):
     """Whether pretrained weights must fit, all but the head."""
     freeze: Freeze = Field(default="none", exclude_if=lambda freeze: freeze == "none")
     """``backbone`` (all but the head), or patterns such as ``layer1*`` on names of modules and parameters."""
-    head: tuple[HeadLayer, ...] | None = Field(default=None, exclude_if=lambda head: head is None)
-    """In place of the classifier of a network off the shelf; a dense layer with the outputs follows."""
+    head: tuple[HeadLayer, ...] | str | None = Field(default=None, exclude_if=lambda head: head is None)
+    """In place of the classifier of a network off the shelf, a dense layer with the outputs following; or the name of
+    one of a detector's heads, an argument of its builder."""
 
     @field_validator("head")
     @classmethod
-    def _pooled_first(cls, head: tuple[HeadLayer, ...] | None) -> tuple[HeadLayer, ...] | None:
-        if any(layer.name == "average_pool" for layer in (head or ())[1:]):
+    def _pooled_first(cls, head: tuple[HeadLayer, ...] | str | None) -> tuple[HeadLayer, ...] | str | None:
+        if isinstance(head, tuple) and any(layer.name == "average_pool" for layer in head[1:]):
             raise ValueError("average_pool can only come first")
         return head
 
@@ -89,4 +90,4 @@ class Model(Strict):
     @property
     def arguments(self) -> dict[str, Any]:
         """What the builder gets besides the input shape and the number of outputs."""
-        return dict(self.model_extra or {})
+        return dict(self.model_extra or {}) | ({"head": self.head} if isinstance(self.head, str) else {})
