@@ -137,14 +137,15 @@ def test_void_and_all_classes_move_like_any_other(name: str) -> None:
         assert (found[where] == value).all()
 
 
-def test_a_box_is_none_when_less_than_a_quarter_of_it_is_left() -> None:
-    corners = torch.tensor([[0, 0, 8, 8], [0, 30, 4, 40], [44, 36, 48, 40], [20, 20, 21, 21], [0, 0, 48, 40]])
-    _, boxes = changed(planted_boxes(corners, 400), ("crop", 8.0))
+def test_a_box_is_none_when_less_than_a_tenth_of_it_is_left() -> None:
+    corners = torch.tensor([[0, 0, 10, 10], [0, 28, 4, 40], [44, 20, 48, 40], [20, 20, 22, 22], [0, 0, 48, 40]])
+    _, boxes = changed(planted_boxes(corners, 400), ("crop", 9.0))
     lost = []
     for k, box in enumerate(corners):
-        left = (changed(planted_masks(box, 400), ("crop", 8.0))[1] == 1).sum((1, 2))
-        whole = (box[2] - box[0]) * (box[3] - box[1])
-        expected = torch.where(4 * left >= whole, k, NO_BOX)
+        masks = changed(planted_masks(box, 400), ("crop", 9.0))[1] == 1
+        whole, left = (box[2] - box[0]) * (box[3] - box[1]), masks.sum((1, 2))
+        thin = (masks.any(1).sum(1) < 2) | (masks.any(2).sum(1) < 2)
+        expected = torch.where((10 * left >= whole) & ~thin, k, NO_BOX)
         assert torch.equal(boxes.labels[:, k], expected)
         lost.append(int((expected == NO_BOX).sum()))
     assert all(lost[:3])
@@ -153,10 +154,17 @@ def test_a_box_is_none_when_less_than_a_quarter_of_it_is_left() -> None:
     assert ((boxes.edges >= 0) & (boxes.edges <= limits)).all()
 
 
-def test_a_box_under_a_pixel_is_none() -> None:
-    thin = torch.tensor([[10.0, 10.0, 30.0, 10.9], [10.0, 10.0, 30.0, 11.0]])
-    _, boxes = changed(BoxBatch(thin[None], torch.tensor([[4, 5]])), ("horizontal_flip", 1.0))
-    assert boxes.labels.tolist() == [[NO_BOX, 5]]
+def test_of_a_large_box_a_tenth_is_enough_and_less_is_none() -> None:
+    box = BoxBatch(torch.tensor([[[0.0, 0.0, 40.0, 20.0]]] * 2), torch.tensor([[7], [7]]))
+    shift = matrices(1.0, 0.0, 0.0, 1.0, torch.tensor([44.0, 44.1]), 0.0)  # 4 and 3.9 of 40 columns stay
+    assert moved(box, shift, (HEIGHT, WIDTH)).labels.tolist() == [[7], [NO_BOX]]
+
+
+def test_a_box_under_two_pixels_or_slimmer_than_one_to_a_hundred_is_none() -> None:
+    thin = torch.tensor([[10.0, 10.0, 30.0, 11.9], [10.0, 10.0, 30.0, 12.0], [0, 0, 201.0, 2.0], [0, 0, 200.0, 2.0]])
+    still = matrices(torch.ones(1), 0.0, 0.0, 1.0, 0.0, 0.0)
+    found = moved(BoxBatch(thin[None], torch.tensor([[4, 5, 6, 7]])), still, (250, 250))
+    assert found.labels.tolist() == [[NO_BOX, 5, NO_BOX, 7]]  # type: ignore[union-attr]
 
 
 def test_no_box_stays_none_and_images_without_boxes_pass() -> None:

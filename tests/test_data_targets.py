@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.data.boxes import CROWD, DIFFICULT, NO_BOX, Boxes
+from assay.data.boxes import CROWD, DIFFICULT, NO_BOX, BoxBatch, Boxes
 from assay.data.stratify import quantile_bins
 from assay.data.targets import VOID, Labels, Masks, Tags, Targets, Values, read_targets, write_targets
 
@@ -46,8 +46,22 @@ def test_a_batch_of_boxes_by_hand() -> None:
     assert THREE.take(rows(1, 1)).edges.shape == (2, 0, 4)
     assert THREE.take(rows()).labels.shape == (0, 0)
     first, second = batch.split([1, 2])
-    assert (len(first), len(second)) == (1, 2)
+    assert first.labels.tolist() == [[1]]
     assert torch.equal(second.edges, batch.edges[1:])
+
+
+def test_a_packed_batch_has_no_gaps() -> None:
+    gaps = BoxBatch(torch.arange(24.0).view(2, 3, 4), torch.tensor([[NO_BOX, 5, 4], [NO_BOX, NO_BOX, 6]]))
+    assert gaps.packed().labels.tolist() == [[5, 4], [6, NO_BOX]]
+    assert gaps.packed().edges[:, 0, 0].tolist() == [4, 20]
+    assert BoxBatch(torch.zeros(2, 3, 4), torch.full((2, 3), NO_BOX)).packed().edges.shape == (2, 0, 4)
+
+
+def test_boxes_with_a_flag_are_in_no_batch() -> None:
+    flags = np.array([DIFFICULT, 0, CROWD], np.uint8)
+    batch = Boxes(THREE.edges, THREE.labels, flags, THREE.starts).take(rows(0, 1, 2))
+    assert batch.labels.tolist() == [[0], [NO_BOX], [NO_BOX]]
+    assert batch.edges[0].tolist() == [[1, 2, 3, 5]]
 
 
 BOX = st.tuples(st.lists(st.floats(0, 99, width=32), min_size=4, max_size=4), st.integers(0, 3))

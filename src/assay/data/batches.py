@@ -168,9 +168,8 @@ class ImageData:
     ) -> Iterator[Batch]:
         scale, shift = (t.to(device) for t in self._scale_and_shift)
         sizes = batch_sizes(len(order), batch_size)
-        alone = isinstance(self.images.targets, Boxes)  # how many places a batch has for boxes is its own
         size = 4 * batch_size * self.shape[0] * math.prod(self.shape[1:] if cuts is None else cuts.size)
-        together = 1 if alone else max(1, _BLOCK_BYTES[device.type] // size)
+        together = max(1, _BLOCK_BYTES[device.type] // size)
         blocks = [sizes[first : first + together] for first in range(0, len(sizes), together)]
         start = 0
         gathered = self._gathering.blocks(order, [*map(sum, blocks)], device, cuts)

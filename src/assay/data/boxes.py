@@ -32,10 +32,17 @@ class BoxBatch:
         """Number of images."""
         return len(self.labels)
 
+    def packed(self) -> "BoxBatch":
+        """The same boxes in their order, those of each image first, in as many places as the richest one needs."""
+        there = self.labels != NO_BOX
+        most = int(there.sum(1).max()) if len(self) else 0
+        order = there.to(torch.uint8).argsort(dim=1, descending=True, stable=True)[:, :most]
+        return BoxBatch(self.edges.take_along_dim(order[..., None], 1), self.labels.take_along_dim(order, 1))
+
     def split(self, sizes: list[int]) -> list["BoxBatch"]:
-        """The batch in parts of so many images each."""
+        """The batch in parts of so many images each, every part packed."""
         parts = zip(self.edges.split(sizes), self.labels.split(sizes), strict=True)
-        return [BoxBatch(edges, labels) for edges, labels in parts]
+        return [BoxBatch(edges, labels).packed() for edges, labels in parts]
 
     def pin_memory(self) -> "BoxBatch":
         """A copy that an accelerator reads without waiting."""
@@ -67,7 +74,7 @@ class Boxes:
         return len(self.starts) - 1
 
     def take(self, rows: Int64[Tensor, " b"]) -> BoxBatch:
-        """The boxes of a batch, as many places for each image as the richest one needs."""
+        """The boxes of a batch without a flag, as many places for each image as the richest one needs."""
         edges, labels, starts = self._tensors
         first, count = starts[rows], starts[rows + 1] - starts[rows]
         places = torch.arange(int(count.max()) if len(rows) else 0)
@@ -106,4 +113,7 @@ class Boxes:
 
     @cached_property
     def _tensors(self) -> tuple[Tensor, Tensor, Tensor]:
-        return as_tensor(self.edges), as_tensor(self.labels), as_tensor(self.starts)
+        """(edges, labels, starts) of the boxes without a flag."""
+        plain = self.flags == 0
+        starts = np.concatenate([[0], np.cumsum(plain)])[self.starts]
+        return as_tensor(self.edges[plain]), as_tensor(self.labels[plain]), as_tensor(starts)

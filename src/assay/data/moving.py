@@ -1,6 +1,7 @@
 """Boxes and masks go where a matrix moves their pictures.
 
-A box becomes the hull of its moved corners, so that it grows under a rotation, cut off at the edges of the picture.
+A box becomes the hull of its moved corners, so that it grows under a rotation, cut off at the edges of the picture. Too
+little of it left, it is none any more: these limits are of boxes that move, for any task and network.
 A mask is resampled by the nearest pixel, and what moves in from outside is void.
 """
 
@@ -12,8 +13,12 @@ from assay.data.affine import Matrices, resampled
 from assay.data.boxes import NO_BOX, BoxBatch
 from assay.data.targets import Target
 
-LEAST_LEFT = 0.25
-"""Of a box's area, must stay in the picture: else the box is none any more."""
+LEAST_LEFT = 0.1
+"""Of a box's area, must stay in the picture."""
+LEAST_SIDE = 2.0
+"""Pixels that what is left must be wide and high."""
+SLIMMEST = 100.0
+"""Times the shorter side, the longer one at most."""
 _CORNERS = [0, 1, 2, 1, 2, 3, 0, 3]
 """x and y of the four corners, among the edges x1, y1, x2, y2."""
 
@@ -33,7 +38,9 @@ def _moved_boxes(boxes: BoxBatch, matrix: Matrices, size: tuple[int, int]) -> Bo
     first, last = there.amin(2), there.amax(2)
     first_seen, last_seen = first.clamp(min=0).minimum(limit), last.clamp(min=0).minimum(limit)
     sides = last_seen - first_seen
-    seen = (sides >= 1).all(-1) & (sides.prod(-1) >= LEAST_LEFT * (last - first).prod(-1))
+    shorter, longer = sides.amin(-1), sides.amax(-1)
+    seen = (shorter >= LEAST_SIDE) & (longer <= SLIMMEST * shorter)
+    seen &= sides.prod(-1) >= LEAST_LEFT * (last - first).prod(-1)
     return BoxBatch(torch.cat([first_seen, last_seen], dim=-1), boxes.labels.where(seen, NO_BOX))
 
 
