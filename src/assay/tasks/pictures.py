@@ -42,6 +42,14 @@ def gallery(kinds: Mapping[str, Rows], indices: Rows, images: ImageSet, said: Ma
     )
 
 
+def inside(images: ImageSet, i: int) -> UInt8[np.ndarray, "channels height width"]:
+    """The part of the canvas on which picture ``i`` lies."""
+    taken, first = images.inside
+    (height, width), (top, left) = taken[i].tolist(), first[i].tolist()
+    picture: UInt8[np.ndarray, "channels height width"] = images.pixels[i]
+    return picture[:, top : top + height, left : left + width]
+
+
 def thumbnail(pixels: UInt8[np.ndarray, "channels height width"], side: int = SIDE) -> bytes:
     """PNG of a gray or RGB image, no side longer than ``side`` pixels; a smaller image keeps its size."""
     image = Image.fromarray(pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0)))

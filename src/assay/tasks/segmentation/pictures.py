@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from assay.data.batches import ImageData
 from assay.data.palette import palette, with_void
-from assay.tasks.pictures import sample, thumbnail
+from assay.tasks.pictures import inside, sample, thumbnail
 from assay.tasks.segmentation.maps import decoded, png
 from assay.tasks.segmentation.scores import Matrices, of_pairs
 from assay.tasks.segmentation.weights import masks_of
@@ -51,7 +51,7 @@ def gallery(
     chosen = np.concatenate(list(kinds.values()))
     masks, images = masks_of(data), indices[chosen].tolist()
     colours = with_void(palette(data.classes, data.images.colours))
-    pngs = [thumbnail(inside(data, i), SIDE) for i in images]
+    pngs = [thumbnail(inside(data.images, i), SIDE) for i in images]
     sizes = [Image.open(BytesIO(png)).size for png in pngs]
     return pl.DataFrame(
         {
@@ -64,14 +64,6 @@ def gallery(
             "unsure": [unsure[row] for row in chosen],
         }
     )
-
-
-def inside(data: ImageData, i: int) -> UInt8[np.ndarray, "channels height width"]:
-    """The part of the canvas on which picture ``i`` lies."""
-    taken, first = data.images.inside
-    (height, width), (top, left) = taken[i].tolist(), first[i].tolist()
-    picture: UInt8[np.ndarray, "channels height width"] = data.images.pixels[i]
-    return picture[:, top : top + height, left : left + width]
 
 
 def shrunk(

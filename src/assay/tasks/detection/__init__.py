@@ -1,0 +1,1 @@
+"""Object detection: any number of boxes an image, each with a class and a score."""
