@@ -24,6 +24,8 @@ from assay.models.catalogue import build
 from assay.models.weights import load_pretrained
 from assay.recipe import Recipe
 from assay.system.machine import reproducible
+from assay.tasks.classification import task
+from assay.tasks.predicting import predict
 from assay.train.checkpoint import State
 from assay.train.frozen import trained_part
 from assay.train.loop import fit

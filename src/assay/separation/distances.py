@@ -4,7 +4,7 @@ The value is NumPy's ``((x_i - x_j) ** 2).sum()`` on float64 rows. Every pair is
 that the relative error is below 1e-12 for any width and any offset, and equal rows are at distance exactly 0.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -69,21 +69,22 @@ def rough_distances(
 
 def _in_parts(work: Callable[[slice], None], pairs: int, step: int, a: Samples, b: Samples) -> None:
     """Do the ``work`` on ``step`` pairs at a time, giving back the pages of mapped files on the way."""
-    together = max(1, min(a.together, b.together) // 2)
-    for start in range(0, pairs, together):
-        end = min(start + together, pairs)
-        _in_threads(work, [slice(part, min(part + step, end)) for part in range(start, end, step)])
-        a.release()
-        b.release()
+    together, count = max(1, min(a.together, b.together) // 2), torch.get_num_threads()
 
-
-def _in_threads(work: Callable[[slice], None], parts: list[slice]) -> None:
-    if len(parts) < 2 or torch.get_num_threads() == 1:
+    def share(parts: Sequence[slice]) -> None:
         for part in parts:
             work(part)
-    else:
-        with ThreadPoolExecutor(torch.get_num_threads()) as threads:
-            list(threads.map(work, parts))
+
+    with ThreadPoolExecutor(count) as threads:
+        for start in range(0, pairs, together):
+            end = min(start + together, pairs)
+            parts = [slice(part, min(part + step, end)) for part in range(start, end, step)]
+            if count == 1 or len(parts) == 1:
+                share(parts)
+            else:
+                list(threads.map(share, [parts[first::count] for first in range(count)]))
+            a.release()
+            b.release()
 
 
 def _rows(x: Samples, rows: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, "n d"]:
