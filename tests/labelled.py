@@ -1,5 +1,6 @@
 """Small pictures with masks, for tests of segmentation."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import torch
 
 from assay.data import ImageData, ImageSet
 from assay.data.targets import VOID, Masks
+from assay.recipe import CrossEntropy, SegmentationMeasure
 from assay.tasks.segmentation import task
 from assay.tasks.segmentation.predictions import Predictions
 
@@ -41,9 +43,14 @@ def sharp(labels: np.ndarray, classes: int = 3) -> torch.Tensor:
     return torch.nn.functional.one_hot(torch.from_numpy(labels).long(), classes).movedim(-1, 1).float() * 5
 
 
-def predicted(masks: np.ndarray, said: np.ndarray, classes: list[str] = CLASSES, **changes: Any) -> Predictions:
+def predicted(
+    masks: np.ndarray, said: np.ndarray, classes: list[str] = CLASSES, border: int | None = None, **changes: Any
+) -> Predictions:
     """What is gathered from logits that say ``said``, two pictures a batch."""
-    from assay.recipe import CrossEntropy
-
     answers = sharp(said, len(classes)).split(2)
-    return task.gathered(answers, masked_data(masks, classes, **changes), "test", CrossEntropy())
+    return gathered(answers, masked_data(masks, classes, **changes), border)
+
+
+def gathered(answers: Iterable[torch.Tensor], data: ImageData, border: int | None = None) -> Predictions:
+    """What is kept of the test images for the usual measures."""
+    return task.gathered(answers, data, "test", CrossEntropy(), (SegmentationMeasure(border=border),))

@@ -9,7 +9,7 @@ import pytest
 from assay.errors import AssayError
 from assay.evaluate import measure
 from assay.models import build
-from assay.recipe import Model
+from assay.recipe import Model, Recipe
 from assay.results.measurable import measurable, refuse_not_measured
 from assay.tasks.contract import Trained
 from command import assay
@@ -67,6 +67,20 @@ def test_a_metric_that_the_study_does_not_measure_is_refused(metric: str, evalua
 def test_a_metric_that_one_of_the_measures_gives_is_not(metric: str | None) -> None:
     evaluate = [{"name": "classification", "top_k": [3]}, "curves", "separation", "uncertainty"]
     refuse_not_measured(make_study(base=BASE | {"evaluate": evaluate}, metric=metric))
+
+
+def test_numbers_near_borders_are_known_by_the_width_that_is_stated() -> None:
+    def stating(border: int | None) -> Recipe:
+        measure = {"name": "segmentation"} | ({} if border is None else {"border": border})
+        values = {"task": "segmentation", "data": {"source": "scenes"}, "model": "deeplab", "evaluate": [measure]}
+        return Recipe.model_validate(values)
+
+    def near(recipe: Recipe) -> set[str]:
+        return {row.name for row in measurable(recipe) if row.name.startswith("bo")}
+
+    assert near(stating(None)) == {"border_miou", "border_accuracy", "boundary_iou"}
+    assert near(stating(5)) == {"border_5_miou", "border_5_accuracy", "boundary_5_iou"}
+    assert stating(None).dump()["evaluate"] == [{"name": "segmentation"}]
 
 
 def test_report_says_that_another_metric_leads(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

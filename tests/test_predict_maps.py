@@ -11,8 +11,9 @@ from PIL import Image
 from torch.nn import functional
 
 from assay.data.palette import apart, palette
-from assay.tasks.segmentation import prediction
-from assay.tasks.segmentation.prediction import Prediction, bands, together, told
+from assay.tasks.segmentation import own_pixels
+from assay.tasks.segmentation.own_pixels import bands, labels, labels_and_entropies, logits_at
+from assay.tasks.segmentation.prediction import Prediction, together, told
 from assay.tools.pictures import picture_file
 from assay.tools.predict_maps import Drawing, entropy_map, overlay, shown_size
 
@@ -25,11 +26,18 @@ def logits(height: int = 6, width: int = 8, seed: int = 0) -> torch.Tensor:
 
 @pytest.mark.parametrize("size", [(6, 8), (13, 21), (3, 4), (40, 5)])
 def test_bands_are_the_whole_map_at_another_size(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prediction, "BAND", 200)
+    monkeypatch.setattr(own_pixels, "BAND", 200)
     whole = functional.interpolate(logits()[None], size, mode="bilinear", align_corners=False)[0]
     parts = list(bands(logits(), size))
     assert torch.allclose(torch.cat(parts, dim=1), whole, atol=1e-5)
     assert len(parts) > 1 or size in ((6, 8), (3, 4))
+    found, entropies = labels_and_entropies(logits(), size)
+    assert np.array_equal(found, whole.argmax(dim=0).numpy())
+    assert np.array_equal(labels(logits(), size), found)
+    chances = whole.softmax(dim=0)
+    assert entropies == pytest.approx(-(chances * chances.log()).sum(dim=0).numpy(), abs=1e-5)
+    some = np.array([size[0] * size[1] - 1, 0, 5])
+    assert logits_at(logits(), size, some) == pytest.approx(whole.flatten(1)[:, some].T.numpy(), abs=1e-5)
 
 
 def test_what_lies_around_the_picture_is_cut_off() -> None:

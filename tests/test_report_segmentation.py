@@ -14,10 +14,11 @@ from assay.data.palette import UNKNOWN, palette
 from assay.recipe.study import Study
 from assay.report.page import write_report
 from assay.report.section import Strips, Swatches, every
-from assay.report.sections import segments_pictures
+from assay.report.sections import segments, segments_pictures
 from assay.report.subject import Subject
 from assay.results import Results
 from assay.results.formats import in_title
+from assay.results.metrics import label
 from assay.runs.engine import run as run_study
 
 BASE: dict[str, Any] = {
@@ -69,6 +70,15 @@ def test_the_page_says_which_mean_it_is_and_what_it_means(page: Path) -> None:
     assert "number of images, summed" not in plain
     assert "only the pixels within 3 of the border between two classes" in plain
     assert "bands of 2 % of a picture's diagonal" in plain.replace("&#39;", "'")
+
+
+def test_the_page_says_how_far_from_a_border_is_near_it() -> None:
+    said = segments.at_borders([5])
+    assert "only the pixels within 5 of the border" in said
+    assert "bands of 5 pixels" in said
+    assert "within 3 or 5 of" in segments.at_borders([None, 5])
+    assert label("border_5_miou") == "mIoU within 5 px of borders"
+    assert label("border_miou") == "mIoU within 3 px of borders"
 
 
 def test_the_uncertainty_is_of_pixels_by_temperature(results: Results, page: Path) -> None:

@@ -32,7 +32,7 @@ from assay.tasks.segmentation import task
 from assay.tasks.segmentation.measure import by_class
 from assay.tasks.segmentation.pictures import unsureness
 from assay.tasks.segmentation.predictions import Predictions
-from labelled import CLASSES, masked_data, predicted, random_masks, sharp
+from labelled import CLASSES, gathered, masked_data, predicted, random_masks, sharp
 
 
 def maps(seed: int, n: int = 4, side: int = 24) -> tuple[np.ndarray, np.ndarray]:
@@ -104,37 +104,76 @@ def test_what_is_said_of_void_pixels_changes_no_number(seed: int, share: float) 
     one, other = predicted(masks, said), predicted(masks, painted.astype(np.uint8))
     assert of(one) == pytest.approx(of(other), nan_ok=True, rel=1e-7)
     assert one.confusion.tolist() == other.confusion.tolist()
-    for mine, its in zip(one.borders(), other.borders(), strict=True):
+    for mine, its in zip(one.kept.borders(), other.kept.borders(), strict=True):
         assert mine.tolist() == its.tolist()
+
+
+def band_of(own: np.ndarray, width: int) -> np.ndarray:
+    """The pixels of a shape that are within so many of its outside."""
+    return own & ~binary_erosion(own, np.ones((3, 3)), iterations=width, border_value=0)
 
 
 def test_boundary_iou_is_that_of_eroded_masks() -> None:
     draw = np.random.default_rng(0)
     coarse = draw.integers(0, 3, (2, 6, 8), dtype=np.uint8).repeat(10, axis=1).repeat(10, axis=2)
     masks, said = coarse[:1], np.roll(coarse[:1], 1, axis=2)
-    near = predicted(masks, said).borders()
+    near = predicted(masks, said).kept.borders()
     width = round(0.02 * np.hypot(60, 80))
     assert width == 2
     for label in range(3):
-        bands = []
-        for labels in (masks[0], said[0]):
-            own = labels == label
-            inner = binary_erosion(own, np.ones((3, 3)), iterations=width, border_value=0)
-            bands.append(own & ~inner)
-        assert near.intersection[0, label] == (bands[0] & bands[1]).sum()
-        assert near.union[0, label] == (bands[0] | bands[1]).sum()
+        true, given = (band_of(labels == label, width) for labels in (masks[0], said[0]))
+        assert near.intersection[0, label] == (true & given).sum()
+        assert near.union[0, label] == (true | given).sum()
+
+
+@pytest.mark.parametrize("border", [1, 5])
+def test_a_stated_width_is_that_of_all_that_is_near_a_border(border: int) -> None:
+    masks, said = np.zeros((1, 40, 40), np.uint8), np.zeros((1, 40, 40), np.uint8)
+    masks[:, :, 20:] = 1
+    said[:, :, 21:] = 1
+    found = predicted(masks, said, border=border)
+    near = found.kept.borders()
+    assert near.confusion[0].tolist() == [[border * 40, 0, 0], [40, (border - 1) * 40, 0], [0, 0, 0]]
+    for label in range(2):
+        true, given = (band_of(labels == label, border) for labels in (masks[0], said[0]))
+        assert near.intersection[0, label] == (true & given).sum()
+        assert near.union[0, label] == (true | given).sum()
+    names = {f"border_{border}_miou", f"border_{border}_accuracy", f"boundary_{border}_iou"}
+    measured = of(found)
+    assert names < measured.keys()
+    assert not {"border_miou", "border_accuracy", "boundary_iou"} & measured.keys()
+    assert measured[f"border_{border}_accuracy"] == pytest.approx(1 - 1 / (2 * border))
+    stored = Predictions.read(found.table("test", ["a.png"]))
+    assert of(stored) == pytest.approx(measured, nan_ok=True)
+
+
+def test_predictions_kept_before_a_width_could_be_stated_have_the_usual_one() -> None:
+    found = predicted(*maps(0))
+    old = found.table("test", list("abcd")).drop("border_width")
+    assert of(Predictions.read(old)) == pytest.approx(of(found))
+
+
+def test_for_no_measure_only_losses_and_counts_are_gathered() -> None:
+    masks, said = maps(0)
+    data = masked_data(masks)
+    few, all_ = task.gathered([sharp(said)], data, "validation", CrossEntropy()), predicted(masks, said)
+    for metric in ("loss", "miou", "iou_road"):
+        assert of(few)[metric] == of(all_)[metric]
+    assert "border_miou" not in of(few)
+    assert few.is_finite
+    assert not task.gathered([sharp(said) * np.inf], data, "validation", CrossEntropy()).is_finite
 
 
 def test_near_a_border_are_the_three_pixels_on_either_side() -> None:
     masks = np.zeros((1, 12, 20), np.uint8)
     masks[:, :, 10:] = 1
     said = np.zeros_like(masks)
-    near = predicted(masks, said).borders().confusion[0]
+    near = predicted(masks, said).kept.borders().confusion[0]
     assert near.tolist() == [[3 * 12, 0, 0], [3 * 12, 0, 0], [0, 0, 0]]
     masks[:, :, 8:12] = VOID  # the border lies in the void, and two pixels of each side are still near it
-    assert predicted(masks, said).borders().confusion[0].sum() == 0
+    assert predicted(masks, said).kept.borders().confusion[0].sum() == 0
     masks[:, :, 8:10] = 0
-    assert predicted(masks, said).borders().confusion[0].tolist() == [[12, 0, 0], [12, 0, 0], [0, 0, 0]]
+    assert predicted(masks, said).kept.borders().confusion[0].tolist() == [[12, 0, 0], [12, 0, 0], [0, 0, 0]]
 
 
 def test_logits_are_brought_to_a_picture_s_own_pixels_and_the_letterbox_is_cut_off(
@@ -145,12 +184,12 @@ def test_logits_are_brought_to_a_picture_s_own_pixels_and_the_letterbox_is_cut_o
     own = draw.integers(0, 3, (8, 16), dtype=np.uint8)
     monkeypatch.setattr(Masks, "own", lambda masks, i: own)
     logits = torch.from_numpy(draw.normal(size=(1, 3, 8, 8)).astype(np.float32))
-    found = task.gathered([logits], data, "test", CrossEntropy())
+    found = gathered([logits], data)
     inside = functional.interpolate(logits[:, :, 2:6], size=(8, 16), mode="bilinear", align_corners=False)
     said = inside[0].argmax(dim=0).numpy()
     assert found.confusion[0].tolist() == confusion_matrix(own.ravel(), said.ravel()).tolist()
     assert found.sizes.tolist() == [[8, 16]]
-    assert found.entropies[0] == pytest.approx(
+    assert found.kept.entropies[0] == pytest.approx(
         torch.distributions.Categorical(logits=inside[0].movedim(0, -1)).entropy().mean().item(), rel=1e-5
     )
 
@@ -193,8 +232,8 @@ def test_stated_colours_are_in_what_is_kept_and_in_what_is_said_of_other_picture
     stated = [(1, 2, 3), (200, 100, 0), (0, 0, 255)]
     assert "colours" not in describe(masked_data(masks))
     data = masked_data(masks, colours=stated)
-    found = task.gathered(iter([sharp(said)]), data, "test", CrossEntropy())
-    image = Image.open(BytesIO(found.said[0]))
+    found = gathered(iter([sharp(said)]), data)
+    image = Image.open(BytesIO(found.kept.said[0]))
     assert np.array(image).tolist() == said[0].tolist()
     assert np.array(image.convert("RGB")).tolist() == np.array(stated)[said[0]].tolist()
     truth = Image.open(BytesIO(found.gallery(data, 0).filter(kind="sample", name="0.png")["truth"][0]))

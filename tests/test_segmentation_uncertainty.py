@@ -21,7 +21,10 @@ RECIPE = Recipe.model_validate(
 
 def trained_on(masks: np.ndarray, logits: torch.Tensor) -> Trained:
     data = masked_data(masks)
-    said = {split: task.gathered([logits], data, split, RECIPE.train.loss) for split in ("train", "validation", "test")}
+    said = {
+        split: task.gathered([logits], data, split, RECIPE.train.loss, RECIPE.evaluate)
+        for split in ("train", "validation", "test")
+    }
     network, history = torch.nn.Conv2d(1, 3, 1), pl.DataFrame({"epoch": [1], "seconds": [1.0]})
     return Trained(network, data, RECIPE, CPU, said, history, network, data)
 
@@ -56,7 +59,9 @@ def test_the_sample_is_the_same_whatever_the_network_and_never_void() -> None:
     masks = random_masks(np.random.default_rng(0), 300, 30, 30, void=0.5)
     data = masked_data(masks)
     said = [
-        task.gathered([torch.full((300, 3, 30, 30), value)], data, "test", RECIPE.train.loss).sampled
+        task.gathered(
+            [torch.full((300, 3, 30, 30), value)], data, "test", RECIPE.train.loss, RECIPE.evaluate
+        ).kept.sampled
         for value in (0.0, 1.0)
     ]
     assert said[0].labels.tolist() == said[1].labels.tolist()

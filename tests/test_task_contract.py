@@ -82,7 +82,7 @@ def network_for(task: Task, recipe: Recipe, data: ImageData) -> nn.Module:
 
 def said_by(name: str, split: str = "test") -> Predictions:
     task, data, recipe = catalogue.task(name), sample_data(name), sample_recipe(name)
-    return predict(task, network_for(task, recipe, data), data, split, recipe.train.loss, CPU)
+    return predict(task, network_for(task, recipe, data), data, split, recipe.train.loss, CPU, recipe.evaluate)
 
 
 @every_task
@@ -197,7 +197,9 @@ def test_whole_weights_are_rows_repeated_and_dropped(name: str, weights: list[in
 def test_its_measures_agree_with_its_evidence(name: str) -> None:
     task, data, recipe = catalogue.task(name), sample_data(name), sample_recipe(name)
     network = network_for(task, recipe, data)
-    said = {split: predict(task, network, data, split, recipe.train.loss, CPU) for split in data.indices}
+    said = {
+        split: predict(task, network, data, split, recipe.train.loss, CPU, recipe.evaluate) for split in data.indices
+    }
     history = pl.DataFrame({"epoch": [1], "seconds": [1.0]})
     values = measure(Trained(network, data, recipe, CPU, said, history, network, data))
     metric = TASKS[name].metric

@@ -46,9 +46,9 @@ def rows(run: Path, root: Path) -> list[tuple[str | float, ...]]:
     print(run, crf.in_words(tuned), tuned["tried"], sep="\n", file=sys.stderr, flush=True)
     likeliest = min((one for one in tuned["tried"] if one["crf"]), key=lambda one: one["loss"])
     sharpening = crf.with_crf(recipe.predict, Crf.model_validate(likeliest["crf"]))
-    task = catalogue.task(recipe.task)
+    task, normalisation = catalogue.task(recipe.task), (data.mean.tolist(), data.std.tolist())
     plain, sharp = (
-        predict(task, around(network, asked, data.mean.tolist(), data.std.tolist()), data, "test", CrossEntropy(), CPU)
+        predict(task, around(network, asked, *normalisation), data, "test", CrossEntropy(), CPU, recipe.evaluate)
         for asked in (recipe.predict, sharpening)
     )
     n = len(plain.indices)

@@ -26,7 +26,7 @@ def measure(trained: Trained, options: UncertaintyMeasure) -> dict[str, Value]:
     Tables: ``reliability`` by method; ``risk_coverage``, the mean share of wrong pixels among the pictures of the least
     mean entropy.
     """
-    validation, test = (trained.predictions[split].sampled for split in ("validation", "test"))
+    validation, test = (trained.predictions[split].kept.sampled for split in ("validation", "test"))
     temperature = find_temperature(validation.logits, validation.labels)
     values: dict[str, Value] = {"temperature": temperature}
     tables = []
@@ -39,7 +39,7 @@ def measure(trained: Trained, options: UncertaintyMeasure) -> dict[str, Value]:
         tables.append(table.select(pl.lit(method).alias("method"), pl.all()))
     said = trained.predictions["test"]
     shares, known = said.right_shares
-    sure, right = -said.entropies[known].astype(np.float64), shares[known]
+    sure, right = -said.kept.entropies[known].astype(np.float64), shares[known]
     risks = risk_coverage(sure, right).select(pl.lit("plain").alias("method"), pl.all())
     values["aurc_plain"] = area_under_risk_coverage(sure, right)
     return values | {"reliability": pl.concat(tables), "risk_coverage": risks}

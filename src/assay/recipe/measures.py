@@ -36,6 +36,9 @@ class SegmentationMeasure(Section):
     """IoU and Dice of each class and their means, the several "mIoU", answers near borders, losses."""
 
     name: Literal["segmentation"] = "segmentation"
+    border: PositiveInt | None = Field(default=None, exclude_if=lambda border: border is None)
+    """Pixels from a border within which answers are counted apart, and how wide the bands of boundary IoU are; without
+    it 3, and bands of 2 % of a picture's diagonal."""
 
 
 class CostMeasure(Section):

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from assay.errors import AssayError, enumerated, unknown
 from assay.evaluate.metrics import COST, LAST_LAYER, OF_SAMPLED, SEPARATION, UNCERTAINTY
-from assay.recipe import ClassificationMeasure, Recipe, SeparationMeasure
+from assay.recipe import ClassificationMeasure, Recipe, SegmentationMeasure, SeparationMeasure
 from assay.recipe.measures import Measure
 from assay.recipe.study import Study
 from assay.recipe.tasks import TASKS
@@ -13,7 +13,7 @@ from assay.tasks.classification.metrics import CLASSIFICATION
 from assay.tasks.metric import LOSS, Metric
 from assay.tasks.multilabel.metrics import MULTILABEL
 from assay.tasks.regression.metrics import INTERVALS, REGRESSION
-from assay.tasks.segmentation.metrics import SEGMENTATION
+from assay.tasks.segmentation.metrics import OF_BORDERS, SEGMENTATION, near_names
 
 AREAS = ("roc_auc_macro", "average_precision_macro")
 LOSSES = ("validation_loss", "train_loss")
@@ -69,6 +69,8 @@ def _asked(task: str, options: Measure) -> Sequence[Metric]:
     if isinstance(options, ClassificationMeasure):
         names = [f"top_{k}_accuracy" for k in options.top_k]
         return [*(row for row in rows if not row.where), *_named(rows, names)]
+    if isinstance(options, SegmentationMeasure):
+        return [*(row for row in rows if row not in OF_BORDERS), *_named(rows, near_names(options.border))]
     if isinstance(options, SeparationMeasure):
         indices = [LAST_LAYER[index] for index in options.indices if index in LAST_LAYER]
         return _named(rows, [f"{index}_{split}" for index in indices for split in options.splits])

@@ -38,7 +38,7 @@ from assay.system.integrity import digests
 from assay.system.machine import environment, refuse_full, reproducible, resolve_device, share_memory
 from assay.system.memory import give_back_freed_memory, is_lack_of_memory, keep_freed_memory
 from assay.tasks import catalogue
-from assay.tasks.predicting import predict, predictions_table
+from assay.tasks.predicting import predict_splits, predictions_table
 from assay.train.checkpoint import State, pack, unpack
 from assay.train.phases import train
 from assay.train.tensorboard import event_writer
@@ -163,11 +163,7 @@ def _train_and_measure(
         state, part, seen = train(model, data, recipe, device, state, after_epoch, folder.log)
 
     recipe, part = with_chosen_crf(recipe, model, part, data, device, folder)
-    predictions = {
-        split: predict(task, part, seen, split, recipe.train.loss, device)
-        for split, indices in data.indices.items()
-        if len(indices)
-    }
+    predictions = predict_splits(task, part, seen, recipe, device)
     measure_and_save(folder, Trained(model, data, recipe, device, predictions, history_table(state), part, seen))
     folder.log("finished")
     status("finished", state.epoch)

@@ -18,7 +18,7 @@ from assay.recipe import Recipe
 from assay.runs.run import Folder, history_table, measure_and_save
 from assay.system.machine import resolve_device
 from assay.tasks import catalogue
-from assay.tasks.predicting import predict
+from assay.tasks.predicting import predict_splits
 from assay.train.checkpoint import State, pack
 from assay.train.phases import train
 
@@ -107,11 +107,7 @@ def _measured(recipe: Recipe, trained: Trained, share: float) -> int:
     task = catalogue.task(recipe.task)
     with tempfile.TemporaryDirectory() as folder:
         with torch.no_grad():
-            said = {
-                split: predict(task, trained.part, trained.seen, split, recipe.train.loss, trained.device)
-                for split, rows in trained.data.indices.items()
-                if len(rows)
-            }
+            said = predict_splits(task, trained.part, trained.seen, recipe, trained.device)
         try:
             measure_and_save(Folder(Path(folder)), replace(trained, predictions=said))
         except AssayError:

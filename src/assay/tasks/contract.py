@@ -15,7 +15,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from assay.data.batches import ImageData
-from assay.recipe import Loss, Recipe
+from assay.recipe import Loss, Measure, Recipe
 from assay.tasks.metric import Metric
 from assay.tasks.scores import Score
 
@@ -112,8 +112,11 @@ class Task(Protocol):
         """What the network says of a batch."""
         ...
 
-    def gathered(self, answers: Iterable[Answers], data: ImageData, split: str, loss: Loss) -> Predictions:
-        """The answers to the batches of ``split``, in the order of its indices."""
+    def gathered(
+        self, answers: Iterable[Answers], data: ImageData, split: str, loss: Loss, measures: Sequence[Measure] = ()
+    ) -> Predictions:
+        """The answers to the batches of ``split``, in the order of its indices: with all that the ``measures`` and the
+        run's files need; without any, perhaps no more than the evidence of the loss and of the task's metric."""
         ...
 
     def read(self, table: pl.DataFrame) -> Predictions:

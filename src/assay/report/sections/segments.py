@@ -1,10 +1,11 @@
 """The section on the classes of pixels: IoU of each, what the mIoU means and what others call so, confusion."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import polars as pl
 
+from assay.recipe import SegmentationMeasure
 from assay.report.figures import Figure
 from assay.report.section import Grid, Group, Legend, Name, Part, Section, Text
 from assay.report.sections import classes_confusion, labels_charts
@@ -15,11 +16,11 @@ from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Table
 from assay.results.formats import grouped, plus_minus
 from assay.results.statistics import mean_interval
-from assay.tasks.segmentation import borders
+from assay.tasks.segmentation.metrics import DILATION, NEAR, near_names
 
 MEANINGS = ("miou", "miou_per_image", "miou_per_pair", "iou_micro")
 """Of the same answers: what one tool or another calls the mean IoU."""
-NEAR = ("dice_macro", "pixel_accuracy", "class_accuracy", "border_miou", "border_accuracy", "boundary_iou")
+SHARES_OF_ALL = ("dice_macro", "pixel_accuracy", "class_accuracy")
 SHARES = {"iou": "IoU (%)", "dice": "Dice (%)", "precision": "precision (%)", "recall": "recall (%)"}
 TO_ONE = (0.0, 1.0)
 
@@ -32,11 +33,6 @@ BY_OTHER_NAMES = (
     "it. Per image: the mean of each image's own mean, over the classes that occur in it (smp's imagewise reductions "
     "count a class that an image lacks as 1). Per image and class: the mean over all pairs. Pooled: hits and unions of "
     "all classes together, smp's micro; it follows from the accuracy. Compare only numbers of one kind."
-)
-AT_BORDERS = (
-    f"Dice: the mean over classes, over the set. Near borders: only the pixels within {borders.NEAR} of the border "
-    "between two classes. Boundary IoU compares the outlines alone, bands of "
-    f"{100 * borders.DILATION:g} % of a picture's diagonal (Cheng et al. 2021)."
 )
 
 
@@ -106,13 +102,32 @@ def class_frame(subject: Subject, test: pl.DataFrame) -> pl.DataFrame:
 
 def by_other_names(subject: Subject) -> Group | None:
     """The table that says which mIoU it is, and the one of borders."""
-    there = subject.results.metric_names
+    there, borders = subject.results.metric_names, stated_borders(subject)
+    near = (*SHARES_OF_ALL, *(name for border in borders for name in near_names(border)))
     tables = [
         variants_table(subject, name, caption, known)
-        for name, caption, metrics in (("meanings", BY_OTHER_NAMES, MEANINGS), ("borders", AT_BORDERS, NEAR))
+        for name, caption, metrics in (("meanings", BY_OTHER_NAMES, MEANINGS), ("borders", at_borders(borders), near))
         if (known := [metric for metric in metrics if metric in there])
     ]
     return Group("Which mean IoU", tables) if tables else None
+
+
+def stated_borders(subject: Subject) -> list[int | None]:
+    """The pixels that the recipes state for what is near a border, each once; None of those that state none."""
+    recipes = (variant.recipe for variant in subject.results.study.plan.values())
+    measures = (measure for recipe in recipes for measure in recipe.evaluate)
+    return list(dict.fromkeys(measure.border for measure in measures if isinstance(measure, SegmentationMeasure)))
+
+
+def at_borders(stated: Sequence[int | None]) -> str:
+    """What the numbers of the table of borders mean."""
+    near = " or ".join(str(border or NEAR) for border in stated)
+    usual = f"{100 * DILATION:g} % of a picture's diagonal"
+    bands = " or ".join(usual if border is None else f"{border} pixels" for border in stated)
+    return (
+        f"Dice: the mean over classes, over the set. Near borders: only the pixels within {near} of the border between "
+        f"two classes. Boundary IoU compares the outlines alone, bands of {bands} (Cheng et al. 2021)."
+    )
 
 
 def reports(subject: Subject, test: pl.DataFrame) -> Group | None:

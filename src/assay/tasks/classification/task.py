@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from assay.data.batches import ImageData
 from assay.errors import AssayError
-from assay.recipe import BinaryCrossEntropy, Loss
+from assay.recipe import BinaryCrossEntropy, Loss, Measure
 from assay.tasks.classification.losses import correct, objective, per_sample_loss, probabilities
 from assay.tasks.classification.metrics import CLASSIFICATION as METRICS
 from assay.tasks.classification.predictions import Predictions
@@ -67,7 +67,9 @@ def learning(loss: Loss, data: ImageData, device: torch.device) -> Step:
     return step
 
 
-def gathered(answers: Iterable[Tensor], data: ImageData, split: str, loss: Loss) -> Predictions:
+def gathered(
+    answers: Iterable[Tensor], data: ImageData, split: str, loss: Loss, measures: Sequence[Measure] = ()
+) -> Predictions:
     """From the logits of the split's batches."""
     indices = data.indices[split]
     labels, loss_of = torch.from_numpy(data.images.labels[indices]), per_sample_loss(loss)

@@ -11,7 +11,7 @@ from jaxtyping import Float32
 from torch import Tensor, nn
 
 from assay.data.batches import ImageData
-from assay.recipe import Loss
+from assay.recipe import Loss, Measure
 from assay.tasks.contract import Images, Step, Sums
 from assay.tasks.multilabel.losses import binary_cross_entropy, objective, stated_weights
 from assay.tasks.multilabel.metrics import MULTILABEL as METRICS
@@ -56,7 +56,9 @@ def learning(loss: Loss, data: ImageData, device: torch.device) -> Step:
     return step
 
 
-def gathered(answers: Iterable[Tensor], data: ImageData, split: str, loss: Loss) -> Predictions:
+def gathered(
+    answers: Iterable[Tensor], data: ImageData, split: str, loss: Loss, measures: Sequence[Measure] = ()
+) -> Predictions:
     """From the logits of the split's batches."""
     indices = data.indices[split]
     logits, tags = torch.cat(list(answers)), data.images.targets.take(torch.from_numpy(indices))

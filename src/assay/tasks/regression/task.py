@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from assay.data.batches import ImageData
 from assay.data.standard import Standard, standard_of, values_of
-from assay.recipe import Loss
+from assay.recipe import Loss, Measure
 from assay.tasks.contract import Images, Step, Sums
 from assay.tasks.metric import LOSS
 from assay.tasks.outputs import means_of, said
@@ -69,7 +69,9 @@ def epoch(sums: Sums, images: int) -> dict[str, float]:
     return {"loss": sums["loss"].item() / images, "r2": 1 - sums["squares"].item() / images}
 
 
-def gathered(answers: Iterable[Tensor], data: ImageData, split: str, loss: Loss) -> Predictions:
+def gathered(
+    answers: Iterable[Tensor], data: ImageData, split: str, loss: Loss, measures: Sequence[Measure] = ()
+) -> Predictions:
     """From the network's outputs for the split's batches."""
     indices = data.indices[split]
     targets, standard = values_of(data), standard_of(data)

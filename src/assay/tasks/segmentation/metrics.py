@@ -13,6 +13,29 @@ _loss = partial(Metric, better="lower", of="answers", within=NOT_NEGATIVE)
 _CLASS = {"class": "(?!(macro|micro)$).+"}
 """A class of that name has no number of its own beside the means, but in the table ``classes``."""
 
+NEAR = 3
+"""Pixels from a border of the truth within which answers are counted apart, unless a recipe states another width."""
+DILATION = 0.02
+"""Of an image's diagonal: how wide the bands of boundary IoU then are."""
+
+
+def near_names(border: int | None) -> tuple[str, str, str]:
+    """The metrics of answers near borders, where ``evaluate: segmentation`` states so many pixels, or none."""
+    at = "" if border is None else f"{border}_"
+    return f"border_{at}miou", f"border_{at}accuracy", f"boundary_{at}iou"
+
+
+_WITHIN = {"pixels": "[0-9]+"}
+OF_BORDERS = (
+    _share("border_miou", f"mIoU within {NEAR} px of borders"),
+    _share("border_{pixels}_miou", "mIoU within {pixels} px of borders", where=_WITHIN),
+    _share("border_accuracy", f"pixel accuracy within {NEAR} px of borders"),
+    _share("border_{pixels}_accuracy", "pixel accuracy within {pixels} px of borders", where=_WITHIN),
+    _share("boundary_iou", f"boundary IoU ({100 * DILATION:g} % of the diagonal)"),
+    _share("boundary_{pixels}_iou", "boundary IoU ({pixels} px)", where=_WITHIN),
+)
+"""Numbers at another width go by another name, and are compared with their own kind only."""
+
 SEGMENTATION = (
     _share("miou", "mIoU"),
     _share("miou_per_image", "mIoU per image"),
@@ -22,9 +45,7 @@ SEGMENTATION = (
     _share("pixel_accuracy", "pixel accuracy"),
     _share("class_accuracy", "mean class accuracy"),
     _share("frequency_weighted_iou", "frequency weighted IoU"),
-    _share("border_miou", "mIoU near borders"),
-    _share("border_accuracy", "pixel accuracy near borders"),
-    _share("boundary_iou", "boundary IoU"),
+    *OF_BORDERS,
     LOSS,
     _share("validation_miou", "validation mIoU"),
     _loss("validation_loss", "validation loss"),

@@ -1,6 +1,6 @@
 """What a network says of the pixels of one picture, in the picture's own pixels."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -10,17 +10,10 @@ import numpy as np
 import torch
 from jaxtyping import Float32, UInt8
 from torch import Tensor
-from torch.nn import functional
 
-from assay.data.geometry import Size, inner
+from assay.data.geometry import Size
 from assay.data.palette import Colour, colours_of, palette
-from assay.tasks.segmentation.maps import entropy
-
-BAND = 1 << 22
-"""Numbers in the rows that are brought to the picture's size at once: the maps of all classes of a photograph are not
-in memory together."""
-
-Map = Float32[Tensor, "classes height width"]
+from assay.tasks.segmentation.own_pixels import Map, labels_and_entropies, part
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,11 +43,7 @@ class Prediction:
 
     @cached_property
     def _own(self) -> tuple[UInt8[np.ndarray, "height width"], Float32[np.ndarray, "height width"]]:
-        labels, entropies = [], []
-        for rows in bands(self.logs, self.size):
-            labels.append(rows.max(dim=0).indices.to(torch.uint8))
-            entropies.append(entropy(rows / self.temperature))
-        return torch.cat(labels).numpy(), torch.cat(entropies).numpy()
+        return labels_and_entropies(self.logs, self.size, self.temperature)
 
     @property
     def colours(self) -> UInt8[np.ndarray, "classes 3"]:
@@ -91,9 +80,7 @@ def told(
     temperature = about.get("measured", {}).get("temperature", 1.0)
     found = []
     for picture, size, logits in zip(pictures, sizes, answers, strict=True):
-        (taken,), (first,) = inner(np.array([size]), canvas, about.get("fit", "stretch"))
-        (height, width), (top, left) = taken.tolist(), first.tolist()
-        logs = logits[:, top : top + height, left : left + width].log_softmax(dim=0)
+        logs = part(logits, size, about.get("fit", "stretch")).log_softmax(dim=0)
         found.append(Prediction(picture, tuple(about["classes"]), logs, tuple(size), temperature, colours_of(about)))
     return found
 
@@ -102,18 +89,3 @@ def together(said: Sequence[Prediction]) -> Prediction:
     """The mean of the probabilities, each by its own temperature."""
     calibrated = torch.stack([(one.logs / one.temperature).log_softmax(dim=0) for one in said])
     return replace(said[0], logs=calibrated.exp().mean(dim=0).log(), temperature=1.0)
-
-
-def bands(logits: Map, size: Size) -> Iterator[Map]:
-    """The map at another size by bilinear interpolation, some rows at a time from the top."""
-    (classes, rows, _), (height, width) = logits.shape, size
-    if (rows, logits.shape[2]) == size:
-        yield logits
-        return
-    at = ((torch.arange(height, dtype=torch.float64) + 0.5) * rows / height - 0.5).clamp(0, rows - 1)
-    above, share = at.long(), (at % 1).float()
-    below = (above + 1).clamp(max=rows - 1)
-    for band in torch.arange(height).split(max(1, BAND // (classes * width))):
-        upper, lower = (logits[:, row[band]] for row in (above, below))
-        between = upper + (lower - upper) * share[band, None]
-        yield functional.interpolate(between[None], (len(band), width), mode="bilinear", align_corners=False)[0]

@@ -13,6 +13,7 @@ from assay.tasks import rows
 from assay.tasks.scores import Score, ratio_score
 from assay.tasks.segmentation import pictures
 from assay.tasks.segmentation.borders import Borders
+from assay.tasks.segmentation.metrics import near_names
 from assay.tasks.segmentation.scores import SCORES, Matrices, accuracy_score, hits, iou_score, of_class, true
 
 
@@ -21,6 +22,24 @@ class Sampled(NamedTuple):
 
     logits: Float32[np.ndarray, "pixels classes"]
     labels: Int64[np.ndarray, " pixels"]
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """What needs the maps themselves."""
+
+    entropies: Float32[np.ndarray, " n"]
+    """The mean over the known pixels of the entropy of their probabilities, in nats; without any, over all."""
+    said: tuple[bytes, ...]
+    """The label maps, as PNG."""
+    borders: Callable[[], Borders]
+    """Counted when asked for …"""
+    border: int | None
+    """… at so many pixels, as ``evaluate: segmentation`` states."""
+    unsure: tuple[bytes, ...] = ()
+    """Where the network is unsure, as small gray PNG; none of predictions that were read from a table."""
+    sampled: Sampled | None = None
+    """None for predictions that were read from a table."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,24 +53,23 @@ class Predictions:
     confusion: Matrices
     losses: Float32[np.ndarray, " n"]
     """The mean over the known pixels of the canvas; nan for an image without any."""
-    entropies: Float32[np.ndarray, " n"]
-    """The mean over the known pixels of the entropy of their probabilities, in nats; without any, over all."""
-    said: tuple[bytes, ...]
-    """The label maps, as PNG."""
     sizes: Int64[np.ndarray, "n 2"]
     """Height and width."""
-    borders: Callable[[], Borders]
-    """Counted when asked for."""
-    unsure: tuple[bytes, ...] = ()
-    """Where the network is unsure, as small gray PNG; none of predictions that were read from a table."""
-    sampled: Sampled | None = None
-    """None for predictions that were read from a table."""
+    maps: Kept | None
+    """None where only losses and counts were asked for."""
 
     @property
     def is_finite(self) -> bool:
         """Whether all that is said is, and so are the losses of images that have one."""
         known = true(self.confusion).any(axis=1)
-        return rows.are_finite(self.entropies, self.losses[known])
+        return rows.are_finite(self.losses[known], *([self.maps.entropies] if self.maps else []))
+
+    @property
+    def kept(self) -> Kept:
+        """The maps, which somebody has asked for. ValueError where nobody has."""
+        if self.maps is None:
+            raise ValueError("these predictions were gathered for no measure: they have losses and counts only")
+        return self.maps
 
     @property
     def right_shares(self) -> tuple[Float64[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
@@ -62,20 +80,21 @@ class Predictions:
     def table(self, split: str, names: Sequence[str]) -> pl.DataFrame:
         """A row an image: split, image, name, truth (pixels of each class), loss (null: all is void), entropy;
         confusion and border (rows true, columns said, one after the other), boundary_intersection, boundary_union;
-        said (PNG), height, width."""
-        near = self.borders()
+        border_width (pixels; null: as ``NEAR`` and ``DILATION`` say); said (PNG), height, width."""
+        near = self.kept.borders()
         truth = pl.DataFrame(true(self.confusion), schema=list(self.classes), orient="row").to_struct()
         return pl.DataFrame(
             {
                 **rows.which(split, self.indices, names),
                 "truth": truth,
                 "loss": pl.Series(self.losses).fill_nan(None),
-                "entropy": self.entropies,
+                "entropy": self.kept.entropies,
                 "confusion": _lists(self.confusion),
                 "border": _lists(near.confusion),
                 "boundary_intersection": _lists(near.intersection),
                 "boundary_union": _lists(near.union),
-                "said": list(self.said),
+                "border_width": pl.Series([self.kept.border] * len(self.indices), dtype=pl.Int64),
+                "said": list(self.kept.said),
                 "height": self.sizes[:, 0],
                 "width": self.sizes[:, 1],
             }
@@ -90,16 +109,14 @@ class Predictions:
         confusion, border = matrices
         inner, outer = (counts[name].reshape(-1, len(classes)) for name in COUNTS[2:])
         indices, losses = rows.read(table.with_columns(pl.col("loss").fill_null(np.nan)))
-        return cls(
-            indices,
-            classes,
-            confusion,
-            losses,
+        kept = Kept(
             table["entropy"].to_numpy().astype(np.float32),
             tuple(table["said"].to_list()),
-            table.select("height", "width").to_numpy().astype(np.int64),
             lambda: Borders(border, inner, outer),
+            table["border_width"].to_list()[0] if "border_width" in table.columns else None,
         )
+        sizes = table.select("height", "width").to_numpy().astype(np.int64)
+        return cls(indices, classes, confusion, losses, sizes, kept)
 
     def evidence(self, metric: str) -> Score | None:
         """What ``metrics`` lists, as functions of image weights."""
@@ -108,27 +125,30 @@ class Predictions:
         if metric == "loss":
             known = ~np.isnan(self.losses)[:, None]
             return ratio_score(np.where(known, self.losses[:, None], 0.0), known)
-        if metric in NEAR:
-            return NEAR[metric](self.borders())
+        near = dict(zip(near_names(self.maps.border), NEAR, strict=True)) if self.maps else {}
+        if metric in near:
+            return near[metric](self.kept.borders())
         return of_class(self.confusion, self.classes, metric)
 
     @property
     def metrics(self) -> list[str]:
         """All that there is evidence of."""
-        return ["loss", *SCORES, *NEAR, *(f"{name}_{label}" for name in ("iou", "dice") for label in self.classes)]
+        by_class = (f"{name}_{label}" for name in ("iou", "dice") for label in self.classes)
+        return ["loss", *SCORES, *(near_names(self.maps.border) if self.maps else ()), *by_class]
 
     def gallery(self, data: ImageData, seed: int) -> pl.DataFrame:
         """Up to 6 pictures of each kind: see ``pictures.gallery``."""
-        return pictures.gallery(self.indices, self.confusion, self.said, self.unsure, data, seed)
+        return pictures.gallery(self.indices, self.confusion, self.kept.said, self.kept.unsure, data, seed)
 
 
 COUNTS = ("confusion", "border", "boundary_intersection", "boundary_union")
 
-NEAR: dict[str, Callable[[Borders], Score]] = {
-    "border_miou": lambda near: iou_score(near.confusion),
-    "border_accuracy": lambda near: accuracy_score(near.confusion),
-    "boundary_iou": lambda near: ratio_score(near.intersection, near.union),
-}
+NEAR: tuple[Callable[[Borders], Score], ...] = (
+    lambda near: iou_score(near.confusion),
+    lambda near: accuracy_score(near.confusion),
+    lambda near: ratio_score(near.intersection, near.union),
+)
+"""In the order of ``near_names``."""
 
 
 def _lists(counts: Int64[np.ndarray, "n ..."]) -> pl.Series:
