@@ -34,7 +34,9 @@ _LONG = 120
 
 def open_source(data: Data, root: Path) -> Source:
     """The source of ``data``, nothing of it decoded. AssayError where it is missing or malformed."""
-    return find(data.source, root, data.layout, data.ignore) if data.table is None else find_with_table(data, root)
+    if data.table is not None:
+        return find_with_table(data, root)
+    return find(data.source, root, data.layout, data.ignore, data.truth)
 
 
 def open_images(
@@ -154,7 +156,7 @@ def _fill(
         "skipped": skipped,
         "unlisted": contents.unlisted,
         "range": found.form.range if found.deep else None,
-        "notes": [*found.notes, *_mixed(contents, found)],
+        "notes": [*_of_read(contents, found), *found.notes, *_mixed(contents, found)],
         "colours": contents.colours,
     }
     files.write(folder / "index.json", json.dumps(index, ensure_ascii=False))
@@ -176,6 +178,12 @@ def _check_range(source: Source, data: Data, found: Written) -> None:
             f"data.range: {in_words(data.range)} is of pictures with more than 8 bits a value, and {source.where} has "
             "none; leave it out"
         )
+
+
+def _of_read(contents: Contents, found: Written) -> list[tuple[str, str]]:
+    """The source's notes on the pictures that could be read."""
+    names = {contents.names[i] for i in found.rows}
+    return [(name, note) for name, note in contents.notes if name in names]
 
 
 def _mixed(contents: Contents, found: Written) -> list[tuple[str, str]]:

@@ -37,6 +37,8 @@ class Contents:
     """Belongs to the source's own validation split; None if it has none."""
     colours: list[Colour] | None = None
     """Red, green and blue in which the source draws its classes; None where it does not say."""
+    notes: list[tuple[str, str]] = field(default_factory=list)
+    """(name, what a reader should know of what is true of that picture)."""
 
     def only(self, rows: Int64[np.ndarray, " m"]) -> "Contents":
         """The pictures ``rows``, in their order."""

@@ -84,6 +84,7 @@ class Crop(Section):
 Balance = Literal["none", "oversample", "undersample"]
 Fit = Literal["stretch", "letterbox", "pad"]
 SplitName = Literal["train", "validation", "test"]
+Truth = Literal["boxes"]
 
 
 def _layout(value: Any) -> Any:
@@ -194,6 +195,8 @@ class Data(Section):
         default=None, exclude_if=lambda ignore: ignore is None
     )
     """Classes of masks that are void: neither learned nor measured, as what has no class is not."""
+    truth: Truth | None = Field(default=None, exclude_if=lambda truth: truth is None)
+    """What is read where masks lie beside boxes; None: the masks. A task of boxes sets it."""
     table: str | None = Field(default=None, min_length=1, exclude_if=lambda path: path is None)
     """A CSV, TSV or Parquet file that tells what is true of the pictures: inside the source, beside it, or a path."""
     image: Column = None

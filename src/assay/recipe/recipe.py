@@ -80,6 +80,15 @@ class Recipe(Section):
         return self
 
     @model_validator(mode="after")
+    def _read_what_the_task_learns(self) -> "Recipe":
+        target = TASKS[self.task].target
+        if target == "boxes":
+            object.__setattr__(self, "data", self.data.model_copy(update={"truth": target}))
+        elif self.data.truth is not None:
+            raise ValueError(f"data.truth: {self.data.truth}, and task {self.task} needs {WORDS[target]}; leave it out")
+        return self
+
+    @model_validator(mode="after")
     def _layers_are_measured_by_what_is_true(self) -> "Recipe":
         target = TASKS[self.task].target
         if target == "values":

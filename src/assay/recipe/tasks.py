@@ -6,13 +6,14 @@ from typing import Literal
 from assay.errors import AssayError
 
 TaskName = Literal["classification", "regression", "multilabel", "segmentation"]
-Target = Literal["labels", "values", "tags", "masks"]
+Target = Literal["labels", "values", "tags", "masks", "boxes"]
 
 WORDS: dict[Target, str] = {
     "labels": "one label an image",
     "values": "numbers an image",
     "tags": "any number of labels an image",
     "masks": "one class a pixel",
+    "boxes": "any number of boxes an image",
 }
 """What is true of an image, in words."""
 

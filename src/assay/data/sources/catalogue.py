@@ -9,7 +9,7 @@ from assay.errors import AssayError, unknown
 
 if TYPE_CHECKING:
     from assay.data.images import Source
-    from assay.recipe.data import Data, Ignore, Layout
+    from assay.recipe.data import Data, Ignore, Layout, Truth
 
 SOURCES: dict[str, tuple[str, str]] = {
     "digits": (
@@ -27,6 +27,10 @@ SOURCES: dict[str, tuple[str, str]] = {
     "scenes": (
         "assay.data.sources.scenes:scenes",
         "300 + 100 drawn pictures, 64×64 RGB, with a mask each: discs, squares, triangles; made when asked for",
+    ),
+    "scattered-digits": (
+        "assay.data.sources.scattered:scattered_digits",
+        "400 + 100 drawn pictures, 96×96 gray, with boxes: digits of any size, scattered; made when asked for",
     ),
     "fashion-mnist": (
         "assay.data.sources.idx:fashion_mnist",
@@ -49,9 +53,15 @@ ELSEWHERE = "--data FOLDER or $ASSAY_DATA says where data lie"
 """What helps where they are not found."""
 
 
-def find(name: str, root: Path, layout: "Layout | None" = None, ignore: "Ignore | None" = None) -> "Source":
-    """The source that ``data.source`` names: a named set, or a folder or zip, read as ``data.layout`` says; of masks,
-    the classes of ``ignore`` are void.
+def find(
+    name: str,
+    root: Path,
+    layout: "Layout | None" = None,
+    ignore: "Ignore | None" = None,
+    truth: "Truth | None" = None,
+) -> "Source":
+    """The source that ``data.source`` names: a named set, or a folder or zip, read as ``data.layout`` and
+    ``data.truth`` say; of masks, the classes of ``ignore`` are void.
 
     A path may be absolute, under the data root or under the working directory; ``.zip`` may be left out.
 
@@ -69,7 +79,7 @@ def find(name: str, root: Path, layout: "Layout | None" = None, ignore: "Ignore 
     from assay.data.sources.folder import folder_source, zip_source
 
     path = _path(name, root)
-    return folder_source(path, layout, ignore) if path.is_dir() else zip_source(path, layout, ignore)
+    return (folder_source if path.is_dir() else zip_source)(path, layout, ignore, truth)
 
 
 def find_with_table(data: "Data", root: Path) -> "Source":

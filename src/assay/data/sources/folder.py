@@ -1,4 +1,4 @@
-"""Any folder or zip of pictures: with masks (``masks``, ``coco``), else in class folders, as ``layout`` reads them.
+"""Any folder or zip of pictures: with masks (``masks``, ``coco``), with ``boxes``, else in class folders (``layout``).
 
 A file beside the pictures of a class that does not end like one is bad.
 """
@@ -11,44 +11,60 @@ import numpy as np
 
 from assay.data.images import Contents, Source
 from assay.data.sources.archive import zip_identity, zip_tree
+from assay.data.sources.boxes import FORMATS, box_files, boxes_in
 from assay.data.sources.class_list import list_files
 from assay.data.sources.coco import coco_contents, coco_files
 from assay.data.sources.formats import what_it_is
 from assay.data.sources.layout import layout
-from assay.data.sources.mask_pairs import lone_images
+from assay.data.sources.mask_pairs import in_one_place, lone_images
 from assay.data.sources.masks import mask_contents
 from assay.data.sources.tree import Tree, folder_tree
 from assay.data.sources.voc import voc_lists
 from assay.data.targets import Labels
 from assay.errors import AssayError
-from assay.recipe.data import Ignore, Layout
+from assay.recipe.data import Ignore, Layout, Truth
 from assay.system.files import legible
 
 READ = 4
 """Counts the ways in which folders have been read; pictures that an earlier one placed are placed anew."""
 
 
-def folder_source(path: Path, stated: Layout | None = None, ignore: Ignore | None = None) -> Source:
-    """The pictures in a folder; ``stated`` is ``data.layout``, ``ignore`` is ``data.ignore``."""
+def folder_source(
+    path: Path, stated: Layout | None = None, ignore: Ignore | None = None, truth: Truth | None = None
+) -> Source:
+    """The pictures in a folder; ``stated`` is ``data.layout``, the others are the keys of their names."""
     tree = folder_tree(path)
-    tell = (*list_files(tree.others), *voc_lists(tree.others).values(), *coco_files(tree.others))
+    tell = {*list_files(tree.others), *voc_lists(tree.others).values(), *coco_files(tree.others)}
+    if truth == "boxes" or in_one_place(tree.pictures):
+        tell.update(box_files(tree.others))
     stamps = [[name, *tree.stamps[name]] for name in sorted(tell)]
-    return _source(tree.where, [*tree.identity, *stamps], lambda: tree, stated, ignore)
+    return _source(tree.where, [*tree.identity, *stamps], lambda: tree, stated, ignore, truth)
 
 
-def zip_source(path: Path, stated: Layout | None = None, ignore: Ignore | None = None) -> Source:
+def zip_source(
+    path: Path, stated: Layout | None = None, ignore: Ignore | None = None, truth: Truth | None = None
+) -> Source:
     """The pictures in a zip, which is opened only when its contents are asked for; else as ``folder_source``."""
-    return _source(legible(str(path)), zip_identity(path), lambda: zip_tree(path), stated, ignore)
+    return _source(legible(str(path)), zip_identity(path), lambda: zip_tree(path), stated, ignore, truth)
 
 
 def _source(
-    where: str, identity: list[Any], tree: Callable[[], Tree], stated: Layout | None, ignore: Ignore | None
+    where: str,
+    identity: list[Any],
+    tree: Callable[[], Tree],
+    stated: Layout | None,
+    ignore: Ignore | None,
+    truth: Truth | None,
 ) -> Source:
-    ignored = [] if ignore is None else [ignore]
-    return Source(where, [identity, READ, stated, *ignored], lambda: _contents(tree(), stated, ignore))
+    keys = [key for key in (ignore, truth) if key is not None]
+    return Source(where, [identity, READ, stated, *keys], lambda: _contents(tree(), stated, ignore, truth))
 
 
-def _contents(tree: Tree, stated: Layout | None, ignore: Ignore | None) -> Contents:
+def _contents(tree: Tree, stated: Layout | None, ignore: Ignore | None, truth: Truth | None) -> Contents:
+    if truth == "boxes":
+        if (boxes := boxes_in(tree, stated)) is None:
+            raise AssayError(f"{tree.where} has no boxes: expected {FORMATS}")
+        return boxes
     masks = mask_contents(tree, stated, ignore) or coco_contents(tree, stated, ignore)
     if masks is None and stated == "masks":
         raise AssayError(
@@ -57,6 +73,8 @@ def _contents(tree: Tree, stated: Layout | None, ignore: Ignore | None) -> Conte
         )
     if masks is None and ignore is not None:
         raise AssayError(f"data.ignore names classes of masks, and {tree.where} has none")
+    if masks is None and not isinstance(stated, str) and in_one_place(tree.pictures):
+        masks = boxes_in(tree, stated)
     return _classified(tree, stated) if masks is None else masks
 
 

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from posixpath import basename, dirname, splitext
 from typing import Literal
 
@@ -31,7 +31,7 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Pair:
-    """A picture, its mask and its split; of a source without splits, ``train``."""
+    """A picture, its mask, or the file that tells its boxes, and its split; of a source without splits, ``train``."""
 
     name: str
     mask: str
@@ -51,6 +51,8 @@ class Paired:
     """Whether folders are called like those of pictures, and others like those of masks."""
     is_plain: bool
     """Whether all pictures with a mask lie in the same folder but for its split."""
+    what: str = "mask"
+    """What a picture is paired with, in a word."""
 
     @property
     def misplaced(self) -> list[tuple[str, str]]:
@@ -65,8 +67,8 @@ class Paired:
                 for name in names
             ]
             for names, what in (
-                (self.unmasked, "pictures without a mask"),
-                (self.unpictured, "masks without a picture"),
+                (self.unmasked, f"pictures without a {self.what}"),
+                (self.unpictured, f"{self.what}s without a picture"),
             )
         )
         return [*pictures[:1], *masks[:1], *pictures[1:], *masks[1:]]
@@ -159,7 +161,7 @@ def paired(pictures: Collection[str], splits: Mapping[str, SplitName], in_one_fo
         return None
     beside = {file.name for file in masks}
     images = named or [file for file in files if file.name not in beside]
-    met = _met(images, masks)
+    met = _met(images, masks, "mask")
     used = {mask.name for mask in met.values()}
     with_mask = [image for image in images if image.name in met]
     return Paired(
@@ -171,7 +173,31 @@ def paired(pictures: Collection[str], splits: Mapping[str, SplitName], in_one_fo
     )
 
 
-def _met(images: list[_File], masks: list[_File]) -> dict[str, _File]:
+def paired_with(
+    pictures: Collection[str], files: Collection[str], splits: Mapping[str, SplitName], what: str
+) -> Paired:
+    """Pictures with files of the same name that tell ``what`` of them, beside them or in a folder that is called like
+    one of masks; pictures in such folders are none where others lie in folders of pictures.
+
+    Raises AssayError for a picture with two such files.
+    """
+    each = [_file(name, splits) for name in sorted(pictures)]
+    images = [file for file in each if file.role == "image"] or [file for file in each if file.role != "mask"]
+    told = [replace(file, keys=file.keys[:1]) for file in (_file(name, splits) for name in sorted(files))]
+    met = _met(images, told, what)
+    used = {file.name for file in met.values()}
+    folders = {dirname(name) for name in used}
+    return Paired(
+        [Pair(i.name, met[i.name].name, i.split or met[i.name].split or "train") for i in images if i.name in met],
+        [image.name for image in images if image.name not in met],
+        [file.name for file in told if file.name not in used and dirname(file.name) in folders],
+        True,
+        True,
+        what,
+    )
+
+
+def _met(images: list[_File], masks: list[_File], what: str) -> dict[str, _File]:
     """Picture → its mask: of the same split and folders, else of the same folders and of any split."""
     met: dict[str, _File] = {}
     by_key: dict[tuple[SplitName | None, Key], list[_File]] = defaultdict(list)
@@ -182,7 +208,7 @@ def _met(images: list[_File], masks: list[_File]) -> dict[str, _File]:
         ways = [(split, key) for key in image.keys for split in dict.fromkeys((image.split, None))]
         found = next((by_key[way] for way in ways if way in by_key), [])
         if len(found) > 1 and found[0].keys[0] == found[1].keys[0]:
-            raise AssayError(f"{image.name} has two masks, {found[0].name} and {found[1].name}; remove one of them")
+            raise AssayError(f"{image.name} has two {what}s, {found[0].name} and {found[1].name}; remove one of them")
         if found:
             met[image.name] = found[0]
     return met

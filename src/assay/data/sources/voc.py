@@ -1,7 +1,10 @@
-"""Pascal VOC's lists, ``ImageSets/Segmentation/train.txt``: which pictures belong to the set, and to which split."""
+"""Pascal VOC's lists, ``ImageSets/Segmentation/train.txt`` of masks and ``ImageSets/Main/train.txt`` of boxes: which
+pictures belong to the set, and to which split."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from posixpath import basename, splitext
+from typing import Literal
 
 from assay.data.sources.class_list import ClassList, Colour
 from assay.data.sources.mask_pairs import Pair, Paired
@@ -26,15 +29,15 @@ def bit_colour(number: int) -> Colour:
 VOC = ClassList("Pascal VOC", CLASSES, tuple(range(len(CLASSES))), palette=tuple(map(bit_colour, range(len(CLASSES)))))
 """Of the years 2007 to 2012, whose archives hold no list of classes."""
 _SPLITS: dict[str, SplitName] = {"train": "train", "val": "validation", "test": "test", "trainval": "train"}
-_FOLDER = "ImageSets/Segmentation"
+Lists = Literal["Segmentation", "Main"]
 
 
-def voc_lists(others: Collection[str]) -> dict[str, str]:
+def voc_lists(others: Collection[str], folder_of: Lists = "Segmentation") -> dict[str, str]:
     """``train`` → the file that lists its pictures; ``trainval`` only where neither of its halves has a list."""
     found = {}
     for name in sorted(others):
         folder, (stem, ending) = name.rpartition("/")[0], splitext(basename(name))
-        if ending == ".txt" and stem in _SPLITS and folder.endswith(_FOLDER):
+        if ending == ".txt" and stem in _SPLITS and folder.endswith(f"ImageSets/{folder_of}"):
             found[stem] = name
     if {"train", "val"} & found.keys():
         found.pop("trainval", None)
@@ -58,7 +61,7 @@ def listed(tree: Tree, found: Paired, lists: Mapping[str, str], stated: Mapping[
                 )
     named = [Pair(there[name].name, there[name].mask, split) for name, split in split_of.items() if name in there]
     missing = [name for name in split_of if name not in there]
-    return Paired(sorted(named, key=lambda pair: pair.name), missing, [], found.is_named, found.is_plain)
+    return replace(found, pairs=sorted(named, key=lambda pair: pair.name), unmasked=missing, unpictured=[])
 
 
 def _names(tree: Tree, file: str) -> list[str]:
