@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
 from assay import seeds
 from assay.data import ImageData, ImageSet
+from assay.data.boxes import Boxes
 from assay.data.targets import VOID, Labels, Masks, Tags, Targets, Values
 from assay.errors import AssayError
 from assay.evaluate import MEASURES, Trained, measure
 from assay.models import build
+from assay.models.detector import Found
 from assay.recipe import Recipe
 from assay.recipe.tasks import TASKS
 from assay.recipe.validation import mistakes
@@ -34,6 +36,7 @@ from assay.tasks.pictures import COUNT
 from assay.tasks.predicting import SPLITS, predict, scores
 from assay.train.checkpoint import State, pack, unpack
 from assay.train.loop import fit
+from tiny_detector import known
 
 CPU = torch.device("cpu")
 SIZES = {"train": 24, "validation": 10, "test": 30}
@@ -45,11 +48,32 @@ TARGETS: dict[str, Callable[[np.random.Generator], Targets]] = {
     "values": lambda draw: Values(draw.normal(50, 20, (NUMBER, 3)), tuple(CLASSES)),
     "tags": lambda draw: Tags((draw.random((NUMBER, 3)) < 0.4).astype(np.uint8)),
     "masks": lambda draw: Masks(draw.choice(np.array([0, 1, 2, VOID], np.uint8), (NUMBER, 6, 6))),
+    "boxes": lambda draw: sample_boxes(draw),
 }
 
+
+def sample_boxes(draw: np.random.Generator) -> Boxes:
+    """None to three an image, some of them flagged."""
+    counts = np.arange(NUMBER) % 4
+    corners = draw.integers(0, 4, (counts.sum(), 2))
+    edges = np.hstack([corners, corners + draw.integers(1, 3, corners.shape)]).astype(np.float32)
+    starts = np.concatenate([[0], counts.cumsum()]).astype(np.int64)
+    return Boxes(edges, np.arange(len(edges)) % 3, draw.choice(np.array([0, 0, 0, 1], np.uint8), len(edges)), starts)
+
+
 MLP = {"name": "mlp", "hidden": [8], "dropout": 0.2}
-MODELS = {"segmentation": {"name": "deeplab", "width": 4, "aspp": "none", "decoder": False}}
+MODELS = {
+    "segmentation": {"name": "deeplab", "width": 4, "aspp": "none", "decoder": False},
+    "detection": {"name": "tiny_detector"},
+}
 """Task → a network, where it is not a row of numbers that it needs of an image."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def detector() -> Iterator[None]:
+    with known():
+        yield
+
 
 every_task = pytest.mark.parametrize("name", TASKS)
 
@@ -90,7 +114,7 @@ def test_what_its_row_names_is_there(name: str) -> None:
     facts, task = TASKS[name], catalogue.task(name)
     assert isinstance(task, Task)
     assert set(facts.evaluate) <= set(facts.measures) <= set(MEASURES)
-    assert {facts.metric, "loss"} <= {metric.name for metric in task.METRICS}
+    assert set(facts.watched) <= {metric.name for metric in task.METRICS}
     assert SECTIONS[name][0].startswith("assay.report.sections.results")
     for loss in facts.losses:
         assert sample_recipe(name, train={"loss": loss}).train.loss.name == loss
@@ -113,8 +137,7 @@ def test_what_it_does_not_know_is_refused_by_name(name: str) -> None:
         assert found[0].startswith(f"evaluate: '{other}' is no measure of task {name}; ")
     found = mistakes(Recipe, {"task": name, "data": {"source": "x"}, "model": "mlp", "train": {"watch": "luck"}})
     assert found == [
-        f"train.watch: 'luck' is no value to watch of task {name}; expected one of: "
-        + ", ".join(sorted({facts.metric, "loss"}))
+        f"train.watch: 'luck' is no value to watch of task {name}; expected one of: " + ", ".join(sorted(facts.watched))
     ]
 
 
@@ -157,7 +180,8 @@ def test_its_table_is_read_back_and_says_what_is_true(name: str, split: str) -> 
     task, found, names = catalogue.task(name), said_by(name, split), sample_data(name).images.names
     table = found.table(split, names)
     assert table.columns[:3] == ["split", "image", "name"]
-    assert {"loss", *task.TRUTH} <= set(table.columns)
+    assert set(task.TRUTH) <= set(table.columns)
+    assert ("loss" in table.columns) == TASKS[name].has_loss
     assert table["image"].to_list() == found.indices.tolist()
     assert table["name"].to_list() == [names[i] for i in found.indices]
     buffer = io.BytesIO()
@@ -169,11 +193,12 @@ def test_its_table_is_read_back_and_says_what_is_true(name: str, split: str) -> 
 
 @every_task
 def test_evidence_is_the_metric_and_none_where_answers_do_not_tell(name: str) -> None:
-    found, metric = said_by(name), TASKS[name].metric
-    told = scores(found, (metric, "loss", "training_seconds"))
-    assert set(told) == {metric, "loss"}
+    found, facts = said_by(name), TASKS[name]
+    told = scores(found, (facts.metric, "loss", "training_seconds"))
+    assert set(told) == set(facts.watched)
     assert all(np.isfinite(value) for value in told.values())
-    assert told["loss"] == pytest.approx(float(found.table("test", sample_data(name).images.names)["loss"].mean()))
+    if facts.has_loss:
+        assert told["loss"] == pytest.approx(float(found.table("test", sample_data(name).images.names)["loss"].mean()))
 
 
 @every_task
@@ -185,7 +210,7 @@ def test_whole_weights_are_rows_repeated_and_dropped(name: str, weights: list[in
     if not rows:
         return
     repeated = task.read(table[rows])
-    for metric in (TASKS[name].metric, "loss"):
+    for metric in TASKS[name].watched:
         score = found.evidence(metric)
         assert score is not None
         by_weight = score(np.array([weights], dtype=np.float64))[0]
@@ -202,9 +227,8 @@ def test_its_measures_agree_with_its_evidence(name: str) -> None:
     }
     history = pl.DataFrame({"epoch": [1], "seconds": [1.0]})
     values = measure(Trained(network, data, recipe, CPU, said, history, network, data))
-    metric = TASKS[name].metric
     for split in data.indices:
-        found = scores(said[split], (metric, "loss"))
+        found = scores(said[split], TASKS[name].watched)
         prefix = "" if split == "test" else f"{split}_"
         assert {key: values[f"{prefix}{key}"] for key in found} == pytest.approx(found)
 
@@ -233,7 +257,7 @@ def test_it_tells_every_picture_in_a_row(name: str) -> None:
     assert [one.record["picture"] for one in told] == ["one.png", "two.png"]
 
 
-MEMBERS: dict[str, tuple[list[list[float]], dict[str, Any]]] = {
+MEMBERS: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "classification": (
         [[0.5, 0.4, 0.1], [0.2, 0.5, 0.3]],
         {
@@ -267,18 +291,32 @@ MEMBERS: dict[str, tuple[list[list[float]], dict[str, Any]]] = {
             "entropy": pytest.approx(scipy.stats.entropy([[0.35, 0.2], [0.45, 0.55], [0.2, 0.25]]).mean()),
         },
     ),
+    "detection": (
+        [[[1, 0.9, 0, 0, 4, 4]], [[1, 0.6, 0, 0, 4, 3], [2, 0.8, 4, 4, 6, 6]]],
+        {
+            "height": 6,
+            "width": 6,
+            "boxes": [{"class": "dog", "score": pytest.approx(0.75), "bbox": pytest.approx([0, 0, 4, 3.6])}],
+        },
+    ),
 }
-"""Task → what two networks give of a picture (probabilities, or values), and what they say together."""
+"""Task → what two networks give of a picture (probabilities, values, or boxes with label and score), and what they say
+together."""
+GIVEN: dict[str, Callable[[Tensor], Any]] = {
+    "classification": lambda p: p[None].log(),
+    "regression": lambda values: values[None].float(),
+    "multilabel": lambda p: p[None].logit(),
+    "segmentation": lambda p: p[None].log(),
+    "detection": lambda rows: [Found(rows[:, 2:], rows[:, 0].long(), rows[:, 1])],
+}
 
 
 @every_task
 def test_several_networks_answer_by_their_mean(name: str) -> None:
     task, (rows, together) = catalogue.task(name), MEMBERS[name]
-    given = torch.tensor(rows, dtype=torch.float32)
-    as_logits = {"classification": given.log, "multilabel": given.logit, "segmentation": given.log}
-    answers = as_logits.get(name, given.clone)()
-    about = {"classes": CLASSES, "target_mean": [0.0] * 3, "target_deviation": [1.0] * 3}
-    one, other = (task.told(answers[i : i + 1], [Path("one.png")], about)[0] for i in range(2))
+    about = {"classes": CLASSES, "shape": [1, 6, 6], "target_mean": [0.0] * 3, "target_deviation": [1.0] * 3}
+    answers = [GIVEN[name](torch.tensor(row)) for row in rows]
+    one, other = (task.told(own, [Path("one.png")], about)[0] for own in answers)
     assert task.together([one, other]).record == {"picture": "one.png"} | together
     assert list(task.together([one, other]).cells)[:2] == list(one.cells)[:2]
     assert task.together([one]).record == {"picture": "one.png"} | task.together([one, one]).record

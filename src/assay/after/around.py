@@ -1,6 +1,8 @@
 """What a recipe asks for around a trained network, composed."""
 
 from collections.abc import Iterable
+from copy import copy
+from dataclasses import replace
 
 from torch import nn
 
@@ -9,6 +11,7 @@ from assay.after.flips import Flipped
 from assay.after.tiles import Tiled
 from assay.data.batches import ImageData
 from assay.data.geometry import Size
+from assay.models.detector import Detector
 from assay.recipe import Predict
 from assay.recipe.crf import Crf
 
@@ -19,6 +22,8 @@ def around(network: nn.Module, predict: Predict, mean: Iterable[float], std: Ite
     It holds the network, no copy, and has no weights of its own. Mean and deviation, one a channel, are those by which
     its pictures are normalised. A ``crf`` that is not chosen yet stands for none.
     """
+    if isinstance(network, Detector):
+        return selecting(network, predict)
     if predict.flip:
         network = Flipped(network)
     if isinstance(predict.crf, Crf):
@@ -26,6 +31,16 @@ def around(network: nn.Module, predict: Predict, mean: Iterable[float], std: Ite
     if predict.tile is not None:
         network = Tiled(network, _sides(predict.tile), predict.overlap)
     return network
+
+
+def selecting(network: Detector, predict: Predict) -> Detector:
+    """The same network, its weights shared, with what ``predict`` says of the boxes that stay."""
+    stated = {key: getattr(predict, key) for key in ("score", "nms", "most") if getattr(predict, key) is not None}
+    if stated.get("nms") == "none":
+        stated["nms"] = None
+    found = copy(network)
+    found.selecting = replace(network.selecting, **stated)
+    return found
 
 
 def idle_tile(predict: Predict, canvas: Size) -> str | None:

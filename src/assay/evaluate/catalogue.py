@@ -21,6 +21,10 @@ MEASURES: dict[str, tuple[str, str]] = {
         "assay.tasks.segmentation.measure:measure",
         "IoU, Dice, precision and recall of each class and their means, the same near borders, losses",
     ),
+    "detection": (
+        "assay.tasks.detection.measure:measure",
+        "COCO's twelve numbers, AP of each class, kinds of error, precision and recall at thresholds, calibration",
+    ),
     "cost": (
         "assay.evaluate.cost:measure",
         "parameters, multiply-accumulates, bytes, seconds of training, images per second",

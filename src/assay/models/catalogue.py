@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError, create_model
 from assay.errors import AssayError, nearest, unknown
 from assay.recipe import Data, Model, Normalization, Recipe
 from assay.recipe.section import Strict
+from assay.recipe.tasks import Answered
 
 if TYPE_CHECKING:
     import torch
@@ -76,9 +77,7 @@ def build(model: Model, shape: tuple[int, int, int], outputs: int) -> "torch.nn.
     return network
 
 
-def try_out(
-    model: Model, shape: tuple[int, int, int], outputs: int, each: Literal["image", "pixel", "boxes"] = "image"
-) -> "torch.nn.Module":
+def try_out(model: Model, shape: tuple[int, int, int], outputs: int, each: Answered = "image") -> "torch.nn.Module":
     """The network built for trial and shown two black images.
 
     Raises AssayError where it cannot be built, or does not give ``outputs`` logits for ``each`` image or pixel, or

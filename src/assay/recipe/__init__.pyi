@@ -16,10 +16,12 @@ from .losses import Loss as Loss
 from .losses import Lovasz as Lovasz
 from .losses import MeanAbsoluteError as MeanAbsoluteError
 from .losses import MeanSquaredError as MeanSquaredError
+from .losses import Own as Own
 from .losses import SumOfLosses as SumOfLosses
 from .measures import ClassificationMeasure as ClassificationMeasure
 from .measures import CostMeasure as CostMeasure
 from .measures import CurvesMeasure as CurvesMeasure
+from .measures import DetectionMeasure as DetectionMeasure
 from .measures import Measure as Measure
 from .measures import MultilabelMeasure as MultilabelMeasure
 from .measures import RegressionMeasure as RegressionMeasure

@@ -109,6 +109,12 @@ class SumOfLosses(Section):
         return self.weights or (1.0,) * len(self.of)
 
 
+class Own(Section):
+    """The network's own, of several parts: see what builds it."""
+
+    name: Literal["own"] = "own"
+
+
 def _sum(value: Any) -> Any:
     is_several = isinstance(value, list | tuple) and len(value) > 1
     return {"name": "sum", "of": value} if is_several else value
@@ -123,7 +129,8 @@ Loss = Annotated[
     | BinaryCrossEntropy
     | Dice
     | Lovasz
-    | SumOfLosses,
+    | SumOfLosses
+    | Own,
     named("cross_entropy"),
     BeforeValidator(_sum),
     Discriminator("name"),

@@ -41,6 +41,12 @@ class SegmentationMeasure(Section):
     it 3, and bands of 2 % of a picture's diagonal."""
 
 
+class DetectionMeasure(Section):
+    """COCO's twelve numbers, AP of each class, kinds of error, scores at thresholds of the validation images."""
+
+    name: Literal["detection"] = "detection"
+
+
 class CostMeasure(Section):
     """Parameters, multiply-accumulates, bytes, and the time of training and inference."""
 
@@ -111,6 +117,7 @@ Measure = Annotated[
     | RegressionMeasure
     | MultilabelMeasure
     | SegmentationMeasure
+    | DetectionMeasure
     | CurvesMeasure
     | CostMeasure
     | SeparationMeasure

@@ -6,9 +6,16 @@ from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 
 from assay.recipe.crf import Crf
 from assay.recipe.section import Section
+from assay.recipe.tasks import WORDS, Target
 
-MAPS = ("tile", "crf")
-"""The keys that need a network whose answer is a map."""
+OF = (
+    {"flip": "answers that have a mean"}
+    | dict.fromkeys(("tile", "crf"), WORDS["masks"])
+    | dict.fromkeys(("score", "nms", "most"), WORDS["boxes"])
+)
+"""Key → what it is of."""
+KNOWN: dict[Target, tuple[str, ...]] = {"masks": ("flip", "tile", "crf"), "boxes": ("score", "nms", "most")}
+"""Target → the keys that its networks know; of all others flip alone."""
 
 
 def _unless_none(value: Any) -> Any:
@@ -34,6 +41,16 @@ class Predict(Section):
     )
     """A conditional random field that sharpens maps; ``tune`` chooses its settings, or none, on validation images."""
 
+    score: Annotated[float, Field(ge=0, lt=1)] | None = Field(default=None, exclude_if=lambda score: score is None)
+    """The least score of a box; left out, that of the network, 0.001 as a rule."""
+    nms: Annotated[float, Field(gt=0, lt=1)] | Literal["none"] | None = Field(
+        default=None, exclude_if=lambda nms: nms is None, description="none, or an overlap between 0 and 1"
+    )
+    """Of two boxes of a class whose IoU is larger the one with the lower score goes; left out, as the network has it,
+    0.6 as a rule."""
+    most: PositiveInt | None = Field(default=None, exclude_if=lambda most: most is None)
+    """Boxes an image, those with the highest scores; left out, 300 as a rule."""
+
     @model_validator(mode="after")
     def _tiles_overlap(self) -> "Predict":
         if self.tile is None and self.overlap != 0.25:
@@ -45,7 +62,11 @@ class Predict(Section):
         """Whether anything but the network itself answers."""
         return self != Predict()
 
-    @property
-    def of_maps(self) -> tuple[str, ...]:
-        """The keys asked for that need a network whose answer is a map."""
-        return tuple(key for key in MAPS if getattr(self, key) is not None)
+    def unknown_to(self, target: Target) -> tuple[str, str, tuple[str, ...]] | None:
+        """(the first key asked for that images with such a target have no use for, what it is of, the keys that they
+        know); None where there is none."""
+        known = KNOWN.get(target, ("flip",))
+        for key, of in OF.items():
+            if getattr(self, key) not in (None, False) and key not in known:
+                return key, of, known
+        return None

@@ -43,7 +43,7 @@ class Recipe(Section):
     def _known_to_the_task(self) -> "Recipe":
         facts, train = TASKS[self.task], self.train
         asked: list[tuple[str, str, str, tuple[str, ...]]] = [("train.loss", "loss", train.loss.name, facts.losses)]
-        asked += [("train.watch", "value to watch", train.watch, (facts.metric, "loss"))]
+        asked += [("train.watch", "value to watch", train.watch, facts.watched)]
         asked += [("evaluate", "measure", measure.name, facts.measures) for measure in self.evaluate]
         for key, kind, name, known in asked:
             if name not in known:
@@ -55,9 +55,15 @@ class Recipe(Section):
                 f"train.loss.class_weights: median_frequency is of pixels, and task {self.task} has "
                 f"{WORDS[facts.target]}; expected inverse, or a number for each class"
             )
-        if facts.target != "masks" and self.predict.of_maps:
-            key, has = self.predict.of_maps[0], WORDS[facts.target]
-            raise ValueError(f"predict.{key} is of one class a pixel; task {self.task} has {has}, and knows flip only")
+        if found := self.predict.unknown_to(facts.target):
+            key, of, knows = found
+            has = f"task {self.task} has {WORDS[facts.target]}"
+            raise ValueError(f"predict.{key} is of {of}; {has}, and knows {', '.join(knows)} only")
+        if not facts.has_loss and any(stage.train.schedule.name == "plateau" for stage in self.stages):
+            raise ValueError(
+                "train.schedule: plateau waits for the loss of the validation images to fall, and task "
+                f"{self.task} has none; expected another schedule"
+            )
         if facts.target != "masks" and self.data.crop:
             raise ValueError(
                 f"data.crop shows parts of images and needs one class a pixel; task {self.task} has "

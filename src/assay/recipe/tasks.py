@@ -5,7 +5,7 @@ from typing import Literal
 
 from assay.errors import AssayError
 
-TaskName = Literal["classification", "regression", "multilabel", "segmentation"]
+TaskName = Literal["classification", "regression", "multilabel", "segmentation", "detection"]
 Target = Literal["labels", "values", "tags", "masks", "boxes"]
 
 WORDS: dict[Target, str] = {
@@ -34,6 +34,13 @@ class Facts:
     """Those it knows."""
     evaluate: tuple[str, ...]
     """The measures unless the recipe lists others."""
+    has_loss: bool = True
+    """Whether what is said of validation images has a loss, which can be watched like the metric."""
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The validation values that there are."""
+        return ("loss", self.metric) if self.has_loss else (self.metric,)
 
 
 TASKS: dict[str, Facts] = {
@@ -69,13 +76,27 @@ TASKS: dict[str, Facts] = {
         measures=("segmentation", "cost", "uncertainty"),
         evaluate=("segmentation", "cost"),
     ),
+    "detection": Facts(
+        what="any number of boxes an image",
+        target="boxes",
+        metric="map",
+        losses=("own",),
+        measures=("detection", "cost"),
+        evaluate=("detection", "cost"),
+        has_loss=False,
+    ),
 }
 """Name → what is known of it."""
 
 
-def answered(task: str) -> Literal["image", "pixel"]:
+Answered = Literal["image", "pixel", "boxes"]
+"""What a network gives its outputs for: an image, each of its pixels, or any number of boxes in it."""
+
+
+def answered(task: str) -> Answered:
     """What a network of the task gives its outputs for."""
-    return "pixel" if TASKS[task].target == "masks" else "image"
+    found: dict[Target, Answered] = {"masks": "pixel", "boxes": "boxes"}
+    return found.get(TASKS[task].target, "image")
 
 
 def require(target: Target, task: str, what: str, source: str) -> None:

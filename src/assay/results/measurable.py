@@ -10,6 +10,7 @@ from assay.recipe.study import Study
 from assay.recipe.tasks import TASKS
 from assay.results.metrics import METRICS
 from assay.tasks.classification.metrics import CLASSIFICATION
+from assay.tasks.detection.metrics import DETECTION
 from assay.tasks.metric import LOSS, Metric
 from assay.tasks.multilabel.metrics import MULTILABEL
 from assay.tasks.regression.metrics import INTERVALS, REGRESSION
@@ -24,6 +25,7 @@ MEASURED: dict[str, tuple[Metric, ...]] = {
     "curves": tuple(row for row in CLASSIFICATION if row.name in AREAS),
     "regression": (*REGRESSION, LOSS, *(row for row in CLASSIFICATION if row.name in LOSSES)),
     "segmentation": SEGMENTATION,
+    "detection": DETECTION,
     "cost": COST,
     "separation": SEPARATION,
 }

@@ -6,6 +6,7 @@ from functools import cache
 
 from assay.evaluate.metrics import COST, SEPARATION, UNCERTAINTY
 from assay.tasks.classification.metrics import CLASSIFICATION
+from assay.tasks.detection.metrics import DETECTION
 from assay.tasks.metric import Metric
 from assay.tasks.multilabel.metrics import MULTILABEL
 from assay.tasks.regression.metrics import INTERVALS, REGRESSION
@@ -13,7 +14,17 @@ from assay.tasks.segmentation.metrics import SEGMENTATION
 
 Number = int | float
 
-TABLES = (*REGRESSION, *MULTILABEL, *SEGMENTATION, *CLASSIFICATION, *COST, *SEPARATION, *UNCERTAINTY, *INTERVALS)
+TABLES = (
+    *REGRESSION,
+    *MULTILABEL,
+    *SEGMENTATION,
+    *DETECTION,
+    *CLASSIFICATION,
+    *COST,
+    *SEPARATION,
+    *UNCERTAINTY,
+    *INTERVALS,
+)
 METRICS: tuple[Metric, ...] = tuple(reversed(dict.fromkeys(reversed(TABLES))))
 """In the order in which a table shows them: quality first, then cost and time. What tasks share stands once, after what
 is their own."""

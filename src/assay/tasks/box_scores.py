@@ -48,6 +48,8 @@ class Matches(NamedTuple):
 
     objects: Int64[np.ndarray, "images classes"]
     """How many there are to find."""
+    rows: Int64[np.ndarray, " detections"]
+    """Where they stand among all detections."""
     images: Int64[np.ndarray, " detections"]
     labels: Int64[np.ndarray, " detections"]
     outcomes: Int8[np.ndarray, "ious detections"]
@@ -72,7 +74,7 @@ def match(truth: Objects, said: Detections, classes: int) -> Matches:
     to_find = np.bincount(there[truth.flags[by_cell] == 0], minlength=(truth.starts.size - 1) * classes)
     order = np.lexsort((-said.scores[chosen], found % classes))
     images, labels = np.divmod(found[order], classes)
-    return Matches(to_find.reshape(-1, classes), images, labels, outcomes[:, order])
+    return Matches(to_find.reshape(-1, classes), chosen[order], images, labels, outcomes[:, order])
 
 
 def map_score(matches: Matches, iou: float | None = None, label: int | None = None) -> Score:

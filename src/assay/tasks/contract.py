@@ -1,4 +1,4 @@
-"""What a task is: a module with eight functions. No base class, no registration.
+"""What a task is: a module with nine functions. No base class, no registration.
 
 A task of ``recipe/tasks.py`` lies in ``tasks/<its name>/task.py``, and mypy holds each module against ``Task``.
 """
@@ -117,6 +117,10 @@ class Task(Protocol):
     ) -> Predictions:
         """The answers to the batches of ``split``, in the order of its indices: with all that the ``measures`` and the
         run's files need; without any, perhaps no more than the evidence of the loss and of the task's metric."""
+        ...
+
+    def settled(self, predictions: dict[str, Any]) -> dict[str, Any]:
+        """What is said of the splits, by their names, with what its validation images decide of all of it."""
         ...
 
     def read(self, table: pl.DataFrame) -> Predictions:

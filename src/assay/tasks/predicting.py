@@ -49,14 +49,17 @@ def scores(predictions: Predictions, metrics: Iterable[str]) -> dict[str, float]
 def predict_splits(
     task: Task, network: nn.Module, data: ImageData, recipe: Recipe, device: torch.device
 ) -> dict[str, Predictions]:
-    """What a trained network says of every split that has images, for the measures of its recipe."""
+    """What a trained network says of every split that has images, for the measures of its recipe, with what the
+    validation images decide."""
     there = [split for split, indices in data.indices.items() if len(indices)]
-    return {
-        split: predict(
-            task, network, data, split, recipe.train.loss, device, recipe.evaluate if split in SPLITS else ()
-        )
-        for split in there
-    }
+    return task.settled(
+        {
+            split: predict(
+                task, network, data, split, recipe.train.loss, device, recipe.evaluate if split in SPLITS else ()
+            )
+            for split in there
+        }
+    )
 
 
 def predictions_table(trained: Trained) -> pl.DataFrame:

@@ -127,10 +127,10 @@ def learn_once(steps: Steps, data: ImageData, recipe: Recipe, state: State) -> f
 def validate(
     task: Task, model: nn.Module, data: ImageData, recipe: Recipe, device: torch.device
 ) -> dict[str, float | None]:
-    """The loss and the task's metric on the validation images; None where there are none, or the metric does not exist
-    for them (R² of values that are all alike)."""
-    metrics = ("loss", TASKS[recipe.task].metric)
-    found: dict[str, float | None] = dict.fromkeys(metrics)
+    """The loss and the task's metric on the validation images; None where there are none, or it does not exist for
+    them (R² of values that are all alike, a loss of boxes)."""
+    metrics = TASKS[recipe.task].watched
+    found: dict[str, float | None] = dict.fromkeys(("loss", *metrics))
     if len(data.indices["validation"]):
         found |= scores(predict(task, model, data, "validation", recipe.train.loss, device), metrics)
     existing = {name: None if value is None or math.isnan(value) else value for name, value in found.items()}

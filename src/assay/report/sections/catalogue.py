@@ -42,5 +42,12 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "assay.report.sections.missing:section",
         "assay.report.sections.reproduce:section",
     ),
+    "detection": (
+        "assay.report.sections.results:section",
+        "assay.report.sections.learning:section",
+        "assay.report.sections.cost:section",
+        "assay.report.sections.missing:section",
+        "assay.report.sections.reproduce:section",
+    ),
 }
 """Task → where the functions are that make its sections, ``section(subject) -> Section | None``, in order."""

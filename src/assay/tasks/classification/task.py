@@ -16,7 +16,7 @@ from assay.tasks.classification.losses import correct, objective, per_sample_los
 from assay.tasks.classification.metrics import CLASSIFICATION as METRICS
 from assay.tasks.classification.predictions import Predictions
 from assay.tasks.contract import Images, Step, Sums
-from assay.tasks.outputs import means, means_of, said, weights_fit
+from assay.tasks.outputs import as_said, means, means_of, said, weights_fit
 
 if TYPE_CHECKING:
     from assay.tasks.contract import Task
@@ -31,12 +31,13 @@ __all__ = [
     "outputs",
     "read",
     "said",
+    "settled",
     "together",
     "told",
 ]
 
 TRUTH = ("label",)
-epoch, read = means, Predictions.read
+epoch, read, settled = means, Predictions.read, as_said
 
 
 def outputs(loss: Loss, classes: Sequence[str]) -> int:

@@ -15,7 +15,7 @@ from assay.data.standard import Standard, standard_of, values_of
 from assay.recipe import Loss, Measure
 from assay.tasks.contract import Images, Step, Sums
 from assay.tasks.metric import LOSS
-from assay.tasks.outputs import means_of, said
+from assay.tasks.outputs import as_said, means_of, said
 from assay.tasks.regression.losses import per_sample_loss
 from assay.tasks.regression.metrics import REGRESSION
 from assay.tasks.regression.predictions import Predictions
@@ -33,6 +33,7 @@ __all__ = [
     "outputs",
     "read",
     "said",
+    "settled",
     "together",
     "told",
 ]
@@ -40,6 +41,7 @@ __all__ = [
 METRICS = (*REGRESSION, LOSS)
 TRUTH = ("truth",)
 read = Predictions.read
+settled = as_said
 
 
 def outputs(loss: Loss, classes: Sequence[str]) -> int:

@@ -12,7 +12,7 @@ from assay.data.targets import VOID
 from assay.errors import AssayError
 from assay.recipe import Loss, SumOfLosses
 from assay.tasks.contract import Images, Step, Sums
-from assay.tasks.outputs import said, weights_fit
+from assay.tasks.outputs import as_said, said, weights_fit
 from assay.tasks.segmentation.gathering import gathered
 from assay.tasks.segmentation.losses import objective, of_pictures, pixel_losses, smoothing_of
 from assay.tasks.segmentation.metrics import SEGMENTATION as METRICS
@@ -33,12 +33,14 @@ __all__ = [
     "outputs",
     "read",
     "said",
+    "settled",
     "together",
     "told",
 ]
 
 TRUTH = ("truth",)
 read = Predictions.read
+settled = as_said
 
 
 def outputs(loss: Loss, classes: Sequence[str]) -> int:
