@@ -25,7 +25,7 @@ PARTS = [
     ("assay.runs.engine", "plan_jobs", "data and checks before training"),
     ("assay.runs.run", "load", "data"),
     ("assay.runs.run", "initial_network", "the network"),
-    ("assay.runs.run", "predict", "forward passes of evaluation"),
+    ("assay.tasks.predicting", "predict", "forward passes of evaluation"),
     ("assay.train.loop", "predict", "forward passes of evaluation"),
     ("assay.runs.run", "measure", "other measures"),
     ("assay.evaluate.separation", "measure", "separation"),

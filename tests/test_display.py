@@ -11,8 +11,9 @@ import pytest
 import assay
 from assay.runs import pace
 from assay.runs.display import Display, TimeLeft
+from assay.runs.folder import Folder, Settings
 from assay.runs.jobs import Job
-from assay.runs.run import Folder, Settings, execute
+from assay.runs.run import execute
 from command import write_study
 
 

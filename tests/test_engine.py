@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 import psutil
@@ -31,6 +32,7 @@ from assay.runs.checks import refuse_other_recipe
 from assay.runs.display import Display
 from assay.runs.engine import run as run_study
 from assay.runs.engine import tidy
+from assay.runs.folder import Folder, Settings
 from assay.runs.jobs import Job
 from assay.runs.run import reason
 from assay.system import claim
@@ -136,9 +138,7 @@ def go_on(recipe: Recipe, folder: Path, epochs: int) -> dict:
 
     assay.runs.run.shared_data.cache_clear()
     with suppress(KeyboardInterrupt):
-        assay.runs.run.execute(
-            recipe, assay.runs.run.Folder(folder), assay.runs.run.Settings(folder.parent, 1), after_epoch
-        )
+        assay.runs.run.execute(recipe, Folder(folder), Settings(folder.parent, 1), after_epoch)
     return json.loads((folder / "status.json").read_text())
 
 
@@ -259,19 +259,25 @@ def test_the_reason_is_one_sentence(error, expected):
 
 @pytest.mark.parametrize(
     ("place", "error"),
-    [("initial_network", MemoryError), ("train", torch.OutOfMemoryError), ("measure", torch.OutOfMemoryError)],
+    [
+        ("run.initial_network", MemoryError),
+        ("learning.train", torch.OutOfMemoryError),
+        ("run.measure", torch.OutOfMemoryError),
+    ],
 )
 def test_a_run_without_memory_fails_and_the_study_goes_on(tmp_path, monkeypatch, place, error):
     study = write_study(tmp_path / "memory.yaml", vary={"model.hidden": [[4], [5]]})
-    whole = getattr(assay.runs.run, place)
+    module, function = place.split(".")
+    there = import_module(f"assay.runs.{module}")
+    whole = getattr(there, function)
 
     def starved(first, *rest, **named):
-        recipe = {"initial_network": first, "train": rest and rest[1]}.get(place) or first.recipe
+        recipe = {"initial_network": first, "train": rest and rest[1]}.get(function) or first.recipe
         if recipe.model.arguments["hidden"] == [4]:
             raise error
         return whole(first, *rest, **named)
 
-    monkeypatch.setattr(assay.runs.run, place, starved)
+    monkeypatch.setattr(there, function, starved)
     results = run_here(study, tmp_path)
     assert [run.state for run in results.runs] == ["failed", "finished"]
     assert results.runs[0].reason.startswith("out of memory")

@@ -17,7 +17,8 @@ from assay.recipe.study import Study
 from assay.report.page import write_report
 from assay.results import Results
 from assay.runs.engine import run as run_study
-from assay.runs.run import Folder, Settings, execute
+from assay.runs.folder import Folder, Settings
+from assay.runs.run import execute
 from assay.tools.predict import load_run
 from assay.tools.probe import probe
 from assay.train.frozen import TRIAL

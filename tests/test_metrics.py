@@ -26,7 +26,8 @@ from assay.results.metrics import (
     value_text,
 )
 from assay.results.statistics import mean_interval
-from assay.runs.run import Folder, measure_and_save
+from assay.runs.folder import Folder
+from assay.runs.run import measure_and_save
 from assay.tasks.metric import Metric
 from labelled import masked_data, random_masks
 from synthetic import fabricate, make_study

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from assay.errors import AssayError
 from assay.recipe import Recipe, overrides
@@ -12,6 +12,7 @@ from assay.recipe.study import Study, load_study
 from assay.recipe.tasks import TASKS, WORDS, answered
 from assay.recipe.yaml_files import read_yaml
 from assay.runs.display import Display
+from assay.runs.essence import flatten
 from assay.runs.jobs import Job
 from assay.system.integrity import refuse_changed
 
@@ -64,13 +65,6 @@ def refuse_other_recipe(job: Job) -> None:
                 f"{job.folder} belongs to another study: {key} is {there.get(key)!r} there and {here.get(key)!r} here; "
                 f"{ELSEWHERE}"
             )
-
-
-def flatten(tree: Any, path: str = "") -> dict[str, Any]:
-    """Nested mappings as dotted keys."""
-    if not isinstance(tree, dict):
-        return {path: tree}
-    return {k: v for key, part in tree.items() for k, v in flatten(part, f"{path}.{key}".lstrip(".")).items()}
 
 
 def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> None:

@@ -35,7 +35,7 @@ def run(
     the disk is full.
     """
     from assay.data import data_root
-    from assay.runs.run import Settings
+    from assay.runs.folder import Settings
     from assay.train.tensorboard import available
 
     refuse_jobs(jobs)

@@ -1,18 +1,19 @@
 """The runs that a study plans, and the work on them: claim one, execute it, go on until all are done."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.recipe import Recipe
+from assay.runs.essence import learning
 from assay.system import claim
 from assay.system.files import read_object
 
 if TYPE_CHECKING:
-    from assay.runs.run import Settings
+    from assay.runs.folder import Settings
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,18 @@ class Job:
         return self.state in ("finished", "failed")
 
 
+def leading(jobs: Sequence[Job]) -> Callable[[Iterable[Job]], list[Job]]:
+    """Of runs of ``jobs`` that are left, those that need not wait until another has trained the same."""
+    kinds = {job.folder: learning(job.recipe.dump()) for job in jobs}
+
+    def now(left: Iterable[Job]) -> list[Job]:
+        trained = {kinds[job.folder] for job in jobs if job.state == "finished"}
+        first: dict[str, Job] = {}
+        return [job for job in left if first.setdefault(kinds[job.folder], job) is job or kinds[job.folder] in trained]
+
+    return now
+
+
 def work(
     jobs: list[Job],
     settings: "Settings",
@@ -51,12 +64,13 @@ def work(
 
     ``waiting`` is told the runs that others hold when there is nothing else to do.
     """
-    from assay.runs.run import Folder, execute, shared_data
+    from assay.runs.folder import Folder
+    from assay.runs.run import execute, shared_data
 
     shared_data.cache_clear()  # the pictures may have changed since this process last ran a study
-    watch, pending = claim.Watch(), list(jobs)
+    watch, pending, ready = claim.Watch(), list(jobs), leading(jobs)
     while pending := [job for job in pending if not job.is_done]:
-        for job in pending:
+        for job in ready(pending):
             claimed = claim.acquire(job.folder, watch)
             if claimed is None:
                 continue

@@ -19,8 +19,8 @@ from typing import Any
 
 from assay.errors import AssayError, StudyStopped
 from assay.recipe import Recipe
+from assay.runs.folder import Settings
 from assay.runs.jobs import Job, work
-from assay.runs.run import Settings
 from assay.system import claim, files
 
 STOPPED = 3

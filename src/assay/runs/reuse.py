@@ -4,7 +4,6 @@ A study that gains or loses a factor calls its variants by other names. Where a 
 recipe of one that is not yet begun, that one gets its files.
 """
 
-import json
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 from assay.errors import AssayError
 from assay.models.catalogue import complete
 from assay.recipe.yaml_files import read_yaml
-from assay.runs.checks import flatten
+from assay.runs.essence import essence
 from assay.runs.jobs import Job
 from assay.system import claim, files
 from assay.system.files import read_object
@@ -36,12 +35,6 @@ def equal_runs(jobs: list[Job], folder: Path) -> list[tuple[Job, Path]]:
                 trained[essence(read_yaml(run / "recipe.yaml"))] = run
     asked = ((job, trained.get(essence(complete(job.recipe).dump()))) for job in unbegun)
     return [(job, run) for job, run in asked if run is not None and not changed(run, hashes(run) or {})]
-
-
-def essence(recipe: dict[str, object]) -> str:
-    """Equal for recipes that determine the same run; a value that is null counts as one that is absent."""
-    stated = {key: value for key, value in flatten(recipe).items() if value is not None}
-    return json.dumps(stated, sort_keys=True)
 
 
 def _take(job: Job, run: Path) -> bool:

@@ -1,11 +1,9 @@
 """One run: a recipe becomes a trained, measured, saved network in its folder; an interrupted one is continued."""
 
-import io
 import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,6 @@ from assay.data.remarks import remarks
 from assay.data.splits import crossing
 from assay.errors import AssayError, StudyStopped
 from assay.evaluate import Trained, measure
-from assay.evaluate.tracking import BY_EPOCH, follow
 from assay.models.catalogue import complete
 from assay.models.state import packed
 from assay.models.weights import in_words, initial_network
@@ -31,7 +28,9 @@ from assay.results.folders import read_table
 from assay.results.metrics import known
 from assay.runs import crf
 from assay.runs.data import describe, refuse_other_data
-from assay.system import files
+from assay.runs.folder import Folder, Settings
+from assay.runs.learning import history_table, learn, learned_by
+from assay.runs.twins import finished_twin
 from assay.system.claim import ClaimLost
 from assay.system.files import MEND, read_object
 from assay.system.integrity import digests
@@ -39,51 +38,7 @@ from assay.system.machine import environment, refuse_full, reproducible, resolve
 from assay.system.memory import give_back_freed_memory, is_lack_of_memory, keep_freed_memory
 from assay.tasks import catalogue
 from assay.tasks.predicting import predict_splits, predictions_table
-from assay.train.checkpoint import State, pack, unpack
-from assay.train.phases import train
-from assay.train.tensorboard import event_writer
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a run is executed; none of it is part of the recipe."""
-
-    root: Path
-    """Where named data lie."""
-    threads: int
-    """CPU threads; they change the last bits of the results and are therefore kept with the study."""
-    device_number: int = 0
-    """Which of several accelerators a worker takes."""
-    workers: int = 1
-    """Processes that share the accelerators."""
-    tensorboard: bool = False
-    command: str = ""
-    """What reproduces the run, for the record."""
-
-
-class Folder:
-    """The writing side of a run's folder; every write makes sure that the run is still ours."""
-
-    def __init__(self, path: Path, check: Callable[[], None] = lambda: None) -> None:
-        self.path, self.check = path, check
-
-    def write(self, name: str, content: bytes | str) -> None:
-        """Replace one file of the folder."""
-        files.write(self.path / name, content, self.check)
-
-    def write_json(self, name: str, value: Any) -> None:
-        """Replace one JSON file of the folder."""
-        files.write_json(self.path / name, value, self.check)
-
-    def write_table(self, name: str, table: pl.DataFrame) -> None:
-        """Replace one parquet file of the folder."""
-        buffer = io.BytesIO()
-        table.write_parquet(buffer)
-        self.write(name, buffer.getvalue())
-
-    def log(self, line: str) -> None:
-        """Add a line with the time to log.txt."""
-        files.append(self.path / "log.txt", f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {line}", self.check)
+from assay.train.checkpoint import State, unpack
 
 
 def execute(recipe: Recipe, folder: Folder, settings: Settings, on_epoch: Callable[[], None] = lambda: None) -> None:
@@ -145,23 +100,11 @@ def _train_and_measure(
     if loaded:
         folder.log(in_words(loaded))
     model.to(device)
-    if state.epoch == 0:
-        follow_layers(0, model, data, recipe, device, folder)
-    began, first = time.perf_counter(), state.epoch
-    with event_writer(folder.path, state.epoch, settings.tensorboard) as add_events:
-
-        def after_epoch(state: State) -> None:
-            follow_layers(state.epoch, model, data, recipe, device, folder)
-            folder.write("checkpoint.safetensors", pack(state))
-            folder.write_table("history.parquet", history_table(state))
-            seconds = (time.perf_counter() - began) / (state.epoch - first)
-            status("running", state.epoch, validation=watched(state, recipe), epoch_seconds=seconds)
-            folder.log(epoch_line(state.history[-1]))
-            add_events(state.history[-1])
-            on_epoch()
-
-        state, part, seen = train(model, data, recipe, device, state, after_epoch, folder.log)
-
+    twin = None if state.epoch else finished_twin(recipe, folder.path)
+    if twin:
+        state, part, seen = learned_by(twin, model, data, recipe, device, folder)
+    else:
+        state, part, seen = learn(state, model, data, recipe, device, folder, settings, status, on_epoch)
     recipe, part = with_chosen_crf(recipe, model, part, data, device, folder)
     predictions = predict_splits(task, part, seen, recipe, device)
     measure_and_save(folder, Trained(model, data, recipe, device, predictions, history_table(state), part, seen))
@@ -217,18 +160,6 @@ def refuse_other_weights(run: Path, loaded: dict[str, Any]) -> None:
         raise AssayError(f"{run}: {what}; bring them back, or {MEND}")
 
 
-def follow_layers(
-    epoch: int, model: nn.Module, data: ImageData, recipe: Recipe, device: torch.device, folder: Folder
-) -> None:
-    """Where the recipe tracks the separation of the layers, measure it and keep it; the network is left as it was."""
-    name = "separation_by_epoch.parquet"
-    path = folder.path / name
-    earlier = read_table(path) if path.exists() else pl.DataFrame(schema=BY_EPOCH)
-    table = follow(earlier, epoch, model, data, recipe, device)
-    if table is not None:
-        folder.write_table(name, table)
-
-
 @lru_cache(maxsize=1)
 def shared_data(data: Data, seed: int, root: Path) -> ImageData:
     """The images of a run; the next variant with the same seed finds them ready, on an accelerator in its memory."""
@@ -245,25 +176,6 @@ def read_checkpoint(folder: Folder) -> State:
     except (SafetensorError, ValueError, KeyError) as error:
         folder.log(f"the checkpoint cannot be read ({error}); begun anew")
         return State()
-
-
-def history_table(state: State) -> pl.DataFrame:
-    """The history, a row an epoch."""
-    names = dict.fromkeys(name for row in state.history for name in row)
-    kinds = {name: pl.Int64 if name in ("epoch", "phase") else pl.Float64 for name in names}
-    return pl.DataFrame([{name: row[name] for name in kinds} for row in state.history], schema=kinds)
-
-
-def watched(state: State, recipe: Recipe) -> dict[str, float]:
-    """The value that the recipe watches, after the last epoch; nothing where it does not exist."""
-    value = state.history[-1][f"validation_{recipe.train.watch}"]
-    return {} if value is None else {recipe.train.watch: value}
-
-
-def epoch_line(row: dict[str, Any]) -> str:
-    """One epoch as a line of the log."""
-    shown = (f"{name} {value:.4g}" for name, value in row.items() if name != "epoch" and value is not None)
-    return f"epoch {row['epoch']}: {', '.join(shown)}"
 
 
 def reason(error: Exception, workers: int = 1) -> str:

@@ -19,6 +19,7 @@ from assay.runs.at_once import Jobs, at_once, refuse_jobs
 from assay.runs.display import Display
 from assay.runs.effect import without_own_levels
 from assay.runs.engine import plan_jobs
+from assay.runs.essence import learning
 from assay.runs.jobs import Job
 from assay.runs.reuse import equal_runs
 from assay.runs.run import reason
@@ -94,6 +95,7 @@ def _tried(
     study: Study, planned: list[Job], folder: Path, root: Path, trying: Callable[[int, int], None]
 ) -> tuple[Expected, ...]:
     known: dict[str, Trial | str] = {}
+    learned: set[str] = set()
     equal = Counter(job.variant for job, _ in equal_runs(planned, folder))
     found = []
     for number, name in enumerate(study.plan):
@@ -112,7 +114,10 @@ def _tried(
         if isinstance(trial, str):
             found.append(Expected(name, *counts, epochs, None, None, trial))
         else:
-            seconds = trial.training_seconds + trial.other_seconds
+            seconds = trial.other_seconds
+            if (kind := learning(recipe.dump())) not in learned:
+                seconds += trial.training_seconds
+            learned.add(kind)
             found.append(Expected(name, *counts, epochs, seconds, trial.bytes))
     return tuple(found)
 
@@ -121,7 +126,9 @@ def _cost(recipe: Recipe) -> str:
     """Equal for recipes that take equally long: rates, weights of penalties and the like do not count."""
     train = recipe.train
     costly = (train.epochs, train.batch_size, train.optimizer.name, train.phases, train.precision, train.channels_last)
-    return repr((recipe.task, recipe.model, recipe.data, recipe.evaluate, train.loss.name, train.watch, *costly))
+    return repr(
+        (recipe.task, recipe.model, recipe.data, recipe.evaluate, recipe.predict, train.loss.name, train.watch, *costly)
+    )
 
 
 def forecast_table(found: Forecast) -> RenderableType:

@@ -15,7 +15,9 @@ from assay.evaluate import Trained
 from assay.models.catalogue import complete
 from assay.models.weights import initial_network
 from assay.recipe import Recipe
-from assay.runs.run import Folder, history_table, measure_and_save
+from assay.runs.folder import Folder
+from assay.runs.learning import history_table
+from assay.runs.run import measure_and_save
 from assay.system.machine import resolve_device
 from assay.tasks import catalogue
 from assay.tasks.predicting import predict_splits

@@ -1,9 +1,9 @@
 """A training in phases: first the head, say, then everything at a lower rate."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from assay.after.around import answering
 from assay.data.batches import ImageData
@@ -52,6 +52,25 @@ def train(
             begin_phase(state, number, network, part, keep_best=recipe.train.keep == "best")
         state = fit(part, seen, stage, device, state, marked(number, save) if recipe.train.phases else save, log)
     return state, *answering(recipe.predict, network, data, part, seen)
+
+
+def trained(
+    network: nn.Module,
+    weights: Mapping[str, Tensor],
+    data: ImageData,
+    recipe: Recipe,
+    device: torch.device,
+    log: Callable[[str], None],
+) -> tuple[nn.Module, ImageData]:
+    """What answers, on what, once ``train`` has ended with these ``weights``, which ``network`` gets."""
+    last = recipe.stages[-1]
+    restore(network, weights)
+    if recipe.train.phases:
+        learn_as(network, last.model, data.shape, catalogue.task(recipe.task).outputs(recipe.train.loss, data.classes))
+    if recipe.train.channels_last:
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    kept = (network, data) if recipe.predict.asks else trained_part(network, data, last, device, log)
+    return answering(recipe.predict, network, data, *kept)
 
 
 def begin_phase(state: State, number: int, network: nn.Module, part: nn.Module, keep_best: bool) -> None:
