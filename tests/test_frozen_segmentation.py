@@ -15,7 +15,7 @@ from assay.data.images import ImageSet
 from assay.data.targets import Masks
 from assay.models import build
 from assay.models.freezing import training
-from assay.models.head import head_names, segmenter_parts
+from assay.models.head import head_names, encoder_and_rest
 from assay.models.packed import layout
 from assay.recipe import Model, Recipe
 from assay.train.checkpoint import State
@@ -77,7 +77,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("model", NETWORKS, ids=lambda model: "-".join(map(str, model.values())))
 def test_packed_maps_and_the_rest_make_the_network(model: dict[str, Any]) -> None:
     network, images = network_of(recipe(model)).eval(), torch.randn(3, *SHAPE)
-    divided = segmenter_parts(network, SHAPE)
+    divided = encoder_and_rest(network, SHAPE)
     with torch.no_grad():
         rows = divided.features(images)
         assert rows.ndim == 2
@@ -136,5 +136,5 @@ def test_layers_of_an_encoder_learn_at_rates_of_their_own() -> None:
     assert heads == head_names(network) == ["decoder", "segmentation_head"]
     shares = [group["share"] for group in groups(network, 0.5)]
     assert shares == [0.5**n for n in range(len(body), -1, -1)]
-    part = segmenter_parts(network, SHAPE).head
+    part = encoder_and_rest(network, SHAPE).head
     assert [group["share"] for group in groups(part, 0.5)] == [1.0]

@@ -233,7 +233,7 @@ def test_networks_of_our_own_keep_their_recipes() -> None:
         ("torchvision/vgg61", "unknown torchvision model 'vgg61'; did you mean 'vgg"),
         ("tim/resnet18", "unknown model 'tim/resnet18'; did you mean 'timm/resnet18'"),
         ("resnet18", "unknown model 'resnet18'; did you mean 'resnet9' or 'timm/resnet18'"),
-        ("torchvision/fasterrcnn_resnet50_fpn", "'torchvision/fasterrcnn_resnet50_fpn' is no image classifier"),
+        ("torchvision/maskrcnn_resnet50_fpn", "'torchvision/maskrcnn_resnet50_fpn' is no image classifier"),
     ],
 )
 def test_an_unknown_name_is_told_the_nearest(name: str, said: str) -> None:

@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Float32, Int64
-from torch import Tensor, nn
+from torch import Tensor
 from torchvision.ops import batched_nms
 
 from assay.data.boxes import BoxBatch
+from assay.models.encoded import Encoded
 from assay.models.segmenter import Images
 
 CANDIDATES = 3_000
@@ -41,11 +42,9 @@ class Found(NamedTuple):
         return Found(self.edges.cpu(), self.labels.cpu(), self.scores.cpu())
 
 
-class Detector(nn.Module):
+class Detector(Encoded):
     """A network that owns its loss: ``losses`` in training, a call in evaluation."""
 
-    encoder_name: str = ""
-    """The child that stays as it is under ``freeze: backbone``; empty where there is none."""
     selecting: Selecting = Selecting()
 
     def losses(self, images: Images, boxes: BoxBatch) -> dict[str, Float[Tensor, ""]]:

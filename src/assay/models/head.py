@@ -9,8 +9,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from assay.errors import AssayError
+from assay.models.encoded import Encoded
+from assay.models.encoded_detector import EncodedDetector
 from assay.models.modes import evaluating
-from assay.models.packed import Decoding
+from assay.models.packed import Decoding, Finding
 from assay.models.segmenter import Segmenter
 from assay.recipe import HeadLayer
 
@@ -20,7 +22,7 @@ class Parts:
     """A network in two parts: ``head(features(images))`` is what the network gives, in the mode it is in."""
 
     features: Callable[[Float[Tensor, "batch channels height width"]], Tensor]
-    """Images → what the head gets; most networks give it (batch, width), those for segmentation a row of maps."""
+    """Images → what the head gets; most networks give it (batch, width), those with an encoder a row of maps."""
     head: nn.Module
     """The network's own modules, not a copy."""
     name: str = ""
@@ -47,22 +49,22 @@ def parts(network: nn.Module) -> Parts:
     return Parts(features, nn.Sequential(head, nn.Flatten(1)), name)
 
 
-def segmenter_parts(network: Segmenter, shape: tuple[int, int, int]) -> Parts:
-    """The encoder and all else of a network for segmentation, for images of ``shape``."""
-    rest = Decoding(network, shape)
+def encoder_and_rest(network: Segmenter | EncodedDetector, shape: tuple[int, int, int]) -> Parts:
+    """The encoder and all else of a network for segmentation or detection, for images of ``shape``."""
+    rest = Decoding(network, shape) if isinstance(network, Segmenter) else Finding(network, shape)
     return Parts(rest.pack, rest)
 
 
 def head_names(network: nn.Module) -> list[str]:
     """The modules that make logits of features: timm's classifier (some have several), torchvision's last child, all
-    but the encoder of a network for segmentation.
+    but the encoder of a network that has one.
 
     Raises AssayError for a network of another origin.
     """
-    if isinstance(network, Segmenter):
-        return [name for name, _ in network.named_children() if name != network.encoder_name]
-    if isinstance(network, Decoding):
+    if isinstance(network, Decoding | Finding):
         return [name for name, _ in network.named_children()]
+    if isinstance(network, Encoded) and network.encoder_name:
+        return network.rest_names
     if hasattr(network, "pretrained_cfg") and hasattr(network, "get_classifier"):
         found = network.get_classifier()  # type: ignore[operator]
         classifiers = found if isinstance(found, list | tuple) else [found]
@@ -70,13 +72,13 @@ def head_names(network: nn.Module) -> list[str]:
     if type(network).__module__.startswith("torchvision.models"):
         return [name for name, _ in network.named_children()][-1:]
     raise AssayError(
-        "only a network off the shelf (timm/…, torchvision/…, smp/…) and deeplab have a backbone and a head"
+        "only a network off the shelf (timm/…, torchvision/…, smp/…), deeplab and detector have a backbone and a head"
     )
 
 
 def output_names(network: nn.Module) -> list[str]:
     """The modules that another number of outputs would change."""
-    if isinstance(network, Segmenter):
+    if isinstance(network, Encoded):
         return list(network.output_names)
     try:
         return head_names(network)

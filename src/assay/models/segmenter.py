@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
+
+from assay.models.encoded import Encoded
 
 Images = Float[Tensor, "batch channels _ _"]
 Logits = Float[Tensor, "batch outputs _ _"]
 
 
-class Segmenter(nn.Module):
+class Segmenter(Encoded):
     """A network in two parts: ``encode`` makes maps of images, ``decode`` makes logits of the maps.
 
     Images of any size fit: they are padded to the right and below with 0, the mean colour once they are normalised,
@@ -18,21 +20,9 @@ class Segmenter(nn.Module):
     cropped.
     """
 
-    encoder_name: str
-    """The child that ``encode`` is made of; all others are ``decode``'s."""
-    output_names: tuple[str, ...]
-    """The layers whose width is the number of outputs."""
     multiple: int
     least: int = 0
     """Pixels that a padded side must have, a number that ``multiple`` divides."""
-
-    def is_encoders(self, name: str) -> bool:
-        """Whether a tensor is the encoder's."""
-        return name.startswith(f"{self.encoder_name}.")
-
-    def inside(self, name: str) -> str:
-        """What the network inside the encoder calls a tensor of it."""
-        return name.removeprefix(f"{self.encoder_name}.").removeprefix("model.")
 
     def encode(self, images: Images) -> Sequence[Tensor]:
         """What the rest of the network gets of padded images."""

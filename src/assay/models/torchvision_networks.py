@@ -1,4 +1,4 @@
-"""Networks of torchvision, for one answer an image or a pixel, with the inputs they were made for."""
+"""Networks of torchvision, for one answer an image or a pixel, or for boxes, with the inputs they were made for."""
 
 import re
 from collections.abc import Callable
@@ -12,6 +12,8 @@ from torchvision.models import WeightsEnum
 
 from assay.errors import AssayError, unknown
 from assay.models.inputs import Inputs
+from assay.models.torchvision_detectors import DETECTORS, backbone_weights, detector, of_backbone
+from assay.models.torchvision_detectors import inputs as inputs_of_detector
 from assay.models.torchvision_segmenters import SEGMENTERS, segmenter
 from assay.models.weight_files import read_file
 from assay.models.weights import unreachable
@@ -36,6 +38,8 @@ def builder(architecture: str) -> Callable[..., nn.Module]:
         try:
             if architecture in SEGMENTERS:
                 network = segmenter(architecture, outputs, **options)
+            elif architecture in DETECTORS:
+                network = detector(architecture, outputs, **options)
             else:
                 own = _arguments(architecture, shape[1:]) | options
                 network = models.get_model(architecture, weights=None, num_classes=outputs, **own)
@@ -53,6 +57,8 @@ def builder(architecture: str) -> Callable[..., nn.Module]:
 def inputs(architecture: str, **_: Any) -> Inputs:
     """What ``torchvision/<architecture>`` was made for, by the preset of its default weights."""
     _check(architecture)
+    if architecture in DETECTORS:
+        return inputs_of_detector(architecture)
     preset = models.get_model_weights(architecture).DEFAULT.transforms()
     side = (preset.resize_size if architecture in SEGMENTERS else preset.crop_size)[0]
     if architecture in WITH_AUXILIARY_OUTPUTS:
@@ -61,13 +67,16 @@ def inputs(architecture: str, **_: Any) -> Inputs:
 
 
 def pretrained(architecture: str, shape: tuple[int, int, int], **_: Any) -> tuple[dict[str, Tensor], str]:
-    """(torchvision's default weights, where they were found): in the cache of torch's hub, or downloaded.
+    """(torchvision's default weights, where they were found): in the cache of torch's hub, or downloaded; of a detector
+    those of its backbone alone where only they are in the cache.
 
     Raises AssayError where they are in neither place.
     """
     _check(architecture)
     weights = models.get_model_weights(architecture).DEFAULT
     cached = cached_file(weights)
+    if architecture in DETECTORS and not cached.is_file() and cached_file(backbone_weights(architecture)).is_file():
+        return of_backbone(architecture)
     if cached.is_file():
         tensors, origin = read_file(cached), str(cached)
     else:
@@ -90,11 +99,11 @@ def cached_file(weights: WeightsEnum) -> Path:
 
 
 def _check(architecture: str) -> None:
-    known = [*models.list_models(module=models), *SEGMENTERS]
+    known = [*models.list_models(module=models), *SEGMENTERS, *DETECTORS]
     if architecture in known:
         return
     if architecture in models.list_models():
-        what = "is no image classifier and not for segmentation; expected one such as resnet18"
+        what = "is no image classifier, and not for segmentation or boxes; expected one such as resnet18"
         raise AssayError(f"model 'torchvision/{architecture}' {what}")
     raise unknown("torchvision model", architecture, known)
 

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from assay import seeds
 from assay.errors import AssayError
 from assay.models.catalogue import build
+from assay.models.encoded import Encoded
 from assay.models.head import head_names, output_names
-from assay.models.segmenter import Segmenter
 from assay.models.state import restore
 from assay.models.weight_files import of_network, read_file
 from assay.recipe import Model, Recipe
@@ -37,7 +37,7 @@ class Weights:
     beside: tuple[str, ...] = ()
     """What else lies in the same file."""
     of_encoder: bool = False
-    """Whether they are those of the encoder of a network for segmentation alone."""
+    """Whether they are those of the encoder alone."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def load_pretrained(
     weights, fit = fitting(network, model, shape, classes)
     restore(network, fit.fits, strict=False)
     left = [*fit.new_head, *fit.differ, *fit.missing]
-    of_encoder = sum(map(network.is_encoders, network.state_dict())) if isinstance(network, Segmenter) else 0
+    of_encoder = sum(map(network.is_encoders, network.state_dict())) if isinstance(network, Encoded) else 0
     return {
         "origin": weights.origin,
         "sha256": digest(fit.fits),
@@ -155,8 +155,11 @@ def named_as_in(network: nn.Module, weights: Weights) -> Weights:
     own = [name for name in network.state_dict() if not name.endswith(COUNTER)]
     names = {name for name in own if not name.startswith(of_head)} or set(own)
     whole = unwrapped(weights, names)
-    if not isinstance(network, Segmenter) or names & whole.tensors.keys():
+    if not isinstance(network, Encoded) or not network.encoder_name:
         return whole
+    if there := names & whole.tensors.keys():
+        around = f"{network.encoder_name.partition('.')[0]}."
+        return replace(whole, of_encoder=all(name.startswith(around) for name in there))
     inside = {alike(network.inside(name)): name for name in network.state_dict() if network.is_encoders(name)}
     found = unwrapped(replace(weights, tensors={alike(name): t for name, t in weights.tensors.items()}), set(inside))
     tensors = {inside[name]: tensor for name, tensor in found.tensors.items() if name in inside}

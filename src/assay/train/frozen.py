@@ -15,8 +15,10 @@ from torch import Tensor, nn
 from assay.data.batches import ImageData
 from assay.data.features import FeatureData, Kept, keep
 from assay.errors import AssayError
+from assay.models.encoded import Encoded
+from assay.models.encoded_detector import EncodedDetector
 from assay.models.freezing import training
-from assay.models.head import Parts, head_names, parts, segmenter_parts
+from assay.models.head import Parts, encoder_and_rest, head_names, parts
 from assay.models.modes import evaluating
 from assay.models.packed import layout
 from assay.models.segmenter import Segmenter
@@ -61,14 +63,14 @@ def trained_part(
 def divided(network: nn.Module, shape: tuple[int, ...]) -> Parts:
     """The frozen part of a network, and the one that learns, for images of ``shape``."""
     channels, height, width = shape
-    if isinstance(network, Segmenter):
-        return segmenter_parts(network, (channels, height, width))
+    if isinstance(network, Segmenter | EncodedDetector):
+        return encoder_and_rest(network, (channels, height, width))
     return parts(network)
 
 
 def only_the_head_learns(network: nn.Module, recipe: Recipe) -> bool:
     """Whether all else in a network that has a backbone is frozen."""
-    if not (recipe.model.is_off_the_shelf or isinstance(network, Segmenter)):
+    if not (recipe.model.is_off_the_shelf or isinstance(network, Encoded)):
         return False
     heads = tuple(f"{name}." for name in head_names(network))
     return all(name.startswith(heads) for name, p in network.named_parameters() if p.requires_grad)
@@ -78,7 +80,7 @@ def why_not_kept(
     network: nn.Module, images: Float[Tensor, "batch channels height width"], recipe: Recipe
 ) -> str | None:
     """Why a frozen backbone's features cannot be kept; None if they can. AssayError where the recipe counts on them."""
-    heads = 1 if isinstance(network, Segmenter) else len(head_names(network))
+    heads = 1 if isinstance(network, Encoded) else len(head_names(network))
     reason = f"the network has {heads} heads" if heads > 1 else why_not_once(network, images)
     if reason and recipe.data.augment_views:
         raise AssayError(f"data.augment_views: features cannot be kept, since {reason}; leave the key out")
@@ -173,7 +175,7 @@ def identity_of(network: nn.Module, data: ImageData, recipe: Recipe, device: tor
 
 def made_as(network: nn.Module, model: Model, shape: tuple[int, int, int]) -> dict[str, Any]:
     """What the backbone is, beside its weights: networks that differ in what follows it share its features."""
-    if not isinstance(network, Segmenter):
+    if not isinstance(network, Encoded):
         return {"name": model.name} | model.arguments
     encoder = repr(network.get_submodule(network.encoder_name))
     return {

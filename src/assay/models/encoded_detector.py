@@ -1,0 +1,36 @@
+"""Detectors in two parts: an encoder, and what finds boxes on its maps."""
+
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor
+
+from assay.data.boxes import BoxBatch
+from assay.models.detector import Detector, Found
+from assay.models.segmenter import Images
+
+Losses = dict[str, Float[Tensor, ""]]
+
+
+class EncodedDetector(Detector):
+    """A detector whose ``encode`` makes maps of images; of these, all else knows the size (height, width) alone."""
+
+    def encode(self, images: Images) -> list[Tensor]:
+        """The maps that the rest of the network reads."""
+        raise NotImplementedError
+
+    def losses_of(self, maps: Sequence[Tensor], boxes: BoxBatch, size: tuple[int, int]) -> Losses:
+        """The ``losses`` on the images that have these maps."""
+        raise NotImplementedError
+
+    def found_of(self, maps: Sequence[Tensor], size: tuple[int, int]) -> list[Found]:
+        """The boxes of the images that have these maps."""
+        raise NotImplementedError
+
+    def losses(self, images: Images, boxes: BoxBatch) -> Losses:
+        """See ``Detector``."""
+        return self.losses_of(self.encode(images), boxes, (images.shape[2], images.shape[3]))
+
+    def forward(self, images: Images) -> list[Found]:
+        """See ``Detector``."""
+        return self.found_of(self.encode(images), (images.shape[2], images.shape[3]))
