@@ -15,7 +15,7 @@ from assay.data.images import ImageSet
 from assay.data.targets import Masks
 from assay.models import build
 from assay.models.freezing import training
-from assay.models.head import head_names, encoder_and_rest
+from assay.models.head import encoder_and_rest, head_names
 from assay.models.packed import layout
 from assay.recipe import Model, Recipe
 from assay.train.checkpoint import State

@@ -1,7 +1,7 @@
-"""Detectors of torchvision behind the doors of ``Detector``: on images that are normalised and on their canvas already."""
+"""Detectors of torchvision behind the doors of ``Detector``: their images are normalised and on the canvas already."""
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from inspect import signature
 from operator import attrgetter
@@ -15,6 +15,7 @@ from torchvision.models.detection.ssd import SSDFeatureExtractorVGG
 from torchvision.models.detection.ssdlite import SSDLiteFeatureExtractorMobileNet
 
 from assay.data.boxes import NO_BOX, BoxBatch
+from assay.errors import AssayError, nearest
 from assay.models.detector import Found
 from assay.models.encoded_detector import EncodedDetector, Losses
 from assay.models.inputs import Inputs
@@ -23,6 +24,8 @@ from assay.seeds import scoped
 
 DETECTORS = [name for name in models.list_models(module=detection) if not name.startswith(("mask", "keypoint"))]
 """Their names."""
+KINDS = {"faster": detection.FasterRCNN, "fcos": detection.FCOS, "retina": detection.RetinaNet, "ssd": detection.SSD}
+"""Beginning of a name → the class, whose numbers are the options of the architecture."""
 PARTS = {
     "bbox_ctrness": "centre",
     "bbox_regression": "box",
@@ -36,14 +39,28 @@ PARTS = {
 
 
 def detector(architecture: str, outputs: int, **options: Any) -> nn.Module:
-    """The network of that name for so many classes, with random weights."""
+    """The network of that name for so many classes, with random weights. AssayError for an option that is none."""
+    known = numbers(architecture)
+    for refused in set(options) - set(known):
+        raise AssayError(f"model 'torchvision/{architecture}' has no argument {refused!r}; {nearest(refused, known)}")
     return TorchvisionDetector(made(architecture, outputs, **options), _backgrounds(architecture))
+
+
+def numbers(architecture: str) -> list[str]:
+    """The arguments that choose how boxes are matched and sampled: not those that ``selecting`` or the data decide."""
+    kind = next(kind for beginning, kind in KINDS.items() if architecture.startswith(beginning))
+    own = signature(kind.__init__).parameters.values()
+    kept = [each.name for each in own if isinstance(each.default, int | float)]
+    settled = ("min_size", "max_size", "score_thresh", "nms_thresh", "detections_per_img")
+    return [name for name in kept if name.removeprefix("box_") not in settled]
 
 
 def made(architecture: str, outputs: int, **options: Any) -> nn.Module:
     """torchvision's own network; a softmax has one class more, the background, before them."""
     network: nn.Module = models.get_model(
-        architecture, **{"weights": None, "weights_backbone": None} | options, num_classes=outputs + _backgrounds(architecture)
+        architecture,
+        **{"weights": None, "weights_backbone": None} | options,
+        num_classes=outputs + _backgrounds(architecture),
     )
     return network
 
@@ -176,16 +193,18 @@ def of_backbone(architecture: str) -> tuple[dict[str, Tensor], str]:
     They are what two networks have in common whose rest was drawn differently.
     """
     weights = backbone_weights(architecture)
-    networks = []
+    networks: list[Any] = []
     for seed in (0, 1):
         with scoped(seed, "pretrained"):
-            networks.append(detector(architecture, 1, weights_backbone=weights))
+            network = made(architecture, 1, weights_backbone=weights)
+            networks.append(TorchvisionDetector(network, _backgrounds(architecture)))
     one, other = (network.state_dict() for network in networks)
     rest = tuple(f"{name}." for name in networks[0].rest_names)
     return {
         name: tensor
         for name, tensor in one.items()
-        if name.startswith("backbone.") and tensor.equal(other[name])
+        if name.startswith("backbone.")
+        and tensor.equal(other[name])
         and (not name.startswith(rest) or bool(tensor.min() < tensor.max()))
     }, str(weights)
 
