@@ -31,7 +31,8 @@ LIBRARIES: dict[str, tuple[str, str]] = {
     "timm": ("assay.models.timm_classifiers", "any classifier of timm, such as timm/resnet18"),
     "torchvision": (
         "assay.models.torchvision_networks",
-        "any classifier of torchvision, such as torchvision/vgg16, or a class a pixel: torchvision/deeplabv3_resnet50",
+        "any classifier of torchvision, such as torchvision/vgg16, a class a pixel: torchvision/deeplabv3_resnet50, or boxes: "
+        "torchvision/retinanet_resnet50_fpn",
     ),
     "smp": (
         "assay.models.smp_segmenters",
@@ -42,7 +43,7 @@ LIBRARIES: dict[str, tuple[str, str]] = {
 is)."""
 SEGMENTERS = ("deeplab", "smp/…", "torchvision/deeplabv3_…", "torchvision/fcn_…", "torchvision/lraspp_…")
 """Names that give logits for every pixel."""
-DETECTORS = ("yolo",)
+DETECTORS = ("yolo", "torchvision/fasterrcnn_…", "torchvision/fcos_…", "torchvision/retinanet_…", "torchvision/ssd…")
 """Names that give boxes."""
 
 

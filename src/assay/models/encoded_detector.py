@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
 from assay.data.boxes import BoxBatch
 from assay.models.detector import Detector, Found
@@ -34,3 +35,10 @@ class EncodedDetector(Detector):
     def forward(self, images: Images) -> list[Found]:
         """See ``Detector``."""
         return self.found_of(self.encode(images), (images.shape[2], images.shape[3]))
+
+
+def padded(images: Images, multiple: int) -> Images:
+    """The images with sides that ``multiple`` divides: to the right and below is 0, the mean colour once they are
+    normalised."""
+    below, right = (-side % multiple for side in images.shape[2:])
+    return functional.pad(images, (0, right, 0, below)) if below or right else images

@@ -47,7 +47,7 @@ def builder(architecture: str) -> Callable[..., nn.Module]:
     def build(shape: tuple[int, int, int], outputs: int, *, encoder: str = default, **options: Any) -> nn.Module:
         """Images of ``shape`` → ``outputs`` logits for every pixel, with random weights, on an ``encoder`` of timm;
         ``options`` are the architecture's own, or the encoder's."""
-        backbone = _of_timm(encoder)
+        backbone = timm.named(encoder, "encoder")
         for refused in set(SETTLED) & set(options):
             raise AssayError(
                 f"model 'smp/{architecture}' has no argument {refused!r}; {_nearest(architecture, refused)}"
@@ -109,7 +109,7 @@ def multiple(network: Any) -> int:
 def inputs(architecture: str, encoder: str | None = None, **_: Any) -> Inputs:
     """What the encoder of ``smp/<architecture>`` was made for, by timm's own configuration."""
     _network(architecture)
-    return timm.inputs(_of_timm(encoder or ENCODERS.get(architecture, ENCODER)))
+    return timm.inputs(timm.named(encoder or ENCODERS.get(architecture, ENCODER), "encoder"))
 
 
 def pretrained(
@@ -124,7 +124,7 @@ def pretrained(
         network: Any = builder(architecture)(shape, 1, encoder=name, **options)
     sides = network.multiple
     height, width = (side + -side % sides for side in shape[1:])
-    return timm.pretrained(_of_timm(name), (shape[0], height, width))
+    return timm.pretrained(timm.named(name, "encoder"), (shape[0], height, width))
 
 
 def installed() -> list[str]:
@@ -136,15 +136,6 @@ def _network(architecture: str) -> Callable[..., nn.Module]:
     if architecture not in NETWORKS:
         raise unknown("smp model", architecture, NETWORKS)
     return NETWORKS[architecture]
-
-
-def _of_timm(encoder: str) -> str:
-    """timm's name of the encoder. AssayError for one that timm does not have."""
-    library, _, name = encoder.partition("/")
-    if library != "timm" or not name:
-        raise AssayError(f"model.encoder: found {encoder!r}, expected a network of timm such as {ENCODER}")
-    timm.inputs(name)
-    return name
 
 
 def _size(backbone: str, shape: tuple[int, int, int], made: Callable[..., Any]) -> dict[str, Any]:

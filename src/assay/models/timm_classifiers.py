@@ -48,6 +48,17 @@ def inputs(architecture: str, **_: Any) -> Inputs:
     return Inputs(found["input_size"][1:], found["mean"], found["std"])
 
 
+def named(network: str, key: str) -> str:
+    """timm's name of ``timm/<name>``, stated under ``model.<key>``. AssayError for one that timm does not have."""
+    library, _, name = network.partition("/")
+    if library != "timm" or not name:
+        raise AssayError(
+            f"model.{key}: found {network!r}, expected a network of timm such as timm/tf_efficientnet_lite0"
+        )
+    _config(name)
+    return name
+
+
 def is_of_one_size(architecture: str) -> bool:
     """Whether the size of the images is a part of the network."""
     return bool(_config(architecture).get("fixed_input_size"))

@@ -11,20 +11,20 @@ import torch
 from torch import Tensor, nn
 from torchvision import models
 from torchvision.models import WeightsEnum, detection
-from torchvision.models.detection.ssd import SSDFeatureExtractorVGG
+from torchvision.models.detection.ssd import SSD, SSDFeatureExtractorVGG
 from torchvision.models.detection.ssdlite import SSDLiteFeatureExtractorMobileNet
 
 from assay.data.boxes import NO_BOX, BoxBatch
 from assay.errors import AssayError, nearest
 from assay.models.detector import Found
-from assay.models.encoded_detector import EncodedDetector, Losses
+from assay.models.encoded_detector import EncodedDetector, Losses, padded
 from assay.models.inputs import Inputs
 from assay.models.segmenter import Images
 from assay.seeds import scoped
 
 DETECTORS = [name for name in models.list_models(module=detection) if not name.startswith(("mask", "keypoint"))]
 """Their names."""
-KINDS = {"faster": detection.FasterRCNN, "fcos": detection.FCOS, "retina": detection.RetinaNet, "ssd": detection.SSD}
+KINDS = {"faster": detection.FasterRCNN, "fcos": detection.FCOS, "retina": detection.RetinaNet, "ssd": SSD}
 """Beginning of a name → the class, whose numbers are the options of the architecture."""
 PARTS = {
     "bbox_ctrness": "centre",
@@ -76,6 +76,7 @@ class TorchvisionDetector(EncodedDetector):
         for name, child in network.named_children():
             if name != "transform":
                 self.add_module(name, child)
+        self._multiple = network.transform.size_divisible
         del network.transform, network.backbone
         network.transform, network.backbone = AsTheyAre(), attrgetter("maps")
         self._network = (network,)  # in a tuple, or its modules had two names
@@ -88,6 +89,7 @@ class TorchvisionDetector(EncodedDetector):
     def encode(self, images: Images) -> list[Tensor]:
         """The maps that the pyramid or the extra layers begin with."""
         backbone: Any = self.backbone
+        images = padded(images, self._multiple)
         if isinstance(backbone, SSDFeatureExtractorVGG):
             return [backbone.features(images)]
         if isinstance(backbone, SSDLiteFeatureExtractorMobileNet):
@@ -118,7 +120,7 @@ class TorchvisionDetector(EncodedDetector):
             for edges, labels in zip(boxes.edges, boxes.labels, strict=True)
             for there in [(labels != NO_BOX) & (edges[:, 2:] > edges[:, :2]).all(dim=1)]
         ]
-        found = network(Seen(self.pyramid(maps), size), targets)
+        found = network(Seen(self.pyramid(maps), size, self._multiple), targets)
         return {PARTS[name]: value for name, value in found.items()}
 
     def found_of(self, maps: Sequence[Tensor], size: tuple[int, int]) -> list[Found]:
@@ -128,7 +130,7 @@ class TorchvisionDetector(EncodedDetector):
         place = network.roi_heads if self._is_two_stage else network
         place.score_thresh, place.detections_per_img = how.score, how.most
         place.nms_thresh = 1.0 if how.nms is None else how.nms
-        answers = network(Seen(self.pyramid(maps), size))
+        answers = network(Seen(self.pyramid(maps), size, self._multiple))
         return [Found(each["boxes"], each["labels"] - self._backgrounds, each["scores"]) for each in answers]
 
 
@@ -138,6 +140,8 @@ class Seen:
 
     maps: "OrderedDict[str, Tensor]"
     size: tuple[int, int]
+    multiple: int
+    """Of which the sides were made before there were maps."""
 
     def __iter__(self) -> Iterator[Tensor]:
         """Images of which nothing but the size is known."""
@@ -151,8 +155,8 @@ class Seen:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the batch."""
-        return (len(self.image_sizes), 0, *self.size)
+        """Of the padded batch."""
+        return (len(self.image_sizes), 0, *(side + -side % self.multiple for side in self.size))
 
     @property
     def image_sizes(self) -> list[tuple[int, int]]:
