@@ -24,6 +24,7 @@ MODELS: dict[str, tuple[str, str]] = {
     "resnet9": ("assay.models.resnet9:resnet9", "nine layers that learn CIFAR-10 in seconds on a card"),
     "cnn": ("assay.models.cnn:cnn", "convolutions with or without pooling and norm, then dense layers"),
     "deeplab": ("assay.models.deeplab:deeplab", "a class a pixel: atrous convolutions, pyramid and decoder"),
+    "yolo": ("assay.models.yolo:yolo", "boxes in one pass: a trunk in five sizes, a head with anchors or without"),
 }
 """Name → (where the builder is, what it builds)."""
 

@@ -1,0 +1,87 @@
+"""YOLO: boxes in one pass over the image, by the trunk of YOLOv5 and a head with anchors or without.
+
+Redmon et al., arXiv:1506.02640, for the idea; see ``csp``, ``anchor_free`` and ``anchors`` for the parts.
+
+Parameters with 80 classes, batch norms counted (and folded into the convolutions before them, as some tables have it)::
+
+      size  with anchors                 without
+      n      1,872,157  ( 1,867,405)      2,654,800
+      s      7,235,389  ( 7,225,885)      9,153,136
+      m     21,190,557  (21,172,173)     25,111,440
+      l     46,563,709  (46,533,693)     53,225,008
+      x     86,749,405  (86,705,005)     97,276,432
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from assay.data.boxes import BoxBatch
+from assay.models.anchor_free import AnchorFree
+from assay.models.anchors import Anchors
+from assay.models.csp import STRIDES, Backbone, Maps, Neck
+from assay.models.detector import Detector, Found, selected
+from assay.models.segmenter import Images
+
+SIZES = {"n": (0.33, 0.25), "s": (0.33, 0.5), "m": (0.67, 0.75), "l": (1.0, 1.0), "x": (1.33, 1.25)}
+"""Depth and width of each size, as shares of l's."""
+WIDTHS = (64, 128, 256, 512, 1024)
+REPEATS = (3, 6, 9, 3)
+"""Channels of the stem and the stages, and bottlenecks of the stages, of size l."""
+
+
+def yolo(
+    shape: tuple[int, int, int],
+    outputs: int,
+    *,
+    size: Literal["n", "s", "m", "l", "x"] = "n",
+    head: Literal["anchor_free", "anchors"] = "anchor_free",
+) -> nn.Module:
+    """Images of ``shape`` (channels, height, width) → boxes of ``outputs`` classes.
+
+    Any size of images will do: they are padded to the right and below with 0, the mean colour once they are normalised,
+    to a multiple of 32 pixels. The anchors are those that YOLOv5 has for 640 pixels, scaled by the longer side.
+    """
+    return Yolo(shape, outputs, *SIZES[size], head)
+
+
+class Yolo(Detector):
+    """Backbone, neck and head."""
+
+    encoder_name = "backbone"
+
+    def __init__(self, shape: tuple[int, int, int], classes: int, depth: float, width: float, head: str) -> None:
+        super().__init__()
+        widths = [math.ceil(each * width / 8) * 8 for each in WIDTHS]
+        repeats = [max(round(each * depth), 1) for each in REPEATS]
+        self.backbone = Backbone(shape[0], widths, repeats)
+        self.neck = Neck(widths[2:], widths[2:], repeats[0])
+        self.head = (AnchorFree if head == "anchor_free" else Anchors)(widths[2:], STRIDES, classes)
+        self.head.expect(shape[1:])
+
+    def losses(self, images: Images, boxes: BoxBatch) -> dict[str, Tensor]:
+        """The parts of the head's loss, weighted."""
+        return self.losses_of(self.encode(images), boxes)
+
+    def forward(self, images: Images) -> list[Found]:
+        """The boxes of each image, by ``selecting``."""
+        return self.found_of(self.encode(images), (images.shape[2], images.shape[3]))
+
+    def encode(self, images: Images) -> list[Maps]:
+        """The backbone's maps of the padded images, at ``STRIDES``."""
+        height, width = images.shape[2:]
+        below, right = -height % STRIDES[-1], -width % STRIDES[-1]
+        found: list[Tensor] = self.backbone(functional.pad(images, (0, right, 0, below)) if below or right else images)
+        return found
+
+    def losses_of(self, maps: Sequence[Maps], boxes: BoxBatch) -> dict[str, Tensor]:
+        """The parts of the loss by what ``encode`` gives."""
+        return self.head.losses(self.neck(maps), boxes)
+
+    def found_of(self, maps: Sequence[Maps], size: tuple[int, int]) -> list[Found]:
+        """The boxes by what ``encode`` gives of images of ``size`` (height, width)."""
+        edges, scores = self.head(self.neck(maps))
+        return selected(edges, scores, self.selecting, size)
