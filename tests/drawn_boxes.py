@@ -1,6 +1,7 @@
 """Pictures with boxes, written as Pascal VOC, COCO and YOLO write them."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,3 +32,63 @@ def xml(path: Path, boxes: Sequence[Box], size: tuple[int, int] | None = (40, 60
     of = "" if size is None else f"<size><width>{size[1]}</width><height>{size[0]}</height></size>"
     path.write_text(f"<annotation><filename>{path.stem}.jpg</filename>{of}{objects}</annotation>")
     return path
+
+
+def coco(folder: Path, pictures: Mapping[str, Mapping[str, Sequence[Box]]], classes: Sequence[str]) -> Path:
+    """COCO's set: split → picture's name → its boxes; ids of categories have holes."""
+    number = {name: 10 * k + 3 for k, name in enumerate(classes)}
+    for split, those in pictures.items():
+        images = [{"id": k, "file_name": name, "height": 40, "width": 60} for k, name in enumerate(those)]
+        objects = [
+            {"image_id": k, "category_id": number[name], "bbox": [x1, y1, x2 - x1, y2 - y1], "iscrowd": 0}
+            for k, boxes in enumerate(those.values())
+            for name, x1, y1, x2, y2 in boxes
+        ]
+        for name in those:
+            jpeg(folder / f"{split}2017" / name)
+        write_json(
+            folder / "annotations" / f"instances_{split}2017.json",
+            {
+                "images": images,
+                "annotations": [{"id": k, **each} for k, each in enumerate(objects)],
+                "categories": [{"id": each, "name": name} for name, each in reversed(number.items())],
+            },
+        )
+    return folder
+
+
+def write_json(path: Path, values: object) -> None:
+    """A JSON file in a folder that need not be there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(values))
+
+
+def yolo(folder: Path, pictures: Mapping[str, Mapping[str, Sequence[Box]]], classes: Sequence[str]) -> Path:
+    """YOLO's set as Roboflow lays it out: split → picture's name → its boxes."""
+    for split, those in pictures.items():
+        for name, boxes in those.items():
+            jpeg(folder / split / "images" / name)
+            rows = [
+                f"{classes.index(label)} {(x1 + x2) / 120:.6f} {(y1 + y2) / 80:.6f} {(x2 - x1) / 60:.6f} "
+                f"{(y2 - y1) / 40:.6f}\n"
+                for label, x1, y1, x2, y2 in boxes
+            ]
+            path = folder / split / "labels" / f"{Path(name).stem}.txt"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("".join(rows))
+    listed = "".join(f"- {name}\n" for name in classes)
+    places = "train: ../train/images\nval: ../valid/images\ntest: ../test/images\n"
+    (folder / "data.yaml").write_text(f"{places}nc: {len(classes)}\nnames:\n{listed}")
+    return folder
+
+
+def voc(folder: Path, pictures: Mapping[str, Mapping[str, Sequence[Box]]]) -> Path:
+    """VOC's set: split → picture's name → its boxes."""
+    for split, those in pictures.items():
+        for name, boxes in those.items():
+            jpeg(folder / "JPEGImages" / name)
+            xml(folder / "Annotations" / f"{Path(name).stem}.xml", boxes)
+        path = folder / "ImageSets" / "Main" / f"{split}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(f"{Path(name).stem}\n" for name in those))
+    return folder

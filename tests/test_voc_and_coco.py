@@ -133,7 +133,7 @@ def test_cocos_background_may_be_ignored(tmp_path: Path) -> None:
 
 def test_coco_files_that_cannot_be_are_refused(tmp_path: Path) -> None:
     with pytest.raises(AssayError, match="objects without a segmentation, only boxes"):
-        contents(coco(tmp_path / "boxes", objects({"category_id": 3, "bbox": [1, 1, 3, 4]})))
+        contents(coco(tmp_path / "boxes", objects({"category_id": 3, "bbox": [1, 1, 3, 4]})), layout="masks")
     folder = coco(tmp_path / "other", objects({"category_id": 3, "segmentation": [SQUARE]}))
     path = folder / "annotations" / "instances_val2017.json"
     path.write_text(path.read_text().replace("dog", "cow"))

@@ -1,11 +1,10 @@
 """Boxes as files tell them → boxes in the pixels of the upright pictures, looked through."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float32, Float64
 
 from assay.data.boxes import Boxes
 from assay.data.geometry import Size
@@ -19,6 +18,9 @@ MOST = 10_000
 """Boxes of a picture at most: a network in training compares each with thousands of places."""
 SLACK = 1.0
 """Pixels by which a box may reach beyond its picture without a word: the tools of the trade count from 0 and from 1."""
+
+LEAST = 0.01
+"""Pixels of a side; a box of less has no extent."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,13 @@ class Told:
     """Height and width that the file says the picture has."""
     is_relative: bool = False
     """Whether edges are shares."""
+    notes: tuple[str, ...] = ()
+    """What a reader should know of it."""
 
 
 @dataclass(frozen=True)
 class _Rows:
-    edges: Float64[np.ndarray, "k 4"]
+    edges: Float32[np.ndarray, "k 4"]
     boxes: Sequence[Box]
     notes: Sequence[str] = ()
 
@@ -88,14 +92,14 @@ def box_contents(
         image=lambda i: tree.image(kept[i][0].name),
         misplaced=misplaced,
         unlisted=unlisted,
-        notes=[(each.name, note) for each, of in kept for note in of.notes],
+        notes=[(each.name, note) for each, of in kept for note in (*each.notes, *of.notes)],
     )
 
 
 def _boxes(rows: Sequence[_Rows], number: dict[str, int]) -> Boxes:
     boxes = [box for each in rows for box in each.boxes]
     return Boxes(
-        np.concatenate([np.empty((0, 4)), *(each.edges for each in rows)]).astype(np.float32),
+        np.concatenate([np.empty((0, 4), np.float32), *(each.edges for each in rows)]),
         np.array([number[box.label] for box in boxes], dtype=np.int64),
         np.array([box.flag for box in boxes], dtype=np.uint8),
         np.cumsum([0, *(len(each.boxes) for each in rows)], dtype=np.int64),
@@ -116,7 +120,7 @@ def _rows(told: Told, file: Stored | None, as_stored: bool, number: dict[str, in
     Raises ValueError for what cannot be right.
     """
     if file is None:
-        return _Rows(np.empty((0, 4)), ())
+        return _Rows(np.empty((0, 4), np.float32), ())
     if len(told.boxes) > MOST:
         raise ValueError(f"{len(told.boxes):,} boxes, and at most {MOST:,} of a picture are taken")
     if told.size is not None and told.size not in (file.size, file.upright):
@@ -143,22 +147,17 @@ def _check(box: Box, number: dict[str, int]) -> None:
 
 def _cut(edges: Float64[np.ndarray, "k 4"], boxes: Sequence[Box], size: Size) -> _Rows:
     """Boxes cut at the picture's border, without those of no extent. ValueError for one that lies outside."""
-    height, width = size
-    inside = edges.clip(0, [width, height, width, height])
+    right_below = np.array(size[::-1], dtype=np.float64)
+    inside = edges.clip(0, np.tile(right_below, 2)).astype(np.float32)
     beyond = np.abs(edges - inside).max(axis=1, initial=0) > SLACK
-    is_empty = (edges[:, :2] == edges[:, 2:]).any(axis=1)
-    is_gone = (inside[:, :2] >= inside[:, 2:]).any(axis=1) & ~is_empty
-    if is_gone.any():
-        box = boxes[int(is_gone.argmax())]
+    is_empty = np.asarray((inside[:, 2:] - inside[:, :2] < LEAST).any(axis=1))
+    is_outside = ((edges[:, :2] > right_below) | (edges[:, 2:] < 0)).any(axis=1)
+    if is_outside.any():
+        box = boxes[int(is_outside.argmax())]
         raise ValueError(f"{box.place}: a box at {_text(box)} outside the picture of {_by(size)} pixels")
     counts = {"of no extent, left out": int(is_empty.sum()), "beyond the picture, cut": int((beyond & ~is_empty).sum())}
     notes = [f"{n} box{'es' * (n > 1)} {text}" for text, n in counts.items() if n]
     return _Rows(inside[~is_empty], [box for box, empty in zip(boxes, is_empty, strict=True) if not empty], notes)
-
-
-def counted(boxes: Sequence[Told]) -> Counter[str]:
-    """How many boxes each class has."""
-    return Counter(box.label for each in boxes for box in each.boxes)
 
 
 def _by(size: Size) -> str:

@@ -1,10 +1,13 @@
-"""Any folder or zip of pictures with boxes: Pascal VOC's XML, told from others by what lies there."""
+"""Any folder or zip of pictures with boxes: COCO's JSON, Pascal VOC's XML or YOLO's text files, told apart by what lies
+there."""
 
 from collections.abc import Collection
 
 from assay.data.images import Contents
+from assay.data.sources.coco_boxes import coco_boxes
 from assay.data.sources.tree import Tree
 from assay.data.sources.voc_boxes import voc_contents
+from assay.data.sources.yolo import yolo_contents
 from assay.errors import AssayError
 from assay.recipe.data import Layout
 
@@ -25,4 +28,5 @@ def boxes_in(tree: Tree, stated: Layout | None) -> Contents | None:
     """
     if isinstance(stated, str):
         raise AssayError(f"data.layout: {stated}, and boxes are asked for; leave it out")
-    return voc_contents(tree, dict(stated or ()))
+    splits = dict(stated or ())
+    return coco_boxes(tree, splits) or voc_contents(tree, splits) or yolo_contents(tree, splits)

@@ -13,7 +13,8 @@ from assay.data.images import Contents, Source
 from assay.data.sources.archive import zip_identity, zip_tree
 from assay.data.sources.boxes import FORMATS, box_files, boxes_in
 from assay.data.sources.class_list import list_files
-from assay.data.sources.coco import coco_contents, coco_files
+from assay.data.sources.coco import coco_contents
+from assay.data.sources.coco_files import coco_files
 from assay.data.sources.formats import what_it_is
 from assay.data.sources.layout import layout
 from assay.data.sources.mask_pairs import in_one_place, lone_images

@@ -181,20 +181,26 @@ def paired_with(
 
     Raises AssayError for a picture with two such files.
     """
-    each = [_file(name, splits) for name in sorted(pictures)]
+    each = [_file(name, {}) for name in sorted(pictures)]
     images = [file for file in each if file.role == "image"] or [file for file in each if file.role != "mask"]
-    told = [replace(file, keys=file.keys[:1]) for file in (_file(name, splits) for name in sorted(files))]
+    told = [replace(file, keys=file.keys[:1]) for file in (_file(name, {}) for name in sorted(files))]
     met = _met(images, told, what)
     used = {file.name for file in met.values()}
     folders = {dirname(name) for name in used}
+    splits_of = {name: split_by(name, splits) or split_by(file.name, splits) for name, file in met.items()}
     return Paired(
-        [Pair(i.name, met[i.name].name, i.split or met[i.name].split or "train") for i in images if i.name in met],
+        [Pair(name, met[name].name, split or "train") for name, split in sorted(splits_of.items())],
         [image.name for image in images if image.name not in met],
         [file.name for file in told if file.name not in used and dirname(file.name) in folders],
         True,
         True,
         what,
     )
+
+
+def split_by(name: str, splits: Mapping[str, SplitName]) -> SplitName | None:
+    """The split of a file by the folders around it; ``splits`` as of ``paired``."""
+    return _file(name, splits).split
 
 
 def _met(images: list[_File], masks: list[_File], what: str) -> dict[str, _File]:
