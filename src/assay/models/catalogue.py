@@ -32,8 +32,8 @@ LIBRARIES: dict[str, tuple[str, str]] = {
     "timm": ("assay.models.timm_classifiers", "any classifier of timm, such as timm/resnet18"),
     "torchvision": (
         "assay.models.torchvision_networks",
-        "any classifier of torchvision, such as torchvision/vgg16, a class a pixel: torchvision/deeplabv3_resnet50, or boxes: "
-        "torchvision/retinanet_resnet50_fpn",
+        "any classifier of torchvision, such as torchvision/vgg16, a class a pixel: torchvision/deeplabv3_resnet50, "
+        "or boxes: torchvision/retinanet_resnet50_fpn",
     ),
     "smp": (
         "assay.models.smp_segmenters",
