@@ -87,12 +87,13 @@ def turn(degrees: float) -> tuple[float, float, float, float]:
 
 @pytest.mark.parametrize("degrees", [90.0, 180.0, 270.0])
 def test_a_box_is_exact_after_quarter_turns(degrees: float) -> None:
+    size = side, side = 16, 16
     matrix = matrices(*(torch.tensor([n]) for n in (*turn(degrees), 0.0, 0.0)))
-    side, box = 16, torch.tensor([2.0, 3.0, 9.0, 5.0])
+    box = torch.tensor([2.0, 3.0, 9.0, 5.0])
     mask = torch.zeros(1, side, side, dtype=torch.uint8)
     mask[0, 3:5, 2:9] = 1
-    boxes = moved(BoxBatch(box[None, None], torch.zeros(1, 1, dtype=torch.int64)), matrix, (side, side))
-    torch.testing.assert_close(boxes.edges[:, 0], hulls(moved(mask, matrix, (side, side))), rtol=0, atol=1e-4)
+    boxes = moved(BoxBatch(box[None, None], torch.zeros(1, 1, dtype=torch.int64)), matrix, size, size)
+    torch.testing.assert_close(boxes.edges[:, 0], hulls(moved(mask, matrix, size, size)), rtol=0, atol=1e-4)
     turned = {90.0: [11, 2, 13, 9], 180.0: [7, 11, 14, 13], 270.0: [3, 7, 5, 14]}[degrees]  # clockwise, by hand
     torch.testing.assert_close(boxes.edges[0, 0], torch.tensor(turned).float(), rtol=0, atol=1e-4)
 
@@ -112,10 +113,17 @@ def test_boxes_and_masks_change_only_where_pixels_move(name: str) -> None:
 
 @pytest.mark.parametrize("name", SINGLE)
 def test_the_images_are_the_same_whatever_the_target(name: str) -> None:
-    targets = [planted_boxes(), planted_masks(PLANTED[0]), *OF_THE_WHOLE_IMAGE.values()]
-    first, *others = (changed(target, name)[0] for target in targets)
+    first, *others = (changed(target, name)[0] for target in [planted_masks(PLANTED[0]), *OF_THE_WHOLE_IMAGE.values()])
     for other in others:
         assert torch.equal(first, other)
+    assert torch.equal(first, changed(planted_boxes(), name)[0]) == (name not in MOVES or "flip" in name)
+
+
+@pytest.mark.parametrize("name", ONLY_MOVES)
+def test_gray_moves_in_where_there_are_boxes_and_black_elsewhere(name: str) -> None:
+    white, gray = changed(torch.arange(IMAGES), name)[0], changed(planted_boxes(), name)[0]
+    torch.testing.assert_close(gray, white + (1 - white) * 114 / 255)
+    assert (white == 0).any() == ("flip" not in name and name != "random_resized_crop")
 
 
 @pytest.mark.parametrize("name", ONLY_MOVES)
@@ -157,13 +165,13 @@ def test_a_box_is_none_when_less_than_a_tenth_of_it_is_left() -> None:
 def test_of_a_large_box_a_tenth_is_enough_and_less_is_none() -> None:
     box = BoxBatch(torch.tensor([[[0.0, 0.0, 40.0, 20.0]]] * 2), torch.tensor([[7], [7]]))
     shift = matrices(1.0, 0.0, 0.0, 1.0, torch.tensor([44.0, 44.1]), 0.0)  # 4 and 3.9 of 40 columns stay
-    assert moved(box, shift, (HEIGHT, WIDTH)).labels.tolist() == [[7], [NO_BOX]]
+    assert moved(box, shift, (HEIGHT, WIDTH), (HEIGHT, WIDTH)).labels.tolist() == [[7], [NO_BOX]]
 
 
 def test_a_box_under_two_pixels_or_slimmer_than_one_to_a_hundred_is_none() -> None:
     thin = torch.tensor([[10.0, 10.0, 30.0, 11.9], [10.0, 10.0, 30.0, 12.0], [0, 0, 201.0, 2.0], [0, 0, 200.0, 2.0]])
     still = matrices(torch.ones(1), 0.0, 0.0, 1.0, 0.0, 0.0)
-    found = moved(BoxBatch(thin[None], torch.tensor([[4, 5, 6, 7]])), still, (250, 250))
+    found = moved(BoxBatch(thin[None], torch.tensor([[4, 5, 6, 7]])), still, (250, 250), (250, 250))
     assert found.labels.tolist() == [[NO_BOX, 5, NO_BOX, 7]]  # type: ignore[union-attr]
 
 

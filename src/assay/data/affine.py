@@ -7,11 +7,12 @@ import math
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, UInt8
 from torch import Tensor
 from torch.nn import functional
 
 Images = Float[Tensor, "batch channels height width"]
+Bytes = UInt8[Tensor, "batch channels height width"]
 Matrices = Float32[Tensor, "batch 2 3"]
 Uniform = Float32[Tensor, "batch numbers"]
 """Random numbers in 0…1, a row an image."""
@@ -96,24 +97,34 @@ def inverse(matrix: Matrices) -> Matrices:
     return matrices(a, b, c, d, -(a * x + b * y), -(c * x + d * y))
 
 
-def resampled(images: Images, matrix: Matrices, mode: str) -> Images:
-    """Each image moved by its matrix, ``bilinear`` or ``nearest``; what moves in from outside is 0.
+def unit(images: Images | Bytes) -> Images:
+    """Bytes as numbers in 0…1; numbers as they are."""
+    return images if images.is_floating_point() else images.float().mul_(1 / 255)
 
-    Where the matrices move whole pixels, ``nearest`` is exact. On the processor a few images at a time, which its
-    caches hold.
+
+def resampled(
+    images: Images | Bytes, matrix: Matrices, mode: str, size: tuple[int, int] | None = None, around: float = 0.0
+) -> Float[Tensor, "batch channels h w"]:
+    """Each image, in 0…1, moved by its matrix, ``bilinear`` or ``nearest``; ``around`` moves in from outside.
+
+    A matrix takes points to where they are from the middle of an image of height and width ``size``, that of ``images``
+    unless stated. Where the matrices move whole pixels, ``nearest`` is exact, but for the last bit where something is
+    around. On the processor a few images at a time, which its caches hold.
     """
-    back = inverse(matrix)
-    few = max(1, _CACHED // images[:1].nbytes) if images.device.type == "cpu" else len(images)
-    found = torch.empty_like(images)
+    back, size = inverse(matrix), size or (images.shape[2], images.shape[3])
+    few = max(1, _CACHED // (4 * images[:1].numel())) if images.device.type == "cpu" else len(images)
+    found = torch.empty(*images.shape[:2], *size, device=images.device)
     for out, part, there in zip(found.split(few), images.split(few), back.split(few), strict=True):
-        out.copy_(functional.grid_sample(part, _grid(there, part), mode, "zeros", align_corners=False))
-    return found
+        inside = unit(part) - around if around else unit(part)
+        out.copy_(functional.grid_sample(inside, _grid(there, size, part), mode, "zeros", align_corners=False))
+    return found.add_(around) if around else found
 
 
-def _grid(matrix: Matrices, images: Images) -> Float32[Tensor, "batch height width 2"]:
-    """Where each pixel comes from, in ``grid_sample``'s units: -1…1 from edge to edge."""
-    _, _, h, w = images.shape
+def _grid(matrix: Matrices, size: tuple[int, int], images: Tensor) -> Float32[Tensor, "batch h w 2"]:
+    """Where each pixel of a picture of ``size`` comes from in ``images``, in ``grid_sample``'s units: -1…1 from edge to
+    edge."""
+    (h, w), (height, width) = size, images.shape[2:]
     (a, b, x0), (c, d, y0) = (row[:, :, None, None].unbind(1) for row in matrix.unbind(1))
     x = torch.arange(w, dtype=torch.float32, device=images.device) - (w - 1) / 2
     y = (torch.arange(h, dtype=torch.float32, device=images.device) - (h - 1) / 2)[:, None]
-    return torch.stack([(a * x + (b * y + x0)) * (2 / w), (c * x + (d * y + y0)) * (2 / h)], dim=-1)
+    return torch.stack([(a * x + (b * y + x0)) * (2 / width), (c * x + (d * y + y0)) * (2 / height)], dim=-1)

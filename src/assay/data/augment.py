@@ -1,8 +1,8 @@
 """Random changes of training images: each image draws its own, and what is true of it moves with it.
 
 All steps that move pixels are one matrix an image and one resampling, whatever stands between them in the recipe; then
-the steps that paint come in the recipe's order. Images are float in 0…1, before normalisation; what moves in from
-outside the picture is black (zero), everywhere.
+the steps that paint come in the recipe's order. Images are in 0…1, before normalisation; what moves in from outside the
+picture is black (zero), and gray where the picture has boxes (``boxes.AROUND``).
 """
 
 from dataclasses import dataclass
@@ -10,9 +10,13 @@ from functools import reduce
 from itertools import accumulate
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from assay.data import affine, colour, rand_augment
-from assay.data.affine import Images, Uniform
+from assay.data.affine import Bytes, Images, Matrices, Uniform
+from assay.data.boxes import AROUND, BoxBatch
+from assay.data.geometry import Size
 from assay.data.moving import moved
 from assay.data.targets import Target
 from assay.errors import AssayError
@@ -43,6 +47,14 @@ PAINTS: dict[str, tuple[int, colour.Paint]] = {
 
 
 @dataclass(frozen=True)
+class Moved:
+    """A move before all others, to images of another size."""
+
+    matrix: Matrices
+    size: Size
+
+
+@dataclass(frozen=True)
 class Augmenter:
     """The augmentations of a recipe, as a function of the random numbers that each image has drawn."""
 
@@ -57,28 +69,35 @@ class Augmenter:
         """The random numbers of so many images, a row each."""
         return torch.rand(images, sum(self.numbers), generator=generator)
 
-    def __call__(self, images: Images, target: Target, drawn: Uniform) -> tuple[Images, Target]:
-        """The images changed, and what is true of them moved."""
-        size = images.shape[2], images.shape[3]
+    def __call__(
+        self, images: Images | Bytes, target: Target, drawn: Uniform, first: Moved | None = None
+    ) -> tuple[Float[Tensor, "batch channels h w"], Target]:
+        """The images changed, in 0…1, and what is true of them moved, ``first`` as it says."""
+        before = images.shape[2], images.shape[3]
+        size = first.size if first else before
         starts = accumulate(self.numbers, initial=0)
         steps = [
             (step, drawn[:, first : first + numbers])
             for step, first, numbers in zip(self.steps, starts, self.numbers, strict=False)
         ]
         moves = [MOVES[step.name][1](step.amount, u, size) for step, u in steps if step.name in MOVES]
+        if first:
+            moves.insert(0, first.matrix)
         if moves:
-            whole = all(step.name in WHOLE_PIXELS for step, _ in steps if step.name in MOVES)
+            whole = not first and all(step.name in WHOLE_PIXELS for step, _ in steps if step.name in MOVES)
+            around = AROUND / 255 if isinstance(target, BoxBatch) else 0.0
             matrix = reduce(affine.composed, moves)
-            images = affine.resampled(images, matrix, "nearest" if whole else "bilinear")
-            target = moved(target, matrix, size)
+            images = affine.resampled(images, matrix, "nearest" if whole else "bilinear", size, around)
+            target = moved(target, matrix, before, size)
+        images = affine.unit(images)
         for step, u in steps:
             if step.name in PAINTS:
                 images = PAINTS[step.name][1](step.amount, u, images)
         return images, target
 
 
-def augmenter(augment: tuple[Augmentation, ...]) -> Augmenter | None:
-    """The augmentations that change single images, as one function; None where there are none.
+def augmenter(augment: tuple[Augmentation, ...], always: bool = False) -> Augmenter | None:
+    """The augmentations that change single images, as one function; None where there are none, but for ``always``.
 
     Raises:
         AssayError: ``crop`` by a part of a pixel.
@@ -87,4 +106,4 @@ def augmenter(augment: tuple[Augmentation, ...]) -> Augmenter | None:
         if step.name == "crop" and step.amount != int(step.amount):
             raise AssayError(f"data.augment crop: {step.amount:g} is not a whole number of pixels")
     steps = tuple(step for step in augment if step.amount and step.name in MOVES | PAINTS)
-    return Augmenter(steps) if steps else None
+    return Augmenter(steps) if steps or always else None

@@ -14,24 +14,25 @@ import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
-from assay.data.augment import augmenter
+from assay.data.augment import Moved, augmenter
 from assay.data.boxes import Boxes
 from assay.data.crops import Windows, by_class, windows
-from assay.data.gathering import Gathering
+from assay.data.gathering import Gathering, View
 from assay.data.images import ImageSet
 from assay.data.imbalance import balanced, epoch_size
 from assay.data.mixing import mixed
+from assay.data.mosaic import Mosaics, mosaics
 from assay.data.own_masks import count
 from assay.data.targets import Masks, Tags, Target
 from assay.errors import AssayError
-from assay.recipe import MIXES, Augmentation, Balance, Crop, Data, Normalization
+from assay.recipe import MIXES, Augmentation, Balance, Crop, Data, Mosaic, Normalization
 from assay.seeds import numpy_generator, torch_generator
 from assay.system.machine import free_memory, placed
 
 Batch = tuple[Float32[Tensor, "b c h w"], Any]
 """Images, and their ``Target``: of which kind it is, is known to who asked for the data; ``Mixed`` of mixed images."""
 Change = Callable[[Tensor, Target, slice], tuple[Tensor, Target]]
-"""(images, their targets, which places of the epoch's order they have) → both, augmented."""
+"""(bytes, their targets, which places of the epoch's order they have) → both, augmented."""
 _MEASURED = 256
 """Images at a time where more is kept of each than its logits."""
 _CHUNK_BYTES = 1 << 20
@@ -56,6 +57,7 @@ class ImageData:
     augment: tuple[Augmentation, ...] = ()
     balance: Balance = "none"
     crop: Crop | None = None
+    mosaic: Mosaic | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -104,8 +106,9 @@ class ImageData:
         are functions of (seed, epoch) alone, and torch's global generators are left as they were found.
         """
         order, place = self.order(seed, epoch), placed(device)
-        change, cuts = self._change(len(order), seed, epoch, place), self._windows(order, seed, epoch)
-        found = self._batches(order, batch_size, place, change, cuts)
+        view = self._view(order, seed, epoch)
+        change = self._change(len(order), seed, epoch, place, view if isinstance(view, Mosaics) else None)
+        found = self._batches(order, batch_size, place, change, view)
         mixes = [step for step in self.augment if step.name in MIXES and step.amount]
         if not mixes:
             return found
@@ -143,20 +146,30 @@ class ImageData:
     def _is_by_class(self) -> bool:
         return self.crop is not None and self.crop.classes == "balanced"
 
-    def _windows(self, order: Int64[Tensor, " n"], seed: int, epoch: int) -> Windows | None:
-        """Where the images of an epoch are cut; None where they are seen whole."""
+    def _view(self, order: Int64[Tensor, " n"], seed: int, epoch: int) -> Windows | Mosaics | None:
+        """What is seen of the images of an epoch; None where each is seen alone and whole."""
+        if self.mosaic is not None and epoch <= self.mosaic.epochs:
+            return mosaics(self.images, self.mosaic, order.numpy(), self.indices["train"], seed, epoch)
         if self.crop is None:
             return None
         classes = by_class(self.indices["train"], self.pixel_counts, seed, epoch)[1] if self._is_by_class else None
         return windows(self.images, self.crop, order.numpy(), classes, seed, epoch)
 
-    def _change(self, images: int, seed: int, epoch: int, device: torch.device) -> Change | None:
+    def _change(
+        self, images: int, seed: int, epoch: int, device: torch.device, mosaics: Mosaics | None = None
+    ) -> Change | None:
         """What the augmentations do to so many images; drawn on the processor, so the same on every device."""
-        augment = augmenter(self.augment)
+        augment = augmenter(self.augment, mosaics is not None)
         if augment is None:
             return None
         drawn = augment.draw(images, torch_generator(seed, "augment", epoch)).to(device)
-        return lambda x, y, places: augment(x, y, drawn[places])
+        moves = None if mosaics is None else mosaics.moves.to(device)
+
+        def change(x: Tensor, y: Target, places: slice) -> tuple[Tensor, Target]:
+            first = None if moves is None else Moved(moves[places], self.images.canvas)
+            return augment(x, y, drawn[places], first)
+
+        return change
 
     def _batches(
         self,
@@ -164,20 +177,20 @@ class ImageData:
         batch_size: int,
         device: torch.device,
         change: Change | None = None,
-        cuts: Windows | None = None,
+        view: View | None = None,
     ) -> Iterator[Batch]:
         scale, shift = (t.to(device) for t in self._scale_and_shift)
         sizes = batch_sizes(len(order), batch_size)
-        size = 4 * batch_size * self.shape[0] * math.prod(self.shape[1:] if cuts is None else cuts.size)
+        size = 4 * batch_size * self.shape[0] * math.prod(self.shape[1:] if view is None else view.size)
         together = max(1, _BLOCK_BYTES[device.type] // size)
         blocks = [sizes[first : first + together] for first in range(0, len(sizes), together)]
         start = 0
-        gathered = self._gathering.blocks(order, [*map(sum, blocks)], device, cuts)
+        gathered = self._gathering.blocks(order, [*map(sum, blocks)], device, view)
         for block, (x, y) in zip(blocks, gathered, strict=True):
             if change is None:
                 x = x.float().mul_(scale).add_(shift)
             else:
-                x, y = change(x.float().mul_(1 / 255), y, slice(start, start + len(x)))
+                x, y = change(x, y, slice(start, start + len(x)))
                 x = x.mul_(scale * 255).add_(shift)
             start += len(x)
             yield from zip(x.split(block), y.split(block), strict=True)

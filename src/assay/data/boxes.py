@@ -17,6 +17,8 @@ NO_BOX = -1
 """The label of what only fills a batch of boxes up."""
 DIFFICULT, CROWD = 1, 2
 """Flags of a box that no network is asked to find."""
+AROUND = 114
+"""The gray of 0…255 around a picture with boxes: on its canvas, and what an augmentation moves in from outside."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Int64
 
-from assay.data.boxes import Boxes
+from assay.data.boxes import AROUND, Boxes
 from assay.data.decode import Form
 from assay.data.depth import in_words
 from assay.data.geometry import Size
@@ -132,7 +132,8 @@ def _fill(
     progress: Progress | None,
     is_whole: bool,
 ) -> None:
-    form = Form(data.color, size, data.fit, None if data.range == "data" else data.range)
+    around = AROUND if isinstance(contents.targets, Boxes) else 0
+    form = Form(data.color, size, data.fit, None if data.range == "data" else data.range, around)
     contents = with_upright_masks(contents)
     with listening():
         found = write_pixels(folder / "pixels.npy", source.where, contents, form, progress)

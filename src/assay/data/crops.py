@@ -21,6 +21,7 @@ from assay.recipe import Crop
 from assay.seeds import numpy_generator
 
 Rows = Int64[np.ndarray, " n"]
+Canvases = UInt8[Tensor, "n *channels H W"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,12 @@ class Windows:
     """Of which a pixel must be seen; None: of any."""
     drawn: Float64[np.ndarray, "n 3"]
     """Uniform in 0…1: which row, which column, and which of the class' pixels."""
+
+    def seen(self, canvases: Canvases, places: slice, out: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The windows of some places of the order, and of their masks."""
+        assert isinstance(self.images.targets, Masks)
+        rows, corners = torch.from_numpy(self.rows[places]), self.corners(places)
+        return cut(canvases, rows, corners, self.size, out), cut(self.images.targets.tensor, rows, corners, self.size)
 
     def corners(self, places: slice) -> Int64[np.ndarray, "b 2"]:
         """Row and column of the first pixel, for some places of the order."""
@@ -83,7 +90,7 @@ def by_class(train: Rows, counts: Int64[np.ndarray, "train classes"], seed: int,
 
 
 def cut(
-    canvases: UInt8[Tensor, "n *channels H W"],
+    canvases: Canvases,
     rows: Int64[Tensor, " b"],
     corners: Int64[np.ndarray, "b 2"],
     size: Size,

@@ -41,6 +41,8 @@ class Form:
     fit: Fit = "stretch"
     range: Range | None = "full"
     """Of pictures with more than 8 bits a value; None refuses them."""
+    around: int = 0
+    """The value of the canvas where a picture does not reach."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def decode(image: Image.Image, form: Form) -> Decoded:
     bits.
 
     The size is reached by antialiased bilinear resampling, without regard to the aspect ratio or, unless ``fit`` is
-    ``stretch``, with black around it. Of several frames the first is taken.
+    ``stretch``, with ``around`` around it. Of several frames the first is taken.
 
     Raises:
         UnknownRange: it has more than 8 bits a value, and ``range`` is None.
@@ -81,7 +83,7 @@ def decode(image: Image.Image, form: Form) -> Decoded:
         image = image.convert(mode)
     own = image.height, image.width
     if form.size is not None:
-        image = fitted(image, form.size, form.fit, Image.Resampling.BILINEAR, 0)
+        image = fitted(image, form.size, form.fit, Image.Resampling.BILINEAR, form.around)
     array = np.asarray(image)
     pixels = array[None] if mode == "L" else np.ascontiguousarray(array.transpose(2, 0, 1))
     return Decoded(pixels, own, deep is not None, notes)
@@ -96,7 +98,7 @@ def fitted(image: Image.Image, size: Size, fit: Fit, resample: Image.Resampling,
     image = image.resize((width, height), resample)
     if (height, width) == size:
         return image
-    canvas = Image.new(image.mode, (size[1], size[0]), around)
+    canvas = Image.new(image.mode, (size[1], size[0]), (around,) * len(image.getbands()))
     canvas.paste(image, (left, top))
     return canvas
 

@@ -3,23 +3,38 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from itertools import accumulate
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
 
-from assay.data.crops import Windows, cut
+from assay.data.geometry import Size
 from assay.data.images import ImageSet
 from assay.data.mapped import as_tensor
 from assay.data.staging import ahead
-from assay.data.targets import Masks, Target
+from assay.data.targets import Target
 from assay.system.machine import free_memory
 
 RESIDENT_SHARE = 0.4
 """Of an accelerator's free memory: images that take no more of it lie there for the whole run."""
 Block = tuple[Tensor, Any]
 """Pixels uint8 (b, c, h, w), and their ``Target``."""
+
+
+@runtime_checkable
+class View(Protocol):
+    """What is seen of the images of an order, where that is not each as it is."""
+
+    @property
+    def size(self) -> Size:
+        """Height and width of what is seen."""
+        ...
+
+    def seen(self, canvases: UInt8[Tensor, "n c H W"], places: slice, out: Tensor | None = None) -> Block:
+        """Of some places of the order, where ``canvases`` are, and on the processor what is true of it."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,37 +44,43 @@ class Gathering:
     images: ImageSet
 
     def blocks(
-        self, order: Int64[Tensor, " n"], sizes: Sequence[int], device: torch.device, windows: Windows | None
+        self, order: Int64[Tensor, " n"], sizes: Sequence[int], device: torch.device, view: View | None
     ) -> Iterator[Block]:
-        """The images of ``order`` in blocks of so many, whole or the ``windows`` of them, on the device."""
+        """The images of ``order`` in blocks of so many, as they are or as the ``view`` has them, on the device."""
         pixels = self._on(device)
         if pixels.device != device and device.type == "cuda":
-            yield from ahead(self._staged(order, sizes, device, windows))
+            yield from ahead(self._staged(order, sizes, device, view))
             return
-        for here, corners in _parts(order, sizes, windows):
-            x = _taken(pixels, here, corners, windows)
-            yield x.to(device), sent(self._target(here, corners, windows), device)
+        for places in _places(sizes):
+            x, y = self._seen(pixels, order[places], places, view)
+            yield x.to(device), sent(y, device)
 
     def _staged(
-        self, order: Int64[Tensor, " n"], sizes: Sequence[int], device: torch.device, windows: Windows | None
+        self, order: Int64[Tensor, " n"], sizes: Sequence[int], device: torch.device, view: View | None
     ) -> Iterator[Block]:
         """The same through pinned memory, on a stream of their own; each is there when it is given out."""
         stream = torch.cuda.Stream(device)
         channels, *canvas = self.images.pixels.shape[1:]
-        shape = channels, *(canvas if windows is None else windows.size)
-        for here, corners in _parts(order, sizes, windows):
-            pinned = torch.empty(len(here), *shape, dtype=torch.uint8, pin_memory=True)
-            _taken(self._mapped, here, corners, windows, pinned)
+        shape = channels, *(canvas if view is None else view.size)
+        for places in _places(sizes):
+            pinned = torch.empty(places.stop - places.start, *shape, dtype=torch.uint8, pin_memory=True)
+            _, target = self._seen(self._mapped, order[places], places, view, pinned)
             with torch.cuda.stream(stream):
-                x, y = pinned.to(device, non_blocking=True), sent(self._target(here, corners, windows), device)
+                x, y = pinned.to(device, non_blocking=True), sent(target, device)
                 stream.synchronize()
             yield x, y
 
-    def _target(self, here: Int64[Tensor, " b"], corners: Any, windows: Windows | None) -> Target:
-        if windows is None:
-            return self.images.targets.take(here)
-        assert isinstance(self.images.targets, Masks)
-        return cut(self.images.targets.tensor, here, corners, windows.size)
+    def _seen(
+        self,
+        pixels: UInt8[Tensor, "n c h w"],
+        here: Int64[Tensor, " b"],
+        places: slice,
+        view: View | None,
+        out: Tensor | None = None,
+    ) -> Block:
+        if view is not None:
+            return view.seen(pixels, places, out)
+        return torch.index_select(pixels, 0, here.to(pixels.device), out=out), self.images.targets.take(here)
 
     def _on(self, device: torch.device) -> UInt8[Tensor, "n c h w"]:
         """Pixels as a tensor; on an accelerator where they fit, else where the memory map is."""
@@ -86,23 +107,6 @@ def sent(part: Target, device: torch.device) -> Any:
     return (part.pin_memory() if device.type == "cuda" else part).to(device, non_blocking=device.type == "cuda")
 
 
-def _parts(
-    order: Int64[Tensor, " n"], sizes: Sequence[int], windows: Windows | None
-) -> Iterator[tuple[Int64[Tensor, " b"], Any]]:
-    """(images, corners of their windows) of each block."""
-    start = 0
-    for here in order.split([*sizes]):
-        yield here, None if windows is None else windows.corners(slice(start, start + len(here)))
-        start += len(here)
-
-
-def _taken(
-    pixels: UInt8[Tensor, "n c h w"],
-    here: Int64[Tensor, " b"],
-    corners: Any,
-    windows: Windows | None,
-    out: Tensor | None = None,
-) -> Tensor:
-    if windows is not None:
-        return cut(pixels, here, corners, windows.size, out)
-    return torch.index_select(pixels, 0, here.to(pixels.device), out=out)
+def _places(sizes: Sequence[int]) -> Iterator[slice]:
+    """Which places of the order each block has."""
+    return (slice(end - size, end) for size, end in zip(sizes, accumulate(sizes), strict=True))

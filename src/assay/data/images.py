@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int32, Int64, UInt8
 from PIL import Image
 
+from assay.data.boxes import AROUND, Boxes
 from assay.data.depth import Range
 from assay.data.geometry import Size, inner, placed
 from assay.data.palette import Colour
@@ -117,6 +118,11 @@ class ImageSet:
             there = f"the images of {self.source} have {self.targets.kind}"
             raise AssayError(f"{what} needs one label an image, and {there}")
         return self.targets.values
+
+    @property
+    def around(self) -> int:
+        """The value of the canvas where a picture does not reach, and of what is moved in from outside."""
+        return AROUND if isinstance(self.targets, Boxes) else 0
 
     @property
     def canvas(self) -> Size:

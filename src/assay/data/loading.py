@@ -11,6 +11,7 @@ from assay.data.cache import open_images, open_source
 from assay.data.crops import check_crop
 from assay.data.groups import Indices
 from assay.data.images import ImageSet
+from assay.data.mosaic import check_mosaic
 from assay.data.splits import split
 from assay.recipe import Data
 
@@ -68,5 +69,6 @@ def _listed(data: Data, root: Path) -> ImageSet:
 def _ready(data: Data, images: ImageSet, indices: dict[str, Indices]) -> ImageData:
     augmenter(data.augment)
     check_crop(data.crop, images)
+    check_mosaic(data.mosaic, images)
     mean, std = normalization(data, images, indices["train"])
-    return ImageData(images, indices, mean, std, data.augment, data.balance, data.crop)
+    return ImageData(images, indices, mean, std, data.augment, data.balance, data.crop, data.mosaic)

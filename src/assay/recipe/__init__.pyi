@@ -1,8 +1,9 @@
-from .data import AUGMENTATIONS as AUGMENTATIONS
-from .data import MIXES as MIXES
-from .data import Augmentation as Augmentation
+from .augment import AUGMENTATIONS as AUGMENTATIONS
+from .augment import MIXES as MIXES
+from .augment import Augmentation as Augmentation
+from .augment import Crop as Crop
+from .augment import Mosaic as Mosaic
 from .data import Balance as Balance
-from .data import Crop as Crop
 from .data import Data as Data
 from .data import Fit as Fit
 from .data import Normalization as Normalization

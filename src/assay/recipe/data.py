@@ -6,55 +6,9 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, PlainSerializer, PositiveInt, model_validator
 
-from assay.recipe.section import Amount, NonNegative, Pattern, Positive, Section, pair
+from assay.recipe.augment import MIXES, Augmentation, Crop, Mosaic
+from assay.recipe.section import Amount, Pattern, Positive, Section
 from assay.recipe.tasks import Target
-
-AUGMENTATIONS: dict[str, tuple[float, str]] = {
-    "horizontal_flip": (0.5, "probability of mirroring left and right"),
-    "vertical_flip": (0.5, "probability of mirroring top and bottom"),
-    "rotation": (15.0, "largest angle in degrees, either way"),
-    "translation": (0.1, "largest shift as a share of the side"),
-    "zoom": (0.1, "largest change of scale, 0.1 is 0.9 to 1.1"),
-    "crop": (4.0, "pixels of zero padding before a random crop of the old size"),
-    "random_resized_crop": (0.08, "smallest share of the area that is cut out and stretched to the old size"),
-    "brightness": (0.2, "largest change as a share"),
-    "contrast": (0.2, "largest change as a share"),
-    "saturation": (0.2, "largest change as a share"),
-    "hue": (0.05, "largest turn as a share of the colour circle"),
-    "color_jitter": (0.4, "largest change of brightness, contrast and saturation as a share; of hue a quarter of it"),
-    "erase": (0.5, "probability of erasing a random rectangle"),
-    "rand_augment": (9.0, "strength, 0 to 30, of two operations that each image draws of fourteen"),
-    "mixup": (0.2, "each batch mixed with itself, by a share of the distribution Beta(a, a)"),
-    "cutmix": (1.0, "a rectangle of each image from another of the batch, its area by Beta(a, a)"),
-}
-"""Name → (default amount, what the amount means)."""
-MIXES = ("mixup", "cutmix")
-"""Those that make one image of two."""
-
-
-class Augmentation(Section):
-    """One random change of the training images: ``horizontal_flip`` or ``{rotation: 15}``."""
-
-    name: str
-    amount: NonNegative
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short(cls, value: Any) -> Any:
-        expected = "a name such as horizontal_flip, or a pair such as {rotation: 15}"
-        value = pair(value, "augmentation", AUGMENTATIONS, expected)
-        if value.get("amount") is None:
-            value = {**value, "amount": AUGMENTATIONS[value["name"]][0]}
-        return value
-
-    @model_validator(mode="after")
-    def _in_range(self) -> "Augmentation":
-        meaning = AUGMENTATIONS[self.name][1]
-        if self.amount > 1 and ("probability" in meaning or "as a share" in meaning or "share of" in meaning):
-            raise ValueError(f"{self.name} takes at most 1 ({meaning})")
-        if self.amount > 30 and self.name == "rand_augment":
-            raise ValueError(f"{self.name} takes at most 30 ({meaning})")
-        return self
 
 
 class Normalization(Section):
@@ -62,23 +16,6 @@ class Normalization(Section):
 
     mean: tuple[float, ...]
     std: tuple[Positive, ...]
-
-
-class Crop(Section):
-    """Windows of the training images: ``[160, 224]``, or ``{size: [160, 224], classes: balanced}``."""
-
-    size: tuple[PositiveInt, PositiveInt]
-    """Height and width in pixels (one number: square)."""
-    classes: Literal["balanced"] | None = Field(default=None, exclude_if=lambda classes: classes is None)
-    """``balanced``: each window shows a pixel of a class that is drawn uniformly."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short(cls, value: Any) -> Any:
-        value = value if isinstance(value, Mapping | Crop) else {"size": value}
-        if isinstance(value, Mapping) and isinstance(value.get("size"), int):
-            value = {**value, "size": (value["size"], value["size"])}
-        return value
 
 
 Balance = Literal["none", "oversample", "undersample"]
@@ -216,8 +153,9 @@ class Data(Section):
     size: PositiveInt | tuple[PositiveInt, PositiveInt] | None = None
     """Height and width in pixels (one number: square); None keeps the source's own."""
     fit: Fit = Field(default="stretch", exclude_if=lambda fit: fit == "stretch")
-    """How a picture comes to that size: stretched; the ratio of its sides kept, in the middle of a black canvas; or so,
-    and never enlarged, on a canvas that without a size is as high and wide as the largest need it."""
+    """How a picture comes to that size: stretched; the ratio of its sides kept, in the middle of a black canvas (a gray
+    one where pictures have boxes); or so, and never enlarged, on a canvas that without a size is as high and wide as
+    the largest need it."""
     color: Literal["gray", "rgb"] | None = None
     """None keeps the source's own."""
     range: Annotated[Literal["full", "data"] | tuple[float, float], BeforeValidator(_range)] = Field(
@@ -252,6 +190,8 @@ class Data(Section):
     augment: tuple[Augmentation, ...] = ()
     crop: Crop | None = Field(default=None, exclude_if=lambda crop: crop is None)
     """Masks are learned from random windows of the images; validation and test images are seen whole."""
+    mosaic: Mosaic | None = Field(default=None, exclude_if=lambda mosaic: mosaic is None)
+    """Boxes or masks are learned from four pictures in one, in the first epochs."""
     augment_views: PositiveInt | None = Field(default=None, exclude_if=lambda views: views is None)
     """Under a frozen backbone, how many augmented views of a training image there are: their features are kept."""
     normalize: Literal["unit", "symmetric", "standard", "model"] | Normalization = "standard"
@@ -290,6 +230,10 @@ class Data(Section):
         mixes = [step.name for step in self.augment if step.name in MIXES]
         if self.augment_views and self.crop:
             raise ValueError("augment_views keeps features of whole images, and crop shows parts; leave one out")
+        if self.augment_views and self.mosaic:
+            raise ValueError("augment_views keeps features of single images; leave mosaic out")
+        if self.crop and self.mosaic:
+            raise ValueError("crop shows parts of single images, and mosaic four in one; leave one out")
         if self.augment_views and mixes:
             raise ValueError(f"augment_views keeps features of single images; leave {mixes[0]} out")
         return self

@@ -69,6 +69,11 @@ class Recipe(Section):
                 f"data.crop shows parts of images and needs one class a pixel; task {self.task} has "
                 f"{WORDS[facts.target]} (data.augment: [crop] shifts whole images)"
             )
+        if self.data.mosaic and facts.target not in ("boxes", "masks"):
+            raise ValueError(
+                f"data.mosaic puts four images into one, and needs boxes or one class a pixel; task {self.task} has "
+                f"{WORDS[facts.target]} (data.augment: [mixup] mixes whole images)"
+            )
         if facts.target != "labels":
             for key, stated in (("imbalance", self.data.imbalance), ("balance", self.data.balance != "none")):
                 if stated:

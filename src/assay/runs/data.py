@@ -21,6 +21,7 @@ def describe(data: "ImageData") -> dict[str, Any]:
         "classes": data.classes,
         "shape": list(data.shape),
         "range": data.images.range,
+        **({"around": data.images.around} if data.images.around else {}),
         "mean": [float(v) for v in data.mean],
         "std": [float(v) for v in data.std],
         "counts": {split: len(indices) for split, indices in data.indices.items()},

@@ -100,7 +100,7 @@ def read_pixels(picture: Picture, about: dict[str, Any], fit: Fit) -> Pixels:
 
 def _read(picture: Picture, about: dict[str, Any], fit: Fit) -> Decoded:
     path, (channels, height, width), ends = picture.path, about["shape"], range_of(about)
-    form = Form("gray" if channels == 1 else "rgb", (height, width), fit, ends or "full")
+    form = Form("gray" if channels == 1 else "rgb", (height, width), fit, ends or "full", about.get("around", 0))
     try:
         with heard() as texts, picture.open() as image:
             found = decode(image, form)

@@ -50,6 +50,8 @@ def trained_part(
     reason = why_not_kept(network, next(data.batches("train", TRIAL, device))[0], recipe)
     if reason is None and data.crop:
         reason = "other windows of the images are seen in each (data.crop)"
+    if reason is None and data.mosaic:
+        reason = "other pictures are put together in each (data.mosaic)"
     if reason is None and data.augment and not recipe.data.augment_views:
         reason = "augmentation is drawn anew in each (data.augment_views: 4 would keep the features of 4 views)"
     if reason:
