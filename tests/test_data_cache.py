@@ -321,6 +321,18 @@ def test_targets_of_every_kind_are_kept_and_read_again(made, root: Path, kind: s
         assert images.sizes.tolist() == [[20, 10]] * 3
 
 
+@pytest.mark.parametrize("fit", ["letterbox", "pad"])
+@pytest.mark.parametrize("color", ["gray", "rgb"])
+def test_pictures_with_boxes_lie_on_gray_and_all_others_on_black(made, root: Path, fit: str, color: str) -> None:
+    for kind, around in (("boxes", 114), ("masks", 0), ("labels", 0)):
+        made(KINDS[kind])
+        images = open_images(Data(source="three", size=20, fit=fit, color=color), root)
+        assert (images.pixels[..., :5] == around).all()
+        assert (images.pixels[..., 15:] == around).all()
+        assert (images.pixels[1, ..., 5:15] == 100).all()
+        assert images.around == around
+
+
 @pytest.mark.parametrize("kind", ["values", "tags", "boxes", "masks"])
 def test_targets_follow_the_pictures_that_are_left(made, root: Path, kind: str) -> None:
     made(KINDS[kind], damaged=True)
