@@ -29,7 +29,7 @@ WIDE, HALF = 680, 440
 WIDE_ROOM, HALF_ROOM = 40, 24
 """Letters of a name beside these plots."""
 VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
-SCRIPTS = ("files.js", "print.js", "metric.js", "variants.js", "terms.js", "page.js")
+SCRIPTS = ("files.js", "print.js", "metric.js", "variants.js", "terms.js", "boxes.js", "page.js")
 """In this order: the last tells the others of every chart that it has drawn."""
 
 Files = dict[str, str | bytes]

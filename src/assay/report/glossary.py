@@ -44,20 +44,29 @@ TERMS = (
     Term("micro", ("micro",), "Of the hits, misses and false alarms of all labels counted together."),
     Term("f1", ("F1",),
          "2·hits / (2·hits + misses + false alarms): high only where both precision and recall are."),
-    Term("precision", ("precision",), "Of the images that were given a class, the share that has it."),
-    Term("recall", ("recall",), "Of the images that have a class, the share that was given it."),
+    Term("precision", ("precision",), "Of the images (or boxes) that were given a class, the share that has it."),
+    Term("recall", ("recall",), "Of the images (or objects) that have a class, the share that was given it."),
     Term("auc", ("ROC AUC", "ROC"),
          "The area under the curve of true against false positive rate: how probable it is that an image of the class "
          "scores higher than one of another. 0.5 is chance, 1 perfect. It needs no threshold."),
     Term("ap", ("average precision",),
          "The area under the precision–recall curve: the mean precision as recall grows."),
+    Term("map", ("mAP",),
+         "COCO's mean average precision: of each class the precision at 101 recalls, averaged over overlaps (IoU) from "
+         "0.50 to 0.95 and over the classes; of boxes with a score of 0.001 or more, after NMS at an IoU of 0.6, at "
+         "most 100 of a class and image, unless the page says otherwise."),
+    Term("map50", ("mAP50", "AP50"), "The same at the one overlap (IoU) of 0.5, at which a loose box counts as found."),
+    Term("map75", ("mAP75",), "The same at the one overlap (IoU) of 0.75, which asks for boxes that fit."),
+    Term("nms", ("NMS",),
+         "Non-maximum suppression: of two boxes of a class that overlap by more than a given IoU, the one of the lower "
+         "score is removed."),
     Term("exact", ("exact match",), "The share of images with every label right."),
     Term("miou", ("mIoU", "mean IoU"),
          "The mean over classes of the IoU, taken over all test images together; a class that neither occurs nor is "
          "said is left out."),
     Term("iou", ("IoU",),
-         "Intersection over union: of the pixels that are of a class or were given it, the share of which both is "
-         "true. 1 is perfect."),
+         "Intersection over union: of the pixels that are of a class or were given it (of two boxes: that lie in "
+         "either), the share of which both is true. 1 is perfect."),
     Term("dice", ("Dice",), "2·IoU / (1 + IoU), which is F1 of the pixels."),
     Term("boundary", ("boundary IoU",),
          "The IoU of the pixels close to the outlines alone: it asks whether the shape is right, not the area."),

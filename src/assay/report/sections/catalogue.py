@@ -45,7 +45,10 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "detection": (
         "assay.report.sections.results:section",
         "assay.report.sections.learning:section",
+        "assay.report.sections.boxes:section",
+        "assay.report.sections.boxes_errors:section",
         "assay.report.sections.cost:section",
+        "assay.report.sections.boxes_pictures:section",
         "assay.report.sections.missing:section",
         "assay.report.sections.reproduce:section",
     ),

@@ -48,12 +48,12 @@ def classes(frame: pl.DataFrame, order: Sequence[str], menu: Menu) -> Chart:
 
 
 def confusion(frame: pl.DataFrame, order: Sequence[str], counted: str) -> Chart:
-    """A confusion matrix: each row in percent of its true class, or by a switch in images or pixels: ``counted``.
+    """A confusion matrix: each row in percent of its true class, or by a switch in what is ``counted``.
 
     Columns: true, predicted, count, share (of the true class), percent, most (share of the largest count), right.
     """
     by_count = f"cells == '{counted}'"
-    written = ",.0f" if counted == "images" else ".2s"
+    written = ".2s" if counted == "pixels" else ",.0f"
     base = alt.Chart().transform_calculate(
         depth=f"{by_count} ? datum.most : datum.share",
         shown=f"{by_count} ? format(datum.count, '{written}') : format(datum.percent, ',.0f')",

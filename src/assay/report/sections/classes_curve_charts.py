@@ -16,7 +16,8 @@ AXES = {
 def curves(frame: pl.DataFrame, kind: str, classes: Sequence[str], colors: Colors, noun: str = "class") -> Chart:
     """A line for each variant, for the class (the ``noun``) that a menu shows, first the first; dashed: chance.
 
-    Columns: variant, class, point (order along the line), x, y, area, low, high (over seeds), chance.
+    Columns: variant, class, point (order along the line), x, y, area, low, high (over seeds), and of precision and
+    recall chance, where there is such a thing.
     """
     across, up, measure = AXES[kind]
     chosen = alt.param(name="category", value=classes[0], bind=alt.binding_select(options=list(classes), name=noun))
@@ -35,14 +36,16 @@ def curves(frame: pl.DataFrame, kind: str, classes: Sequence[str], colors: Color
     ]
     if kind == "roc":
         diagonal = alt.Chart(pl.DataFrame({"x": [0.0, 1.0], "y": [0.0, 1.0]}))
-        chance = diagonal.mark_line(strokeWidth=1, **DASHED).encode(x=x, y=y)
-    else:
+        chance = [diagonal.mark_line(strokeWidth=1, **DASHED).encode(x=x, y=y)]
+    elif "chance" in frame.columns:
         level = base.transform_aggregate(chance="mean(chance)").mark_rule(**DASHED)
-        chance = level.encode(y=alt.Y("chance:Q", title=up, scale=unit))
+        chance = [level.encode(y=alt.Y("chance:Q", title=up, scale=unit))]
+    else:
+        chance = []
     line = base.mark_line(strokeWidth=1.8, strokeCap="butt", strokeJoin="miter")
     return layered(
         frame,
-        chance,
+        *chance,
         line.encode(x=x, y=y, color=color, detail="variant:N", order="point:Q", opacity=in_focus()),
         base.mark_circle(size=90, opacity=0).encode(x=x, y=y, tooltip=tooltip),
         height=300,

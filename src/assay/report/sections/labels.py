@@ -8,6 +8,7 @@ from assay.report.figures import Figure
 from assay.report.section import Grid, Group, Legend, Name, Part, Section, Text
 from assay.report.sections import classes_curves, labels_charts, labels_report
 from assay.report.sections.classes_curves import LABEL, MOST_CLASSES
+from assay.report.sections.spreads import spread
 from assay.report.subject import Subject
 from assay.results.metrics import factor
 
@@ -50,7 +51,8 @@ def figures(subject: Subject, table: pl.DataFrame) -> Iterator[Figure]:
         hard = mean.sort("average_precision", nulls_last=True, maintain_order=True)
         shown = hard["label"].head(MOST_CLASSES).to_list()
     for measure, title in TITLES.items():
-        frame = label_frame(subject, table, measure)
+        value = pl.col(measure) * factor(f"{measure}_macro")
+        frame = spread(subject, table, "label", value, "images")
         seen = frame.filter(pl.col("label").is_in(shown))
         yield Figure(
             f"labels-{measure.replace('_', '-')}",
@@ -62,16 +64,3 @@ def figures(subject: Subject, table: pl.DataFrame) -> Iterator[Figure]:
             wide=False,
             legend=False,
         )
-
-
-def label_frame(subject: Subject, table: pl.DataFrame, measure: str) -> pl.DataFrame:
-    """A row per variant and label that has a value: mean, low, high over the seeds, as they are shown; images."""
-    rank = {name: i for i, name in enumerate(subject.order)}
-    value = pl.col(measure) * factor(f"{measure}_macro")
-    return (
-        table.filter(pl.col(measure).is_not_null())
-        .group_by("variant", "label", maintain_order=True)
-        .agg(mean=value.mean(), low=value.min(), high=value.max(), images=pl.col("images").mean())
-        .sort(pl.col("variant").replace_strict(rank, return_dtype=pl.Int64), maintain_order=True)
-        .with_columns(pl.col("variant").replace(subject.shown))
-    )

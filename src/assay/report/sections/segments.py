@@ -11,6 +11,7 @@ from assay.report.section import Grid, Group, Legend, Name, Part, Section, Text
 from assay.report.sections import classes_confusion, labels_charts
 from assay.report.sections.classes_confusion import MOST_MATRICES
 from assay.report.sections.classes_curves import MOST_CLASSES
+from assay.report.sections.spreads import spread
 from assay.report.sections.variants import first_of, variants_table
 from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Table
@@ -64,7 +65,7 @@ def words(subject: Subject, test: pl.DataFrame) -> list[str | Name]:
 
 def figure(subject: Subject, test: pl.DataFrame) -> Figure:
     """The IoU of every class, all variants side by side."""
-    frame = class_frame(subject, test)
+    frame = spread(subject, test, "class", 100 * pl.col("iou"), "pixels")
     mean = frame.group_by("label", maintain_order=True).agg(pl.col("mean").mean())
     hardest = mean.sort("mean", nulls_last=True, maintain_order=True)["label"].head(MOST_CLASSES).to_list()
     classes = test["class"].unique(maintain_order=True).to_list()
@@ -80,23 +81,6 @@ def figure(subject: Subject, test: pl.DataFrame) -> Figure:
         ),
         frame.rename({"label": "class", "images": "pixels"}),
         legend=False,
-    )
-
-
-def class_frame(subject: Subject, test: pl.DataFrame) -> pl.DataFrame:
-    """A row per variant and class that has an IoU: mean, low, high over the seeds in percent; test pixels."""
-    rank = {name: i for i, name in enumerate(subject.order)}
-    return (
-        test.filter(pl.col("iou").is_not_null())
-        .group_by("variant", pl.col("class").alias("label"), maintain_order=True)
-        .agg(
-            mean=100 * pl.col("iou").mean(),
-            low=100 * pl.col("iou").min(),
-            high=100 * pl.col("iou").max(),
-            images=pl.col("pixels").mean(),
-        )
-        .sort(pl.col("variant").replace_strict(rank, return_dtype=pl.Int64), maintain_order=True)
-        .with_columns(pl.col("variant").replace(subject.shown))
     )
 
 

@@ -1,0 +1,150 @@
+"""The section on the classes of boxes: AP of each, which AP it is, precision and recall, curves, confusion."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import polars as pl
+
+from assay.report.figures import Figure
+from assay.report.section import Grid, Group, Legend, Name, Part, Section, Text
+from assay.report.sections import boxes_confusion, boxes_curves, labels_charts
+from assay.report.sections.classes_confusion import MOST_MATRICES
+from assay.report.sections.classes_curves import MOST_CLASSES
+from assay.report.sections.spreads import spread
+from assay.report.sections.variants import first_of
+from assay.report.subject import Subject
+from assay.report.tables import Cell, Column, Table
+from assay.results.formats import fixed, grouped, plus_minus
+from assay.results.statistics import mean_interval
+
+AREAS = {"ap": "AP (%)", "ap_50": "AP50 (%)"}
+SHARES = AREAS | {"precision": "precision (%)", "recall": "recall (%)", "f1": "F1 (%)"}
+TITLES = {"ap": "AP of every class", "ap_50": "AP50 of every class"}
+TO_ONE = (0.0, 1.0)
+
+WHAT = (
+    "AP as COCO counts it: the area under the precision–recall curve, read at 101 recalls, of at most 100 boxes of a "
+    "class and image; the mean over overlaps (IoU) from 0.50 to 0.95, or at 0.50 alone (AP50). mAP is its mean over "
+    "the classes that occur."
+)
+AT_THRESHOLDS = (
+    "Precision, recall and F1: of the boxes whose score reaches the threshold of their class, at an IoU of 0.5."
+)
+CHOSEN = "The threshold is the one that gives the highest F1 on validation images; no test image chose it."
+
+
+def section(subject: Subject) -> Section | None:
+    """Of what the measure detection found, what there is."""
+    table = subject.stacked("classes")
+    if table.is_empty() or "ap" not in table.columns:
+        return None
+    parts: list[Part] = [
+        Legend(subject.key, subject.colors),
+        Text(words(subject, table)),
+        Grid(list(figures(subject, table))),
+    ]
+    groups = (reports(subject, table), boxes_curves.group(subject), boxes_confusion.group(subject))
+    return Section("classes", "Classes", "", [*parts, *(one for one in groups if one is not None)])
+
+
+def words(subject: Subject, table: pl.DataFrame) -> list[str | Name]:
+    """What is measured, by which selection of boxes, how to read the figures, and which classes have no box."""
+    said = " ".join(filter(None, [WHAT, selection(subject)]))
+    if subject.seeds > 1:
+        said += " Marks: mean over seeds; lines: from the lowest to the highest seed."
+    if table["class"].n_unique() > MOST_CLASSES:
+        said += f" The {MOST_CLASSES} classes with the lowest AP; the CSV has every class."
+    found: list[str | Name] = [said]
+    absent = table.filter(pl.col("boxes") == 0)["class"].unique(maintain_order=True)
+    for i, one in enumerate(absent):
+        found += [
+            ", " if i else " Without a box in the test images, so without AP and in no mean over classes: ",
+            Name(one),
+        ]
+    return [*found, "."] if len(absent) else found
+
+
+def selection(subject: Subject) -> str:
+    """Which boxes an AP was counted of, without which it cannot be compared; empty where the runs do not say."""
+    kept = [subject.results.metrics(run) for run in subject.results.finished]
+    told = {(one.get("score_floor"), one.get("nms"), one.get("most")) for one in kept if "score_floor" in one}
+    if len(told) > 1:
+        return "The variants select their boxes in different ways: results.csv has score_floor, nms and most of each."
+    if not told:
+        return ""
+    floor, nms, most = told.pop()
+    removed = "no box removed for its overlap" if nms is None else f"NMS of each class at an IoU of {nms:g}"
+    return f"Boxes: a score of at least {floor:g}, {removed}, at most {most:g} an image."
+
+
+def figures(subject: Subject, table: pl.DataFrame) -> Iterator[Figure]:
+    """Both AP of every class, all variants side by side."""
+    hardest = table.group_by("class", maintain_order=True).agg(pl.col("ap").mean())
+    kept = hardest.sort("ap", nulls_last=True, maintain_order=True)["class"].head(MOST_CLASSES).to_list()
+    shown = [one for one in table["class"].unique(maintain_order=True) if one in kept]
+    for area, title in TITLES.items():
+        frame = spread(subject, table, "class", 100 * pl.col(area), "boxes")
+        seen = frame.filter(pl.col("label").is_in(shown))
+        yield Figure(
+            f"classes-{area.replace('_', '-')}",
+            title
+            if table["class"].n_unique() <= MOST_CLASSES
+            else f"{title.split()[0]} of the {len(shown)} hardest classes",
+            "",
+            f"{title.split()[0]} of {len(shown)} classes for {frame['variant'].n_unique()} variants; the numbers are "
+            "in the CSV.",
+            labels_charts.by_label(seen, shown, AREAS[area], subject.colors, "test boxes"),
+            frame.rename({"label": "class", "images": "boxes"}),
+            wide=False,
+            legend=False,
+        )
+
+
+def reports(subject: Subject, table: pl.DataFrame) -> Group | None:
+    """The classes by the best variant, those by others folded away."""
+    order = sorted(subject.order, key=lambda name: name != subject.best)
+    found = [(name, table.filter(pl.col("variant") == name)) for name in order]
+    tables = [(subject.shown[name], _report(subject, name, own)) for name, own in found if own.height]
+    return first_of("Every class", tables[:MOST_MATRICES])
+
+
+def _report(subject: Subject, variant: str, own: pl.DataFrame) -> Table:
+    rows = list(_rows(own))
+    shares = {key: words for key, words in SHARES.items() if key in own.columns}
+    columns = [Column("class", "left"), *map(Column, shares.values())]
+    columns += [Column(words) for key, words in COUNTS.items() if key in own.columns]
+    lines = [
+        [
+            Cell(row["class"], is_name=True),
+            *(Cell(plus_minus(row[m], row[f"{m}_low"], row[f"{m}_high"], "map"), value=row[m]) for m in shares),
+            *(Cell(_written(key, row[key]), value=row[key]) for key in COUNTS if key in own.columns),
+        ]
+        for row in rows
+    ]
+    several = own["seed"].n_unique() > 1
+    caption = [
+        f"{subject.shown[variant]}.",
+        "Means over seeds ± half of the 95 % t interval, cut at 0 and 1." if several else "One seed: no intervals.",
+        *([AT_THRESHOLDS, CHOSEN] if "threshold" in own.columns else []),
+    ]
+    return Table(f"classes-{subject.stem(variant)}", " ".join(caption), columns, lines, pl.DataFrame(rows), fixed=False)
+
+
+COUNTS = {"threshold": "threshold", "boxes": "test boxes"}
+
+
+def _written(key: str, number: float | None) -> str:
+    if number is None:
+        return "–"
+    return fixed(number, 2) if key == "threshold" else grouped(number)
+
+
+def _rows(own: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    """A row a class: of each share the mean and the ends of its interval; the means of threshold and boxes."""
+    for (name,), one in own.group_by("class", maintain_order=True):
+        row: dict[str, Any] = {"class": name}
+        for share in SHARES:
+            if share in own.columns:
+                found = mean_interval(one[share].drop_nulls().to_list(), within=TO_ONE)
+                row |= {share: found.mean, f"{share}_low": found.low, f"{share}_high": found.high}
+        yield row | {key: one[key].mean() for key in COUNTS if key in own.columns}
