@@ -15,7 +15,7 @@ from torch.nn import functional
 from assay import seeds
 from assay.errors import AssayError
 from assay.models import MODELS, build
-from assay.models.catalogue import SEGMENTERS, try_out
+from assay.models.catalogue import DETECTORS, SEGMENTERS, try_out
 from assay.recipe import Model
 
 GRAY = (1, 28, 28)
@@ -39,7 +39,7 @@ def test_listing_names_does_not_import_torch(name: str) -> None:
 # ---------------------------------------------------------------------------------- every model keeps these
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if name not in SEGMENTERS])
+@pytest.mark.parametrize("name", [name for name in MODELS if name not in (*SEGMENTERS, *DETECTORS)])
 class TestEveryModel:
     def test_gives_one_row_of_logits_for_each_image(self, name: str) -> None:
         model = make(name, (3, 32, 28), 7)

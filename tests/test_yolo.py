@@ -12,6 +12,7 @@ from assay.data.boxes import NO_BOX, BoxBatch
 from assay.errors import AssayError
 from assay.models.catalogue import build, complete, try_out
 from assay.models.detector import Detector, Selecting
+from assay.models.head import output_names
 from assay.models.yolo import yolo
 from assay.recipe import Data, Model, Recipe
 from assay.seeds import scoped
@@ -159,6 +160,21 @@ def test_the_recipe_says_which_head() -> None:
         tiny("anchor")
     with pytest.raises(AssayError, match="layers for whole images, and 'yolo' has a head for boxes"):
         build(Model.model_validate({"name": "yolo", "head": [{"dense": 3}]}), (3, 64, 64), 3)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_frozen_backbone_leaves_neck_and_head(head: str) -> None:
+    network = build(Model(name="yolo", head=head, freeze="backbone"), (3, 64, 64), 3)
+    assert {name.partition(".")[0] for name, p in network.named_parameters() if p.requires_grad} == {"neck", "head"}
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_other_classes_change_nothing_but_the_outputs(head: str) -> None:
+    few, many = ({name: p.shape for name, p in tiny(head, classes=classes).named_parameters()} for classes in (3, 90))
+    changed = {name for name, shape in few.items() if many[name] != shape}
+    (output,) = output_names(tiny(head))
+    assert changed
+    assert all(name.startswith(f"{output}.") for name in changed)
 
 
 def pictures(count: int, side: int, generator: np.random.Generator) -> tuple[Tensor, BoxBatch]:

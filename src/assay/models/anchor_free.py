@@ -7,7 +7,7 @@ Feng et al., arXiv:2108.07755).
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -47,6 +47,9 @@ class Raw(NamedTuple):
 
 class AnchorFree(nn.Module):
     """Two branches for each of several maps."""
+
+    output_name: ClassVar[str] = "classes"
+    """What another number of classes would change."""
 
     def __init__(self, widths: Sequence[int], strides: Sequence[int], classes: int) -> None:
         super().__init__()

@@ -6,7 +6,7 @@ configurations (Apache-2.0).
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int64
@@ -47,6 +47,9 @@ class Matches(NamedTuple):
 
 class Anchors(nn.Module):
     """A 1×1 convolution for each of three maps."""
+
+    output_name: ClassVar[str] = "outputs"
+    """What another number of classes would change."""
 
     def __init__(self, widths: Sequence[int], strides: Sequence[int], classes: int) -> None:
         super().__init__()

@@ -17,13 +17,13 @@ from collections.abc import Sequence
 from typing import Literal
 
 from torch import Tensor, nn
-from torch.nn import functional
 
 from assay.data.boxes import BoxBatch
 from assay.models.anchor_free import AnchorFree
 from assay.models.anchors import Anchors
 from assay.models.csp import STRIDES, Backbone, Maps, Neck
-from assay.models.detector import Detector, Found, selected
+from assay.models.detector import Found, selected
+from assay.models.encoded_detector import EncodedDetector, Losses, padded
 from assay.models.segmenter import Images
 
 SIZES = {"n": (0.33, 0.25), "s": (0.33, 0.5), "m": (0.67, 0.75), "l": (1.0, 1.0), "x": (1.33, 1.25)}
@@ -48,7 +48,7 @@ def yolo(
     return Yolo(shape, outputs, *SIZES[size], head)
 
 
-class Yolo(Detector):
+class Yolo(EncodedDetector):
     """Backbone, neck and head."""
 
     encoder_name = "backbone"
@@ -59,29 +59,20 @@ class Yolo(Detector):
         repeats = [max(round(each * depth), 1) for each in REPEATS]
         self.backbone = Backbone(shape[0], widths, repeats)
         self.neck = Neck(widths[2:], widths[2:], repeats[0])
-        self.head = (AnchorFree if head == "anchor_free" else Anchors)(widths[2:], STRIDES, classes)
+        kind = AnchorFree if head == "anchor_free" else Anchors
+        self.head, self.output_names = kind(widths[2:], STRIDES, classes), (f"head.{kind.output_name}",)
         self.head.expect(shape[1:])
 
-    def losses(self, images: Images, boxes: BoxBatch) -> dict[str, Tensor]:
-        """The parts of the head's loss, weighted."""
-        return self.losses_of(self.encode(images), boxes)
-
-    def forward(self, images: Images) -> list[Found]:
-        """The boxes of each image, by ``selecting``."""
-        return self.found_of(self.encode(images), (images.shape[2], images.shape[3]))
-
     def encode(self, images: Images) -> list[Maps]:
-        """The backbone's maps of the padded images, at ``STRIDES``."""
-        height, width = images.shape[2:]
-        below, right = -height % STRIDES[-1], -width % STRIDES[-1]
-        found: list[Tensor] = self.backbone(functional.pad(images, (0, right, 0, below)) if below or right else images)
+        """The backbone's maps at ``STRIDES``."""
+        found: list[Tensor] = self.backbone(padded(images, STRIDES[-1]))
         return found
 
-    def losses_of(self, maps: Sequence[Maps], boxes: BoxBatch) -> dict[str, Tensor]:
-        """The parts of the loss by what ``encode`` gives."""
+    def losses_of(self, maps: Sequence[Tensor], boxes: BoxBatch, size: tuple[int, int]) -> Losses:
+        """The parts of the head's loss, weighted."""
         return self.head.losses(self.neck(maps), boxes)
 
-    def found_of(self, maps: Sequence[Maps], size: tuple[int, int]) -> list[Found]:
-        """The boxes by what ``encode`` gives of images of ``size`` (height, width)."""
+    def found_of(self, maps: Sequence[Tensor], size: tuple[int, int]) -> list[Found]:
+        """What the head finds, selected."""
         edges, scores = self.head(self.neck(maps))
         return selected(edges, scores, self.selecting, size)
