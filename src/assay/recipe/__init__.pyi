@@ -48,6 +48,8 @@ from .optimizers import RMSprop as RMSprop
 from .optimizers import Schedule as Schedule
 from .optimizers import Step as Step
 from .predict import Predict as Predict
+from .proposals import Proposals as Proposals
+from .proposals import Samples as Samples
 from .recipe import Recipe as Recipe
 from .section import Amount as Amount
 from .section import Section as Section
