@@ -25,6 +25,7 @@ MODELS: dict[str, tuple[str, str]] = {
     "cnn": ("assay.models.cnn:cnn", "convolutions with or without pooling and norm, then dense layers"),
     "deeplab": ("assay.models.deeplab:deeplab", "a class a pixel: atrous convolutions, pyramid and decoder"),
     "yolo": ("assay.models.yolo:yolo", "boxes in one pass: a trunk in five sizes, a head with anchors or without"),
+    "rcnn": ("assay.models.rcnn:rcnn", "boxes: regions of selective search, each put into a class by itself"),
 }
 """Name → (where the builder is, what it builds)."""
 
@@ -45,6 +46,7 @@ is)."""
 SEGMENTERS = ("deeplab", "smp/…", "torchvision/deeplabv3_…", "torchvision/fcn_…", "torchvision/lraspp_…")
 """Names that give logits for every pixel."""
 DETECTORS = ("yolo", "torchvision/fasterrcnn_…", "torchvision/fcos_…", "torchvision/retinanet_…", "torchvision/ssd…")
+DETECTORS = ("yolo", "rcnn")
 """Names that give boxes."""
 
 

@@ -1,0 +1,108 @@
+"""What R-CNN sees of an image: the last map of a classifier of timm, and the regions of selective search."""
+
+from typing import Literal
+
+import timm
+import torch
+from jaxtyping import Float, Float32, Int64
+from torch import Tensor, nn
+from torchvision.ops import ps_roi_align, roi_align
+
+from assay.data.proposals import proposals
+from assay.errors import AssayError
+from assay.models import timm_classifiers
+from assay.models.segmenter import Images
+from assay.recipe import Proposals
+
+Maps = Float[Tensor, "batch channels _ _"]
+Rois = Float32[Tensor, "n 5"]
+"""Which image of a batch, and x1, y1, x2, y2 in it."""
+CROP, CONTEXT = 224, 16
+"""Pixels of a side, and how many of these at each edge lie around the region (appendix A of the paper)."""
+SAMPLES = 2
+"""Places at which a map is read in each part of a region, in x and in y."""
+
+
+class Search(nn.Module):
+    """Selective search of normalised images: they are turned back into the pixels that they were made of."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, how: Proposals, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+        super().__init__()
+        self.how = how
+        for name, values in (("mean", mean), ("std", std)):
+            self.register_buffer(name, torch.tensor(values).view(-1, 1, 1), persistent=False)
+
+    def forward(self, images: Images) -> Float32[Tensor, "batch most 4"]:
+        """The regions of every image; zeros where there are fewer."""
+        pixels = (images.float() * self.std + self.mean).mul(255).round().clamp(0, 255).byte()
+        return proposals(pixels, self.how).to(images.device)
+
+
+class FirstOnMap(nn.Module):
+    """The linear layer on regions of a map that are each seen as ``bins`` × ``bins`` means of it (RoIAlign,
+    arXiv:1703.06870): W · pool(F) = pool(W · F), so it runs on the map, once for all regions."""
+
+    def __init__(self, channels: int, width: int, bins: int, stride: int) -> None:
+        super().__init__()
+        self.bins, self.stride = bins, stride
+        bound = (channels * bins**2) ** -0.5
+        self.weight = nn.Parameter(torch.empty(width * bins**2, channels, 1, 1).uniform_(-bound, bound))
+        """Row (k · bins + y) · bins + x is of number k, and of the part in row y and column x."""
+        self.bias = nn.Parameter(torch.empty(width).uniform_(-bound, bound))
+
+    def forward(self, maps: Maps, rois: Rois) -> Float[Tensor, "n width"]:
+        """``width`` numbers of each region."""
+        parts = nn.functional.conv2d(maps, self.weight)
+        return ps_roi_align(parts, rois, self.bins, 1 / self.stride, SAMPLES).sum(dim=(2, 3)) + self.bias
+
+
+def crops(images: Images, rois: Rois) -> Float[Tensor, "n channels side side"]:
+    """Every region warped to a square of 224 pixels, 16 of them at each edge around it; beyond the image the mean colour."""
+    middle, size = (rois[:, 1:3] + rois[:, 3:]) / 2, rois[:, 3:] - rois[:, 1:3]
+    half = size / 2 * (CROP / (CROP - 2 * CONTEXT))
+    around = torch.cat([rois[:, :1], middle - half, middle + half], dim=1)
+    return roi_align(images, around, CROP, sampling_ratio=1, aligned=True)
+
+
+def encoder(backbone: str, channels: int, stride: Literal[16, 32]) -> tuple[nn.Module, int]:
+    """(a classifier of timm without its last layers, how many channels its last map has).
+
+    AssayError for a name that timm has not, or a network whose last map is of another stride, or no map.
+    """
+    name = _of_timm(backbone)
+    try:
+        network = timm.create_model(
+            name, num_classes=0, global_pool="", in_chans=channels, **({"output_stride": 16} if stride == 16 else {})
+        )
+    except (TypeError, ValueError, AssertionError, RuntimeError, NotImplementedError) as error:
+        raise AssayError(f"model.backbone: {backbone} cannot have maps of stride {stride}: {error}") from None
+    with torch.no_grad():
+        maps = network.eval()(torch.zeros(1, channels, 64, 64))
+    network.train()
+    if maps.ndim != 4 or tuple(maps.shape[2:]) != (64 // stride, 64 // stride):
+        raise AssayError(
+            f"model.backbone: {backbone} has no last map of stride {stride}; expected a network such as "
+            "timm/mobilenetv2_100"
+        )
+    return network, maps.shape[1]
+
+
+def normalised(backbone: str, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """(mean, deviation) of each channel of the images that a backbone was made for; of gray ones the mean over the
+    colours."""
+    made_for = timm_classifiers.inputs(_of_timm(backbone))
+    mean, std = (
+        values if len(values) == channels else (sum(values) / len(values),) * channels
+        for values in (made_for.mean, made_for.std)
+    )
+    return mean, std
+
+
+def _of_timm(backbone: str) -> str:
+    library, _, name = backbone.partition("/")
+    if library != "timm" or not name:
+        raise AssayError(f"model.backbone: found {backbone!r}, expected a network of timm such as timm/mobilenetv2_100")
+    return name
