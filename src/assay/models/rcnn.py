@@ -18,20 +18,18 @@ from torch.nn import functional
 from torchvision.models.detection._utils import BoxCoder
 
 from assay.data.boxes import NO_BOX, BoxBatch
-from assay.data.proposals import opencv
 from assay.models.detector import Detector, Found, selected
-from assay.models.rcnn_backbone import FirstOnMap, Search, crops, encoder, normalised
-from assay.models.rcnn_samples import CLOSE, Regions, Where, assigned, balanced, drawn, exist
+from assay.models.rcnn_backbone import FirstOnMap, Search, Seen, SeenCrops, normalised, trunk
+from assay.models.rcnn_samples import CLOSE, Regions, Where, assigned, balanced, drawn, exist, rois
 from assay.models.segmenter import Images
 from assay.recipe import Proposals, Samples
 
-Hidden = Float[Tensor, "n width"]
+Hidden = Float[Tensor, "m width"]
+Losses = dict[str, Float[Tensor, ""]]
 WIDTH = 128
 """Neurons of the head."""
 BINS = 3
 """A region of a map is seen as so many rows of so many parts."""
-CROPS = 32
-"""That go through the backbone together where all are wanted."""
 CODER = BoxCoder((10.0, 10.0, 5.0, 5.0))
 """(Δx / w, Δy / h, log of the ratio of the w, of the h), by appendix C of the paper, on the scale of Fast R-CNN."""
 BETA = 1 / 9
@@ -56,11 +54,15 @@ def rcnn(
     weights. Raises AssayError where OpenCV's contributions are not installed, for a backbone that timm has not, or
     whose maps are of another stride.
     """
-    opencv()
     search = Search(proposals, *normalised(backbone, shape[0]))
-    trunk, channels = encoder(backbone, shape[0], stride)
-    first = nn.Linear(channels, WIDTH) if rois == "crops" else FirstOnMap(channels, WIDTH, BINS, stride)
-    return RCNN((shape[1], shape[2]), outputs, search, trunk, first, box_regression, samples, class_weights)
+    model, channels = trunk(backbone, shape[0], stride)
+    encoder: Seen
+    first: FirstOnMap | nn.Linear
+    if rois == "crops":
+        encoder, first = SeenCrops(search, model), nn.Linear(channels, WIDTH)
+    else:
+        encoder, first = Seen(search, model), FirstOnMap(channels, WIDTH, BINS, stride)
+    return RCNN(outputs, encoder, first, box_regression, samples, class_weights)
 
 
 class RCNN(Detector):
@@ -71,65 +73,58 @@ class RCNN(Detector):
 
     def __init__(
         self,
-        size: tuple[int, int],
         outputs: int,
-        search: Search,
-        trunk: nn.Module,
+        encoder: Seen,
         first: FirstOnMap | nn.Linear,
         box_regression: bool,
         samples: Samples | Literal["all"],
         class_weights: Literal["none", "balanced"],
     ) -> None:
         super().__init__()
-        self.size, self.outputs, self.samples, self.class_weights = size, outputs, samples, class_weights
-        self.search, self.encoder, self.first = search, trunk, first
+        self.outputs, self.samples, self.class_weights = outputs, samples, class_weights
+        self.encoder, self.first = encoder, first
         self.classes = nn.Linear(WIDTH, outputs + 1)
         """The last is the background."""
         self.moves = nn.Linear(WIDTH, 4 * outputs) if box_regression else None
 
     def encode(self, images: Images) -> list[Tensor]:
         """What is seen, and the regions: the map; under ``rois: crops`` a row of numbers for each region."""
-        regions = self.search(images)
-        if isinstance(self.first, FirstOnMap):
-            return [self.encoder(images), regions]
-        where = exist(regions).nonzero(as_tuple=True)
-        parts = zip(*(each.split(CROPS) for each in where), strict=True)
-        rows = torch.cat([self._of_crops(images, regions, part) for part in parts])
-        seen = rows.new_zeros(*regions.shape[:2], rows.shape[1])
-        return [seen.index_put(where, rows), regions]
+        found: list[Tensor] = self.encoder(images)
+        return found
 
-    def losses(self, images: Images, boxes: BoxBatch) -> dict[str, Float[Tensor, ""]]:
+    def losses(self, images: Images, boxes: BoxBatch) -> Losses:
         """``class``: cross-entropy of the regions drawn; ``box``: smooth L1 of how those near a box are moved."""
-        if isinstance(self.first, FirstOnMap):
-            return self.losses_of(self.encode(images), boxes)
-        regions, first = self.search(images), self.first
-        return self._losses(lambda where: first(self._of_crops(images, regions, where)), regions, boxes)
+        crops = self.encoder
+        if not isinstance(crops, SeenCrops):
+            return self.losses_of(self.encode(images), boxes, (images.shape[2], images.shape[3]))
+        regions = crops.search(images)
+        return self._losses(lambda where: self.first(crops.of(images, rois(regions, where))), regions, boxes)
 
-    def losses_of(self, maps: Sequence[Tensor], boxes: BoxBatch) -> dict[str, Float[Tensor, ""]]:
+    def losses_of(self, maps: Sequence[Tensor], boxes: BoxBatch, size: tuple[int, int]) -> Losses:
         """The same, of what ``encode`` gives."""
         seen, regions = maps
         return self._losses(lambda where: self._hidden(seen, regions, where), regions, boxes)
 
     def forward(self, images: Images) -> list[Found]:
         """Every region is a candidate for every class, moved as the class asks."""
-        return self.found_of(self.encode(images))
+        return self.found_of(self.encode(images), (images.shape[2], images.shape[3]))
 
-    def found_of(self, maps: Sequence[Tensor]) -> list[Found]:
-        """The same, of what ``encode`` gives."""
+    def found_of(self, maps: Sequence[Tensor], size: tuple[int, int]) -> list[Found]:
+        """The same, of what ``encode`` gives of images of a size (height, width)."""
         seen, regions = maps
         where = exist(regions).nonzero(as_tuple=True)
         hidden = functional.relu(self._hidden(seen, regions, where))
         likely = self.classes(hidden).softmax(dim=1)[:, : self.outputs].float()
         scores = likely.new_full((*regions.shape[:2], self.outputs), NO_BOX).index_put(where, likely)
         if self.moves is None:
-            return selected(regions, scores, self.selecting, self.size)
+            return selected(regions, scores, self.selecting, size)
         moved = CODER.decode(self.moves(hidden).float(), [regions[where]])
         edges = regions.new_zeros(*scores.shape, 4).index_put(where, moved.view(-1, self.outputs, 4))
         alone = scores.new_full((*scores.shape, self.outputs), NO_BOX)
         alone.diagonal(dim1=2, dim2=3).copy_(scores)  # a box for each class of a region
-        return selected(edges.flatten(1, 2), alone.flatten(1, 2), self.selecting, self.size)
+        return selected(edges.flatten(1, 2), alone.flatten(1, 2), self.selecting, size)
 
-    def _losses(self, look: Callable[[Where], Hidden], regions: Regions, boxes: BoxBatch) -> dict[str, Tensor]:
+    def _losses(self, look: Callable[[Where], Hidden], regions: Regions, boxes: BoxBatch) -> Losses:
         labels, nearest, overlap = assigned(regions, boxes, self.outputs)
         where = drawn(labels, self.outputs, self.samples)
         hidden, truth = functional.relu(look(where)), labels[where]
@@ -147,15 +142,6 @@ class RCNN(Detector):
         return found
 
     def _hidden(self, seen: Tensor, regions: Regions, where: Where) -> Hidden:
-        if isinstance(self.first, FirstOnMap):
-            return self.first(seen, rois(regions, where))  # type: ignore[no-any-return]
-        return self.first(seen[where])
-
-    def _of_crops(self, images: Images, regions: Regions, where: Where) -> Float[Tensor, "n channels"]:
-        seen: Tensor = self.encoder(crops(images, rois(regions, where)))
-        return seen.mean(dim=(2, 3))
-
-
-def rois(regions: Regions, where: Where) -> Float[Tensor, "n 5"]:
-    """Some regions of a batch as torchvision asks for them: the image, then the edges."""
-    return torch.cat([where[0].to(regions.dtype)[:, None], regions[where]], dim=1)
+        on_map = isinstance(self.first, FirstOnMap)
+        found: Hidden = self.first(seen, rois(regions, where)) if on_map else self.first(seen[where])
+        return found

@@ -1,24 +1,27 @@
 """What R-CNN sees of an image: the last map of a classifier of timm, and the regions of selective search."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import timm
 import torch
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 from torchvision.ops import ps_roi_align, roi_align
 
-from assay.data.proposals import proposals
+from assay.data.proposals import opencv, proposals
 from assay.errors import AssayError
 from assay.models import timm_classifiers
+from assay.models.rcnn_samples import Regions, Rois, exist, rois
 from assay.models.segmenter import Images
 from assay.recipe import Proposals
 
 Maps = Float[Tensor, "batch channels _ _"]
-Rois = Float32[Tensor, "n 5"]
-"""Which image of a batch, and x1, y1, x2, y2 in it."""
 CROP, CONTEXT = 224, 16
 """Pixels of a side, and how many of these at each edge lie around the region (appendix A of the paper)."""
+SUITS = "expected a network such as timm/mobilenetv2_100 or timm/tf_efficientnet_lite0"
+TOGETHER = 32
+"""Crops that go through the backbone at once where all are wanted."""
 SAMPLES = 2
 """Places at which a map is read in each part of a region, in x and in y."""
 
@@ -29,16 +32,50 @@ class Search(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, how: Proposals, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+    def __init__(self, how: Proposals, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
+        opencv()
         self.how = how
         for name, values in (("mean", mean), ("std", std)):
             self.register_buffer(name, torch.tensor(values).view(-1, 1, 1), persistent=False)
 
-    def forward(self, images: Images) -> Float32[Tensor, "batch most 4"]:
+    def forward(self, images: Images) -> Regions:
         """The regions of every image; zeros where there are fewer."""
         pixels = (images.float() * self.std + self.mean).mul(255).round().clamp(0, 255).byte()
         return proposals(pixels, self.how).to(images.device)
+
+    def extra_repr(self) -> str:
+        """All that decides which regions are found."""
+        return f"{self.how!r}, {self.mean.tolist()}, {self.std.tolist()}, OpenCV {opencv().__version__}"
+
+
+class Seen(nn.Module):
+    """What is seen of images, and their regions: the map of all of an image, the same for its regions."""
+
+    def __init__(self, search: Search, model: nn.Module) -> None:
+        super().__init__()
+        self.search, self.model = search, model
+
+    def forward(self, images: Images) -> list[Tensor]:
+        """[the map (batch, channels, rows, columns), the regions]."""
+        return [self.model(images), self.search(images)]
+
+
+class SeenCrops(Seen):
+    """What is seen of images, and their regions: the mean of the map of each region by itself."""
+
+    def forward(self, images: Images) -> list[Tensor]:
+        """[a row of numbers for each region (batch, most, channels), the regions]."""
+        regions = self.search(images)
+        where = exist(regions).nonzero(as_tuple=True)
+        parts = zip(*(each.split(TOGETHER) for each in where), strict=True)
+        rows = torch.cat([self.of(images, rois(regions, part)) for part in parts])
+        return [rows.new_zeros(*regions.shape[:2], rows.shape[1]).index_put(where, rows), regions]
+
+    def of(self, images: Images, regions: Rois) -> Float[Tensor, "m numbers"]:
+        """The same row, of these regions only."""
+        seen: Tensor = self.model(crops(images, regions))
+        return seen.mean(dim=(2, 3))
 
 
 class FirstOnMap(nn.Module):
@@ -67,27 +104,23 @@ def crops(images: Images, rois: Rois) -> Float[Tensor, "n channels side side"]:
     return roi_align(images, around, CROP, sampling_ratio=1, aligned=True)
 
 
-def encoder(backbone: str, channels: int, stride: Literal[16, 32]) -> tuple[nn.Module, int]:
+def trunk(backbone: str, channels: int, stride: Literal[16, 32]) -> tuple[nn.Module, int]:
     """(a classifier of timm without its last layers, how many channels its last map has).
 
     AssayError for a name that timm has not, or a network whose last map is of another stride, or no map.
     """
-    name = _of_timm(backbone)
+    dilated = {"output_stride": 16} if stride == 16 else {}
     try:
         network = timm.create_model(
-            name, num_classes=0, global_pool="", in_chans=channels, **({"output_stride": 16} if stride == 16 else {})
-        )
+            _of_timm(backbone), num_classes=0, global_pool="", in_chans=channels, **dilated
+        ).eval()
+        with torch.no_grad():
+            maps = network(torch.zeros(1, channels, 64, 64))
     except (TypeError, ValueError, AssertionError, RuntimeError, NotImplementedError) as error:
-        raise AssayError(f"model.backbone: {backbone} cannot have maps of stride {stride}: {error}") from None
-    with torch.no_grad():
-        maps = network.eval()(torch.zeros(1, channels, 64, 64))
-    network.train()
+        raise AssayError(f"model.backbone: {backbone} has no map of stride {stride} ({error}); {SUITS}") from None
     if maps.ndim != 4 or tuple(maps.shape[2:]) != (64 // stride, 64 // stride):
-        raise AssayError(
-            f"model.backbone: {backbone} has no last map of stride {stride}; expected a network such as "
-            "timm/mobilenetv2_100"
-        )
-    return network, maps.shape[1]
+        raise AssayError(f"model.backbone: the last map of {backbone} is not of stride {stride}; {SUITS}")
+    return network.train(), maps.shape[1]
 
 
 def normalised(backbone: str, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:

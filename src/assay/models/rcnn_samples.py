@@ -13,6 +13,8 @@ from assay.recipe import Samples
 Regions = Float32[Tensor, "b n 4"]
 Where = tuple[Int64[Tensor, " m"], Int64[Tensor, " m"]]
 """Which images of a batch, and which of the regions of each."""
+Rois = Float32[Tensor, "m 5"]
+"""Which image of a batch, and x1, y1, x2, y2 in it."""
 POSITIVE = 0.5
 """The least intersection over union with a box at which a region is of its class (section 2.3 of the paper)."""
 CLOSE = 0.6
@@ -22,6 +24,11 @@ CLOSE = 0.6
 def exist(regions: Regions) -> Bool[Tensor, "b n"]:
     """Which of the regions are not only there to fill up."""
     return (regions[..., 2:] > regions[..., :2]).all(dim=-1)
+
+
+def rois(regions: Regions, where: Where) -> Rois:
+    """Some regions of a batch, as torchvision asks for them."""
+    return torch.cat([where[0].to(regions.dtype)[:, None], regions[where]], dim=1)
 
 
 def assigned(
