@@ -99,7 +99,9 @@ def test_which_of_too_many_are_drawn_depends_on_the_picture_alone(searches: list
     assert len(searches) == 2
 
 
-def test_a_search_that_is_killed_between_two_pictures_goes_on_where_it_was(own_cache: Path, searches: list[int]) -> None:
+def test_a_search_that_is_killed_between_two_pictures_goes_on_where_it_was(
+    own_cache: Path, searches: list[int]
+) -> None:
     program = textwrap.dedent(f"""
         import os, signal, sys
         sys.path.insert(0, {str(Path(__file__).parent)!r})

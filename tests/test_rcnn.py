@@ -12,11 +12,11 @@ from torchvision.ops import box_iou, roi_align
 from assay.data.boxes import NO_BOX, BoxBatch
 from assay.data.proposals import proposals
 from assay.errors import AssayError
-from assay.models.catalogue import build, try_out
+from assay.models.catalogue import build, complete, try_out
 from assay.models.detector import Detector, Selecting
 from assay.models.rcnn_backbone import FirstOnMap, crops, normalised
 from assay.models.rcnn_samples import assigned, balanced, drawn
-from assay.recipe import Model, Proposals, Samples
+from assay.recipe import Model, Normalization, Proposals, Recipe, Samples
 from assay.seeds import scoped
 
 pytest.importorskip("cv2.ximgproc", reason="OpenCV's contributions are not installed")
@@ -194,6 +194,20 @@ def test_it_stands_in_the_catalogue_and_gives_boxes() -> None:
     assert isinstance(try_out(Model.model_validate(SMALL), SHAPE, 2, "boxes"), Detector)
     gray = build(Model.model_validate(SMALL), (1, 64, 96), 2).eval()
     assert len(gray(torch.zeros(1, 1, 64, 96))) == 1
+
+
+def recipe(**data: Any) -> Recipe:
+    return Recipe.model_validate({"task": "detection", "data": {"source": "scattered-digits"} | data, "model": SMALL})
+
+
+def test_images_are_normalised_as_those_of_the_backbone_and_not_otherwise() -> None:
+    mean, std = normalised("timm/mobilenetv2_035", 3)
+    whole = complete(recipe(size=64))
+    assert isinstance(whole.data.normalize, Normalization)
+    assert (whole.data.normalize.mean, whole.data.normalize.std) == (mean, std)
+    assert complete(Recipe.model_validate(whole.dump())) == whole
+    with pytest.raises(AssayError, match=r"data.normalize: model 'rcnn' turns images back into pixels"):
+        complete(recipe(normalize="unit"))
 
 
 @pytest.mark.parametrize(

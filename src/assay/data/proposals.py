@@ -51,7 +51,7 @@ def kept(picture: UInt8[np.ndarray, "height width c"], how: Proposals) -> Region
 
 
 def searched(picture: UInt8[np.ndarray, "height width c"], how: Proposals) -> Regions:
-    """What selective search finds in a picture, gray or RGB, ascending; OpenCV's own order is drawn anew at each call."""
+    """What selective search finds in a picture, gray or RGB, ascending: OpenCV orders it anew at each call."""
     cv2 = opencv()
     height, width = picture.shape[:2]
     size = [max(1, round(side * how.scale)) for side in (width, height)]

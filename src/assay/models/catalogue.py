@@ -49,6 +49,9 @@ DETECTORS = ("yolo", "torchvision/fasterrcnn_…", "torchvision/fcos_…", "torc
 DETECTORS = ("yolo", "rcnn")
 """Names that give boxes."""
 
+SEES_PIXELS = ("rcnn",)
+"""Names of networks that must know how their images were normalised."""
+
 
 def build(model: Model, shape: tuple[int, int, int], outputs: int) -> "torch.nn.Module":
     """The network for images of ``shape`` (channels, height, width) with ``outputs`` logits, frozen where asked.
@@ -123,7 +126,7 @@ def _kind(answers: Any) -> str:
 
 def shipped(model: Model, shape: tuple[int, int, int]) -> "tuple[dict[str, torch.Tensor], str]":
     """(what weights a library has for its network or its encoder, where they were). AssayError where it has none."""
-    library, _, architecture = model.name.partition("/")
+    library, _, architecture = shelf(model).partition("/")
     if library not in LIBRARIES:
         raise AssayError(
             f"model.pretrained: nobody ships weights of '{model.name}'; expected a file's path, or run: and a finished "
@@ -151,9 +154,15 @@ def complete(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"model": Model.model_validate(model.model_dump() | values), "data": data})
 
 
+def shelf(model: Model) -> str:
+    """What a library has of the network: the whole, or the backbone that it stands on; else its own name."""
+    known = inspect.signature(_builder(model.name)).parameters
+    return str(model.arguments.get("backbone", known["backbone"].default)) if "backbone" in known else model.name
+
+
 def inputs(model: Model) -> "Inputs | None":
-    """The images that a network off the shelf was made for; None for a network of assay's own."""
-    library, _, architecture = model.name.partition("/")
+    """The images that a network off the shelf, or its backbone, was made for; None for a network of assay's own."""
+    library, _, architecture = shelf(model).partition("/")
     if library not in LIBRARIES:
         return None
     found: Inputs = import_module(LIBRARIES[library][0]).inputs(architecture, **_validated(model))
@@ -170,9 +179,15 @@ def _fitted(data: Data, model: Model) -> Data:
             )
         return data
     changes: dict[str, Any] = {"size": data.size or made_for.size, "color": data.color or "rgb"}
-    if data.normalize == "model":
-        mean, std = (_each_channel(values, changes["color"]) for values in (made_for.mean, made_for.std))
-        changes["normalize"] = Normalization(mean=mean, std=std)
+    mean, std = (_each_channel(values, changes["color"]) for values in (made_for.mean, made_for.std))
+    own = Normalization(mean=mean, std=std)
+    if data.normalize == "model" or "normalize" not in data.model_fields_set:
+        changes["normalize"] = own
+    elif model.name in SEES_PIXELS and data.normalize != own:
+        raise AssayError(
+            f"data.normalize: model '{model.name}' turns images back into pixels, as those of its backbone are "
+            "normalised; leave the key out"
+        )
     return data.model_copy(update=changes)
 
 

@@ -97,7 +97,7 @@ class FirstOnMap(nn.Module):
 
 
 def crops(images: Images, rois: Rois) -> Float[Tensor, "n channels side side"]:
-    """Every region warped to a square of 224 pixels, 16 of them at each edge around it; beyond the image the mean colour."""
+    """Every region warped to 224 × 224 pixels, 16 at each edge around it; beyond the image the mean colour."""
     middle, size = (rois[:, 1:3] + rois[:, 3:]) / 2, rois[:, 3:] - rois[:, 1:3]
     half = size / 2 * (CROP / (CROP - 2 * CONTEXT))
     around = torch.cat([rois[:, :1], middle - half, middle + half], dim=1)
