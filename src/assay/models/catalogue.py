@@ -45,10 +45,10 @@ LIBRARIES: dict[str, tuple[str, str]] = {
 is)."""
 SEGMENTERS = ("deeplab", "smp/…", "torchvision/deeplabv3_…", "torchvision/fcn_…", "torchvision/lraspp_…")
 """Names that give logits for every pixel."""
-DETECTORS = ("yolo", "torchvision/fasterrcnn_…", "torchvision/fcos_…", "torchvision/retinanet_…", "torchvision/ssd…")
-DETECTORS = ("yolo", "rcnn")
+DETECTORS = (
+    "yolo", "rcnn", "torchvision/fasterrcnn_…", "torchvision/fcos_…", "torchvision/retinanet_…", "torchvision/ssd…",
+)  # fmt: skip
 """Names that give boxes."""
-
 SEES_PIXELS = ("rcnn",)
 """Names of networks that must know how their images were normalised."""
 

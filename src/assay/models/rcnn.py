@@ -17,21 +17,23 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models.detection._utils import BoxCoder
 
-from assay.data.boxes import NO_BOX, BoxBatch
-from assay.models.detector import Detector, Found, selected
+from assay.data.boxes import BoxBatch
+from assay.models.detector import Found, selected
+from assay.models.encoded_detector import EncodedDetector, Losses
 from assay.models.rcnn_backbone import FirstOnMap, Search, Seen, SeenCrops, normalised, trunk
 from assay.models.rcnn_samples import CLOSE, Regions, Where, assigned, balanced, drawn, exist, rois
 from assay.models.segmenter import Images
 from assay.recipe import Proposals, Samples
 
 Hidden = Float[Tensor, "m width"]
-Losses = dict[str, Float[Tensor, ""]]
 WIDTH = 128
 """Neurons of the head."""
 BINS = 3
 """A region of a map is seen as so many rows of so many parts."""
 CODER = BoxCoder((10.0, 10.0, 5.0, 5.0))
 """(Δx / w, Δy / h, log of the ratio of the w, of the h), by appendix C of the paper, on the scale of Fast R-CNN."""
+ABSENT = -1.0
+"""The score of what is no candidate."""
 BETA = 1 / 9
 """Where the loss of a box turns from a square into an absolute value."""
 
@@ -65,7 +67,7 @@ def rcnn(
     return RCNN(outputs, encoder, first, box_regression, samples, class_weights)
 
 
-class RCNN(Detector):
+class RCNN(EncodedDetector):
     """Search, backbone, and a head of two layers that says of each region what it is, and where its box is."""
 
     encoder_name = "encoder"
@@ -96,7 +98,7 @@ class RCNN(Detector):
         """``class``: cross-entropy of the regions drawn; ``box``: smooth L1 of how those near a box are moved."""
         crops = self.encoder
         if not isinstance(crops, SeenCrops):
-            return self.losses_of(self.encode(images), boxes, (images.shape[2], images.shape[3]))
+            return super().losses(images, boxes)
         regions = crops.search(images)
         return self._losses(lambda where: self.first(crops.of(images, rois(regions, where))), regions, boxes)
 
@@ -105,22 +107,18 @@ class RCNN(Detector):
         seen, regions = maps
         return self._losses(lambda where: self._hidden(seen, regions, where), regions, boxes)
 
-    def forward(self, images: Images) -> list[Found]:
-        """Every region is a candidate for every class, moved as the class asks."""
-        return self.found_of(self.encode(images), (images.shape[2], images.shape[3]))
-
     def found_of(self, maps: Sequence[Tensor], size: tuple[int, int]) -> list[Found]:
-        """The same, of what ``encode`` gives of images of a size (height, width)."""
+        """Every region is a candidate for every class, moved as the class asks."""
         seen, regions = maps
         where = exist(regions).nonzero(as_tuple=True)
         hidden = functional.relu(self._hidden(seen, regions, where))
         likely = self.classes(hidden).softmax(dim=1)[:, : self.outputs].float()
-        scores = likely.new_full((*regions.shape[:2], self.outputs), NO_BOX).index_put(where, likely)
+        scores = likely.new_full((*regions.shape[:2], self.outputs), ABSENT).index_put(where, likely)
         if self.moves is None:
             return selected(regions, scores, self.selecting, size)
         moved = CODER.decode(self.moves(hidden).float(), [regions[where]])
         edges = regions.new_zeros(*scores.shape, 4).index_put(where, moved.view(-1, self.outputs, 4))
-        alone = scores.new_full((*scores.shape, self.outputs), NO_BOX)
+        alone = scores.new_full((*scores.shape, self.outputs), ABSENT)
         alone.diagonal(dim1=2, dim2=3).copy_(scores)  # a box for each class of a region
         return selected(edges.flatten(1, 2), alone.flatten(1, 2), self.selecting, size)
 
