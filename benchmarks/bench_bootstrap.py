@@ -16,7 +16,8 @@ import numpy as np
 from benchmark import in_turn, verdict, weather
 
 from assay.results.evidence import bootstrap
-from assay.tasks.box_scores import HIT, MISS, RECALLS, Detections, Matches, Objects, map_score, match
+from assay.tasks.box_matching import HIT, MISS, Detections, Matches, Objects, match
+from assay.tasks.box_scores import RECALLS, map_score
 from assay.tasks.scores import Score, ratio_score
 
 IMAGES, CLASSES, DRAWS, PART = 500, 20, 1000, 10

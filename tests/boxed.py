@@ -9,7 +9,7 @@ import polars as pl
 from assay.data import ImageData, ImageSet
 from assay.data.targets import Values
 from assay.recipe.study import Study
-from assay.tasks.box_scores import Detections, Objects
+from assay.tasks.box_matching import Detections, Objects
 from assay.tasks.detection.pictures import gallery
 
 CLASSES = ["red cell", "white <cell>", "platelet"]

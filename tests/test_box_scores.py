@@ -8,35 +8,16 @@ from hypothesis import strategies as st
 
 from assay.errors import AssayError
 from assay.tasks import box_scores
-from assay.tasks.box_scores import Detections, Objects, map_score, match
+from assay.tasks.box_matching import AREAS, HIT, IGNORED, Detections, Objects, match
+from assay.tasks.box_scores import RECALLS, map_score, precision_at_recalls, recall_score
+from boxes import FAR, SQUARE, detections, objects, value
 
 pytestmark = pytest.mark.filterwarnings("error")
-
-
-def objects(*images, flags=None):
-    """Every image a list of (label, x1, y1, x2, y2)."""
-    rows = np.array([box for image in images for box in image], dtype=np.float32).reshape(-1, 5)
-    marks = np.zeros(len(rows), dtype=np.uint8) if flags is None else np.array(flags, dtype=np.uint8)
-    return Objects(rows[:, 1:], rows[:, 0].astype(np.int64), marks, np.cumsum([0, *map(len, images)]))
-
-
-def detections(*images):
-    """Every image a list of (score, label, x1, y1, x2, y2)."""
-    rows = np.array([box for image in images for box in image], dtype=np.float32).reshape(-1, 6)
-    return Detections(rows[:, 2:], rows[:, 1].astype(np.int64), rows[:, 0], np.cumsum([0, *map(len, images)]))
-
-
-def value(score, weights):
-    return float(score(np.array(weights, dtype=np.float64)[None])[0])
 
 
 def ap(truth, said, classes=1, weights=None, **which):
     weights = np.ones(truth.starts.size - 1) if weights is None else weights
     return value(map_score(match(truth, said, classes), **which), weights)
-
-
-SQUARE = (0, 0, 0, 10, 10)
-FAR = (50, 50, 60, 60)
 
 
 def test_a_box_found_exactly_has_an_ap_of_one():
@@ -107,8 +88,8 @@ def test_what_lies_in_a_flagged_object_counts_neither_way_and_it_need_not_be_fou
 def test_an_object_comes_before_a_crowd_around_it():
     truth = objects([(0, 0, 0, 40, 40), (0, 0, 0, 10, 12)], flags=[2, 0])
     found = match(truth, detections([(0.9, *SQUARE), (0.8, *SQUARE)]), 1).outcomes
-    assert found[0].tolist() == [box_scores.HIT, box_scores.IGNORED]
-    assert found[-1].tolist() == [box_scores.IGNORED, box_scores.IGNORED]  # 10/12 is no hit at 0.95
+    assert found[0].tolist() == [HIT, IGNORED]
+    assert found[-1].tolist() == [IGNORED, IGNORED]  # 10/12 is no hit at 0.95
 
 
 def test_a_hundred_detections_an_image_and_class_count():
@@ -128,9 +109,46 @@ def test_an_overlap_that_coco_does_not_ask_for_is_refused():
         map_score(match(objects([SQUARE]), detections([]), 1), iou=0.52)
 
 
+@pytest.mark.parametrize(("side", "areas"), [(31, ["small"]), (32, ["small", "medium"]), (96, ["medium", "large"])])
+def test_an_object_counts_in_its_area_and_on_a_border_in_both(side, areas):
+    truth, said = objects([(0, 0, 0, side, side)]), detections([(0.9, 0, 0, 0, side, side)])
+    found = {area: value(map_score(match(truth, said, 1, area)), [1]) for area in AREAS}
+    assert {area for area, one in found.items() if one == 1} == {"all", *areas}
+    assert all(np.isnan(found[area]) for area in AREAS if area not in {"all", *areas})
+
+
+def test_what_finds_nothing_counts_against_its_own_area_only():
+    truth = objects([SQUARE, (0, 100, 100, 140, 140)])
+    said = detections([(0.95, 0, 200, 200, 240, 240), (0.9, *SQUARE), (0.8, 0, 100, 100, 140, 140)])
+    by_area = {area: value(map_score(match(truth, said, 1, area)), [1]) for area in ("all", "small", "medium")}
+    # precisions 0, 1/2, 2/3 in all: 2/3 at every recall; small has no false alarm, medium one before its hit
+    assert by_area == pytest.approx({"all": 2 / 3, "small": 1, "medium": 1 / 2})
+
+
+def test_recall_counts_the_best_detections_of_an_image_and_class():
+    truth = objects([SQUARE, (0, *FAR), (1, 0, 0, 8, 10)], [SQUARE])
+    said = detections([(0.9, *SQUARE), (0.8, 0, *FAR), (0.1, 1, 0, 0, 10, 10)], [(0.5, 0, *FAR)])
+    matches = match(truth, said, 3)
+    # class 0: one of three, then two; class 1, of IoU 0.8, at seven of ten overlaps; class 2 has no object
+    assert value(recall_score(matches, 1), [1, 1]) == pytest.approx((1 / 3 + 0.7) / 2)
+    assert value(recall_score(matches, 10), [1, 1]) == pytest.approx((2 / 3 + 0.7) / 2)
+    assert value(recall_score(matches, 10), [0, 1]) == 0
+
+
+def test_a_curve_is_what_the_ap_is_the_mean_of():
+    said = detections([(0.9, *SQUARE), (0.8, *SQUARE), (0.7, 0, *FAR)])
+    matches = match(objects([SQUARE, (0, *FAR)]), said, 2)
+    curve = precision_at_recalls(matches, 0)
+    assert curve[[0, 50, 51, 100]] == pytest.approx([1, 1, 2 / 3, 2 / 3])
+    assert curve.mean() == pytest.approx(value(map_score(matches, 0.5), [1]))
+    assert curve.size == RECALLS.size
+    assert np.isnan(precision_at_recalls(matches, 1)).all()
+
+
 @st.composite
 def scenes(draw, most):
     """Objects, some of them flagged, and detections about them, on a grid so that overlaps are often equal."""
+    grid = draw(st.sampled_from([1, 8]))
     generator = np.random.default_rng(draw(st.integers(0, 2**32)))
     truth, said, flags = [], [], []
     for _ in range(draw(st.integers(1, most))):
@@ -144,7 +162,8 @@ def scenes(draw, most):
         guesses = np.where(generator.random(len(near)) < 0.8, np.resize(np.append(labels, 0), len(near)), 1)
         scores = generator.permutation(1000)[: len(near)] / 1000  # none twice in an image
         said.append([(s, c, *box) for s, c, box in zip(scores, guesses, near, strict=True)])
-    return objects(*truth, flags=flags), detections(*said)
+    there, found = objects(*truth, flags=flags), detections(*said)
+    return there._replace(edges=grid * there.edges), found._replace(edges=grid * found.edges)
 
 
 def repeated(boxes, weights):
@@ -171,7 +190,7 @@ def test_weights_equal_the_images_repeated_and_dropped(scene, seed, iou, label):
 
 
 def coco(truth, said, classes, images):
-    """AP, AP50, AP75 and AP by class as pycocotools has them, −1 where there is nothing to find."""
+    """COCO's twelve numbers and AP by class as pycocotools has them, −1 where there is nothing to find."""
     api, evaluation = pytest.importorskip("pycocotools.coco"), pytest.importorskip("pycocotools.cocoeval")
 
     def records(boxes, **more):
@@ -197,7 +216,16 @@ def coco(truth, said, classes, images):
         judged.accumulate()
         judged.summarize()
     precision = judged.eval["precision"][..., 0, -1]
-    return [*judged.stats[:3], *(precision[:, :, c].mean() for c in range(classes))]
+    return [*judged.stats, *(precision[:, :, c].mean() for c in range(classes))]
+
+
+def twelve(truth, said, classes):
+    """In COCO's order."""
+    matches = {area: match(truth, said, classes, area) for area in AREAS}
+    by_size = [matches[area] for area in ("small", "medium", "large")]
+    precisions = [*(map_score(matches["all"], iou) for iou in (None, 0.5, 0.75)), *map(map_score, by_size)]
+    recalls = [recall_score(matches["all"], most) for most in (1, 10, 100)]
+    return precisions + recalls + [recall_score(each, 100) for each in by_size]
 
 
 @settings(max_examples=40)
@@ -206,9 +234,7 @@ def test_coco_agrees(scene):
     truth, said = scene
     images = truth.starts.size - 1
     theirs = coco(truth, said, 4, images)
-    matches = match(truth, said, 4)
-    scores = [map_score(matches), map_score(matches, 0.5), map_score(matches, 0.75)]
-    scores += [map_score(matches, label=c) for c in range(4)]
+    scores = [*twelve(truth, said, 4), *(map_score(match(truth, said, 4), label=c) for c in range(4))]
     ours = [np.nan_to_num(value(score, np.ones(images)), nan=-1) for score in scores]
     assert ours == pytest.approx(theirs, abs=1e-9)
 
@@ -230,7 +256,6 @@ def test_coco_agrees_on_many_detections_with_equal_scores():
     )
     said = Detections(edges, labels, scores, starts)
     theirs = coco(truth, said, 3, images)
-    matches = match(truth, said, 3)
-    ours = [value(map_score(matches, iou), np.ones(images)) for iou in (None, 0.5, 0.75)]
-    assert ours == pytest.approx(theirs[:3], abs=1e-12)
+    ours = [value(score, np.ones(images)) for score in twelve(truth, said, 3)]
+    assert ours == pytest.approx(theirs[:12], abs=1e-12)
     assert 0.01 < ours[0] < 0.99

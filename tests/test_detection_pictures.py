@@ -10,7 +10,7 @@ from PIL import Image
 from assay.data import ImageData, ImageSet
 from assay.data.boxes import DIFFICULT
 from assay.data.targets import Values
-from assay.tasks.box_scores import Detections, Objects
+from assay.tasks.box_matching import Detections, Objects
 from assay.tasks.detection.pictures import gallery
 
 Box = tuple[int, list[float]]

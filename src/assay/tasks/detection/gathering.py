@@ -11,8 +11,9 @@ from assay.data.geometry import onto_source
 from assay.errors import AssayError
 from assay.models.detector import Found
 from assay.recipe import Loss, Measure
-from assay.tasks.box_scores import Detections, Objects
-from assay.tasks.detection.predictions import THRESHOLD, Predictions
+from assay.tasks.box_matching import Detections, Objects
+from assay.tasks.detection.predictions import Predictions
+from assay.tasks.detection.thresholds import THRESHOLD
 
 FINE = 256
 """Edges of true boxes come back from the canvas to so many parts of a pixel, so that whole ones are whole again."""
@@ -46,8 +47,8 @@ def gathered(
     true = np.rint(in_own_pixels(truth.edges, truth.counts, data, indices) * FINE) / FINE
     there = Objects(true.astype(np.float32), truth.labels, truth.flags.astype(np.int64), truth.starts)
     sizes, thresholds = own_sizes(data, indices), np.full(len(data.classes), THRESHOLD)
-    unset = np.zeros(len(said.scores), dtype=bool)
-    return Predictions(indices, tuple(data.classes), there, said, sizes, unset).by(thresholds)
+    unset = np.zeros(len(said.scores), dtype=bool), np.full(len(indices), np.nan)
+    return Predictions(indices, tuple(data.classes), there, said, sizes, *unset).by(thresholds, np.nan)
 
 
 def in_own_pixels(

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float32, Float64, Int64
 from torchvision.ops import box_iou
 
 from assay.data.batches import ImageData
-from assay.tasks.box_scores import Detections, Objects
+from assay.tasks.box_matching import Detections, Objects
 from assay.tasks.pictures import inside, sample, thumbnail
 
 COUNT = 12

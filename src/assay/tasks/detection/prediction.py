@@ -11,7 +11,7 @@ from jaxtyping import Float32, Int64
 from assay.data.geometry import Size, onto_source, placed
 from assay.models.detector import Found
 from assay.tasks.detection.fusion import fused
-from assay.tasks.detection.predictions import THRESHOLD
+from assay.tasks.detection.thresholds import THRESHOLD
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,25 +1,33 @@
 """What a network says of the images of a split: boxes in the pictures' own pixels."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool, Float32, Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 
 from assay.data.batches import ImageData
 from assay.tasks import rows
-from assay.tasks.box_scores import Detections, Matches, Objects, map_score, match
+from assay.tasks.box_matching import Area, Detections, Matches, Objects, match
+from assay.tasks.box_scores import map_score
+from assay.tasks.box_scores import recall_score as recall_of
 from assay.tasks.detection import pictures
+from assay.tasks.detection.calibration import Scored, ece_score, scored, temperature, tempered
+from assay.tasks.detection.columns import COLUMNS, flattened, of_edges, of_numbers, starts
+from assay.tasks.detection.errors import KINDS, Errors, cost_score, errors
+from assay.tasks.detection.thresholds import (
+    Counted,
+    chosen,
+    count_error_score,
+    counted,
+    f1_score,
+    precision_score,
+    recall_score,
+)
 from assay.tasks.scores import Score
-
-OVERALL: dict[str, float | None] = {"map": None, "map_50": 0.5, "map_75": 0.75}
-"""Metric → the overlap from which a box is found; None: the mean over all that COCO asks for."""
-
-THRESHOLD = 0.5
-"""Of every class where no validation images choose them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +45,8 @@ class Predictions:
     """Height and width."""
     counted: Bool[np.ndarray, " detections"]
     """Of what is said, whether its score reaches the threshold of its class."""
+    temperatures: Float64[np.ndarray, " n"]
+    """By which the scores of each image are calibrated; nan where no validation images chose one."""
     thresholds: Float64[np.ndarray, " classes"] | None = None
     """None for predictions that were read from a table."""
 
@@ -45,18 +55,36 @@ class Predictions:
         """Whether all that is said is."""
         return rows.are_finite(self.said.edges, self.said.scores)
 
-    @cached_property
-    def matches(self) -> Matches:
-        """What became of the boxes."""
-        return match(self.truth, self.said, len(self.classes))
+    def matches(self, area: Area = "all") -> Matches:
+        """What became of the boxes, where objects of one area count."""
+        if area not in self._matches:
+            self._matches[area] = match(self.truth, self.said, len(self.classes), area)
+        return self._matches[area]
 
-    def by(self, thresholds: Float64[np.ndarray, " classes"]) -> "Predictions":
-        """The same with other thresholds."""
-        return replace(self, counted=self.said.scores >= thresholds[self.said.labels], thresholds=thresholds)
+    @property
+    def above(self) -> Counted:
+        """What the boxes that are counted find."""
+        return counted(self.matches(), self.counted)
+
+    @property
+    def scored(self) -> Scored:
+        """The boxes whose scores may be believed or not."""
+        return scored(self.matches(), self.said.scores)
+
+    @cached_property
+    def errors(self) -> Errors:
+        """What is wrong with the boxes."""
+        return errors(self.truth, self.said, self.matches())
+
+    def by(self, thresholds: Float64[np.ndarray, " classes"], temperature: float) -> "Predictions":
+        """The same with what other images have chosen."""
+        above = self.said.scores >= thresholds[self.said.labels]
+        return replace(self, counted=above, thresholds=thresholds, temperatures=np.full(len(self.indices), temperature))
 
     def table(self, split: str, names: Sequence[str]) -> pl.DataFrame:
         """A row an image: split, image, name, truth (boxes of each class); boxes, classes and scores that are said, and
-        which of them are counted; true_boxes, true_classes and their flags; height, width.
+        which of them are counted; true_boxes, true_classes and their flags; temperature (null: none was chosen);
+        height, width.
 
         Classes are numbers, in the order of ``truth``.
         """
@@ -71,6 +99,7 @@ class Predictions:
                 "true_boxes": of_edges(self.truth.edges, self.truth.starts),
                 "true_classes": of_numbers(self.truth.labels, self.truth.starts),
                 "flags": of_numbers(self.truth.flags, self.truth.starts),
+                "temperature": pl.Series(self.temperatures).fill_nan(None),
                 "height": self.sizes[:, 0],
                 "width": self.sizes[:, 1],
             }
@@ -89,26 +118,27 @@ class Predictions:
             Detections(flat["boxes"].reshape(-1, 4), flat["classes"], flat["scores"], said),
             table.select("height", "width").to_numpy().astype(np.int64),
             flat["counted"],
+            table["temperature"].cast(pl.Float64).fill_null(np.nan).to_numpy(),
         )
 
     def evidence(self, metric: str) -> Score | None:
         """What ``metrics`` lists, as functions of image weights."""
-        if metric in OVERALL:
-            return map_score(self.matches, OVERALL[metric])
-        for prefix, iou in (("ap_50_", 0.5), ("ap_", None)):
-            if metric.startswith(prefix) and metric.removeprefix(prefix) in self.classes:
-                return map_score(self.matches, iou, self.classes.index(metric.removeprefix(prefix)))
-        return None
+        return _evidence(self, metric)
 
     @property
     def metrics(self) -> list[str]:
         """All that there is evidence of."""
-        return [*OVERALL, *(f"{prefix}_{name}" for prefix in ("ap", "ap_50") for name in self.classes)]
+        of_classes = [f"{prefix}_{name}" for prefix in OF_CLASS for name in self.classes]
+        return [*PRECISIONS, *RECALLS, *OTHERS, "ece_tempered", *(f"error_{kind}" for kind in KINDS), *of_classes]
 
     def gallery(self, data: ImageData, seed: int) -> pl.DataFrame:
         """The pictures of a report: see ``pictures.gallery``."""
         assert self.thresholds is not None
         return pictures.gallery(self.truth, self.said, self.indices, self.sizes, self.thresholds, data, seed)
+
+    @cached_property
+    def _matches(self) -> dict[Area, Matches]:
+        return {}
 
     def _counts(self) -> pl.Series:
         images = np.repeat(np.arange(len(self.indices)), np.diff(self.truth.starts))
@@ -118,39 +148,51 @@ class Predictions:
 
 
 def settled(predictions: dict[str, Predictions]) -> dict[str, Predictions]:
-    """The same with the thresholds that the validation images choose."""
-    return predictions
+    """The same by the thresholds and the temperature that the validation images choose, where there are any."""
+    if (own := predictions.get("validation")) is None:
+        return predictions
+    thresholds, warmth = chosen(own.matches(), own.said.scores), temperature(own.scored)
+    return {split: each.by(thresholds, warmth) for split, each in predictions.items()}
 
 
-COLUMNS = {
-    "boxes": np.float32, "classes": np.int64, "scores": np.float32, "counted": np.bool_,
-    "true_boxes": np.float32, "true_classes": np.int64, "flags": np.int64,
+PRECISIONS: dict[str, tuple[Area, float | None]] = {
+    "map": ("all", None), "map_50": ("all", 0.5), "map_75": ("all", 0.75),
+    "map_small": ("small", None), "map_medium": ("medium", None), "map_large": ("large", None),
 }  # fmt: skip
+"""Metric → the objects that count, and the overlap from which one is found; None: the mean over COCO's ten."""
+RECALLS: dict[str, tuple[Area, int]] = {
+    "recall_1": ("all", 1), "recall_10": ("all", 10), "recall_100": ("all", 100),
+    "recall_small": ("small", 100), "recall_medium": ("medium", 100), "recall_large": ("large", 100),
+}  # fmt: skip
+"""Metric → the objects that count, and how many detections an image and class."""
+OF_CLASS = {"ap_50": 0.5, "ap": None}
+"""What a metric of one class begins with → the overlap."""
+OTHERS: dict[str, Callable[[Predictions], Score]] = {
+    "precision": lambda found: precision_score(found.above),
+    "recall": lambda found: recall_score(found.above),
+    "f1": lambda found: f1_score(found.above),
+    "count_error": lambda found: count_error_score(found.above),
+    "ece": lambda found: ece_score(found.scored, len(found.indices)),
+}
 
 
-def of_edges(edges: Float32[np.ndarray, "m 4"], starts: Int64[np.ndarray, " _"]) -> pl.Series:
-    """A list of boxes an image."""
-    flat = pl.Series(edges, dtype=pl.Array(pl.Float32, 4))
-    return _lists(flat, starts)
-
-
-def of_numbers(numbers: np.ndarray, starts: Int64[np.ndarray, " _"]) -> pl.Series:
-    """A list of numbers an image."""
-    return _lists(pl.Series(numbers), starts)
-
-
-def flattened(lists: pl.Series) -> np.ndarray:
-    """The inverse of both, without where the images begin."""
-    return lists.filter(lists.list.len() > 0).explode().to_numpy()
-
-
-def starts(lists: pl.Series) -> Int64[np.ndarray, " _"]:
-    """Where the images of lists begin, and where the last ends."""
-    return np.concatenate([[0], lists.list.len().to_numpy().cumsum()]).astype(np.int64)
-
-
-def _lists(flat: pl.Series, starts: Int64[np.ndarray, " _"]) -> pl.Series:
-    parts = [
-        flat.slice(start, end - start) for start, end in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True)
-    ]
-    return pl.Series(parts, dtype=pl.List(flat.dtype))
+def _evidence(found: Predictions, metric: str) -> Score | None:
+    """The metric; None for one that is no property of these answers."""
+    if metric in PRECISIONS:
+        area, iou = PRECISIONS[metric]
+        return map_score(found.matches(area), iou)
+    if metric in RECALLS:
+        return recall_of(found.matches(RECALLS[metric][0]), RECALLS[metric][1])
+    if metric in OTHERS:
+        return OTHERS[metric](found)
+    if metric == "ece_tempered":
+        chosen = not np.isnan(found.temperatures).any()
+        return ece_score(tempered(found.scored, found.temperatures), len(found.indices)) if chosen else None
+    for number, kind in enumerate(KINDS):
+        if metric == f"error_{kind}":
+            return cost_score(found.truth, found.said, found.matches(), found.errors, number)
+    for prefix, iou in OF_CLASS.items():
+        name = metric.removeprefix(f"{prefix}_")
+        if metric != name and name in found.classes:
+            return map_score(found.matches(), iou, found.classes.index(name))
+    return None
