@@ -57,3 +57,4 @@ from .train import EarlyStopping as EarlyStopping
 from .train import MovingAverage as MovingAverage
 from .train import Phase as Phase
 from .train import Train as Train
+from .train import WarmUp as WarmUp

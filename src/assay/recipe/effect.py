@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from assay.recipe.optimizers import AnySchedule, Constant, MultiStep, Plateau, Step
 from assay.recipe.recipe import Recipe
-from assay.recipe.train import EarlyStopping
+from assay.recipe.train import EarlyStopping, Train, WarmUp
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ def _without_late(stage: Recipe) -> Recipe:
     stopping = train.early_stopping
     may_stop = stopping is not None and _is_waited_out(stopping.patience, train.epochs)
     changes = {
+        "optimizer": train.optimizer.model_copy(update={} if train.optimizer.weight_decay else {"decayed": "all"}),
+        "warmup": warming(train),
         "schedule": acting(train.schedule, train.epochs),
         "early_stopping": stopping if may_stop else None,
         "ema": train.ema if train.ema and train.ema.decay else None,
@@ -50,6 +52,15 @@ def acting(schedule: AnySchedule, epochs: int) -> AnySchedule:
         case Plateau(patience=patience) if not _is_waited_out(patience, epochs):
             return Constant(warmup=schedule.warmup)
     return schedule
+
+
+def warming(train: Train) -> WarmUp | None:
+    """What a warm-up comes to: none in one step, which has the whole rate; nor of a momentum that is not there."""
+    warmup = train.warmup
+    if warmup is None or warmup.steps == 1:
+        return None
+    has_momentum = getattr(train.optimizer, "momentum", 0.0) > 0
+    return warmup if has_momentum else warmup.model_copy(update={"momentum": None})
 
 
 def late(recipe: Recipe) -> list[Late]:

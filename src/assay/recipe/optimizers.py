@@ -12,6 +12,9 @@ class Descent(Section):
 
     layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(default=1.0, exclude_if=lambda decay: decay == 1)
     """The rate of each block is that of the block after it times this."""
+    decayed: Literal["all", "weights"] = Field(default="all", exclude_if=lambda decayed: decayed == "all")
+    """What ``weight_decay`` is of: every parameter, or the weights of convolutions and linear layers alone, neither
+    biases nor norms."""
 
 
 class SGD(Descent):

@@ -139,6 +139,19 @@ class Recipe(Section):
         return self
 
     @model_validator(mode="after")
+    def _warms_up_once_and_upwards(self) -> "Recipe":
+        for train in (stage.train for stage in self.stages if stage.train.warmup):
+            assert train.warmup is not None
+            if train.schedule.warmup:
+                raise ValueError("train.warmup counts steps, and train.schedule.warmup epochs; leave one out")
+            own = getattr(train.optimizer, "momentum", 0.0)
+            if own and train.warmup.momentum is not None and train.warmup.momentum > own:
+                raise ValueError(
+                    f"train.warmup.momentum rises to that of the optimizer, {own:g}; expected at most that"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _validation_is_there_where_needed(self) -> "Recipe":
         watchers = {
             "train.keep: best": self.train.keep == "best",

@@ -27,6 +27,16 @@ class MovingAverage(Section):
     """Steps over which the decay grows, as decay · (1 − exp(−step / ramp))."""
 
 
+class WarmUp(Section):
+    """The rate rises linearly from 0 over the first steps of the optimizer, in every phase anew."""
+
+    steps: PositiveInt
+    momentum: Rate | None = None
+    """Where the optimizer has a momentum, from this; None: it has its own throughout."""
+    bias: NonNegative | None = None
+    """From this rate that of the biases falls to the others'; None: they rise from 0 too."""
+
+
 class Phase(Section):
     """A part of the training: what it leaves out it takes from ``train``, and ``freeze`` from the model.
 
@@ -36,6 +46,7 @@ class Phase(Section):
     epochs: PositiveInt = 10
     optimizer: Optimizer = Adam()
     schedule: AnySchedule = Constant()
+    warmup: WarmUp | None = None
     freeze: Freeze = "none"
     early_stopping: EarlyStopping | None = None
 
@@ -54,8 +65,12 @@ class Train(Section):
 
     epochs: PositiveInt = 10
     batch_size: PositiveInt = 128
+    accumulate: PositiveInt = Field(default=1, exclude_if=lambda batches: batches == 1)
+    """Batches whose mean gradient, over their images, is a step of the optimizer; an epoch's last step may have fewer.
+    Warm-up, schedule and average go by steps."""
     optimizer: Optimizer = Adam()
     schedule: AnySchedule = Constant()
+    warmup: WarmUp | None = Field(default=None, exclude_if=lambda warmup: warmup is None)
     loss: Loss = CrossEntropy()
     l1: NonNegative = 0.0
     """Weight of the sum of absolute weights (biases and norms left out) added to the loss."""

@@ -20,12 +20,13 @@ from assay.tasks import catalogue
 from assay.tasks.contract import Task
 from assay.tasks.metric import Metric
 from assay.tasks.predicting import predict, scores
+from assay.train.accumulation import parts
 from assay.train.arithmetic import arithmetic, laid_out
 from assay.train.average import averaged, remembered
 from assay.train.checkpoint import State
 from assay.train.mixing import of_mixed
 from assay.train.optimizers import build_optimizer, optimizer_tensors, restore_optimizer
-from assay.train.schedules import rate_factor
+from assay.train.schedules import Pace, pace
 from assay.train.statistics import REMEMBERED, lagging, take_anew
 from assay.train.steps import Steps
 
@@ -50,7 +51,7 @@ def fit(
     model.to(device)
     if config.channels_last:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = build_optimizer(config.optimizer, model)
+    optimizer = build_optimizer(config.optimizer, model, config.warmup is not None)
     scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "float16")
     average = averaged(model, config.ema) if config.ema else None
     if state.epoch > state.start:
@@ -61,12 +62,14 @@ def fit(
             average.resume(state.average)
     learn = of_mixed(task.learning(config.loss, data, device))
     steps = Steps(model, learn, optimizer, scaler, config, device, log, average)
-    planned = config.epochs * len(batch_sizes(data.epoch_size, config.batch_size))
+    planned = config.epochs * (parts(data.epoch_size, config)[-1].step + 1)
     if config.ema and state.epoch == state.start and (left := remembered(config.ema, planned)) > REMEMBERED:
         log(
             f"train.ema: after the {planned} steps of this training {left:.0%} of the average will be the weights that "
             "it began with; a smaller decay, or a ramp, forgets them"
         )
+    if config.warmup and state.epoch == state.start and config.warmup.steps > planned:
+        log(f"train.warmup: of its {config.warmup.steps} steps this training has {planned}: it ends below the rate")
 
     with arithmetic(model, config):
         while state.epoch - state.start < config.epochs and not stopped_early(state, config, task.METRICS):
@@ -109,19 +112,20 @@ def one_epoch(steps: Steps, task: Task, data: ImageData, recipe: Recipe, state: 
 
 
 def learn_once(steps: Steps, data: ImageData, recipe: Recipe, state: State) -> float:
-    """One epoch: every training image once, a step a batch. The last learning rate."""
-    config, rate = recipe.train, 0.0
-    count, done = len(batch_sizes(data.epoch_size, config.batch_size)), state.epoch - state.start
+    """One epoch: every training image once, a step a batch, or several batches. The last learning rate."""
+    config, epoch, now = recipe.train, state.epoch + 1, Pace(0.0, 0.0)
+    every = parts(data.epoch_size, config)
+    count = every[-1].step + 1
+    done = (state.epoch - state.start) * count
     validation_losses = [row["validation_loss"] for row in state.history[state.start :]]
     steps.begin()
-    with seeds.scoped(recipe.seed, "noise", state.epoch + 1):
-        batches = data.train_batches(config.batch_size, recipe.seed, state.epoch + 1, steps.device)
-        for step, (images, target) in enumerate(batches, start=done * count):
-            rate = config.optimizer.lr * rate_factor(config.schedule, step, count, config.epochs, validation_losses)
-            if steps.average:
-                steps.average.at(step + 1)
-            steps(laid_out(images, config), target, rate)
-    return rate
+    with seeds.scoped(recipe.seed, "noise", epoch):
+        batches = data.train_batches(config.batch_size, recipe.seed, epoch, steps.device)
+        for part, (images, target) in zip(every, batches, strict=True):
+            now = pace(config, done + part.step, count, validation_losses)
+            steps.at(now, done + part.step)
+            steps(laid_out(images, config), target, part)
+    return now.rate
 
 
 def validate(

@@ -13,9 +13,13 @@ OPENED = ("encoder", "backbone", "model")
 """Children in whose place their members stand."""
 
 
-def build_optimizer(config: r.SGD | r.Adam | r.AdamW | r.RMSprop, model: nn.Module) -> optim.Optimizer:
-    """The optimizer over the parameters that take gradients; each group has its ``share`` of the rate."""
-    parameters = groups(model, config.layer_decay)
+def build_optimizer(
+    config: r.SGD | r.Adam | r.AdamW | r.RMSprop, model: nn.Module, by_kind: bool = False
+) -> optim.Optimizer:
+    """The optimizer over the parameters that take gradients, in ``groups``: each has its ``share`` of the rate."""
+    parameters = groups(model, config.layer_decay, by_kind or config.decayed != "all")
+    if config.decayed == "weights":
+        parameters = [group if group["kind"] == "weight" else group | {"weight_decay": 0.0} for group in parameters]
     kinds = {p.device.type for p in model.parameters()}
     fused, capturable = kinds <= {"cpu", "cuda"}, kinds == {"cuda"}
     match config:
@@ -29,21 +33,37 @@ def build_optimizer(config: r.SGD | r.Adam | r.AdamW | r.RMSprop, model: nn.Modu
             return optim.RMSprop(parameters, lr, alpha, weight_decay=decay, momentum=momentum, capturable=capturable)
 
 
-def groups(model: nn.Module, layer_decay: float) -> list[dict[str, Any]]:
-    """The parameters that take gradients, by the share of the rate that they learn with: 1 in the head.
+def groups(model: nn.Module, layer_decay: float, by_kind: bool = False) -> list[dict[str, Any]]:
+    """The parameters that take gradients, by the share of the rate that they learn with, 1 in the head; and by kind.
 
     Each block's share is that of the block after it times ``layer_decay``; see ``blocks``. Parameters outside all of
     them belong to the first.
     """
-    if layer_decay == 1:
-        return [{"params": [p for p in model.parameters() if p.requires_grad], "share": 1.0}]
-    body, heads = blocks(model)
-    found: dict[int, list[Tensor]] = {}
+    body, heads = blocks(model) if layer_decay < 1 else ([], [])
+    kinds = kinds_of(model) if by_kind else {}
+    found: dict[tuple[int, str], list[Tensor]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             depth = next((d for d, block in enumerate([*body, *heads]) if name.startswith(f"{block}.")), 0)
-            found.setdefault(min(depth, len(body)), []).append(parameter)
-    return [{"params": found[depth], "share": layer_decay ** (len(body) - depth)} for depth in sorted(found)]
+            found.setdefault((min(depth, len(body)), kinds.get(name, "any")), []).append(parameter)
+    return [
+        {"params": found[depth, kind], "share": layer_decay ** (len(body) - depth), "kind": kind}
+        for depth, kind in sorted(found)
+    ]
+
+
+def kinds_of(model: nn.Module) -> dict[str, str]:
+    """Of each parameter whether it is a ``weight`` (of two or more dimensions, and of no norm), a ``bias`` or another,
+    such as a norm's gain."""
+    kinds = {}
+    for path, module in model.named_modules():
+        for name, parameter in module.named_parameters(path, recurse=False):
+            if name.rpartition(".")[2] == "bias":
+                kinds[name] = "bias"
+            else:
+                is_norm = isinstance(module, nn.LayerNorm | nn.RMSNorm)
+                kinds[name] = "weight" if parameter.ndim > 1 and not is_norm else "other"
+    return kinds
 
 
 def blocks(model: nn.Module) -> tuple[list[str], list[str]]:

@@ -2,8 +2,34 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from assay import recipe as r
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What a step of the optimizer is made with."""
+
+    rate: float
+    bias_rate: float
+    momentum: float | None = None
+    """None: the optimizer's own."""
+
+
+def pace(config: r.Train, step: int, steps_per_epoch: int, validation_losses: Sequence[float | None] = ()) -> Pace:
+    """The pace at ``step``, counted from 0 over the whole training, by schedule and warm-up.
+
+    Of n steps of warm-up the k-th has k / n of the scheduled rate and, by as much, has left where the momentum and the
+    rate of the biases begin.
+    """
+    rate = config.optimizer.lr * rate_factor(config.schedule, step, steps_per_epoch, config.epochs, validation_losses)
+    warmup = config.warmup
+    if warmup is None or step >= warmup.steps:
+        return Pace(rate, rate)
+    share, own = (step + 1) / warmup.steps, getattr(config.optimizer, "momentum", 0.0)
+    momentum = None if warmup.momentum is None or not own else warmup.momentum + share * (own - warmup.momentum)
+    return Pace(share * rate, share * rate + (1 - share) * (warmup.bias or 0.0), momentum)
 
 
 def rate_factor(

@@ -14,7 +14,9 @@ from torch import Tensor, nn, optim
 from assay.data.mixing import Mixed
 from assay.recipe import Train
 from assay.tasks.contract import Images, Step, Sums, Target
+from assay.train.accumulation import Part
 from assay.train.average import Average
+from assay.train.schedules import Pace
 
 PRECISIONS = {
     "float32": torch.float32,
@@ -22,7 +24,8 @@ PRECISIONS = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
-_WARM_UP = 3
+WHOLE = Part(0)
+_BEFORE = 3
 """Steps run from Python before one is captured: libraries set themselves up in them."""
 
 
@@ -44,12 +47,16 @@ class Steps:
     _done: int = 0
     _captured: "_Captured | None" = None
     _why_not: str | None = None
+    _settled: bool = True
+    """Whether only the rate changes from step to step: a captured one would repeat its momentum for ever."""
 
     def __post_init__(self) -> None:
         """Find out what cannot be captured before anything is tried."""
         self._weights = [p for p in self.model.parameters() if p.ndim > 1 and p.requires_grad]
         if self.device.type != "cuda":
             self._why_not = "no card"
+        elif self.config.accumulate > 1:
+            self._why_not = "train.accumulate makes a step of several batches"
         elif not self.config.capture:
             self._why_not = "train.capture is false"
         elif self.scaler.is_enabled():
@@ -70,26 +77,35 @@ class Steps:
         """A block in which the network has the average of its weights, where there is one."""
         return self.average.shown() if self.average else nullcontext()
 
-    def __call__(self, images: Images, target: Target, rate: float) -> None:
-        """Learn a batch at the learning rate."""
+    def at(self, pace: Pace, step: int) -> None:
+        """Set what the next step is made with; it is ``step``, counted from 0."""
         for group in self.optimizer.param_groups:
+            rate = group["share"] * (pace.bias_rate if group["kind"] == "bias" else pace.rate)
             if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(rate * group["share"])
+                group["lr"].fill_(rate)
             else:
-                group["lr"] = rate * group["share"]
+                group["lr"] = rate
+            if pace.momentum is not None:
+                group["momentum"] = pace.momentum
+        self._settled = pace.momentum is None
+        if self.average:
+            self.average.at(step + 1)
+
+    def __call__(self, images: Images, target: Target, part: Part = WHOLE) -> None:
+        """Learn a batch, which is a part of a step."""
         if self._captured is not None and self._captured.fits(images, target):
             self._captured.replay(images, target)
         elif self._captured is not None or self._why_not:
-            self._step(images, target)
-        elif self._done < _WARM_UP:
+            self._step(images, target, part)
+        elif self._done < _BEFORE or not self._settled:
             self._aside(images, target)
         elif self._capture(images, target):
-            self(images, target, rate)
+            self(images, target)
         else:
             self._step(images, target)
         self._done += 1
 
-    def _step(self, images: Images, target: Target) -> None:
+    def _step(self, images: Images, target: Target, part: Part = WHOLE) -> None:
         config = self.config
         with torch.autocast(
             self.device.type, PRECISIONS[config.precision], enabled=config.precision in ("bfloat16", "float16")
@@ -97,20 +113,27 @@ class Steps:
             loss, found = self.learn(self.model, images, target)
             if config.l1:
                 loss = loss + config.l1 * sum(w.abs().sum() for w in self._weights)
+            if config.accumulate > 1:
+                loss = part.share * loss
         self.scaler.scale(loss).backward()
-        if config.clip is not None:
-            self.scaler.unscale_(self.optimizer)
-            nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        if self.average:
-            self.average.update()
-        self.optimizer.zero_grad()
+        if part.is_last:
+            self._descend()
         for name, value in found.items():
             if name in self.sums:
                 self.sums[name].add_(value)
             else:
                 self.sums[name] = value.clone()
+
+    def _descend(self) -> None:
+        """A step of the optimizer with the gradients that there are."""
+        if self.config.clip is not None:
+            self.scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        if self.average:
+            self.average.update()
+        self.optimizer.zero_grad()
 
     def _aside(self, images: Images, target: Target) -> None:
         """A step on the stream that will be captured."""

@@ -36,6 +36,7 @@ def continued(recipe: Recipe, data: ImageData, epochs: int, lr: float | None = N
         "epochs": epochs,
         "optimizer": optimizer.model_copy(update={"lr": LR_SHARE * optimizer.lr if lr is None else lr}),
         "schedule": Constant(),
+        "warmup": None,
         "loss": loss,
         "early_stopping": None,
         "keep": "last",

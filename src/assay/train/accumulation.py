@@ -1,0 +1,30 @@
+"""Several batches a step of the optimizer: which batches, and how much each counts."""
+
+from dataclasses import dataclass
+
+from assay.data.batches import batch_sizes
+from assay.recipe import Train
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a batch is of a step."""
+
+    step: int
+    """Counted from 0 over the epoch."""
+    share: float = 1.0
+    """Of the step's images."""
+    is_last: bool = True
+    """Whether the step is made after it."""
+
+
+def parts(images: int, config: Train) -> list[Part]:
+    """What each batch of an epoch of so many images is; those that are left at its end make a step too.
+
+    Where a batch's loss is a mean over its images, the shares make the gradient that of one batch of all of them.
+    """
+    sizes, found = batch_sizes(images, config.batch_size), []
+    for step, first in enumerate(range(0, len(sizes), config.accumulate)):
+        group = sizes[first : first + config.accumulate]
+        found += [Part(step, size / sum(group), place == len(group)) for place, size in enumerate(group, start=1)]
+    return found
