@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from assay.data import open_images
+from assay.data import load, open_images
+from assay.data.boxed import check_boxes, unboxed
 from assay.data.boxes import DIFFICULT, Boxes
 from assay.data.cache import open_source
 from assay.data.images import Contents, ImageSet
@@ -182,3 +183,17 @@ def test_scattered_digits_lie_where_their_boxes_say() -> None:
         assert boxes(found).labels[own].tolist() == labels
     assert 0 < FOR_TRAINING < 1797
     assert TRAIN == 400
+
+
+def test_a_training_split_without_a_box_is_refused_and_another_is_told(tmp_path: Path) -> None:
+    folder = voc(tmp_path / "voc")
+    layout = {"val": "train", "train": "validation"}
+    with pytest.raises(AssayError, match=r"the 1 training images of .* have no box to learn from"):
+        load(Data.model_validate({"source": str(folder), "layout": layout}), 0, tmp_path)
+    found = images(folder)
+    rows = {"train": np.array([0]), "validation": np.array([1]), "test": np.array([2])}
+    assert [text[:27] for text in unboxed(found, rows)] == ["the 1 validation images of "]
+    check_boxes(found, rows)
+    xml(folder / "Annotations" / "a.xml", [("dog", 0, 0, 60, 40)], difficult=1)
+    with pytest.raises(AssayError, match=r"the 1 training images of .* have no box to learn from"):
+        check_boxes(images(folder), rows)

@@ -7,6 +7,7 @@ import numpy as np
 
 from assay.data.augment import augmenter
 from assay.data.batches import ImageData, normalization
+from assay.data.boxed import check_boxes
 from assay.data.cache import open_images, open_source
 from assay.data.crops import check_crop
 from assay.data.groups import Indices
@@ -70,5 +71,6 @@ def _ready(data: Data, images: ImageSet, indices: dict[str, Indices]) -> ImageDa
     augmenter(data.augment)
     check_crop(data.crop, images)
     check_mosaic(data.mosaic, images)
+    check_boxes(images, indices)
     mean, std = normalization(data, images, indices["train"])
     return ImageData(images, indices, mean, std, data.augment, data.balance, data.crop, data.mosaic)

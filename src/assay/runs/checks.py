@@ -74,6 +74,7 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
     from assay.after.around import idle_tile
     from assay.data import ImageData, open_images, split
     from assay.data.augment import augmenter
+    from assay.data.boxed import check_boxes, unboxed
     from assay.data.crops import check_crop
     from assay.data.remarks import remarks
     from assay.data.sources.alike import alike, hardly_differ
@@ -96,16 +97,14 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
                 opened[source] = open_images(recipe.data, root, progress)
             if recipe.data.layout is None and (families := alike(opened[source].classes)):
                 display.warn(f"{opened[source].source}: the classes {hardly_differ(families)}")
-            for remark in [*remarks(opened[source]), *crossing(recipe.data, opened[source])]:
-                if remark not in said:
-                    display.warn(remark)
-                    said.add(remark)
+            _say([*remarks(opened[source]), *crossing(recipe.data, opened[source])], said, display)
         images = opened[source]
-        if (idle := idle_tile(recipe.predict, images.canvas)) and idle not in said:
-            display.warn(idle)
-            said.add(idle)
+        if idle := idle_tile(recipe.predict, images.canvas):
+            _say([idle], said, display)
         indices = split(recipe.data, images, job.seed)
+        _say(unboxed(images, indices), said, display)
         with of_variant(job):
+            check_boxes(images, indices)
             check_targets(recipe, ImageData(images, indices, np.zeros(1, np.float32), np.ones(1, np.float32)))
         train = recipe.train
         tried = (recipe.task, recipe.model, train.loss, train.phases, train.batch_size, recipe.data, recipe.evaluate)
@@ -118,6 +117,14 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
         check_crop(recipe.data.crop, images)
         with of_variant(job):
             check_network(recipe, shape, images.classes)
+
+
+def _say(texts: list[str], said: set[str], display: Display) -> None:
+    """Each text once."""
+    for text in texts:
+        if text not in said:
+            display.warn(text)
+            said.add(text)
 
 
 def check_targets(recipe: Recipe, data: "ImageData") -> None:

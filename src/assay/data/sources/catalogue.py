@@ -45,8 +45,8 @@ SOURCES: dict[str, tuple[str, str]] = {
 
 ANY_PATH = (
     "<folder or zip>",
-    "class/…, or train/class/… and test/class/…, images/… with masks/…, Pascal VOC, COCO, or any with a table; a path "
-    "or name under the data root",
+    "class/…, or train/class/… and test/class/…, images/… with masks/…, Pascal VOC, COCO, YOLO, or any with a table; "
+    "a path or name under the data root",
 )
 """The row that a listing of sources ends with."""
 ELSEWHERE = "--data FOLDER or $ASSAY_DATA says where data lie"
