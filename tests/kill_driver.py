@@ -7,6 +7,7 @@ Started as a process of its own, it imports everything once and answers one line
 ``kill`` is ``{"name": pattern, "nth": 1, "phase": p}``: SIGKILL at the nth write of a file so called, ``before`` there
 is a temporary file, when it is ``opened`` and empty, with ``half`` of it written, when it is ``flushed`` and not yet
 renamed, when it is ``renamed``; or at the nth removal of such a file, before (``kept``) or after it (``removed``).
+``{"batch": n}`` is SIGKILL before the nth batch that is learned, counted over all runs of the process.
 Instead of the signal, ``"errno": n`` raises that OSError from then on, and ``"stop": true`` sends SIGSTOP.
 
 ``set`` patches attributes of the package (``{"claim.BEAT": 0.1}``), ``environment`` changes os.environ, ``cores`` is
@@ -94,6 +95,21 @@ class Trap:
         os.replace, os.link, os.fsync, os.unlink, os.rename = replaced, linked, synced, removed, renamed  # type: ignore[assignment]
 
 
+def kill_before(batch: int) -> None:
+    """SIGKILL when so many batches, but for one, have been learned."""
+    from assay.train.steps import Steps
+
+    learn, begun = Steps.__call__, [0]
+
+    def counted(*arguments: Any) -> None:
+        begun[0] += 1
+        if begun[0] == batch:
+            os.kill(os.getpid(), signal.SIGKILL)
+        learn(*arguments)
+
+    Steps.__call__ = counted  # type: ignore[method-assign]
+
+
 def target(path: Any) -> str:
     """The name of the file that a temporary file is written for; of any other file its own."""
     name = Path(path).name
@@ -121,8 +137,11 @@ def child(request: dict[str, Any]) -> int:
     if not request.get("report", False):
         results = importlib.import_module("assay.results").Results
         results.verdict = importlib.import_module("assay.report.page").write_report = lambda *_: None
-    if request.get("kill"):
-        Trap(**request["kill"]).set()
+    kill = request.get("kill")
+    if kill and "batch" in kill:
+        kill_before(kill["batch"])
+    elif kill:
+        Trap(**kill).set()
     sys.argv = ["assay", *request["arguments"]]
     try:
         cli.main()
