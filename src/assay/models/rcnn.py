@@ -21,7 +21,7 @@ from assay.data.boxes import BoxBatch
 from assay.models.detector import Found, selected
 from assay.models.encoded_detector import EncodedDetector, Losses
 from assay.models.rcnn_backbone import FirstOnMap, Search, Seen, SeenCrops, normalised, trunk
-from assay.models.rcnn_samples import CLOSE, Regions, Where, assigned, balanced, drawn, exist, rois
+from assay.models.rcnn_samples import CLOSE, Regions, Where, all_of, assigned, balanced, drawn, rois
 from assay.models.segmenter import Images
 from assay.recipe import Proposals, Samples
 
@@ -110,7 +110,7 @@ class RCNN(EncodedDetector):
     def found_of(self, maps: Sequence[Tensor], size: tuple[int, int]) -> list[Found]:
         """Every region is a candidate for every class, moved as the class asks."""
         seen, regions = maps
-        where = exist(regions).nonzero(as_tuple=True)
+        where = all_of(regions)
         hidden = functional.relu(self._hidden(seen, regions, where))
         likely = self.classes(hidden).softmax(dim=1)[:, : self.outputs].float()
         scores = likely.new_full((*regions.shape[:2], self.outputs), ABSENT).index_put(where, likely)

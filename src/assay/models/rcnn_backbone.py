@@ -1,7 +1,7 @@
 """What R-CNN sees of an image: the last map of a classifier of timm, and the regions of selective search."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import timm
 import torch
@@ -12,7 +12,7 @@ from torchvision.ops import ps_roi_align, roi_align
 from assay.data.proposals import opencv, proposals
 from assay.errors import AssayError
 from assay.models import timm_classifiers
-from assay.models.rcnn_samples import Regions, Rois, exist, rois
+from assay.models.rcnn_samples import Regions, Rois, all_of, rois
 from assay.models.segmenter import Images
 from assay.recipe import Proposals
 
@@ -67,7 +67,7 @@ class SeenCrops(Seen):
     def forward(self, images: Images) -> list[Tensor]:
         """[a row of numbers for each region (batch, most, channels), the regions]."""
         regions = self.search(images)
-        where = exist(regions).nonzero(as_tuple=True)
+        where = all_of(regions)
         parts = zip(*(each.split(TOGETHER) for each in where), strict=True)
         rows = torch.cat([self.of(images, rois(regions, part)) for part in parts])
         return [rows.new_zeros(*regions.shape[:2], rows.shape[1]).index_put(where, rows), regions]
@@ -93,7 +93,8 @@ class FirstOnMap(nn.Module):
     def forward(self, maps: Maps, rois: Rois) -> Float[Tensor, "n width"]:
         """``width`` numbers of each region."""
         parts = nn.functional.conv2d(maps, self.weight)
-        return ps_roi_align(parts, rois, self.bins, 1 / self.stride, SAMPLES).sum(dim=(2, 3)) + self.bias
+        pooled: Tensor = ps_roi_align(parts, rois, self.bins, 1 / self.stride, SAMPLES)
+        return pooled.sum(dim=(2, 3)) + self.bias
 
 
 def crops(images: Images, rois: Rois) -> Float[Tensor, "n channels side side"]:
@@ -101,7 +102,8 @@ def crops(images: Images, rois: Rois) -> Float[Tensor, "n channels side side"]:
     middle, size = (rois[:, 1:3] + rois[:, 3:]) / 2, rois[:, 3:] - rois[:, 1:3]
     half = size / 2 * (CROP / (CROP - 2 * CONTEXT))
     around = torch.cat([rois[:, :1], middle - half, middle + half], dim=1)
-    return roi_align(images, around, CROP, sampling_ratio=1, aligned=True)
+    warped: Tensor = roi_align(images, around, CROP, sampling_ratio=1, aligned=True)
+    return warped
 
 
 def trunk(backbone: str, channels: int, stride: Literal[16, 32]) -> tuple[nn.Module, int]:
@@ -109,7 +111,7 @@ def trunk(backbone: str, channels: int, stride: Literal[16, 32]) -> tuple[nn.Mod
 
     AssayError for a name that timm has not, or a network whose last map is of another stride, or no map.
     """
-    dilated = {"output_stride": 16} if stride == 16 else {}
+    dilated: dict[str, Any] = {"output_stride": 16} if stride == 16 else {}
     try:
         network = timm.create_model(
             _of_timm(backbone), num_classes=0, global_pool="", in_chans=channels, **dilated

@@ -26,6 +26,12 @@ def exist(regions: Regions) -> Bool[Tensor, "b n"]:
     return (regions[..., 2:] > regions[..., :2]).all(dim=-1)
 
 
+def all_of(regions: Regions) -> Where:
+    """Where regions exist."""
+    images, places = exist(regions).nonzero(as_tuple=True)
+    return images, places
+
+
 def rois(regions: Regions, where: Where) -> Rois:
     """Some regions of a batch, as torchvision asks for them."""
     return torch.cat([where[0].to(regions.dtype)[:, None], regions[where]], dim=1)
