@@ -4,8 +4,7 @@ timm/mobilenetv2_100 (random weights) on a picture of 480×640 pixels with 2,000
 processor, so that other work on the machine does not count. One side crops each region, warps it to 224×224 and runs
 the backbone on it alone, as courses teach it; it is timed on 20 regions, and what one takes is multiplied. The other is
 assay's: backbone, head and suppression, with the regions that were kept; then with selective search too (fast, all of
-the picture). The picture is noise smoothed over several scales, in which the search finds about as many regions as in
-photographs of its size.
+the picture). The picture is noise smoothed over several scales, in which the search finds some 900 regions.
 
 Targets: with kept regions at least 50 times faster than the loop, with the search at least 15 times. Beside them: the
 first layer on the map against the same layer on what is pooled of it, equal to 1e-5."""

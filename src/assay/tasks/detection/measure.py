@@ -13,6 +13,7 @@ from assay.tasks.box_matching import Area
 from assay.tasks.box_scores import RECALLS, precision_at_recalls
 from assay.tasks.contract import Trained, Value
 from assay.tasks.detection.calibration import reliability
+from assay.tasks.detection.ceiling import proposal_recalls
 from assay.tasks.detection.confusion import confusion
 from assay.tasks.detection.confusion import table as pairs_table
 from assay.tasks.detection.errors import KINDS, MISSED, errors
@@ -26,7 +27,8 @@ SIZES: tuple[Area, ...] = ("small", "medium", "large")
 
 def measure(trained: Trained, options: DetectionMeasure) -> dict[str, Value]:
     """All that the test predictions are evidence of, ``threshold_<class>`` and, by validation images, ``temperature``;
-    what ``selected`` the boxes; of the other splits ``<split>_map``. The tables are those of ``tables``.
+    what ``selected`` the boxes; of the other splits ``<split>_map``; the recall of regions. The tables are those of
+    ``tables``.
 
     A number that does not exist, such as the AP of a class that is nowhere, is left out.
     """
@@ -39,6 +41,7 @@ def measure(trained: Trained, options: DetectionMeasure) -> dict[str, Value]:
     for split, found in trained.predictions.items():
         if split != "test":
             values |= {f"{split}_{name}": value for name, value in existing(found, OTHER_SPLITS).items()}
+    values |= proposal_recalls(trained)
     return values | selected(trained) | tables(test, {name: v for name, v in values.items() if isinstance(v, float)})
 
 

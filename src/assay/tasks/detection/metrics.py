@@ -42,6 +42,8 @@ DETECTION = (
     _share("ap_{class}", "AP of {class}", where=_CLASS),
     Metric("temperature", "temperature", of="calibration", within=NOT_NEGATIVE),
     Metric("threshold_{class}", "threshold of {class}", of="calibration", within=TO_ONE, where={"class": ".+"}),
+    _share("proposal_recall", "recall of the regions", of="recipe"),
+    _share("proposal_recall_{class}", "recall of the regions, {class}", of="recipe", where={"class": ".+"}),
     Metric("score_floor", "least score", of="recipe", within=TO_ONE),
     Metric("nms", "IoU of NMS", of="recipe", within=TO_ONE),
     Metric("most", "boxes an image at most", of="recipe", within=NOT_NEGATIVE),
