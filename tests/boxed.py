@@ -1,6 +1,7 @@
 """What the runs of a fabricated study would keep, had they been of detection: tables, numbers and pictures of boxes."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from assay.data.targets import Values
 from assay.recipe.study import Study
 from assay.tasks.box_matching import Detections, Objects
 from assay.tasks.detection.pictures import gallery
+from synthetic import fabricate, make_study
 
 CLASSES = ["red cell", "white <cell>", "platelet"]
 COUNTS = [800, 70, 69]
@@ -21,13 +23,27 @@ SIDES = (120, 160)
 """Height and width of the pictures' files."""
 
 
-def box_runs(folder: Path, study: Study) -> Path:
-    """``folder`` of ``study``, as ``synthetic.fabricate`` made it, with what detection measures in every run."""
+BASE = {
+    "task": "detection",
+    "data": {"source": "scattered-digits"},
+    "model": {"name": "yolo", "size": "n"},
+    "train": {"epochs": 4},
+}
+COST = ("parameters", "trainable_parameters", "macs", "weight_bytes", "activation_bytes")
+
+
+def box_study(sizes: Sequence[str] = "nsm", seeds: int = 2) -> Study:
+    """A study of networks in several sizes."""
+    return make_study(seeds=seeds, base=BASE, vary={"model.size": list(sizes)})
+
+
+def box_runs(root: Path, study: Study) -> Path:
+    """The folder of ``study`` with finished runs, as ``synthetic.fabricate`` has them, but of detection."""
+    folder = fabricate(root, study, classes=CLASSES)
     for index, variant in enumerate(study.plan.values()):
         for seed in study.seed_list:
             run = folder / variant.folder / f"seed-{seed}"
-            if (run / "metrics.json").exists():
-                _write(run, 0.08 * index, np.random.default_rng([seed, index]), seed)
+            _write(run, 0.08 * index, np.random.default_rng([seed, index]), seed)
     return folder
 
 
@@ -59,7 +75,12 @@ def _write(run: Path, loss: float, random: np.random.Generator, seed: int) -> No
     metrics |= {f"threshold_{name}": at for name, at in zip(CLASSES, THRESHOLDS, strict=True)}
     path = run / "metrics.json"
     there = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps(there | {name: float(number) for name, number in metrics.items()}), encoding="utf-8")
+    metrics = {name: float(number) for name, number in metrics.items()} | {name: there[name] for name in COST}
+    path.write_text(json.dumps(metrics), encoding="utf-8")
+    epoch = np.arange(1, 5)
+    parts = {"train_class": 2 / epoch, "train_box": 1 / epoch, "validation_map": ap.mean() * (1 - 1 / (epoch + 1))}
+    history = {"epoch": epoch, "train_loss": 3 / epoch, **parts, "seconds": np.ones(4)}
+    pl.DataFrame(history).write_parquet(run / "history.parquet")
     _pictures(seed, random).write_parquet(run / "pictures.parquet")
 
 

@@ -72,7 +72,8 @@ def test_a_false_alarm_hits_nothing_above_the_threshold_and_the_highest_score_co
     assert found["name"].to_list() == ["3.png", "2.png", "1.png"]
     assert found["focus"].to_list() == [0, 0, 1]
     assert found["hits"].to_list() == [[False], [False], [True, False]]
-    assert found["ious"].to_list() == [[0.0], [0.0], [1.0, 1.0]]
+    assert found["ious"].to_list() == [[1.0], [0.0], [1.0, 1.0]]
+    assert found["on"].to_list() == [[0], [-1], [0, 0]]
 
 
 def test_a_miss_that_no_score_finds_comes_before_one_below_the_threshold_and_the_largest_first() -> None:

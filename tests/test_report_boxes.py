@@ -11,36 +11,29 @@ from assay.report.frames import Frames
 from assay.report.page import write_report
 from assay.report.section import Swatches, every
 from assay.report.sections import boxes, boxes_curves, boxes_pictures
-from assay.report.sections.catalogue import SECTIONS
 from assay.report.sections.classes_curves import MACRO
 from assay.report.subject import Subject
 from assay.results import Results
-from boxed import CLASSES, THRESHOLDS, box_runs
+from boxed import CLASSES, THRESHOLDS, box_runs, box_study
 from chrome import chrome
-from synthetic import fabricate, make_study
 from test_report_browser import CHROMIUM
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     """Three variants, two seeds each."""
-    study = make_study(3, 2, metric="map")
-    return Results.read(box_runs(fabricate(tmp_path_factory.mktemp("runs"), study, classes=CLASSES), study))
+    return Results.read(box_runs(tmp_path_factory.mktemp("runs"), box_study()))
 
 
 @pytest.fixture(scope="module")
 def page(results: Results) -> Path:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(SECTIONS, "classification", SECTIONS["detection"])
-        return write_report(results)
+    return write_report(results)
 
 
 def test_the_ap_of_every_class_is_the_mean_over_seeds_between_the_extremes(results: Results, page: Path) -> None:
-    shown = pl.read_csv(page.parent / "figures" / "classes-ap.csv").filter(variant="activation=elu")
+    shown = pl.read_csv(page.parent / "figures" / "classes-ap.csv").filter(variant="size=s")
     each = [pl.read_parquet(run.folder / "classes.parquet")["ap"].to_numpy() for run in results.finished]
-    own = 100 * np.array(
-        [ap for run, ap in zip(results.finished, each, strict=True) if run.variant == "activation=elu"]
-    )
+    own = 100 * np.array([ap for run, ap in zip(results.finished, each, strict=True) if run.variant == "size=s"])
     assert shown["class"].to_list() == CLASSES
     np.testing.assert_allclose(shown["mean"], own.mean(axis=0))
     np.testing.assert_allclose(shown["low"], own.min(axis=0))
@@ -57,23 +50,23 @@ def test_the_page_says_which_boxes_an_ap_is_counted_of(results: Results, page: P
 
 
 def test_the_report_of_a_class_has_its_threshold_and_its_boxes(page: Path) -> None:
-    best = pl.read_csv(page.parent / "tables" / "classes-1-activation-relu.csv")
+    best = pl.read_csv(page.parent / "tables" / "classes-1-size-n.csv")
     assert best["boxes"].to_list() == [800, 70, 69]
     np.testing.assert_allclose(best["threshold"], THRESHOLDS, atol=0.1)
     assert (best["ap_low"] <= best["ap"]).all()
 
 
 def test_the_area_of_a_curve_is_ap50_and_that_of_the_mean_its_mean(results: Results, page: Path) -> None:
-    curves = pl.read_csv(page.parent / "figures" / "curves-precision_recall.csv").filter(variant="activation=relu")
+    curves = pl.read_csv(page.parent / "figures" / "curves-precision_recall.csv").filter(variant="size=n")
     area = {name: area for name, area in curves.select("class", "area").unique().iter_rows()}
-    there = results.stacked("classes").filter(variant="activation=relu")
+    there = results.stacked("classes").filter(variant="size=n")
     for name in CLASSES:
         assert area[name] == pytest.approx(there.filter(pl.col("class") == name)["ap_50"].mean())
     assert area["mean of the classes (macro)"] == pytest.approx(there["ap_50"].mean())
 
 
 def test_the_chosen_threshold_stands_in_its_class_and_all_in_the_mean(results: Results) -> None:
-    chosen = boxes_curves.thresholds(Subject(results)).filter(variant="relu")
+    chosen = boxes_curves.thresholds(Subject(results)).filter(variant="n")
     own = chosen.filter(pl.col("class") == pl.col("of"))
     assert own["class"].to_list() == CLASSES
     np.testing.assert_allclose(own["threshold"], THRESHOLDS, atol=0.1)
@@ -81,10 +74,10 @@ def test_the_chosen_threshold_stands_in_its_class_and_all_in_the_mean(results: R
 
 
 def test_the_confusion_has_the_background_and_shares_of_what_is_there(results: Results, page: Path) -> None:
-    cells = pl.read_csv(page.parent / "tables" / "confusion.csv").filter(variant="activation=relu")
+    cells = pl.read_csv(page.parent / "tables" / "confusion.csv").filter(variant="size=n")
     assert cells["true"].unique(maintain_order=True).to_list() == [*CLASSES, "background"]
     assert cells.group_by("true").agg(pl.col("share").sum())["share"].to_list() == pytest.approx([1.0] * 4, abs=1e-5)
-    summed = results.stacked("box_confusion").filter(variant="activation=relu")
+    summed = results.stacked("box_confusion").filter(variant="size=n")
     assert cells["count"].sum() == summed["count"].sum()
 
 
@@ -95,8 +88,8 @@ def test_a_size_of_few_boxes_is_called_noise_and_every_size_bears_its_number(pag
 
 
 def test_scores_of_all_seeds_are_weighed_by_their_boxes(results: Results, page: Path) -> None:
-    shown = pl.read_csv(page.parent / "figures" / "reliability.csv").filter(variant="activation=relu", bin=4)
-    own = results.stacked("box_calibration").filter(variant="activation=relu", bin=4)
+    shown = pl.read_csv(page.parent / "figures" / "reliability.csv").filter(variant="size=n", bin=4)
+    own = results.stacked("box_calibration").filter(variant="size=n", bin=4)
     hits = (own["precision"] * own["count"]).sum()
     assert shown["precision"].item() == pytest.approx(100 * hits / own["count"].sum())
     assert shown["boxes"].item() == own["count"].sum()
@@ -105,7 +98,7 @@ def test_scores_of_all_seeds_are_weighed_by_their_boxes(results: Results, page: 
 def test_a_picture_shows_what_is_there_and_what_reaches_the_threshold(results: Results) -> None:
     section = boxes_pictures.section(Subject(results))
     assert section is not None
-    run = results.run("activation=relu", 0)
+    run = results.run("size=n", 0)
     kept = results.pictures(run)
     by_title = {part.title: part.pictures for part in every(Frames, [section])}
     assert list(by_title) == list(boxes_pictures.HEADINGS.values())
@@ -120,9 +113,20 @@ def test_a_picture_shows_what_is_there_and_what_reaches_the_threshold(results: R
             assert sides == sorted(sides, reverse=True)
     first, row = by_title["The dearest false alarms"][0], kept.filter(kind="false_alarm").row(0, named=True)
     box = row["focus"]
-    assert first.note == f"{CLASSES[row['classes'][box]]} {row['scores'][box]:.2f}, IoU {row['ious'][box]:.2f}"
+    assert row["on"][box] == -1
+    assert first.note == f"{CLASSES[row['classes'][box]]} {row['scores'][box]:.2f}, on no object"
     (legend,) = every(Swatches, [section])
     assert set(legend.colors) == set(CLASSES)
+
+
+def test_every_part_of_the_loss_has_a_figure_beside_the_sum_and_the_watched_value(results: Results, page: Path) -> None:
+    drawn = {path.stem for path in (page.parent / "figures").glob("learning-*.csv")}
+    names = {"train-loss", "train-class", "train-box", "validation-map"}
+    assert drawn == {f"learning-{name}" for name in names}
+    box = pl.read_csv(page.parent / "figures" / "learning-train-box.csv").filter(variant="size=n")
+    assert box["mean"].to_list() == pytest.approx([1, 1 / 2, 1 / 3, 1 / 4])
+    assert "the sum of the parts" in plain(page)
+    assert "losses of their own" not in plain(page)
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium; apt-get install chromium")

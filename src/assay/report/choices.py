@@ -3,6 +3,7 @@
 import fnmatch
 from collections.abc import Iterable
 
+from assay.recipe.tasks import TASKS
 from assay.results import Results
 from assay.results.metrics import is_of_one, known
 
@@ -10,12 +11,14 @@ QUALITY = (
     "mae", "rmse", "mae_*", "spearman", "smi_test", "rmse_*",
     "si_train", "si_test", "csi_train", "csi_test",
     "balanced_accuracy", "roc_auc_macro", "average_precision_macro", "f1_macro", "f1_micro", "exact_match", "loss",
-    "train_accuracy",
+    "map_50", "map_75", "recall_100", "f1", "train_accuracy",
 )  # fmt: skip
 """What the table shows beside the page's metric, a pattern for families; the CSV has every metric."""
 MOST = 12
 MOST_ANSWERS = 20_000
 """So many answers, of all comparisons of one metric, are drawn from for a metric that was not asked for: seconds."""
+BOXES = 100
+"""About so many count of an image."""
 
 
 def quality_metrics(names: Iterable[str]) -> list[str]:
@@ -47,8 +50,9 @@ def choices(results: Results, leading: str, variants: int, losses_differ: bool) 
 
 
 def _answers(results: Results, variants: int) -> int:
-    """How many answers the comparisons of one metric would draw from; 0 where they are over seeds."""
+    """How many answers the comparisons of one metric would draw from; 0 where they are over seeds. Every box is one."""
     if len(results.finished) > variants:
         return 0
     images = results.data(results.finished[0])["counts"].get("test", 0)
-    return int(images) * variants * (variants + 1) // 2
+    each = BOXES if TASKS[results.study.task].target == "boxes" else 1
+    return int(images) * each * variants * (variants + 1) // 2

@@ -163,7 +163,15 @@ class Results:
             reference = self.best(metric)
         elif reference not in values:
             raise unknown("variant", reference, [*values, "best"])
-        return compare(values, metric, reference, self._answers(metric), by_value)
+        key = (metric, reference, by_value)
+        if key not in self._compared:
+            self._compared[key] = compare(values, metric, reference, self._answers(metric), by_value)
+        return self._compared[key]
+
+    @cached_property
+    def _compared(self) -> dict[tuple[str, str, bool], Comparisons]:
+        """By metric and reference: draws over test images take seconds."""
+        return {}
 
     def verdict(self, metric: str | None = None) -> str:
         """What the study found, in a few sentences of plain text (escape it before it goes into HTML)."""

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import polars as pl
 
 from assay.report.figures import Figure
-from assay.report.section import Grid, Legend, Part, Section, Text
-from assay.report.sections import learning_charts
+from assay.report.section import Grid, Group, Legend, Part, Section, Text
+from assay.report.sections import learning_charts, learning_parts
 from assay.report.sections.learning_axes import OF_THE_DATA, axes
 from assay.report.subject import Subject
 from assay.results.formats import heading, in_title
@@ -15,7 +15,7 @@ from assay.results.metrics import bounds, factor, label
 
 def section(subject: Subject) -> Section | None:
     """A figure for each quantity and split."""
-    drawn = list(figures(subject))
+    drawn, minimised = list(figures(subject)), own_loss(subject)
     if not drawn:
         return None
     said = ["Train values are averaged over the batches of an epoch, while the weights still change."]
@@ -26,7 +26,15 @@ def section(subject: Subject) -> Section | None:
     if hidden := opening(drawn[0].frame):
         said.append(f"The axes make no room for the first {'epoch' if hidden == 1 else f'{hidden} epochs'}.")
     parts: list[Part] = [Legend(subject.key, subject.colors), Text(" ".join(said)), Grid(drawn)]
-    return Section("learning", "Learning", "", parts)
+    return Section("learning", "Learning", "", [*parts, *([minimised] if minimised else [])])
+
+
+def own_loss(subject: Subject) -> Group | None:
+    """The parts of a loss that is the network's own."""
+    history = subject.stacked("history")
+    return learning_parts.group(
+        subject, {column: _curve(subject, history, column) for column in learning_parts.columns(subject, history)}
+    )
 
 
 def figures(subject: Subject) -> Iterator[Figure]:
@@ -63,7 +71,9 @@ def figures(subject: Subject) -> Iterator[Figure]:
 def quantities(subject: Subject, history: pl.DataFrame) -> list[str]:
     """What the history has of either split; the loss last, and only where all variants have the same."""
     known = [column.partition("_") for column in history.columns]
-    found = list(dict.fromkeys(quantity for split, _, quantity in known if split in ("train", "validation")))
+    own = [column.partition("_")[2] for column in learning_parts.columns(subject, history)]
+    there = dict.fromkeys(quantity for split, _, quantity in known if split in ("train", "validation"))
+    found = [quantity for quantity in there if quantity not in own]
     losses = ["loss"] if "loss" in found and not subject.losses_differ else []
     return [quantity for quantity in found if quantity != "loss"] + losses
 

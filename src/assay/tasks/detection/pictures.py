@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float32, Float64, Int64
 from torchvision.ops import box_iou
 
 from assay.data.batches import ImageData
+from assay.data.boxes import NO_BOX
 from assay.tasks.box_matching import Detections, Objects
 from assay.tasks.pictures import inside, sample, thumbnail
 
@@ -26,7 +27,9 @@ class Compared(NamedTuple):
     """The boxes of one image beside its objects, at an overlap of ``HIT``."""
 
     ious: Float32[np.ndarray, " boxes"]
-    """With the object of the same class that it overlaps most; 0: there is none."""
+    """With the object that it hits, else with the one that it overlaps most."""
+    on: Int64[np.ndarray, " boxes"]
+    """The class of that object; -1: it overlaps none."""
     hits: Bool[np.ndarray, " boxes"]
     """The best of the boxes that overlap an object of their class."""
     forgiven: Bool[np.ndarray, " boxes"]
@@ -60,8 +63,9 @@ def gallery(
     their class. Boxes are in the pixels of the source; ``sizes`` are heights and widths, ``thresholds`` of each class.
 
     Columns: kind, name, png; focus (the box, of a miss the object, it is shown for; null in a sample); height, width;
-    boxes, classes, scores, ious, hits (of every box with a score of 0.05 or more, the highest first); true_boxes,
-    true_classes, flags, found (the score of the box that hits it).
+    boxes, classes, scores, ious, on, hits (of every box with a score of 0.05 or more, the highest first; on: the class
+    of the object that the IoU is with, -1 for none); true_boxes, true_classes, flags, found (the score of the box that
+    hits it).
     """
     said = _sure(said)
     compared = [_compared(*_one(truth, said, row)) for row in range(len(indices))]
@@ -92,7 +96,7 @@ SCHEMA: dict[str, Any] = {
     "focus": pl.Int64,
     **dict.fromkeys(("boxes", "true_boxes"), pl.List(pl.Array(pl.Float32, 4))),
     **dict.fromkeys(("scores", "ious", "found"), pl.List(pl.Float32)),
-    **dict.fromkeys(("classes", "true_classes", "flags"), pl.List(pl.Int64)),
+    **dict.fromkeys(("classes", "on", "true_classes", "flags"), pl.List(pl.Int64)),
     "hits": pl.List(pl.Boolean),
 }
 
@@ -118,15 +122,21 @@ def _one(truth: Objects, said: Detections, row: int) -> tuple[Objects, Detection
 def _compared(truth: Objects, said: Detections) -> Compared:
     """Each box, the highest score first, takes the free object of its class that it overlaps most."""
     overlaps = box_iou(torch.as_tensor(said.edges), torch.as_tensor(truth.edges)).numpy()
-    overlaps = np.where(said.labels[:, None] == truth.labels[None], overlaps, 0.0)
-    hits, found = np.zeros(len(said.labels), bool), np.zeros(len(truth.labels), np.float32)
+    of_class = np.where(said.labels[:, None] == truth.labels[None], overlaps, 0.0)
+    object_of, found = np.full(len(said.labels), -1), np.zeros(len(truth.labels), np.float32)
     flagged = truth.flags != 0
-    for box, overlap in enumerate(overlaps):
+    for box, overlap in enumerate(of_class):
         able = np.where((found > 0) | flagged, 0.0, overlap)
         if able.size and able.max() >= HIT:
-            found[able.argmax()], hits[box] = said.scores[box], True
-    forgiven = ~hits & (_inside(said.edges, truth.edges, overlaps)[:, flagged].max(axis=1, initial=0.0) >= HIT)
-    return Compared(overlaps.max(axis=1, initial=0.0).astype(np.float32), hits, forgiven, found)
+            object_of[box] = able.argmax()
+            found[object_of[box]] = said.scores[box]
+    hits = object_of >= 0
+    forgiven = ~hits & (_inside(said.edges, truth.edges, of_class)[:, flagged].max(axis=1, initial=0.0) >= HIT)
+    if not len(truth.labels):
+        return Compared(np.zeros(len(hits), np.float32), object_of, hits, forgiven, found)
+    nearest = np.where(hits, object_of, overlaps.argmax(axis=1))
+    ious = overlaps[np.arange(len(hits)), nearest]
+    return Compared(ious, np.where(ious > 0, truth.labels[nearest], NO_BOX), hits, forgiven, found)
 
 
 def _inside(
@@ -188,6 +198,7 @@ def _boxes(there: Objects, found: Detections, compared: Compared) -> dict[str, A
         "classes": found.labels.tolist(),
         "scores": found.scores.tolist(),
         "ious": compared.ious.tolist(),
+        "on": compared.on.tolist(),
         "hits": compared.hits.tolist(),
         "true_boxes": there.edges.tolist(),
         "true_classes": there.labels.tolist(),
