@@ -33,6 +33,7 @@ def check(
     group: Annotated[
         str | None, typer.Option(metavar="PATTERN", help="Regular expression on the file name that names the original.")
     ] = None,
+    task: Annotated[str | None, typer.Option(metavar="NAME", help="Where masks lie beside boxes: detection.")] = None,
     near: Annotated[
         float | None,
         typer.Option(metavar="SHARE", help="Largest closeness of a near copy, 0 to 1; else chosen from the data."),
@@ -48,7 +49,7 @@ def check(
     from assay.tools.inspection.command import check
     from assay.tools.inspection.verdict import verdict
 
-    found, page = check(source, size, color, group, near, out, data, quiet, own_command())
+    found, page = check(source, size, color, group, task, near, out, data, quiet, own_command())
     if as_json:
         return print_json(inspected(found, page))
     print("\n".join(verdict(found)), f"page: {page}", sep="\n\n")

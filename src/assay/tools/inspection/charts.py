@@ -17,6 +17,11 @@ def class_counts(frame: pl.DataFrame, order: Sequence[str]) -> Chart:
     return _by_class(frame, order, "images", "images", ",")
 
 
+def class_boxes(frame: pl.DataFrame, order: Sequence[str]) -> Chart:
+    """Boxes of each class, a bar for each split. Columns: class, split, boxes."""
+    return _by_class(frame, order, "boxes", "boxes", ",")
+
+
 def class_pixels(frame: pl.DataFrame, order: Sequence[str]) -> Chart:
     """Share of the pixels of each class, a bar for each split. Columns: class, split, percent."""
     return _by_class(frame, order, "percent", "pixels (%)", ".2f")

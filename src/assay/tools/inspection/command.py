@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from assay.data import data_root
-from assay.errors import AssayError
+from assay.errors import AssayError, unknown
 from assay.recipe import Data
+from assay.recipe.tasks import TASKS
 from assay.recipe.validation import validate
 from assay.recipe.yaml_files import read_yaml
 from assay.runs.display import Display
@@ -20,6 +21,7 @@ def check(
     size: str | None = None,
     color: str | None = None,
     group: str | None = None,
+    task: str | None = None,
     near: float | None = None,
     out: Path | None = None,
     root: Path | None = None,
@@ -28,7 +30,8 @@ def check(
 ) -> tuple[Inspection, Path]:
     """Inspect a source, or the one of a study or recipe file with its table, and write its page.
 
-    The options go before what the file says. Returns (what was found; the path of the page).
+    The options go before what the file says; ``task`` says what is read where masks lie beside boxes. Returns (what was
+    found; the path of the page).
 
     Raises:
         AssayError: an option makes no sense, or the source cannot be opened.
@@ -37,6 +40,7 @@ def check(
     stated = {key: value for key, value in options.items() if value is not None}
     is_file = source.lower().endswith((".yaml", ".yml"))
     values = data_of(Path(source)) if is_file else {"source": source}
+    values |= _read_for(task)
     data = validate(Data, values | stated | {"on_bad_image": "skip"}, source if is_file else "assay check")
     with Display(quiet) as display:
         with display.decoding(data.source) as decoding, display.counting("looking for copies", "rows") as searching:
@@ -51,10 +55,19 @@ def check(
 
 
 def data_of(path: Path) -> dict[str, Any]:
-    """The data of a study's base, or of a recipe."""
+    """The data of a study's base, or of a recipe, read as its task needs them."""
     values = read_yaml(path)
     base = values.get("base", values)
     data = base.get("data") if isinstance(base, dict) else None
     if not isinstance(data, dict):
         raise AssayError(f"{path} says nothing of data: expected a study with base.data, or a recipe")
-    return data
+    return data | _read_for(base.get("task"))
+
+
+def _read_for(task: Any) -> dict[str, str]:
+    """What ``data.truth`` is for a task; nothing for None."""
+    if task is None:
+        return {}
+    if task not in TASKS:
+        raise unknown("task", task, TASKS)
+    return {"truth": "boxes"} if TASKS[task].target == "boxes" else {}

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from assay.data import ImageSet, open_images, split
+from assay.data.boxes import Boxes
 from assay.data.groups import group_numbers
 from assay.data.targets import Labels, Masks
 from assay.errors import AssayError
@@ -76,10 +77,10 @@ class Inspection:
 
     @cached_property
     def conflicts(self) -> Int64[np.ndarray, "m 2"]:
-        """Pairs of copies of which different things are true; of masks, which differ between frames of a film, only
+        """Pairs of copies of which different things are true; of masks and boxes, which differ as pictures do, only
         pairs that are equal in every pixel."""
         found = conflicts(self.copies, self.alike)
-        return found[self.copies.equal(*found.T)] if isinstance(self.images.targets, Masks) else found
+        return found[self.copies.equal(*found.T)] if isinstance(self.images.targets, Masks | Boxes) else found
 
     @cached_property
     def doubtful(self) -> Indices:

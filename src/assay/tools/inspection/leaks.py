@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Int64
 
+from assay.data.boxes import Boxes
 from assay.data.images import ImageSet
 from assay.data.targets import Masks
 from assay.tools.inspection.copies import Copies
@@ -45,6 +46,6 @@ def leak(
     named = None if groups is None else int(np.isin(groups[test], groups[train]).sum())
     equal = copies.equal(found, copy)
     other = alike[found] != alike[copy]
-    if isinstance(images.targets, Masks):  # near copies are frames of a film, and their masks differ as they do
+    if isinstance(images.targets, Masks | Boxes):  # of near copies, masks and boxes lie as the pictures differ
         other &= equal
     return Leak(len(test), found, copy, equal, other, named)

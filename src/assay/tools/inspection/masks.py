@@ -72,7 +72,7 @@ def sentences(found: Inspection, masks: Masks) -> list[str]:
         *_absent(found, masks),
         *_constant(found, masks),
         *_specks(found, masks),
-        *_sizes(found),
+        *sizes(found),
     ]
 
 
@@ -100,7 +100,7 @@ def _absent(found: Inspection, masks: Masks) -> list[str]:
             where = "any mask" if name == "all" else f"the {name} masks"
             lost = [classes[k] for k in np.flatnonzero(~there)]
             them = "it" if len(lost) == 1 else "them"
-            texts.append(f"{_listed(lost)} {are(len(lost))} not in {where}: nothing can be said of {them} there.")
+            texts.append(f"{listed(lost)} {are(len(lost))} not in {where}: nothing can be said of {them} there.")
     return texts
 
 
@@ -134,19 +134,21 @@ def region_sizes(mask: Mask, number: int) -> Int64[np.ndarray, " regions"]:
     return np.bincount(regions.ravel(), minlength=n + 1)[1:].astype(np.int64)
 
 
-def _sizes(found: Inspection) -> list[str]:
+def sizes(found: Inspection) -> list[str]:
+    """That the pictures have many sizes, where they do."""
     if found.images.sizes is None:
         return []
-    sizes, counts = np.unique(found.images.sizes, axis=0, return_counts=True)
-    if len(sizes) < 2:
+    different, counts = np.unique(found.images.sizes, axis=0, return_counts=True)
+    if len(different) < 2:
         return []
-    by_area = sizes[np.argsort(sizes.prod(axis=1), kind="stable")]
-    low, high, usual = (f"{h}×{w}" for h, w in (by_area[0], by_area[-1], sizes[counts.argmax()]))
+    by_area = different[np.argsort(different.prod(axis=1), kind="stable")]
+    low, high, usual = (f"{h}×{w}" for h, w in (by_area[0], by_area[-1], different[counts.argmax()]))
     return [
-        f"The pictures have {len(sizes):,} sizes, from {low} to {high} (height×width), most often {usual}: "
+        f"The pictures have {len(different):,} sizes, from {low} to {high} (height×width), most often {usual}: "
         "size in the recipe's data brings them to one, and fit: letterbox keeps their proportions."
     ]
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """The first five names, and how many more there are."""
     return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else "")

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from assay.data import ImageSet
+from assay.data.boxes import Boxes
 from assay.data.targets import Labels, Masks, Tags, Values
 from assay.errors import enumerated
 from assay.report.document import Files, document, table_files, write_page
@@ -140,7 +141,7 @@ def _told_of(images: ImageSet) -> str:
     match images.targets:
         case Values(_, names):
             return f"numbers: {', '.join(names)}"
-        case Labels() | Tags() | Masks():
+        case Labels() | Tags() | Masks() | Boxes():
             return f"{len(images.classes)} {'tags' if isinstance(images.targets, Tags) else 'classes'}"
     return images.targets.kind
 

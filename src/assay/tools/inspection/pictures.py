@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Int64, UInt8
 
+from assay.data.boxes import Boxes
 from assay.data.own_masks import VOID
 from assay.data.palette import palette, with_void
 from assay.data.targets import Masks
 from assay.report.document import data_address
 from assay.seeds import numpy_generator
 from assay.tasks.pictures import thumbnail
+from assay.tools.inspection.boxes import SIDE, drawn
 from assay.tools.inspection.inspecting import Inspection
 from assay.tools.inspection.truth import in_words, strata_in_words
 
@@ -57,7 +59,7 @@ class Album:
     def shot(self, i: int, note: str = "", like: int | None = None) -> Shot:
         """Image ``i``; ``like`` is the image of which the same should be true."""
         images = self.found.images
-        is_masked = isinstance(images.targets, Masks)
+        is_drawn = isinstance(images.targets, Masks | Boxes)
         if i not in self.addresses:
             self.addresses[i] = data_address(thumbnail(images.pixels[i]))
         return Shot(
@@ -66,7 +68,7 @@ class Album:
             in_words(images, i),
             note,
             max(images.pixels.shape[2:]) <= 64,
-            like is not None and not is_masked and bool(self.found.alike[i] != self.found.alike[like]),
+            like is not None and not is_drawn and bool(self.found.alike[i] != self.found.alike[like]),
         )
 
     def pairs(self, first: Indices, second: Indices, notes: tuple[str, str] = ("", "")) -> list[Row]:
@@ -129,25 +131,29 @@ class Album:
         return rows
 
     def overlaid(self, shot: Shot, i: int) -> Shot:
-        """Image ``i`` with its mask in colours over it, where it has one; void stays as it is."""
+        """Image ``i`` with its mask or its boxes in colours over it; void stays as it is."""
         images = self.found.images
+        if isinstance(images.targets, Boxes):
+            own = slice(images.targets.starts[i], images.targets.starts[i + 1])
+            painted = drawn(images.pixels[i], images.targets.edges[own], images.targets.labels[own], self.colours)
+            return replace(shot, source=data_address(thumbnail(painted, SIDE)), is_small=False)
         if not isinstance(images.targets, Masks):
             return shot
         mask, picture = images.targets.values[i], images.pixels[i].astype(np.float32)
-        drawn = with_void(self.colours)[mask].transpose(2, 0, 1)
-        painted = np.where(mask == VOID, picture, (1 - STRENGTH) * picture + STRENGTH * drawn)
-        return replace(shot, source=data_address(thumbnail(painted.round().astype(np.uint8))))
+        over = with_void(self.colours)[mask].transpose(2, 0, 1)
+        mixed = np.where(mask == VOID, picture, (1 - STRENGTH) * picture + STRENGTH * over)
+        return replace(shot, source=data_address(thumbnail(mixed.round().astype(np.uint8))))
 
     def legend(self) -> list[tuple[str, str]]:
-        """(class, colour) of masks; nothing of others."""
+        """(class, colour) of masks and boxes; nothing of others."""
         images = self.found.images
-        if not isinstance(images.targets, Masks):
+        if not isinstance(images.targets, Masks | Boxes):
             return []
         return [(name, "#" + one.tobytes().hex()) for name, one in zip(images.classes, self.colours, strict=True)]
 
     @property
     def colours(self) -> UInt8[np.ndarray, "classes 3"]:
-        """Of the classes of masks."""
+        """Of the classes."""
         return palette(self.found.images.classes, self.found.images.colours)
 
 

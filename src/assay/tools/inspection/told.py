@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from assay.data.boxes import Boxes
 from assay.data.targets import Labels, Masks, Tags, Values
 from assay.report.figures import Figure
 from assay.report.tables import Table
-from assay.tools.inspection import masks, numbers, tags
+from assay.tools.inspection import boxes, masks, numbers, tags
 from assay.tools.inspection.classes import class_figure, class_frame, class_table
 from assay.tools.inspection.inspecting import Inspection
 
@@ -24,7 +25,7 @@ class Told:
 
 
 def told(found: Inspection) -> Told:
-    """What there is to show of the kind of thing that is true of the images; nothing of boxes."""
+    """What there is to show of the kind of thing that is true of the images."""
     match found.images.targets:
         case Labels() | Tags():
             heading = "Tags" if isinstance(found.images.targets, Tags) else "Classes"
@@ -37,6 +38,10 @@ def told(found: Inspection) -> Told:
         case Masks() as those:
             frame = masks.pixel_frame(found, those)
             return Told("Classes", [masks.pixel_figure(frame)], [masks.pixel_table(frame)], {"class-pixels": frame})
+        case Boxes() as boxed:
+            frame, twice = boxes.box_frame(found, boxed), boxes.double_frame(found, boxed)
+            tables = [boxes.box_table(frame), *([boxes.double_table(twice)] if len(twice) else [])]
+            return Told("Boxes", [boxes.box_figure(frame)], tables)
     return Told(found.images.targets.kind.capitalize())
 
 
@@ -49,4 +54,6 @@ def sentences(found: Inspection) -> list[str]:
             return tags.sentences(found, those)
         case Masks() as drawn:
             return masks.sentences(found, drawn)
+        case Boxes() as boxed:
+            return boxes.sentences(found, boxed)
     return []

@@ -6,9 +6,10 @@ import numpy as np
 from jaxtyping import Int64
 
 from assay.data import ImageSet
+from assay.data.boxes import Boxes
 from assay.data.targets import Labels, Masks, Tags, Values
 
-NO_TAG = "no tag"
+NO_TAG, NO_BOX = "no tag", "no box"
 
 
 def alike(images: ImageSet) -> Int64[np.ndarray, " n"]:
@@ -20,7 +21,7 @@ def alike(images: ImageSet) -> Int64[np.ndarray, " n"]:
 
 
 def in_words(images: ImageSet, i: int) -> str:
-    """``cat``; ``age 35, weight 7.5``; ``cat, dog``; nothing for what is seen only in the picture."""
+    """``cat``; ``age 35, weight 7.5``; ``cat, dog``; ``3 cat, 1 dog``; nothing for masks."""
     match images.targets:
         case Labels(labels):
             return str(images.classes[labels[i]])
@@ -28,7 +29,15 @@ def in_words(images: ImageSet, i: int) -> str:
             return ", ".join(f"{name} {value:g}" for name, value in zip(names, values[i].tolist(), strict=True))
         case Tags(tags):
             return ", ".join(images.classes[k] for k in np.flatnonzero(tags[i])) or NO_TAG
+        case Boxes() as boxes:
+            return counted(boxes, i, images.classes)
     return ""
+
+
+def counted(boxes: Boxes, i: int, classes: Sequence[str]) -> str:
+    """The boxes of image ``i``: ``3 cat, 1 dog``."""
+    counts = np.bincount(boxes.labels[boxes.starts[i] : boxes.starts[i + 1]], minlength=len(classes))
+    return ", ".join(f"{n:,} {name}" for name, n in zip(classes, counts.tolist(), strict=True) if n) or NO_BOX
 
 
 def noun(images: ImageSet) -> str:
@@ -59,6 +68,9 @@ def strata_in_words(images: ImageSet) -> Sequence[str]:
             return [f"{names[0]} {part.min():g} to {part.max():g}" if len(part) else "" for part in first]
         case Masks():
             return [_rarest(images, k, strata) for k in range(int(strata.max()) + 1)]
+        case Boxes(_, labels):
+            there = set(labels.tolist())
+            return [f"with {name}" if k in there else NO_BOX for k, name in enumerate([*images.classes, ""])]
     return [f"group {k + 1}" for k in range(int(strata.max()) + 1)]
 
 

@@ -1,5 +1,6 @@
 """What was found, in sentences: leaks first."""
 
+from assay.data.boxes import Boxes
 from assay.data.remarks import remarks
 from assay.data.sources.alike import alike, hardly_differ
 from assay.data.splits import crossing
@@ -44,7 +45,7 @@ def _by_pixels(found: Inspection, leak: Leak) -> list[str]:
     text += f"; {none(equal)} of these copies {are(equal or 1)} equal in every pixel"
     if other:
         return [f"{text}, and {other:,} {have(other)} {another(found.images)}."]
-    if isinstance(found.images.targets, Masks):
+    if isinstance(found.images.targets, Masks | Boxes):
         return [f"{text}."]
     return [f"{text}, and all have {the_same(found.images)}."]
 

@@ -1,0 +1,186 @@
+"""What there is to say of boxes: by class, split and size, classes absent from a split, and boxes that stand twice."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float32, Int64, UInt8
+from PIL import Image, ImageDraw
+
+from assay.data.boxes import Boxes
+from assay.data.geometry import onto_source
+from assay.report.figures import Figure
+from assay.report.tables import Cell, Column, Table
+from assay.results.formats import fixed, grouped
+from assay.tools.inspection import charts
+from assay.tools.inspection.in_words import are, count, have
+from assay.tools.inspection.inspecting import Inspection, split_names
+from assay.tools.inspection.masks import listed, sizes
+
+Edges = Float32[np.ndarray, "m 4"]
+Rows = Int64[np.ndarray, " m"]
+SIZES = {"small": 32**2, "medium": 96**2, "large": np.inf}
+"""Pixels of a box below which it is so, in its own picture: as COCO counts them."""
+TWICE = 0.8
+"""Two boxes of a class with more of their union in common are taken for one thing drawn twice."""
+FEW = 30
+"""Boxes of a size in the test images on which an average precision hardly rests."""
+SHOWN, SIDE = 20, 224
+
+
+def own_edges(found: Inspection, boxes: Boxes) -> Edges:
+    """The boxes in the pixels of their own pictures."""
+    scale, offset = (np.repeat(each, boxes.counts, axis=0) for each in found.images.placement)
+    return onto_source(boxes.edges, scale, offset)
+
+
+def box_frame(found: Inspection, boxes: Boxes) -> pl.DataFrame:
+    """Of each class and split: boxes, images with any, and boxes by size."""
+    image, splits = _image_of(boxes), np.array(split_names(found))
+    area = _areas(own_edges(found, boxes))
+    size = np.searchsorted(list(SIZES.values())[:2], area, side="right")
+    rows = []
+    for split in dict.fromkeys(splits.tolist()):
+        for k, name in enumerate(found.images.classes):
+            here = (splits[image] == split) & (boxes.labels == k)
+            by_size = {of: int((size[here] == number).sum()) for number, of in enumerate(SIZES)}
+            rows.append(
+                {"class": name, "split": split, "boxes": int(here.sum()), "images": len(set(image[here].tolist()))}
+                | by_size
+            )
+    return pl.DataFrame(rows)
+
+
+def box_figure(frame: pl.DataFrame) -> Figure:
+    """Boxes of each class by split."""
+    order = frame["class"].unique(maintain_order=True).to_list()
+    low, high = (int(each) for each in frame.group_by("class").agg(pl.col("boxes").sum())["boxes"].sort()[[0, -1]])
+    alt = f"Boxes of {len(order)} classes, from {low:,} to {high:,} each."
+    return Figure("classes", "Boxes of each class", "", alt, charts.class_boxes(frame, order), frame)
+
+
+def box_table(frame: pl.DataFrame) -> Table:
+    """The same as numbers, by size."""
+    keys = ("boxes", "images", *SIZES)
+    columns = [Column("class", "left"), Column("split", "left"), Column("boxes"), Column("pictures with one")]
+    lines = [
+        [Cell(row["class"], is_name=True), Cell(row["split"]), *(Cell(grouped(row[key])) for key in keys)]
+        for row in frame.iter_rows(named=True)
+    ]
+    caption = "Small: under 32 × 32 pixels of their own picture; large: 96 × 96 or more, as COCO has it."
+    return Table("classes", caption, [*columns, *map(Column, SIZES)], lines, frame)
+
+
+def double_frame(found: Inspection, boxes: Boxes) -> pl.DataFrame:
+    """Pairs of boxes of one class that overlap by more than ``TWICE``, in the pixels of their pictures."""
+    from torchvision.ops import box_iou
+
+    from assay.data.mapped import as_tensor
+
+    edges, rows = own_edges(found, boxes), []
+    for i, (start, end) in enumerate(zip(boxes.starts[:-1], boxes.starts[1:], strict=True)):
+        own = edges[start:end]
+        iou = box_iou(as_tensor(own), as_tensor(own)).numpy()
+        same = boxes.labels[start:end, None] == boxes.labels[None, start:end]
+        for a, b in np.argwhere(np.triu((iou > TWICE) & same, 1)).tolist():
+            told = {"image": found.images.names[i], "class": found.images.classes[boxes.labels[start + a]]}
+            rows.append(told | {"box": _text(own[a]), "other": _text(own[b]), "overlap": float(iou[a, b])})
+    frame = pl.DataFrame(rows, schema={"image": str, "class": str, "box": str, "other": str, "overlap": float})
+    return frame.sort("overlap", descending=True, maintain_order=True)
+
+
+def double_table(frame: pl.DataFrame) -> Table:
+    """The pairs that overlap most."""
+    columns = [Column(name, "left") for name in ("image", "class", "box", "other")] + [Column("overlap")]
+    lines = [
+        [Cell(row["image"], is_name=True), Cell(row["class"], is_name=True), Cell(row["box"]), Cell(row["other"]),
+         Cell(fixed(row["overlap"], 3))]
+        for row in frame.head(SHOWN).iter_rows(named=True)
+    ]  # fmt: skip
+    more = f" The first {SHOWN} of {len(frame):,}." if len(frame) > SHOWN else ""
+    caption = f"Pairs of boxes of one class with more than {TWICE:g} of their union in common.{more}"
+    return Table("double-boxes", caption, columns, lines, frame)
+
+
+def sentences(found: Inspection, boxes: Boxes) -> list[str]:
+    """The most important first."""
+    frame = box_frame(found, boxes)
+    return [
+        *_absent(frame, found.images.classes),
+        *_twice(found, boxes),
+        *_few(frame),
+        *_without(found, boxes),
+        *_flagged(boxes),
+        *sizes(found),
+    ]
+
+
+def _absent(frame: pl.DataFrame, classes: Sequence[str]) -> list[str]:
+    texts = []
+    for (split,), part in frame.group_by("split", maintain_order=True):
+        lost = part.filter(pl.col("boxes") == 0)["class"].to_list()
+        if lost and len(lost) == len(classes):
+            texts.append(f"No {'' if split == 'all' else f'{split} '}image has a box.")
+        elif lost:
+            where = "any image" if split == "all" else f"the {split} images"
+            them = "it" if len(lost) == 1 else "them"
+            texts.append(f"{listed(lost)} {have(len(lost))} no box in {where}: nothing can be said of {them} there.")
+    return texts
+
+
+def _twice(found: Inspection, boxes: Boxes) -> list[str]:
+    frame = double_frame(found, boxes)
+    if not len(frame):
+        return []
+    row, images = frame.row(0, named=True), frame["image"].n_unique()
+    pairs = f"{count(len(frame), 'pair')} of boxes of one class, in {count(images, 'image')},"
+    most = f"most alike are two of '{row['class']}' in {row['image']}, {fixed(row['overlap'], 2)}"
+    return [f"{pairs} {have(len(frame))} more than {TWICE:g} of their union in common: things drawn twice; {most}."]
+
+
+def _few(frame: pl.DataFrame) -> list[str]:
+    test = frame.filter(pl.col("split") == "test")
+    few = [f"{n:,} {of}" for of in SIZES if 0 < (n := int(test[of].sum())) < FEW]
+    if not few:
+        return []
+    return [f"Among the test images' boxes are {' and '.join(few)} ones: average precision of so few says little."]
+
+
+def _without(found: Inspection, boxes: Boxes) -> list[str]:
+    empty = np.flatnonzero(boxes.counts == 0)
+    if not len(empty):
+        return []
+    n, first = len(empty), found.images.names[empty[0]]
+    return [f"{count(n, 'image')} {have(n)} no box, the first is {first}: nothing is there, or nobody looked."]
+
+
+def _flagged(boxes: Boxes) -> list[str]:
+    n, every = int(np.count_nonzero(boxes.flags)), len(boxes.flags)
+    return [f"{n:,} of {every:,} boxes {are(n)} difficult or a crowd: neither learned nor measured."] * (n > 0)
+
+
+def drawn(
+    pixels: UInt8[np.ndarray, "channels h w"], edges: Edges, labels: Rows, colours: UInt8[np.ndarray, "classes 3"]
+) -> UInt8[np.ndarray, "3 height width"]:
+    """A picture of at most 224 pixels a side, enlarged to that by whole numbers, with its boxes in colour."""
+    picture = Image.fromarray(np.broadcast_to(pixels, (3, *pixels.shape[1:])).transpose(1, 2, 0).copy())
+    largest = max(picture.size)
+    scale = max(1, SIDE // largest) if largest <= SIDE else SIDE / largest
+    width, height = (max(1, round(side * scale)) for side in picture.size)
+    picture = picture.resize((width, height), Image.Resampling.NEAREST if scale >= 1 else Image.Resampling.BOX)
+    pen = ImageDraw.Draw(picture)
+    for (x1, y1, x2, y2), label in zip((edges * scale).tolist(), labels.tolist(), strict=True):
+        pen.rectangle((x1, y1, max(x1, x2 - 1), max(y1, y2 - 1)), outline=tuple(colours[label].tolist()))
+    return np.asarray(picture).transpose(2, 0, 1)
+
+
+def _image_of(boxes: Boxes) -> Rows:
+    return np.repeat(np.arange(len(boxes)), boxes.counts)
+
+
+def _areas(edges: Edges) -> Float32[np.ndarray, " m"]:
+    return np.asarray((edges[:, 2] - edges[:, 0]) * (edges[:, 3] - edges[:, 1]))
+
+
+def _text(box: Float32[np.ndarray, " 4"]) -> str:
+    return ", ".join(f"{edge:.4g}" for edge in box.tolist())
