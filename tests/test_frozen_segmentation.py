@@ -1,5 +1,6 @@
 """The frozen encoder of a network for segmentation runs once: the rest learns on its kept maps what it would have."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from assay.models import build
 from assay.models.freezing import training
 from assay.models.head import encoder_and_rest, head_names
 from assay.models.packed import layout
-from assay.recipe import Model, Recipe
+from assay.recipe import Crop, Model, Mosaic, Recipe
 from assay.train.checkpoint import State
 from assay.train.frozen import made_as, trained_part
 from assay.train.loop import fit
@@ -108,6 +109,16 @@ def test_both_ways_give_the_same_training(model: dict[str, Any]) -> None:
             assert same[name] == pytest.approx(row[name], rel=1e-3, abs=1e-4)
     for (name, tensor), same in zip(slow.state_dict().items(), fast.state_dict().values(), strict=True):
         assert torch.allclose(tensor.float(), same.float(), atol=2e-3), name
+
+
+@pytest.mark.parametrize(
+    ("shown", "why"), [({"crop": Crop(size=(20, 20))}, "data.crop"), ({"mosaic": Mosaic()}, "data.mosaic")]
+)
+def test_what_is_seen_anew_in_each_epoch_is_not_kept(shown: dict[str, Any], why: str) -> None:
+    chosen, data, said = recipe(NETWORKS[0]), replace(pictures(), **shown), []
+    network = network_of(chosen)
+    assert trained_part(network, data, chosen, CPU, said.append) == (network, data)
+    assert [why in line for line in said] == [True]
 
 
 def test_networks_that_differ_behind_the_encoder_share_its_features() -> None:
