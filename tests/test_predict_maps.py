@@ -1,6 +1,7 @@
 """What is said of new pictures where it is a class a pixel: in their own pixels, drawn, calibrated, together."""
 
 import io
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from assay.data.palette import apart, palette
+from assay.data.palette import apart, palette, perceived
 from assay.tasks.segmentation import own_pixels
 from assay.tasks.segmentation.own_pixels import bands, labels, labels_and_entropies, logits_at
 from assay.tasks.segmentation.prediction import Prediction, together, told
@@ -78,6 +79,9 @@ def test_every_class_has_a_colour_of_its_own_and_the_background_is_black() -> No
     for number in (1, 7, 8, 40, 200):
         assert len(set(apart(number))) == number
     assert apart(40)[:7] == apart(7)
+    places = perceived(np.array(apart(12)))
+    assert min(np.linalg.norm(one - other) for one, other in combinations(places, 2)) > 0.105
+    assert perceived(np.array([[255, 0, 0]]))[0] == pytest.approx([0.62796 / 2, 0.22486, 0.12585], abs=1e-5)
     assert palette(["Background", "road"]).tolist() == [[0, 0, 0], [0, 114, 178]]
     assert palette(["a", "b"], [(1, 2, 3), (4, 5, 6)]).tolist() == [[1, 2, 3], [4, 5, 6]]
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import product
 from typing import Any
 
 import numpy as np
-import torch
-from jaxtyping import UInt8
+from jaxtyping import Float64, Int, UInt8
 
 from assay.data.own_masks import VOID
 
@@ -19,14 +19,30 @@ FIRST: tuple[Colour, ...] = (
     (0, 158, 115),
     (204, 121, 167),
     (240, 228, 66),
-    (86, 180, 233),
     (213, 94, 0),
 )
-"""Those of Okabe & Ito, "Color Universal Design", 2008, which colour-blind readers tell apart, but for black."""
+"""Those of Okabe & Ito, "Color Universal Design", 2008, which colour-blind readers tell apart, but for black and the
+second blue."""
 UNKNOWN: Colour = (255, 255, 255)
 """Of pixels of no known class."""
 LEVELS = (40, 83, 126, 169, 212, 255)
 """Of red, green and blue in the colours after the first."""
+GRAYS = (0, 64, 128, 192, 255)
+"""Black is the background, white unknown, and what is drawn gray is of no class."""
+_CONES = np.array(
+    [
+        [0.4122214708, 0.2119034982, 0.0883024619],
+        [0.5363325363, 0.6806995451, 0.2817188376],
+        [0.0514459929, 0.1073969566, 0.6299787005],
+    ]
+)
+_OPPONENT = np.array(
+    [
+        [0.2104542553, 1.9779984951, 0.0259040371],
+        [0.7936177850, -2.4285922050, 0.7827717662],
+        [-0.0040720468, 0.4505937099, -0.8086757660],
+    ]
+)
 
 
 def palette(classes: Sequence[str], stated: Sequence[Sequence[int]] | None = None) -> UInt8[np.ndarray, "classes 3"]:
@@ -52,20 +68,23 @@ def with_void(colours: UInt8[np.ndarray, "classes 3"]) -> UInt8[np.ndarray, "256
 
 @cache
 def apart(number: int) -> tuple[Colour, ...]:
-    """So many colours: the first ones, then each the farthest in CIELAB from all before it, from black and white."""
-    from kornia.color import rgb_to_lab
-
-    if number <= len(FIRST):
-        return FIRST[:number]
-    levels = torch.tensor(LEVELS)
-    candidates = torch.cartesian_prod(levels, levels, levels)
-    fixed = torch.tensor([*FIRST, (0, 0, 0), (255, 255, 255)])
-    lab = rgb_to_lab(torch.cat([candidates, fixed]).T.reshape(1, 3, -1, 1) / 255)[0, :, :, 0].T
-    nearest = torch.cdist(lab[: len(candidates)], lab[len(candidates) :]).amin(dim=1)
-    found = list(FIRST)
+    """So many colours: the first ones, then each the farthest from all before it, from black, grays and white."""
+    candidates = np.array(list(product(LEVELS, repeat=3)))
+    places = perceived(candidates)
+    taken = perceived(np.array([*FIRST, *((level,) * 3 for level in GRAYS)]))
+    nearest = np.linalg.norm(places[:, None] - taken, axis=2).min(axis=1)
+    found = list(FIRST[:number])
     while len(found) < number:
         best = int(nearest.argmax())
         red, green, blue = candidates[best].tolist()
         found.append((red, green, blue))
-        nearest = torch.minimum(nearest, (lab[: len(candidates)] - lab[best]).norm(dim=1))
+        nearest = np.minimum(nearest, np.linalg.norm(places - places[best], axis=1))
     return tuple(found)
+
+
+def perceived(colours: Int[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 3"]:
+    """Oklab (Ottosson, "A perceptual color space for image processing", 2020) of sRGB, its lightness halved: two shades
+    of one hue look more alike in a picture than their distance says."""
+    share = colours / 255
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    return np.asarray(np.cbrt(linear @ _CONES) @ _OPPONENT * (0.5, 1, 1))

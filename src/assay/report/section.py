@@ -151,6 +151,12 @@ class Swatches:
     """Name → colour, the same on every ground."""
 
 
+def listing(before: str, names: Iterable[str]) -> list[str | Name]:
+    """A sentence that ends in somebody's names; nothing where there are none."""
+    listed = [piece for one in names for piece in (", ", Name(one))]
+    return [before, *listed[1:], "."] if listed else []
+
+
 @dataclass(frozen=True)
 class Strip:
     """Several pictures of one image, beside each other."""

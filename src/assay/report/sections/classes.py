@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from assay.report.figures import Figure
-from assay.report.section import Name, Part, Section, Text
+from assay.report.section import Part, Section, Text, listing
 from assay.report.sections import classes_charts, classes_confusion, classes_curves, classes_report
 from assay.report.sections.classes_curves import MOST_CLASSES
 from assay.report.subject import Subject
@@ -56,12 +56,8 @@ def untested(subject: Subject) -> Iterator[Text]:
     frame = class_frame(subject)
     absent = [] if frame.is_empty() else frame.filter(images=0)["class"].unique(maintain_order=True).to_list()
     if absent:
-        words: list[str | Name] = [
-            "Without a test image, so without precision, recall and F1 and in no mean over classes: "
-        ]
-        for i, one in enumerate(absent):
-            words += [", " if i else "", Name(one)]
-        yield Text([*words, "."])
+        before = "Without a test image, so without precision, recall and F1 and in no mean over classes: "
+        yield Text(listing(before, absent))
 
 
 def per_class(subject: Subject) -> Table | None:

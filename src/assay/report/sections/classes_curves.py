@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from assay.report.figures import Figure
-from assay.report.section import Grid, Group, Legend, Name, Part, Text
+from assay.report.section import Grid, Group, Legend, Name, Part, Text, listing
 from assay.report.sections import classes_curve_charts
 from assay.report.subject import Subject
 from assay.tasks.polylines import mean_line, thinned
@@ -47,10 +47,7 @@ def group(subject: Subject, noun: Noun = CLASS) -> Group | None:
         f"{noun.against}, over the test images{several}; dashed: what chance would give. The area is "
         "under the pointer. Precision is drawn in steps, whose area is the average precision."
     ]
-    for i, one in enumerate(missing(subject)):
-        words += [", " if i else " Without a curve: ", Name(one)]
-    if len(words) > 1:
-        words.append(".")
+    words += listing(" Without a curve: ", missing(subject))
     parts: list[Part] = [Legend(subject.key, subject.colors), Text(words), Grid(drawn)]
     return Group("ROC and precision–recall", parts)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from assay.report.figures import Figure
-from assay.report.section import Grid, Group, Legend, Name, Part, Section, Text
+from assay.report.section import Grid, Group, Legend, Name, Part, Section, Text, listing
 from assay.report.sections import classes_curves, labels_charts, labels_report
 from assay.report.sections.classes_curves import LABEL, MOST_CLASSES
 from assay.report.sections.spreads import spread
@@ -35,11 +35,8 @@ def words(subject: Subject, table: pl.DataFrame) -> list[str | Name]:
         said += " Marks: mean over seeds; lines: from the lowest to the highest seed."
     if table["label"].n_unique() > MOST_CLASSES:
         said += f" The {MOST_CLASSES} labels with the lowest average precision; the CSV has every label."
-    found: list[str | Name] = [said]
     absent = table.filter(pl.col("images") == 0)["label"].unique(maintain_order=True)
-    for i, label in enumerate(absent):
-        found += [", " if i else " Without a test image, so without scores and in no mean over labels: ", Name(label)]
-    return [*found, "."] if len(absent) else found
+    return [said, *listing(" Without a test image, so without scores and in no mean over labels: ", absent)]
 
 
 def figures(subject: Subject, table: pl.DataFrame) -> Iterator[Figure]:

@@ -7,8 +7,8 @@ import polars as pl
 
 from assay.recipe import SegmentationMeasure
 from assay.report.figures import Figure
-from assay.report.section import Grid, Group, Legend, Name, Part, Section, Text
-from assay.report.sections import classes_confusion, labels_charts
+from assay.report.section import Grid, Group, Legend, Name, Part, Section, Text, listing
+from assay.report.sections import classes_confusion, labels_charts, segments_field
 from assay.report.sections.classes_confusion import MOST_MATRICES
 from assay.report.sections.classes_curves import MOST_CLASSES
 from assay.report.sections.spreads import spread
@@ -44,7 +44,8 @@ def section(subject: Subject) -> Section | None:
         return None
     test = table.filter(pl.col("split") == "test")
     parts: list[Part] = [Legend(subject.key, subject.colors), Text(words(subject, test)), Grid([figure(subject, test)])]
-    parts += [part for part in (by_other_names(subject), reports(subject, test)) if part is not None]
+    groups = (by_other_names(subject), reports(subject, test), segments_field.group(subject))
+    parts += [group for group in groups if group is not None]
     matrices = classes_confusion.group(subject, "pixels")
     return Section("classes", "Classes", "", [*parts, *([matrices] if matrices else [])])
 
@@ -56,11 +57,8 @@ def words(subject: Subject, test: pl.DataFrame) -> list[str | Name]:
         said += " Marks: mean over seeds; lines: from the lowest to the highest seed."
     if test["class"].n_unique() > MOST_CLASSES:
         said += f" The {MOST_CLASSES} classes with the lowest IoU; the CSV has every class."
-    found: list[str | Name] = [said]
     absent = test.filter(pl.col("pixels") == 0)["class"].unique(maintain_order=True)
-    for i, one in enumerate(absent):
-        found += [", " if i else " Without a pixel in the test images: ", Name(one)]
-    return [*found, "."] if len(absent) else found
+    return [said, *listing(" Without a pixel in the test images: ", absent)]
 
 
 def figure(subject: Subject, test: pl.DataFrame) -> Figure:

@@ -35,13 +35,14 @@ def section(subject: Subject) -> Section | None:
     about = subject.results.data(runs[0])
     classes = about["classes"]
     colours = palette(classes, about.get("colours"))
-    kinds: dict[str, list[Strip]] = {}
-    for row in subject.results.pictures(runs[0]).iter_rows(named=True):
+    table, kinds = subject.results.pictures(runs[0]), dict[str, list[Strip]]()
+    for row in table.iter_rows(named=True):
         kinds.setdefault(row["kind"], []).append(strip(row, colours))
+    panels = PANELS if "unsure" in table.columns else PANELS[:-1]
     tested = grouped(about["counts"]["test"])
     legend = {name: "#" + bytes(colour).hex() for name, colour in zip(classes, colours.tolist(), strict=True)}
     parts = [
-        Strips(heading, CAPTIONS[kind].format(tested), PANELS, kinds[kind])
+        Strips(heading, CAPTIONS[kind].format(tested), panels, kinds[kind])
         for kind, heading in HEADINGS.items()
         if kind in kinds
     ]
@@ -56,6 +57,7 @@ def strip(row: dict[str, Any], colours: np.ndarray) -> Strip:
     full = with_void(colours)
     marked = full.copy()
     marked[VOID - 1] = RIGHT
-    panels = (row["png"], png(truth, full), png(said, full), png(wrong, marked), row["unsure"])
+    panels = [row["png"], png(truth, full), png(said, full), png(wrong, marked)]
+    panels += [row["unsure"]] if "unsure" in row else []  # which runs of older versions lack
     note = "no known pixel" if row["miou"] is None else f"IoU {with_unit(row['miou'], 'miou')}"
     return Strip(row["name"], note, panels)
