@@ -1,5 +1,6 @@
 """The page of a study of segmentation: IoU by class, which mean it is, pixels that are mixed up, pictures in strips."""
 
+import json
 import re
 from io import BytesIO
 from pathlib import Path
@@ -12,6 +13,7 @@ from PIL import Image
 
 from assay.data.palette import UNKNOWN, palette
 from assay.recipe.study import Study
+from assay.report.document import breakable
 from assay.report.page import write_report
 from assay.report.section import Strips, Swatches, every
 from assay.report.sections import segments, segments_pictures
@@ -32,8 +34,8 @@ BASE: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """Two losses, two seeds each."""
-    losses = {"cross-entropy": {}, "dice": {"train.loss": {"name": "dice"}}}
+    """Two losses, one with a field around it, two seeds each."""
+    losses = {"cross-entropy": {}, "dice": {"train.loss": {"name": "dice"}, "predict.crf": "tune"}}
     values = {"title": "Which loss?", "name": "scenes", "base": BASE, "variants": losses, "seeds": 2}
     return run_study(Study.model_validate(values), tmp_path_factory.mktemp("runs"), quiet=True)
 
@@ -79,6 +81,49 @@ def test_the_page_says_how_far_from_a_border_is_near_it() -> None:
     assert "within 3 or 5 of" in segments.at_borders([None, 5])
     assert label("border_5_miou") == "mIoU within 5 px of borders"
     assert label("border_miou") == "mIoU within 3 px of borders"
+
+
+def test_the_page_says_which_field_each_run_has_chosen(results: Results, page: Path) -> None:
+    shown = pl.read_csv(page.parent / "tables" / "crf.csv")
+    runs = [run for run in results.finished if run.variant == "dice"]
+    assert shown["seed"].to_list() == [run.seed for run in runs]
+    for run, row in zip(runs, shown.iter_rows(named=True), strict=True):
+        tuned = json.loads((run.folder / "crf.json").read_text())
+        least = min(tuned["tried"], key=lambda one: one["loss"])
+        assert (row["without"], row["with"]) == (tuned["tried"][0]["loss"], least["loss"])
+        assert (row["chosen"] == "none") == (tuned["chosen"] is None)
+        assert tuned["chosen"] is None or f"bilateral {tuned['chosen']['bilateral']:g}, " in row["chosen"]
+    assert "Which field was chosen" in page.read_text(encoding="utf-8")
+
+
+def test_pictures_kept_before_there_was_a_map_of_doubt_are_shown(
+    results: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Results.pictures
+    monkeypatch.setattr(Results, "pictures", lambda self, run: whole(self, run).drop("unsure"))
+    section = segments_pictures.section(Subject(results))
+    assert section is not None
+    for part in every(Strips, [section]):
+        assert list(part.panels) == ["picture", "truth", "answer", "wrong"]
+        assert {len(strip.pngs) for strip in part.strips} == {4}
+
+
+def test_the_means_that_are_called_so_stand_without_differences(page: Path) -> None:
+    assert "difference" in (page.parent / "tables" / "results.tex").read_text(encoding="utf-8")
+    assert "difference" not in (page.parent / "tables" / "meanings.tex").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("focal(gamma=2.0,weights=[1,2])", ["focal(", "gamma=", "2.0,", "weights=", "[1,", "2])"]),
+        ("a<b>_c(d)", ["a&lt;b&gt;_", "c(", "d)"]),
+        ("plain name", ["plain name"]),
+        ("f()", ["f()"]),
+    ],
+)
+def test_no_line_of_a_name_begins_with_a_lone_bracket(name: str, lines: list[str]) -> None:
+    assert breakable(name).split("<wbr>") == lines
 
 
 def test_the_uncertainty_is_of_pixels_by_temperature(results: Results, page: Path) -> None:

@@ -4,6 +4,7 @@ import base64
 import gzip
 import hashlib
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -154,8 +155,14 @@ def _templates() -> Environment:
         "kind": lambda part: type(part).__name__,
         "variable": style.variable,
         "terms": glossary.with_terms,
+        "breakable": breakable,
     }
     return found
+
+
+def breakable(name: str) -> Markup:
+    """A name that lines may break behind what separates its parts, so that no line begins with a lone bracket."""
+    return Markup("<wbr>").join(re.split(r"(?<=[(,=/_])(?=[^)\s])", name))
 
 
 def _asset(name: str) -> str:

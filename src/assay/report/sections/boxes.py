@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from assay.report.figures import Figure
-from assay.report.section import Grid, Group, Legend, Name, Part, Section, Text
+from assay.report.section import Grid, Group, Legend, Name, Part, Section, Text, listing
 from assay.report.sections import boxes_confusion, boxes_curves, labels_charts
 from assay.report.sections.classes_confusion import MOST_MATRICES
 from assay.report.sections.classes_curves import MOST_CLASSES
@@ -54,14 +54,9 @@ def words(subject: Subject, table: pl.DataFrame) -> list[str | Name]:
         said += " Marks: mean over seeds; lines: from the lowest to the highest seed."
     if table["class"].n_unique() > MOST_CLASSES:
         said += f" The {MOST_CLASSES} classes with the lowest AP; the CSV has every class."
-    found: list[str | Name] = [said]
     absent = table.filter(pl.col("boxes") == 0)["class"].unique(maintain_order=True)
-    for i, one in enumerate(absent):
-        found += [
-            ", " if i else " Without a box in the test images, so without AP and in no mean over classes: ",
-            Name(one),
-        ]
-    return [*found, "."] if len(absent) else found
+    before = " Without a box in the test images, so without AP and in no mean over classes: "
+    return [said, *listing(before, absent)]
 
 
 def selection(subject: Subject) -> str:

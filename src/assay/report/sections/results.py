@@ -56,7 +56,9 @@ def quality(subject: Subject) -> Table:
     if subject.losses_differ:
         caption += " The variants train with different losses, whose values cannot be compared."
     shown = [subject.metric, *others] if names else []
-    return variants_table(subject, f"results{subject.suffix}", caption, shown, is_whole=not subject.suffix)
+    return variants_table(
+        subject, f"results{subject.suffix}", caption, shown, is_compared=True, is_whole=not subject.suffix
+    )
 
 
 def _repeats(subject: Subject, metric: str) -> bool:

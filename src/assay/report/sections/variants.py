@@ -11,11 +11,19 @@ from assay.results.metrics import bounds, factor, is_share, label, lower_is_bett
 from assay.results.statistics import mean_interval
 
 
-def variants_table(subject: Subject, name: str, caption: str, metrics: Sequence[str], is_whole: bool = False) -> Table:
-    """Variant × metric, the page's own with its difference to the base; with ``is_whole`` the CSV has all metrics."""
+def variants_table(
+    subject: Subject,
+    name: str,
+    caption: str,
+    metrics: Sequence[str],
+    is_compared: bool = False,
+    is_whole: bool = False,
+) -> Table:
+    """Variant × metric; ``is_compared``: the page's own with its difference to the base; ``is_whole``: the CSV has all
+    metrics."""
     table = subject.results.table(None if is_whole else metrics)
     rows = {row["variant"]: row for row in table.iter_rows(named=True)}
-    compared = {c.variant: c for c in subject.comparisons or ()} if subject.metric in metrics else {}
+    compared = {c.variant: c for c in subject.comparisons or ()} if is_compared and subject.metric in metrics else {}
     best = _best(subject.metric, [rows[n].get(subject.metric) for n in subject.finished])
     columns = [Column(subject.key, "left"), Column("seeds")]
     for m in metrics:
