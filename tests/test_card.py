@@ -12,9 +12,9 @@ from torch import nn
 
 import assay
 from assay.results import Results
+from assay.tools.drawing import Drawing
 from assay.tools.looking.command import look
 from assay.tools.predict import answers, predict
-from assay.tools.predict_maps import Drawing
 from assay.tools.predict_uncertain import predict_uncertain
 from assay.tools.probe import probe
 from assay.tools.refit import refit

@@ -114,6 +114,11 @@ def test_costs_are_functions_of_how_often_images_count():
     assert value(score, (3, 1)) == pytest.approx(1 - value(map_score(matches, 0.5), (3, 1)))
 
 
+def test_missing_all_objects_of_a_class_costs_all_of_it():
+    truth, said = objects([SQUARE, (1, *FAR)]), detections([(0.9, *SQUARE)])
+    assert costs_of(truth, said)["missed"] == pytest.approx(1 / 2)
+
+
 def test_confusion_has_hits_other_classes_and_the_background():
     truth = objects([SQUARE, (1, *FAR), (1, 100, 0, 110, 10)], [(2, *FAR)], flags=[0, 0, 0, 2])
     hit, other, nothing = (0.9, *SQUARE), (0.8, 0, *FAR), (0.7, 1, 200, 200, 210, 210)

@@ -15,8 +15,9 @@ from assay.data.palette import apart, palette, perceived
 from assay.tasks.segmentation import own_pixels
 from assay.tasks.segmentation.own_pixels import bands, labels, labels_and_entropies, logits_at
 from assay.tasks.segmentation.prediction import Prediction, together, told
+from assay.tools.drawing import Drawing
 from assay.tools.pictures import picture_file
-from assay.tools.predict_maps import Drawing, entropy_map, overlay, shown_size
+from assay.tools.predict_maps import entropy_map, overlay, shown_size
 
 CLASSES = ("background", "road", "tree")
 

@@ -23,6 +23,8 @@ class TinyDetector(Detector):
         self.size = shape[1:]
         self.body = nn.Sequential(nn.Conv2d(shape[0], width, 3, stride=2, padding=1), nn.ReLU())
         self.output = nn.Conv2d(width, outputs + 4, 1)
+        with torch.no_grad():
+            self.output.bias[:outputs] = -3.0  # hardly any cell has a box
 
     def encode(self, images: Tensor) -> list[Tensor]:
         return [self.body(images)]
@@ -37,7 +39,8 @@ class TinyDetector(Detector):
         cell = (middle[:, 1] * columns + middle[:, 0]).clamp(max=logits.shape[1] - 1)
         truth[image, cell, boxes.labels[image, place]] = 1.0
         away = (edges[image, cell] - own).abs().sum() / max(len(own), 1)
-        return {"class": functional.binary_cross_entropy_with_logits(logits, truth), "box": 0.1 * away}
+        odds = functional.binary_cross_entropy_with_logits(logits, truth, reduction="sum") / max(len(own), 1)
+        return {"class": odds, "box": 0.1 * away}
 
     def found_of(self, maps: list[Tensor]) -> list[Found]:
         logits, edges = self._cells(maps)

@@ -72,7 +72,7 @@ def predict(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Write the answers to this file, .csv or .json; of segmentation, draw them in a folder.",
+            help="Write the answers to this file, .csv or .json; of maps and boxes, draw them in this folder.",
         ),
     ] = None,
     data: DataRoot = None,

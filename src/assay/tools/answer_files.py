@@ -45,9 +45,20 @@ def document(found: Answered) -> dict[str, Any]:
 
 
 def frame(records: Sequence[dict[str, Any]]) -> pl.DataFrame:
-    """A row a record; the keys of nested mappings are joined by dots, lists of texts by ``"; "``."""
-    rows = [flat(record) for record in records]
+    """A row a record, or one for each of its boxes; the keys of nested mappings are joined by dots, lists of texts by
+    ``"; "``."""
+    rows = [row for record in records for row in ([flat(record)] if "boxes" not in record else by_box(record))]
     return pl.DataFrame(rows, infer_schema_length=None) if rows else pl.DataFrame({"picture": []})
+
+
+def by_box(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """picture, class, score, x, y, width, height of each box; of a picture without any the picture alone."""
+    sides = ("x", "y", "width", "height")
+    rows = [
+        {"class": box["class"], "score": box["score"], **dict(zip(sides, box["bbox"], strict=True))}
+        for box in record["boxes"]
+    ]
+    return [{"picture": record["picture"]} | row for row in rows or [{}]]
 
 
 def flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

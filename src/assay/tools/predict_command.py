@@ -1,15 +1,19 @@
 """``assay predict``: what was asked, answered, and told or written."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from assay.errors import AssayError
 from assay.recipe.yaml_files import read_yaml
 from assay.runs.display import Display
+from assay.system.files import write
+from assay.tasks.detection.prediction import Prediction
 from assay.tools.answer_files import Answered, check_ending, document, write_answers
 from assay.tools.choosing import choose
+from assay.tools.drawing import Drawing
 from assay.tools.predict import answer_table, answers
-from assay.tools.predict_maps import Drawing
+from assay.tools.predict_boxes import COCO, coco_of
 from assay.tools.predict_uncertain import predict_uncertain
 from assay.tools.terminal import print_json, show, stop
 
@@ -25,13 +29,14 @@ def show_answers(
 ) -> None:
     """Print the answers, or write them to ``out``; pictures that could not be read end the command with status 1.
 
-    An ``out`` without an ending is the folder into which answers that are maps are drawn, beside ``answers.json``.
+    An ``out`` without an ending is the folder into which answers that are maps or boxes are drawn, beside
+    ``answers.json`` and, of boxes, ``coco.json``.
     Raises AssayError as ``answers`` and ``predict_uncertain`` do, where no picture could be read, and for an ``out``
     that is neither CSV nor JSON.
     """
     if uncertainty and ensemble:
         raise AssayError("predict: --uncertainty is of one network, --ensemble of several; expected one of them")
-    drawn = out if out and not out.suffix and of_maps(where, ensemble) else None
+    drawn = out if out and not out.suffix and can_be_drawn(where, ensemble) else None
     if out and not drawn:
         check_ending(out)
     with Display() as display, display.counting("answering", "pictures") as answering:
@@ -45,6 +50,8 @@ def show_answers(
         raise AssayError("\n".join(reasons))
     if out:
         write_answers(found, drawn / "answers.json" if drawn else out)
+        if drawn and (boxes := [one for one in found.each if isinstance(one, Prediction)]):
+            write(drawn / COCO, json.dumps(coco_of(boxes)) + "\n")
     if as_json:
         print_json(document(found))
     elif out:
@@ -57,7 +64,7 @@ def show_answers(
         stop("\n".join(reasons), 1)
 
 
-def of_maps(where: Path, ensemble: bool) -> bool:
-    """Whether the runs that are asked answer with maps."""
+def can_be_drawn(where: Path, ensemble: bool) -> bool:
+    """Whether the runs that are asked answer with maps or boxes."""
     recipe = read_yaml(choose(where, ensemble).runs[0] / "recipe.yaml")
-    return isinstance(recipe, dict) and recipe.get("task") == "segmentation"
+    return isinstance(recipe, dict) and recipe.get("task") in ("segmentation", "detection")

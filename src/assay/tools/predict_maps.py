@@ -2,10 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -13,7 +11,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 from assay.data.decode import Form, decode
 from assay.system.files import write
-from assay.tasks.contract import Told
 from assay.tasks.segmentation.maps import png
 from assay.tasks.segmentation.prediction import Prediction
 from assay.tools.pictures import Picture
@@ -24,42 +21,6 @@ COVER = 0.5
 """How much the colours of the classes cover of the picture."""
 SURE_TO_UNSURE = ((255, 255, 255), (253, 187, 132), (179, 0, 0), (40, 0, 30))
 """The colours of an entropy of 0, a third, two thirds, and of that of equal probabilities."""
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """An answer of which only the words are kept, and the files in which it is drawn."""
-
-    picture: Path
-    cells: dict[str, str]
-    record: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """Draws each answer into a folder, or, without one, forgets its map."""
-
-    folder: Path | None = None
-    names: set[str] = field(default_factory=set)
-    """That are taken."""
-
-    def __call__(self, answer: Told, picture: Picture) -> Told:
-        """The words of an answer; its drawings are in the folder."""
-        if not isinstance(answer, Prediction):
-            return answer
-        record = answer.record
-        if self.folder is not None:
-            files = write_drawings(answer, picture, self.folder / self._free(picture.path.stem))
-            record |= {"files": {kind: path.name for kind, path in files.items()}}
-        return Drawn(answer.picture, answer.cells, record)
-
-    def _free(self, stem: str) -> str:
-        number, name = 1, stem
-        while name in self.names:
-            number += 1
-            name = f"{stem}-{number}"
-        self.names.add(name)
-        return name
 
 
 def write_drawings(answer: Prediction, picture: Picture, place: Path) -> dict[str, Path]:

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Int8, Int64
 
 from assay.tasks.box_matching import HIT, IGNORED, IOUS, MISS, NONE, Detections, Matches, Objects, images_of, pairs
 from assay.tasks.box_scores import map_score
-from assay.tasks.scores import Score
+from assay.tasks.scores import Drawn, PerDraw, Score, mean_of_existing
 
 KINDS = ("class", "place", "both", "copy", "background", "missed")
 """On an object of another class; of its class, but beside it; both; on one that a better box has found; where none is;
@@ -47,9 +47,15 @@ def errors(truth: Objects, said: Detections, matches: Matches) -> Errors:
 
 
 def cost_score(truth: Objects, said: Detections, matches: Matches, found: Errors, kind: int) -> Score:
-    """AP50 with the errors of one kind put right, less AP50."""
-    plain, better = map_score(matches, 0.5), map_score(put_right(truth, said, matches, found, kind), 0.5)
-    return lambda weights: better(weights) - plain(weights)
+    """AP50 with the errors of one kind put right, less AP50. A class of which no object is left then has an AP of 1."""
+    after, labels = put_right(truth, said, matches, found, kind), range(matches.objects.shape[1])
+    each = [(map_score(matches, 0.5, label), map_score(after, 0.5, label)) for label in labels]
+
+    def score(weights: PerDraw) -> Drawn:
+        gains = [np.nan_to_num(better(weights), nan=1.0) - plain(weights) for plain, better in each]
+        return mean_of_existing(np.stack(gains, axis=1))
+
+    return score
 
 
 def put_right(truth: Objects, said: Detections, matches: Matches, found: Errors, kind: int) -> Matches:

@@ -1,7 +1,7 @@
 """What a network, or several, say of one picture: boxes, in the picture's own pixels."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from jaxtyping import Float32, Int64
 
 from assay.data.geometry import Size, onto_source, placed
 from assay.models.detector import Found
+from assay.tasks.detection.coco import bboxes
 from assay.tasks.detection.fusion import fused
 from assay.tasks.detection.thresholds import THRESHOLD
 
@@ -28,6 +29,8 @@ class Prediction:
     """The score of each class from which a box is shown."""
     size: Size
     """Height and width of the picture."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """What is drawn of it → the name of the file."""
 
     @property
     def shown(self) -> "Prediction":
@@ -45,13 +48,14 @@ class Prediction:
 
     @property
     def record(self) -> dict[str, Any]:
-        """picture, height, width, boxes: those shown, each with class, score and bbox (x, y, width, height)."""
+        """picture, height, width, boxes: those shown, each with class, score and bbox (x, y, width, height); files,
+        where it is drawn."""
         shown = self.shown
-        corner, size = shown.edges[:, :2], shown.edges[:, 2:] - shown.edges[:, :2]
-        rows = zip(shown.labels, shown.scores.tolist(), np.hstack([corner, size]).tolist(), strict=True)
+        rows = zip(shown.labels, shown.scores.tolist(), bboxes(shown.edges), strict=True)
         boxes = [{"class": self.classes[label], "score": score, "bbox": bbox} for label, score, bbox in rows]
         height, width = self.size
-        return {"picture": str(self.picture), "height": height, "width": width, "boxes": boxes}
+        found = {"picture": str(self.picture), "height": height, "width": width, "boxes": boxes}
+        return found | ({"files": dict(self.files)} if self.files else {})
 
     def _only(self, rows: np.ndarray) -> "Prediction":
         return replace(self, edges=self.edges[rows], labels=self.labels[rows], scores=self.scores[rows])

@@ -1,0 +1,64 @@
+"""Answers that are boxes, drawn on their picture, and as COCO writes results."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageDraw, ImageFont
+
+from assay.data.decode import Form, decode
+from assay.data.palette import palette
+from assay.system.files import write
+from assay.tasks.detection.coco import results
+from assay.tasks.detection.prediction import Prediction
+from assay.tools.pictures import Picture
+from assay.tools.predict_maps import as_png, shown_size
+
+COCO = "coco.json"
+"""Among the drawings: every box, not only those that are shown."""
+
+
+def drawn_boxes(answer: Prediction, picture: Picture, place: Path) -> Prediction:
+    """The answer, once its drawing is a file whose name begins like ``place``."""
+    with picture.open() as image:
+        pixels = decode(image, Form("rgb")).pixels.transpose(1, 2, 0)
+    path = place.with_name(f"{place.name}.boxes.png")
+    write(path, as_png(overlay(pixels, answer)))
+    return replace(answer, files={"boxes": path.name})
+
+
+def overlay(pixels: UInt8[np.ndarray, "height width 3"], answer: Prediction) -> Image.Image:
+    """The picture with the boxes that are shown, each in the colour of its class, named with its score."""
+    shown, colours = answer.shown, palette(answer.classes).tolist()
+    size = shown_size(*answer.size)
+    image = Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR, reducing_gap=3)
+    scale, line = size[0] / answer.size[1], max(1, max(size) // 400)
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(max(10, max(size) // 60))
+    rows = list(zip((shown.edges * scale).tolist(), shown.labels.tolist(), shown.scores.tolist(), strict=True))
+    for edges, label, score in reversed(rows):  # the surest last, on top
+        colour = tuple(colours[label])
+        draw.rectangle(edges, outline=colour, width=line)
+        text = f"{answer.classes[label]} {score:.2f}"
+        left, top, right, bottom = draw.textbbox((edges[0] + line, edges[1] + line), text, font=font)
+        draw.rectangle((left - line, top - line, right + line, bottom + line), fill=colour)
+        draw.text((edges[0] + line, edges[1] + line), text, fill=readable(colours[label]), font=font)
+    return image
+
+
+def readable(colour: Sequence[int]) -> str:
+    """Black on a light colour, white on a dark one, by its luma (ITU-R BT.601)."""
+    red, green, blue = colour
+    return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "white"
+
+
+def coco_of(answers: Sequence[Prediction]) -> list[dict[str, Any]]:
+    """All boxes of the answers in COCO's format of results: ``coco.results``, a picture's id being ``image_id``."""
+    return [row for one in answers for row in results(one.edges, one.labels, one.scores, image_id(one.picture))]
+
+
+def image_id(picture: Path) -> int | str:
+    """The number that a name consists of, as COCO's do, else the name."""
+    return int(picture.stem) if picture.stem.isdecimal() else picture.name
