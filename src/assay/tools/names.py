@@ -82,7 +82,12 @@ def arguments(builder: str) -> list[str]:
     source = Path((spec and spec.origin) or "").read_text(encoding="utf-8")
     found = next(n for n in ast.parse(source).body if isinstance(n, ast.FunctionDef) and n.name == function)
     pairs = zip(found.args.kwonlyargs, found.args.kw_defaults, strict=True)
-    return [key.arg + (f"={plain(ast.literal_eval(default))}" if default else "") for key, default in pairs]
+    return [key.arg + (f"={_written(default)}" if default else "") for key, default in pairs]
+
+
+def _written(default: ast.expr) -> str:
+    """A default as a study file has it; that of a section of its own, all of whose keys have one, is ``{}``."""
+    return "{}" if isinstance(default, ast.Call) else plain(ast.literal_eval(default))
 
 
 def plain(value: Any) -> str:
