@@ -56,6 +56,20 @@ def test_voc_boxes_are_edges_of_pixels_and_its_lists_are_the_splits(tmp_path: Pa
     assert (found.misplaced, found.notes) == ([], [])
 
 
+def test_vocs_years_lie_side_by_side_with_lists_of_their_own(tmp_path: Path) -> None:
+    for year, box in (("VOC2007", [("dog", 1, 2, 3, 4)]), ("VOC2012", [("cat", 4, 5, 9, 7)])):
+        folder = voc(tmp_path / "devkit" / year)
+        xml(folder / "Annotations" / "c.xml", box)
+        (folder / "ImageSets" / "Main" / "val.txt").write_text("b\n" if year == "VOC2007" else "")
+    found = contents(tmp_path / "devkit", truth="boxes")
+    assert found.names == [
+        f"{year}/JPEGImages/{name}.jpg" for year, names in (("VOC2007", "abc"), ("VOC2012", "ac")) for name in names
+    ]
+    assert found.is_test.tolist() == [False, False, True, False, True]
+    assert boxes(found).edges[[2, 5]].tolist() == [[1, 2, 3, 4], [4, 5, 9, 7]]
+    assert found.unlisted == 1
+
+
 def test_difficult_boxes_are_flagged(tmp_path: Path) -> None:
     folder = voc(tmp_path / "voc")
     xml(folder / "Annotations" / "c.xml", [("dog", 1, 2, 3, 4)], difficult=1)
@@ -197,3 +211,23 @@ def test_a_training_split_without_a_box_is_refused_and_another_is_told(tmp_path:
     xml(folder / "Annotations" / "a.xml", [("dog", 0, 0, 60, 40)], difficult=1)
     with pytest.raises(AssayError, match=r"the 1 training images of .* have no box to learn from"):
         check_boxes(images(folder), rows)
+
+
+def test_where_no_picture_is_left_the_first_reason_is_told(tmp_path: Path) -> None:
+    jpeg(tmp_path / "voc" / "JPEGImages" / "a.jpg")
+    xml(tmp_path / "voc" / "Annotations" / "a.xml", [("dog", 9, 2, 3, 4)])
+    with pytest.raises(
+        AssayError, match=r"no picture whose boxes can be read: JPEGImages/a.jpg \(Annotations/a.xml: obj"
+    ):
+        images(tmp_path / "voc", on_bad_image="skip")
+
+
+def test_a_damaged_picture_is_told_or_skipped_with_its_boxes(tmp_path: Path) -> None:
+    folder = voc(tmp_path / "voc")
+    path = folder / "JPEGImages" / "a.jpg"
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(AssayError, match=r"has unreadable images: JPEGImages/a.jpg \("):
+        images(folder)
+    found = images(folder, on_bad_image="skip")
+    assert found.names == ["JPEGImages/b.jpg", "JPEGImages/c.jpg"]
+    assert boxes(found).edges.tolist() == [[1, 2, 3, 4]]

@@ -68,9 +68,6 @@ def box_contents(
     Raises:
         AssayError: there is no picture.
     """
-    if not told:
-        more = f": {bad[0][0]} ({bad[0][1]})" if bad else ""
-        raise AssayError(f"{tree.where} has no picture whose boxes can be read{more}")
     told = sorted(told, key=lambda each: each.name)
     files = [stored(lambda name=each.name: tree.image(name)) for each in told]  # type: ignore[misc]
     as_stored = _drawn_as_stored(told, files)
@@ -82,6 +79,9 @@ def box_contents(
             kept.append((each, _rows(each, file, as_stored, number)))
         except ValueError as error:
             misplaced.append((each.name, f"{each.file}: {error}"))
+    if not kept:
+        more = f": {misplaced[0][0]} ({misplaced[0][1]})" if misplaced else ""
+        raise AssayError(f"{tree.where} has no picture whose boxes can be read{more}")
     rows = [each for _, each in kept]
     return Contents(
         classes=list(classes),

@@ -61,7 +61,8 @@ def read_files(tree: Tree) -> dict[str, dict[str, Any]]:
 
 def categories(found: Mapping[str, Any]) -> dict[Any, str]:
     """Id → name of the categories in a file, by their ids, which may have holes."""
-    return {each["id"]: str(each["name"]) for each in sorted(found["categories"], key=lambda each: each["id"])}
+    in_order = sorted(found["categories"], key=lambda each: (isinstance(each["id"], str), each["id"]))
+    return {each["id"]: str(each["name"]) for each in in_order}
 
 
 def pictures(
@@ -109,12 +110,12 @@ def _read(tree: Tree, name: str) -> dict[str, Any] | None:
 
 def _check(where: str, key: str, each: Iterable[Any], needed: tuple[str, ...]) -> None:
     for place, one in enumerate(each):
-        lacks = [name for name in needed if not isinstance(one, dict) or name not in one]
-        if lacks:
-            raise AssayError(f"{where}: {key}[{place}] has no {lacks[0]}")
-    ids = Counter(one["id"] for one in each if "id" in one)
+        for name in needed:
+            if not isinstance(one, dict) or not isinstance(one.get(name), int | str):
+                raise AssayError(f"{where}: {key}[{place}] has no {name}, a number or a text")
+    ids = Counter(str(one["id"]) for one in each if "id" in one)
     if twice := next((number for number, times in ids.items() if times > 1), None):
-        raise AssayError(f"{where} has the id {twice!r} twice among its {key}")
+        raise AssayError(f"{where} has the id {twice} twice among its {key}")
 
 
 def _by_picture(
@@ -132,9 +133,10 @@ def _by_picture(
 
 
 def _size(image: Mapping[str, Any]) -> Size | None:
-    """None where it is missing or 0."""
-    size = int(image.get("height") or 0), int(image.get("width") or 0)
-    return size if min(size) > 0 else None
+    """None where it is missing, 0 or no number."""
+    height, width = image.get("height", 0), image.get("width", 0)
+    is_size = isinstance(height, int | float) and isinstance(width, int | float) and height >= 1 and width >= 1
+    return (int(height), int(width)) if is_size else None
 
 
 def _split(file: str, stated: Mapping[str, SplitName]) -> SplitName:

@@ -35,7 +35,7 @@ def folder_source(
 ) -> Source:
     """The pictures in a folder; ``stated`` is ``data.layout``, the others are the keys of their names."""
     tree = folder_tree(path)
-    tell = {*list_files(tree.others), *voc_lists(tree.others).values(), *coco_files(tree.others)}
+    tell = {*list_files(tree.others), *voc_lists(tree.others), *coco_files(tree.others)}
     if truth == "boxes" or in_one_place(tree.pictures):
         tell.update(box_files(tree.others))
     stamps = [[name, *tree.stamps[name]] for name in sorted(tell)]

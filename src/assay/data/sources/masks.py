@@ -40,7 +40,7 @@ def mask_contents(tree: Tree, stated: Layout | None, ignore: Ignore | None) -> C
         found = listed(tree, found, lists, dict(stated) if isinstance(stated, tuple) else {})
     pairs = found.pairs
     if not pairs:
-        raise AssayError(f"{tree.where} has no picture with a mask of those that {', '.join(lists.values())} list")
+        raise AssayError(f"{tree.where} has no picture with a mask of those that {', '.join(lists)} list")
     masks = [pair.mask for pair in pairs]
     classes, code = code_of(_classes(tree, masks, bool(lists)), ignore)
     refuse_absent(tree, masks, code.void)

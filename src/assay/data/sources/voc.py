@@ -1,9 +1,10 @@
 """Pascal VOC's lists, ``ImageSets/Segmentation/train.txt`` of masks and ``ImageSets/Main/train.txt`` of boxes: which
 pictures belong to the set, and to which split."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from posixpath import basename, splitext
+from posixpath import basename, dirname, splitext
 from typing import Literal
 
 from assay.data.sources.class_list import ClassList, Colour
@@ -32,36 +33,47 @@ _SPLITS: dict[str, SplitName] = {"train": "train", "val": "validation", "test": 
 Lists = Literal["Segmentation", "Main"]
 
 
-def voc_lists(others: Collection[str], folder_of: Lists = "Segmentation") -> dict[str, str]:
-    """``train`` → the file that lists its pictures; ``trainval`` only where neither of its halves has a list."""
-    found = {}
-    for name in sorted(others):
-        folder, (stem, ending) = name.rpartition("/")[0], splitext(basename(name))
-        if ending == ".txt" and stem in _SPLITS and folder.endswith(f"ImageSets/{folder_of}"):
-            found[stem] = name
-    if {"train", "val"} & found.keys():
-        found.pop("trainval", None)
-    return found
+def voc_lists(others: Collection[str], folder_of: Lists = "Segmentation") -> list[str]:
+    """The files that list pictures, of every year that lies there; a year's ``trainval.txt`` only where neither of its
+    halves has a list."""
+    found = [name for name in sorted(others) if _stem(name) in _SPLITS and name.endswith(".txt")]
+    found = [name for name in found if dirname(name).endswith(f"ImageSets/{folder_of}")]
+    halved = {dirname(name) for name in found if _stem(name) in ("train", "val")}
+    return [name for name in found if _stem(name) != "trainval" or dirname(name) not in halved]
 
 
-def listed(tree: Tree, found: Paired, lists: Mapping[str, str], stated: Mapping[str, SplitName]) -> Paired:
+def listed(tree: Tree, found: Paired, lists: Collection[str], stated: Mapping[str, SplitName]) -> Paired:
     """The pairs that the lists name, with their splits; ``stated`` says of a list, by its name, which split it is.
 
     Raises:
         AssayError: a list cannot be read, or names one picture for two splits.
     """
-    there = {splitext(basename(pair.name))[0]: pair for pair in found.pairs}
-    split_of: dict[str, SplitName] = {}
-    for stem, file in lists.items():
-        split = stated.get(stem, _SPLITS[stem])
+    there = {(_year_of(pair.name, lists), _stem(pair.name)): pair for pair in found.pairs}
+    split_of: dict[tuple[str, str], SplitName] = {}
+    for file in lists:
+        split = stated.get(_stem(file), _SPLITS[_stem(file)])
         for name in _names(tree, file):
-            if split_of.setdefault(name, split) != split:
-                raise AssayError(
-                    f"{file} of {tree.where} lists {name!r}, which is in the {split_of[name]} split already"
-                )
-    named = [Pair(there[name].name, there[name].mask, split) for name, split in split_of.items() if name in there]
-    missing = [name for name in split_of if name not in there]
+            if split_of.setdefault((_year(file), name), split) != split:
+                was = split_of[_year(file), name]
+                raise AssayError(f"{file} of {tree.where} lists {name!r}, which is in the {was} split already")
+    named = [Pair(there[key].name, there[key].mask, split) for key, split in split_of.items() if key in there]
+    missing = [name for year, name in split_of if (year, name) not in there]
     return replace(found, pairs=sorted(named, key=lambda pair: pair.name), unmasked=missing, unpictured=[])
+
+
+def _year(file: str) -> str:
+    """The folder, such as ``VOC2012``, that a list is of; empty at the top."""
+    return re.sub(r"(^|/)ImageSets/.*", "", file)
+
+
+def _year_of(picture: str, lists: Collection[str]) -> str:
+    """That in which a picture lies; the first one for a picture elsewhere."""
+    years = sorted(map(_year, lists))
+    return max((year for year in years if not year or picture.startswith(f"{year}/")), key=len, default=years[0])
+
+
+def _stem(name: str) -> str:
+    return splitext(basename(name))[0]
 
 
 def _names(tree: Tree, file: str) -> list[str]:
@@ -69,4 +81,4 @@ def _names(tree: Tree, file: str) -> list[str]:
         text = tree.read(file).decode("utf-8-sig")
     except Exception as error:  # whatever a damaged zip meets
         raise AssayError(f"{file} of {tree.where} cannot be read ({error})") from error
-    return [splitext(basename(line.split()[0]))[0] for line in text.splitlines() if line.strip()]
+    return [_stem(line.split()[0]) for line in text.splitlines() if line.strip()]

@@ -69,7 +69,7 @@ def _is_yolo(tree: Tree, file: str) -> bool:
     try:
         rows = [line.split() for line in tree.read(file).decode("utf-8-sig").splitlines() if line.strip()]
         return all(len([float(each) for each in row]) >= 5 for row in rows)
-    except ValueError:
+    except Exception:  # whatever is no number, or a damaged file meets
         return False
 
 

@@ -66,8 +66,8 @@ def _config(tree: Tree, file: str, found: Mapping[Any, Any]) -> Config:
         raise AssayError(f"{where} says nc: {number}, and names {len(named):,} classes")
     split_of: dict[str, SplitName] = {}
     for key, split in _SPLITS.items():
-        entries = found.get(key) or []
-        for entry in [entries] if isinstance(entries, str) else entries:
+        entries = found.get(key)
+        for entry in entries if isinstance(entries, list) else [entries] if isinstance(entries, str) else []:
             for name in _pictures(tree, str(entry)):
                 split_of.setdefault(name, split)
     return Config(file, named, split_of, "kpt_shape" in found)
@@ -80,7 +80,10 @@ def _pictures(tree: Tree, entry: str) -> list[str]:
         return [] if folder is None else [name for name in tree.pictures if f"/{name}".startswith(f"/{folder}/")]
     if (file := _ending_alike(entry, tree.others)) is None:
         return []
-    lines = tree.read(file).decode("utf-8-sig").splitlines()
+    try:
+        lines = tree.read(file).decode("utf-8-sig").splitlines()
+    except Exception as error:  # whatever a damaged file meets
+        raise AssayError(f"{file} of {tree.where} cannot be read ({error})") from error
     by_name: dict[str, list[str]] = {}
     for name in tree.pictures:
         by_name.setdefault(basename(name), []).append(name)
