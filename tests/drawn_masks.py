@@ -2,9 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from assay.data.cache import open_source
+from assay.data.images import Contents
+from assay.data.mask_files import MaskFiles
+from assay.recipe import Data
 
 PALETTE = {0: (10, 20, 30), 1: (128, 0, 0), 2: (0, 128, 0)}
 
@@ -56,3 +62,19 @@ def plant(root: Path, masks: Mapping[str, np.ndarray], classes: str | None = "gr
     if classes is not None:
         (folder / "classes.txt").write_text(classes, encoding="utf-8")
     return folder
+
+
+LISTED = "0 ground 10 20 30\n1 disc 128 0 0\n2 cross 0 128 0\n"
+ROWS = values(r1=1, r2=2)
+
+
+def contents(path: Path, **keys: Any) -> Contents:
+    """What lies in a folder or zip, by these keys of ``data``."""
+    return open_source(Data.model_validate({"source": str(path), **keys}), path.parent).contents()
+
+
+def read(path: Path, **keys: Any) -> np.ndarray:
+    """The first mask."""
+    targets = contents(path, **keys).targets
+    assert isinstance(targets, MaskFiles)
+    return targets.read(0)

@@ -1,6 +1,7 @@
 """``predict.crf: tune``: what the validation pictures choose, and that a run keeps and uses it."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from assay.data import load
+from assay.errors import PictureWarning
 from assay.recipe import Data, Predict, Recipe
 from assay.recipe.crf import Crf
 from assay.recipe.study import Study
@@ -100,6 +102,12 @@ def test_a_run_keeps_what_it_chose_and_answers_by_it(tmp_path: Path, monkeypatch
     assert found.notes == [crf.in_words(kept)]
     first = pl.read_parquet(run.folder / "predictions.parquet").filter(pl.col("split") == "test").head(1)
     assert found.each[0].record["entropy"] == pytest.approx(first["entropy"].item(), rel=1e-3)
+    for name in ("one.png", "one_mask.png"):
+        (tmp_path / "flat").mkdir(exist_ok=True)
+        shutil.copy(tmp_path / "one.png", tmp_path / "flat" / name)
+    assert len(answers(run.folder, [tmp_path / "flat"]).each) == 2
+    with pytest.warns(PictureWarning, match="1 of 2 pictures are masks"):
+        assert len(answers(run.folder, [tmp_path / "flat"], layout="masks").each) == 1
     show_answers(run.folder, [tmp_path / "one.png"], False, False, tmp_path / "drawn", None)
     assert sorted(path.name for path in (tmp_path / "drawn").iterdir()) == [
         "answers.json",

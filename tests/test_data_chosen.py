@@ -75,6 +75,22 @@ def test_probe_decodes_what_it_measures(root: Path) -> None:
     assert set(decoded) == {12}
 
 
+def test_probe_takes_no_validation_image_of_the_source_s_own_for_a_training_image(root: Path) -> None:
+    for number, path in enumerate(sorted((root / "set").rglob("*.png"))):
+        part = "one" if number % 20 < 16 else "two"
+        (root / "parts" / part / path.parent.name).mkdir(parents=True, exist_ok=True)
+        path.rename(root / "parts" / part / path.parent.name / path.name)
+    decoded: list[int] = []
+    folders = (("one", "train"), ("two", "validation"))
+    for splits in (["train"], ["validation"], ["train", "validation"]):
+        probe_model(
+            "cnn", "parts", splits=splits, images=1.0, size=32, root=root, layout=folders,
+            decoding=lambda done, total: decoded.append(total),
+        )  # fmt: skip
+    held_out = 9  # a fifth for testing
+    assert list(dict.fromkeys(decoded)) == [48 - held_out, 12, 60 - held_out]
+
+
 def test_rank_decodes_what_it_looks_at_and_no_test_image(root: Path) -> None:
     decoded: list[int] = []
     rank("set", ["torchvision/squeezenet1_0"], 9, 32, False, root=root, decoding=lambda _, total: decoded.append(total))

@@ -119,6 +119,16 @@ def test_a_study_file_names_its_data(
     assert Path("checks/ages/index.html").exists()
 
 
+def test_folders_of_any_name_are_read_as_the_layout_says(tmp_path: Path) -> None:
+    for i, image in enumerate(IMAGES):
+        save(tmp_path / "set" / ("one", "two")[i % 3 == 0] / "ab"[i % 2] / f"{i:02}.png", image)
+    found, _ = check("set", layout="one=train, two=test", out=tmp_path / "page", root=tmp_path, quiet=True)
+    assert found.images.classes == ["a", "b"]
+    assert found.images.is_test.sum() == 20
+    with pytest.raises(AssayError, match=r"--layout: .* has no folder 'three' with pictures"):
+        check("set", layout="one=train,three=test", out=tmp_path / "page", root=tmp_path, quiet=True)
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [

@@ -209,6 +209,44 @@ def test_copies_of_an_original_stay_on_one_side(pictures: Path) -> None:
         rank(pictures, TWO[:1], size=40, pretrained=False, group="red|green|blue")
 
 
+def parted(pictures: Path, folder: Path, *names: str) -> Path:
+    """The pictures in three folders: the first eight of each class, the next two, the last two."""
+    for name, numbers in zip(names, (range(8), range(8, 10), range(10, 12)), strict=True):
+        for label in ("red", "green", "blue"):
+            (folder / name / label).mkdir(parents=True)
+            for n in numbers:
+                shutil.copy(pictures / label / f"{n}.png", folder / name / label)
+    return folder
+
+
+def test_a_validation_split_of_the_source_s_own_is_held_against_its_training_images(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    looked_at: list[set[str]] = []
+    whole = ranking.features
+
+    def watched(network: nn.Module, data: ImageData, name: str, device: torch.device) -> Any:
+        looked_at.append({data.images.names[i].split("/")[0] for i in data.indices[name]})
+        return whole(network, data, name, device)
+
+    monkeypatch.setattr(ranking, "features", watched)
+    monkeypatch.chdir(tmp_path)
+    found = rank(parted(pictures, tmp_path / "own", "train", "val", "test"), TWO[:1], size=40, pretrained=False)
+    assert looked_at == [{"train"}, {"val"}]
+    assert found.validation is None
+    named = parted(pictures, tmp_path / "named", "one", "two", "three")
+    stated = ("--layout", "one=train,two=validation,three=test")
+    done = assay(capsys, "rank", named, "--models", TWO[1], "--size", "40", "--no-pretrained", *stated)
+    assert done.status == 0, done.err
+    assert looked_at[2:] == [{"one"}, {"two"}]
+    data = load_study(Path("ranks") / "named" / "next.yaml").plan["freeze=backbone"].recipe.data
+    assert data.layout == (("one", "train"), ("three", "test"), ("two", "validation"))
+    assert data.validation is None
+    failed = assay(capsys, "rank", named, "--models", TWO[1], "--layout", "one=learn")
+    assert failed.status == 2
+    assert "--layout: layout: expected classes, splits, masks, or folders with the split that each is" in failed.err
+
+
 # ------------------------------------------------------------------------------------ weights that are here
 
 

@@ -117,9 +117,10 @@ def test_the_means_that_are_called_so_stand_without_differences(page: Path) -> N
     ("name", "lines"),
     [
         ("focal(gamma=2.0,weights=[1,2])", ["focal(", "gamma=", "2.0,", "weights=", "[1,", "2])"]),
-        ("a<b>_c(d)", ["a&lt;b&gt;_", "c(", "d)"]),
-        ("plain name", ["plain name"]),
-        ("f()", ["f()"]),
+        ("a<b>_cccccccccccccc(d)", ["a&lt;b&gt;_", "cccccccccccccc(", "d)"]),
+        ("a name of plain words", ["a name of plain words"]),
+        ("f(a_b)", ["f(a_b)"]),
+        ("learning_rate=f()", ["learning_rate=f()"]),
     ],
 )
 def test_no_line_of_a_name_begins_with_a_lone_bracket(name: str, lines: list[str]) -> None:

@@ -14,6 +14,13 @@ app = typer.Typer(
 
 DataRoot = Annotated[Path | None, typer.Option("--data", help="Where named data lie; else $ASSAY_DATA, else ./data.")]
 Finished = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")]
+LaidOut = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WORD|FOLDER=SPLIT,…",
+        help="How folders are read: classes, splits or masks, or which split each is, as fold_0=train,fold_1=test.",
+    ),
+]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON document for programs; all else goes to standard error.")
 ]

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from assay.cli.app import AsJson, DataRoot, app
-from assay.tools.terminal import listed, print_json, show
+from assay.cli.app import AsJson, DataRoot, LaidOut, app
+from assay.tools.terminal import listed, parse_layout, print_json, show
 
 
 @app.command("list")
@@ -34,6 +34,7 @@ def check(
         str | None, typer.Option(metavar="PATTERN", help="Regular expression on the file name that names the original.")
     ] = None,
     task: Annotated[str | None, typer.Option(metavar="NAME", help="Where masks lie beside boxes: detection.")] = None,
+    layout: LaidOut = None,
     near: Annotated[
         float | None,
         typer.Option(metavar="SHARE", help="Largest closeness of a near copy, 0 to 1; else chosen from the data."),
@@ -49,7 +50,7 @@ def check(
     from assay.tools.inspection.command import check
     from assay.tools.inspection.verdict import verdict
 
-    found, page = check(source, size, color, group, task, near, out, data, quiet, own_command())
+    found, page = check(source, size, color, group, task, layout, near, out, data, quiet, own_command())
     if as_json:
         return print_json(inspected(found, page))
     print("\n".join(verdict(found)), f"page: {page}", sep="\n\n")
@@ -78,6 +79,7 @@ def rank(
     group: Annotated[
         str | None, typer.Option(metavar="PATTERN", help="Regular expression on the file name that names the original.")
     ] = None,
+    layout: LaidOut = None,
     out: Annotated[Path | None, typer.Option(help="The page's folder; else ranks/<name>.")] = None,
     data: DataRoot = None,
     as_json: AsJson = False,
@@ -91,7 +93,9 @@ def rank(
     from assay.tools.ranking.command import rank_and_write
     from assay.tools.ranking.table import ranking_table
 
-    found, page = rank_and_write(source, listed(models), images, size, pretrained, group, out, data, own_command())
+    found, page = rank_and_write(
+        source, listed(models), images, size, pretrained, group, parse_layout(layout), out, data, own_command()
+    )
     if as_json:
         return print_json(plain(found) | {"page": str(page)})
     show(ranking_table(found))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from assay.cli.app import AsJson, DataRoot, Finished, app
+from assay.cli.app import AsJson, DataRoot, Finished, LaidOut, app
 from assay.tools.refit import EPOCHS
 from assay.tools.terminal import print_json, show
 
@@ -41,6 +41,7 @@ def probe(
     size: Annotated[
         str | None, typer.Option(metavar="N|HxW", help="With --model: height and width, else the network's own.")
     ] = None,
+    layout: LaidOut = None,
     out: Annotated[
         Path | None, typer.Option(help="The page's folder; else probe in the run's folder, or probes/<network>.")
     ] = None,
@@ -49,7 +50,7 @@ def probe(
     """Measure how well each layer keeps the classes apart. The network is a finished run's, or one off the shelf."""
     from assay.tools.probe_command import show_probe
 
-    show_probe(folder, model, pretrained, data, layers, split, images, size, out, as_json)
+    show_probe(folder, model, pretrained, data, layers, split, images, size, layout, out, as_json)
 
 
 @app.command()
@@ -75,6 +76,7 @@ def predict(
             help="Write the answers to this file, .csv or .json; of maps and boxes, draw them in this folder.",
         ),
     ] = None,
+    layout: LaidOut = None,
     data: DataRoot = None,
     as_json: AsJson = False,
 ) -> None:
@@ -84,7 +86,7 @@ def predict(
     """
     from assay.tools.predict_command import show_answers
 
-    show_answers(folder, pictures, uncertainty, ensemble, out, data, as_json)
+    show_answers(folder, pictures, uncertainty, ensemble, out, data, as_json, layout)
 
 
 @app.command()

@@ -49,11 +49,17 @@ def load_chosen(
     return _ready(data, images, indices)
 
 
+def validates(data: Data, root: Path) -> bool:
+    """Whether the source has a validation split of its own. AssayError where it is missing or malformed."""
+    own = open_source(data, root).contents().is_validation
+    return own is not None and bool(own.any())
+
+
 def _listed(data: Data, root: Path) -> ImageSet:
     """A source before it is decoded: all that is true of its pictures, and of their pixels nothing."""
     source = open_source(data, root)
     contents = source.contents()
-    validates = contents.is_validation
+    own = contents.is_validation
     nothing = np.empty((len(contents.names), 0, 0, 0), np.uint8)
     return ImageSet(
         nothing,
@@ -63,7 +69,7 @@ def _listed(data: Data, root: Path) -> ImageSet:
         contents.classes,
         [],
         source=source.where,
-        is_validation=validates if validates is not None and validates.any() else None,
+        is_validation=own if own is not None and own.any() else None,
     )
 
 

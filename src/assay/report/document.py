@@ -20,7 +20,7 @@ from markupsafe import Markup
 
 from assay.report import drawing, glossary, style
 from assay.report.figures import Figure
-from assay.report.labels import with_short_names
+from assay.report.labels import NARROW, with_short_names
 from assay.report.tables import Table, csv, latex
 from assay.system.files import write
 
@@ -161,8 +161,8 @@ def _templates() -> Environment:
 
 
 def breakable(name: str) -> Markup:
-    """A name that lines may break behind what separates its parts, so that no line begins with a lone bracket."""
-    return Markup("<wbr>").join(re.split(r"(?<=[(,=/_])(?=[^)\s])", name))
+    """A long name that lines may break behind what separates its parts, so that none begins with a lone bracket."""
+    return Markup("<wbr>").join(re.split(r"(?<=[(,=_])(?=[^)\s])", name) if len(name) > NARROW else [name])
 
 
 def _asset(name: str) -> str:

@@ -21,6 +21,7 @@ from assay.system.integrity import WEIGHTS, refuse_changed
 if TYPE_CHECKING:
     import torch
 
+    from assay.recipe.data import Layout
     from assay.tasks.contract import Told
     from assay.tools.choosing import Chosen
     from assay.tools.pictures import Picture, Unread
@@ -76,13 +77,15 @@ def answers(
     ensemble: bool = False,
     answering: Progress | None = None,
     keep: Keep = as_it_is,
+    layout: "Layout | None" = None,
 ) -> Answers:
     """What the run in ``where``, or the best of a variant or study there, says of pictures, folders and zips of them.
 
     With ``ensemble`` the seeds of the variant, or of the study's best, answer together: means of probabilities, or of
     values with the least and the greatest. See ``assay.tools.choosing.choose`` for what is best. ``answering`` is
     called with (pictures done, pictures to do); ``keep`` gets each answer with its picture, and what it gives is among
-    the answers. The networks are where ``device_here`` puts the first. Raises AssayError for a folder without a
+    the answers. Of pictures with masks the latter are passed over, by the ``layout`` (``data.layout``) or that of the
+    run's recipe. The networks are where ``device_here`` puts the first. Raises AssayError for a folder without a
     finished run; pictures that cannot be read are in ``unread``.
     """
     import torch
@@ -107,7 +110,7 @@ def answers(
     measured = [read_object(run / "metrics.json", missing={}) for run in chosen.runs]
     task = catalogue.task(recipe.task)
     if TASKS[recipe.task].target == "masks":
-        found, unread = pictures_at(pictures, lambda names: masks_in(names, recipe.data.layout))
+        found, unread = pictures_at(pictures, lambda names: masks_in(names, layout or recipe.data.layout))
     else:
         found, unread = pictures_at(pictures)
     _, height, width = about["shape"]

@@ -15,7 +15,7 @@ from assay.tools.drawing import Drawing
 from assay.tools.predict import answer_table, answers
 from assay.tools.predict_boxes import COCO, coco_of
 from assay.tools.predict_uncertain import predict_uncertain
-from assay.tools.terminal import print_json, show, stop
+from assay.tools.terminal import parse_layout, print_json, show, stop
 
 
 def show_answers(
@@ -26,6 +26,7 @@ def show_answers(
     out: Path | None,
     data: Path | None,
     as_json: bool = False,
+    layout: str | None = None,
 ) -> None:
     """Print the answers, or write them to ``out``; pictures that could not be read end the command with status 1.
 
@@ -36,6 +37,8 @@ def show_answers(
     """
     if uncertainty and ensemble:
         raise AssayError("predict: --uncertainty is of one network, --ensemble of several; expected one of them")
+    if uncertainty and layout:
+        raise AssayError("predict: --layout says where masks lie, and --uncertainty is of whole images")
     drawn = out if out and not out.suffix and can_be_drawn(where, ensemble) else None
     if out and not drawn:
         check_ending(out)
@@ -44,7 +47,7 @@ def show_answers(
         if uncertainty:
             found = predict_uncertain(where, pictures, data, answering)
         else:
-            found = answers(where, pictures, ensemble, answering, Drawing(drawn))
+            found = answers(where, pictures, ensemble, answering, Drawing(drawn), parse_layout(layout))
     reasons = [one.reason for one in found.unread]
     if not found.each:
         raise AssayError("\n".join(reasons))

@@ -10,12 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from assay.errors import AssayError
-from assay.recipe import Recipe, SeparationMeasure
+from assay.recipe import Data, Recipe, SeparationMeasure
 from assay.recipe.validation import validate
 from assay.runs.display import unread
 
 if TYPE_CHECKING:
     from assay.data import ImageData
+    from assay.recipe.data import Layout
     from assay.separation import Layers
 
 Progress = Callable[[int, int], None]
@@ -60,30 +61,31 @@ def probe_model(
     root: str | Path | None = None,
     decoding: Progress | None = None,
     measuring: Progress | None = None,
+    layout: "Layout | None" = None,
 ) -> "Layers":
     """SI and CSI of the layers of a network that no run trained, on the images of ``source``.
 
     ``model`` is what a recipe says of it: a name such as ``timm/resnet18``, or ``{"name": …, "pretrained": True}``.
-    ``source`` and ``size`` are those of a recipe's data. The images are split as a run with seed 0 would; only those
-    that are measured are decoded, and what is found over images, such as the normalisation of a network of assay's own,
-    is so over them. Those that cannot be read are in ``left_out``. ``decoding`` is called with (images done, images to
-    do). Raises AssayError for an unknown name, weights that do not fit, a source that is not there, images that do not
-    fit, or a pattern that matches no layer.
+    ``source``, ``size`` and ``layout`` are those of a recipe's data. The images are split as a run with seed 0 would,
+    those that the source has for validation are no training images, and of a source without them a tenth is cut where
+    that split is asked for; only those that are measured are decoded, and what is found over images, such as the
+    normalisation of a network of assay's own, is so over them. Those that cannot be read are in ``left_out``.
+    ``decoding`` is called with (images done, images to do). Raises AssayError for an unknown name, weights that do not
+    fit, a source that is not there, images that do not fit, or a pattern that matches no layer.
     """
     from assay.data import data_root, load_chosen
+    from assay.data.loading import validates
     from assay.evaluate.separation import chosen, measured_layers
     from assay.models.catalogue import complete, try_out
     from assay.models.weights import initial_network
     from assay.system.machine import resolve_device
 
     options = chosen_options(layers, splits, images)
+    stated = {"source": str(source), "layout": layout, "size": size, "on_bad_image": "skip"}
+    is_own = validates(validate(Data, stated, "probe"), data_root(root))
+    share = None if is_own else 0.1 if "validation" in splits else 0
     values = {
-        "data": {
-            "source": str(source),
-            "size": size,
-            "validation": 0.1 if "validation" in splits else 0,
-            "on_bad_image": "skip",
-        },
+        "data": stated | {"validation": share},
         "model": {"name": model} if isinstance(model, str) else dict(model),
         "train": {"keep": "last"},
     }

@@ -10,7 +10,7 @@ from assay.tools.documents import plain
 from assay.tools.page import named
 from assay.tools.probe import IMAGES, probe, probe_model, probe_table
 from assay.tools.probe_page import write_probe
-from assay.tools.terminal import listed, parse_size, print_json, show
+from assay.tools.terminal import listed, parse_layout, parse_size, print_json, show
 
 UNTRAINED = "The head is untrained unless the weights have one for these classes."
 
@@ -24,6 +24,7 @@ def show_probe(
     split: str,
     images: float | None,
     size: str | None,
+    layout: str | None = None,
     out: Path | None = None,
     as_json: bool = False,
 ) -> None:
@@ -35,8 +36,8 @@ def show_probe(
         raise AssayError("probe: expected either the folder of a finished run, or --model with a network's name")
     if model and data is None:
         raise AssayError(f"probe --model {model}: --data is missing; it names the images, such as cifar10 or a folder")
-    if run and (size or pretrained):
-        raise AssayError("probe: --size and --pretrained go with --model; a run has its own size and weights")
+    if run and (size or pretrained or layout):
+        raise AssayError("probe: --size, --layout and --pretrained go with --model; a run has its own data and weights")
     patterns, splits = listed(layers) if "," in layers else layers.strip(), listed(split)
     amount = (1.0 if run else IMAGES) if images is None else images
     with Display() as display, display.counting("measuring", "layers") as measuring:
@@ -45,7 +46,7 @@ def show_probe(
         else:
             network = {"name": model, "pretrained": pretrained == "true" or pretrained or False}
             with display.decoding(str(data)) as decoding:
-                options = (patterns, splits, amount, parse_size(size), None, decoding, measuring)
+                options = (patterns, splits, amount, parse_size(size), None, decoding, measuring, parse_layout(layout))
                 found = probe_model(network, str(data), *options)
     measured = f"{amount:.0%}" if amount <= 1 else f"at most {amount:,.0f} images"
     facts = f"{measured} of the {' and the '.join(splits)} images"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from assay.errors import AssayError, DeviceWarning, PictureWarning, nearest
 
 if TYPE_CHECKING:
+    from assay.recipe.data import Layout
     from assay.results import Results
 
 
@@ -24,6 +25,18 @@ def parse_size(text: str | None) -> int | list[int] | None:
     if len(parts) > 2 or not all(part.strip().isdecimal() for part in parts):
         raise AssayError(f"--size: found {text!r}, expected a number of pixels, or height and width as in 96x128")
     return int(parts[0]) if len(parts) == 1 else [int(part) for part in parts]
+
+
+def parse_layout(text: str | None) -> "Layout | None":
+    """``classes``, ``splits``, ``masks``, or folders with their splits as in ``fold_0=train,fold_1=test``."""
+    from assay.recipe import Data
+    from assay.recipe.validation import validate
+
+    if text is None:
+        return None
+    pairs = [pair.partition("=") for pair in listed(text)]
+    stated = {folder.strip(): split.strip() for folder, _, split in pairs} if "=" in text else text.strip()
+    return validate(Data, {"source": ".", "layout": stated}, "--layout").layout
 
 
 def folder_of(source: str) -> str:

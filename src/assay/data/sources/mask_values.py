@@ -1,16 +1,20 @@
 """What values the masks of a set hold, where no list of classes says so, or one that can be read in two ways."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
+from assay.data.publish import entry_folder, make, touch
 from assay.data.sources.class_list import ClassList
 from assay.data.sources.mask_pictures import opened, raw
 from assay.data.sources.tree import Tree
 from assay.data.targets import VOID
 from assay.errors import AssayError, enumerated
 
+_VERSION = 1
 _MOST = 64
 """More values than this are no classes that a list would not name."""
 _LOOKED_AT = 32
@@ -41,12 +45,25 @@ def settled(tree: Tree, masks: Sequence[str], listed: ClassList | None) -> Class
 
 
 def by_values(tree: Tree, masks: Sequence[str]) -> ClassList:
-    """A class for each value that occurs in any mask but 255, called by its number.
+    """A class for each value that occurs in any mask but 255, called by its number. Every mask is read, once for all
+    time: what they hold is kept in the cache.
 
     Raises:
         AssayError: a mask holds colours, or the values are fewer than two or more than 64, with the reason why the
             first mask of those that cannot be read is none.
     """
+    folder = entry_folder("masks", json.dumps([_VERSION, tree.identity, list(masks)]))
+    seen, reasons = _kept(folder) or make(folder, lambda place: _keep(place, *_held(tree, masks)), _kept)
+    values = sorted(seen - {VOID})
+    if len(values) < 2:
+        hold = f"hold the value {enumerated([str(value) for value in sorted(seen)])} only" if seen else "cannot be read"
+        unread = f"; {len(reasons):,} of {len(masks):,} cannot be read: {reasons[0]}" if reasons else ""
+        raise AssayError(f"the masks of {tree.where} {hold}; expected two classes at least{unread}")
+    return ClassList(f"the masks of {tree.where}", tuple(map(str, values)), tuple(values))
+
+
+def _held(tree: Tree, masks: Sequence[str]) -> tuple[set[int], list[str]]:
+    """The values in any mask, and why some cannot be read."""
     seen: set[int] = set()
     reasons: list[str] = []
     for name in masks:
@@ -60,12 +77,20 @@ def by_values(tree: Tree, masks: Sequence[str]) -> ClassList:
                 f"the masks of {tree.where} hold more than {_MOST} values, the last of them in {name}: levels of gray, "
                 f"or so many classes? {_HOW}"
             )
-    values = sorted(seen - {VOID})
-    if len(values) < 2:
-        hold = f"hold the value {enumerated([str(value) for value in sorted(seen)])} only" if seen else "cannot be read"
-        unread = f"; {len(reasons):,} of {len(masks):,} cannot be read: {reasons[0]}" if reasons else ""
-        raise AssayError(f"the masks of {tree.where} {hold}; expected two classes at least{unread}")
-    return ClassList(f"the masks of {tree.where}", tuple(map(str, values)), tuple(values))
+    return seen, reasons
+
+
+def _keep(folder: Path, seen: set[int], reasons: list[str]) -> None:
+    (folder / "held.json").write_text(json.dumps([sorted(seen), reasons]), encoding="utf-8")
+
+
+def _kept(folder: Path) -> tuple[set[int], list[str]] | None:
+    touch(folder)
+    try:
+        seen, reasons = json.loads((folder / "held.json").read_text(encoding="utf-8"))
+        return set(seen), list(reasons)
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def refuse_absent(tree: Tree, masks: Sequence[str], void: Sequence[int]) -> None:

@@ -13,7 +13,7 @@ from assay.recipe.yaml_files import read_yaml
 from assay.runs.display import Display
 from assay.tools.inspection.inspecting import Inspection, inspect
 from assay.tools.inspection.page import write_inspection
-from assay.tools.terminal import folder_of, parse_size
+from assay.tools.terminal import folder_of, parse_layout, parse_size
 
 
 def check(
@@ -22,6 +22,7 @@ def check(
     color: str | None = None,
     group: str | None = None,
     task: str | None = None,
+    layout: str | None = None,
     near: float | None = None,
     out: Path | None = None,
     root: Path | None = None,
@@ -36,7 +37,7 @@ def check(
     Raises:
         AssayError: an option makes no sense, or the source cannot be opened.
     """
-    options = {"size": parse_size(size), "color": color, "group": group}
+    options = {"size": parse_size(size), "color": color, "group": group, "layout": parse_layout(layout)}
     stated = {key: value for key, value in options.items() if value is not None}
     is_file = source.lower().endswith((".yaml", ".yml"))
     values = data_of(Path(source)) if is_file else {"source": source}
@@ -49,7 +50,7 @@ def check(
             except AssayError as error:
                 if is_file:
                     raise
-                raise AssayError(re.sub(r"\bdata\.(size|color|group)\b", r"--\1", str(error))) from error
+                raise AssayError(re.sub(r"\bdata\.(size|color|group|layout)\b", r"--\1", str(error))) from error
         page = write_inspection(found, out or Path("checks") / folder_of(source), command)
     return found, page
 

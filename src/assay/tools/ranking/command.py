@@ -4,6 +4,7 @@ from pathlib import Path
 
 from assay.errors import AssayError
 from assay.models.catalogue import installed
+from assay.recipe.data import Layout
 from assay.runs.display import Display
 from assay.tools.ranking.next_study import next_study
 from assay.tools.ranking.page import write_ranking
@@ -18,6 +19,7 @@ def rank_and_write(
     size: str | None,
     pretrained: bool,
     group: str | None,
+    layout: Layout | None,
     out: Path | None,
     data: Path | None,
     command: str = "",
@@ -32,13 +34,13 @@ def rank_and_write(
         display.counting("ranking", "backbones") as measuring,
         display.decoding(source) as decoding,
     ):
-        found = rank(source, names, images, parsed, pretrained, group, data, decoding, measuring)
+        found = rank(source, names, images, parsed, pretrained, group, data, decoding, measuring, layout)
     name = folder_of(source)
     amount = f"{images:.0%}" if images <= 1 else f"at most {images:,.0f} images"
     weights = "pretrained weights" if pretrained else "random weights"
     facts = f"{len(names)} backbones · {weights} · {amount} of the training and of the validation images"
     there = found.table["place"].is_not_null().any()
-    study = next_study(found, source, name, parsed, pretrained, group) if there else ""
+    study = next_study(found, source, name, parsed, pretrained, group, layout) if there else ""
     return found, write_ranking(found, name, facts, study, out or Path("ranks") / name, command, data)
 
 

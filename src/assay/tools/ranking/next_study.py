@@ -5,9 +5,10 @@ from typing import Any
 
 import yaml
 
+from assay.recipe.data import Layout
 from assay.recipe.study import folder_name
 from assay.tools.ranking.in_words import is_behind
-from assay.tools.ranking.ranking import VALIDATION, Ranking
+from assay.tools.ranking.ranking import Ranking
 
 MOST = 4
 """Backbones in the study."""
@@ -27,16 +28,18 @@ def next_study(
     size: int | Sequence[int] | None = None,
     pretrained: bool = True,
     group: str | None = None,
+    layout: Layout | None = None,
 ) -> str:
     """The study as YAML: on the images of ``source``, a head on each leading backbone, frozen, with three seeds.
 
     With a single backbone the question is what of it to freeze.
     """
     models = leading(found)
-    stated = {"size": size, "group": group}
+    folders = layout if layout is None or isinstance(layout, str) else dict(layout)
+    stated = {"layout": folders, "size": size, "group": group, "validation": found.validation}
     data = {"source": source, **{key: value for key, value in stated.items() if value is not None}}
     base: dict[str, Any] = {
-        "data": data | {"validation": VALIDATION, "on_bad_image": "skip"},
+        "data": data | {"on_bad_image": "skip"},
         "model": {"name": models[0], "pretrained": pretrained, "freeze": "backbone"},
         "train": {"epochs": 20, "batch_size": 64, "optimizer": {"name": "adam", "lr": 0.001}, "schedule": "cosine"},
     }

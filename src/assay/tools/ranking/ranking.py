@@ -13,6 +13,7 @@ from jaxtyping import Float32, Int64
 from torch import nn
 
 from assay.data import ImageData, data_root, load_chosen
+from assay.data.loading import validates
 from assay.errors import AssayError
 from assay.evaluate.separation import chosen
 from assay.models.catalogue import complete, try_out
@@ -20,7 +21,8 @@ from assay.models.head import parts
 from assay.models.layer_table import summary
 from assay.models.modes import evaluating
 from assay.models.weights import initial_network
-from assay.recipe import Recipe, SeparationMeasure
+from assay.recipe import Data, Recipe, SeparationMeasure
+from assay.recipe.data import Layout
 from assay.recipe.validation import validate
 from assay.separation import cross_center_index, cross_index
 from assay.separation.index import Index
@@ -67,6 +69,8 @@ class Ranking:
     """What to take, and how sure that is, in a few sentences."""
     left_out: Sequence[tuple[str, str]] = ()
     """(image, reason): an image that could not be read."""
+    validation: float | None = VALIDATION
+    """The share of the training images that was cut for validation; None: the source has such a split of its own."""
 
 
 def rank(
@@ -79,18 +83,20 @@ def rank(
     root: str | Path | None = None,
     decoding: Progress | None = None,
     measuring: Progress | None = None,
+    layout: Layout | None = None,
 ) -> Ranking:
     """Rank the backbones ``models`` (``"timm/resnet18"``) by their features of ``source``, without training.
 
-    The features are what the head of each network gets, in evaluation mode, of the same images: ``images`` (a share,
-    or above 1 a number) of the training and of the validation split that a run with seed 0 and a fifth of its training
-    images for validation would have, in the network's own size unless ``size`` is given, and with its own
-    normalisation. Test images are not looked at, so that they still judge the backbone that is taken. Cross-SI and
-    cross-CSI are the shares of validation images whose nearest training image, or nearest class mean, has their label;
-    LogME is of the training images. A backbone's place is by the mean of its places in the three, of equal means by
-    cross-CSI.
+    The features are what the head of each network gets, in evaluation mode, of the same images: ``images`` (a share, or
+    above 1 a number) of the training and of the validation split that a run with seed 0 would have, with a fifth of the
+    training images for validation where the source has no such split of its own, in the network's own size unless
+    ``size`` is given, and with its own normalisation. Test images are not looked at, so that they still judge the
+    backbone that is taken. Cross-SI and cross-CSI are the shares of validation images whose nearest training image, or
+    nearest class mean, has their label; LogME is of the training images. A backbone's place is by the mean of its
+    places in the three, of equal means by cross-CSI.
 
-    ``group`` keeps copies of an original on one side of the split, as in a recipe.
+    ``group`` keeps copies of an original on one side of the split, and ``layout`` says how folders are read, as in a
+    recipe.
 
     A backbone that cannot be had (no weights, images it does not fit) is listed with the reason; images that cannot be
     read are in ``left_out``. ``decoding`` is called with (images done, images to do), ``measuring`` with (backbones
@@ -101,7 +107,10 @@ def rank(
         raise AssayError("rank: expected at least one backbone, such as timm/resnet18")
     if repeated := [name for name in models if models.count(name) > 1]:
         raise AssayError(f"rank: '{repeated[0]}' is listed twice")
-    data = {"source": str(source), "size": size, "validation": VALIDATION, "group": group, "on_bad_image": "skip"}
+    stated = {"source": str(source), "layout": layout, "size": size, "group": group, "on_bad_image": "skip"}
+    is_own = validates(validate(Data, stated, "rank"), data_root(root))
+    share = None if is_own else VALIDATION
+    data = stated | {"validation": share}
     recipes = [candidate(name, pretrained, data) for name in models]
     options = validate(SeparationMeasure, {"images": images}, "rank")
 
@@ -120,7 +129,7 @@ def rank(
         if measuring:
             measuring(done, len(recipes))
     table = placed(pl.DataFrame(rows, schema=SCHEMA))
-    return Ranking(table, recommendation(table, pretrained, group is not None), there.images.skipped)
+    return Ranking(table, recommendation(table, pretrained, group is not None), there.images.skipped, share)
 
 
 def candidate(name: str, pretrained: bool, data: dict[str, Any]) -> Recipe:
