@@ -1,12 +1,15 @@
 """Only what is used is decoded: the same images as if all had been."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from torch import nn
 
 from assay.data import ImageData, load, load_chosen
+from assay.evaluate import separation
 from assay.evaluate.separation import chosen
 from assay.recipe import Data, SeparationMeasure
 from assay.tools.probe import probe_model
@@ -75,20 +78,25 @@ def test_probe_decodes_what_it_measures(root: Path) -> None:
     assert set(decoded) == {12}
 
 
-def test_probe_takes_no_validation_image_of_the_source_s_own_for_a_training_image(root: Path) -> None:
+def test_probe_takes_no_validation_image_of_the_source_s_own_for_a_training_image(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for number, path in enumerate(sorted((root / "set").rglob("*.png"))):
         part = "one" if number % 20 < 16 else "two"
         (root / "parts" / part / path.parent.name).mkdir(parents=True, exist_ok=True)
         path.rename(root / "parts" / part / path.parent.name / path.name)
-    decoded: list[int] = []
+    seen: list[dict[str, set[str]]] = []
+    whole = separation.measured_layers
+
+    def watched(network: nn.Module, data: ImageData, *rest: Any) -> Any:
+        seen.append({split: {data.images.names[i][:3] for i in rows} for split, rows in data.indices.items()})
+        return whole(network, data, *rest)
+
+    monkeypatch.setattr(separation, "measured_layers", watched)
     folders = (("one", "train"), ("two", "validation"))
-    for splits in (["train"], ["validation"], ["train", "validation"]):
-        probe_model(
-            "cnn", "parts", splits=splits, images=1.0, size=32, root=root, layout=folders,
-            decoding=lambda done, total: decoded.append(total),
-        )  # fmt: skip
-    held_out = 9  # a fifth for testing
-    assert list(dict.fromkeys(decoded)) == [48 - held_out, 12, 60 - held_out]
+    probe_model("cnn", "parts", splits=["train", "validation"], size=32, root=root, layout=folders)
+    probe_model("cnn", "parts", splits=["train"], size=32, root=root, layout=folders)
+    assert [(each["train"], each["validation"]) for each in seen] == [({"one"}, {"two"})] * 2
 
 
 def test_rank_decodes_what_it_looks_at_and_no_test_image(root: Path) -> None:

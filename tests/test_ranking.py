@@ -244,7 +244,10 @@ def test_a_validation_split_of_the_source_s_own_is_held_against_its_training_ima
     assert data.validation is None
     failed = assay(capsys, "rank", named, "--models", TWO[1], "--layout", "one=learn")
     assert failed.status == 2
-    assert "--layout: layout: expected classes, splits, masks, or folders with the split that each is" in failed.err
+    assert (
+        "--layout: layout: found {'one': 'learn'}, expected classes, splits, masks, or folders with the split"
+        in failed.err
+    )
 
 
 # ------------------------------------------------------------------------------------ weights that are here

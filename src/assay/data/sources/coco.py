@@ -14,7 +14,7 @@ from assay.data.mask_files import MaskFiles
 from assay.data.own_masks import VOID, Mask
 from assay.data.sources.class_list import MOST, ClassList
 from assay.data.sources.coco_files import Listed, categories, pictures, read_files
-from assay.data.sources.ignored import code_of
+from assay.data.sources.ignored import code_of, refuse_unnumbered
 from assay.data.sources.mask_pairs import in_one_place
 from assay.data.sources.mask_pictures import Code
 from assay.data.sources.regions import region
@@ -47,10 +47,7 @@ def coco_contents(tree: Tree, stated: Layout | None, ignore: Ignore | None) -> C
         raise AssayError(f"{min(files)} of {tree.where} has objects without a segmentation, only boxes; masks need one")
     listed, value_of = _classes(files)
     classes, code = code_of(listed, ignore)
-    if absent := set(code.void) - {VOID}:
-        raise AssayError(
-            f"data.ignore: {min(absent)}, and {listed.where} numbers its classes 0 to {max(listed.values)}"
-        )
+    refuse_unnumbered(listed, code)
     return Contents(
         classes=classes,
         names=[each.name for each in drawn],

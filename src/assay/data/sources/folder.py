@@ -19,6 +19,7 @@ from assay.data.sources.formats import what_it_is
 from assay.data.sources.layout import layout
 from assay.data.sources.mask_pairs import in_one_place, lone_images
 from assay.data.sources.masks import mask_contents
+from assay.data.sources.panoptic import panoptic_contents, panoptic_files
 from assay.data.sources.tree import Tree, folder_tree
 from assay.data.sources.voc import voc_lists
 from assay.data.targets import Labels
@@ -35,7 +36,8 @@ def folder_source(
 ) -> Source:
     """The pictures in a folder; ``stated`` is ``data.layout``, the others are the keys of their names."""
     tree = folder_tree(path)
-    tell = {*list_files(tree.others), *voc_lists(tree.others), *coco_files(tree.others)}
+    tell = {*list_files(tree.others), *voc_lists(tree.others)}
+    tell.update(coco_files(tree.others), panoptic_files(tree.others))
     if truth == "boxes" or in_one_place(tree.pictures):
         tell.update(box_files(tree.others))
     stamps = [[name, *tree.stamps[name]] for name in sorted(tell)]
@@ -66,7 +68,8 @@ def _contents(tree: Tree, stated: Layout | None, ignore: Ignore | None, truth: T
         if (boxes := boxes_in(tree, stated)) is None:
             raise AssayError(f"{tree.where} has no boxes: expected {FORMATS}")
         return boxes
-    masks = mask_contents(tree, stated, ignore) or coco_contents(tree, stated, ignore)
+    ways = (panoptic_contents, mask_contents, coco_contents)
+    masks = next((found for way in ways if (found := way(tree, stated, ignore))), None)
     if masks is None and stated == "masks":
         raise AssayError(
             f"data.layout: masks, and {tree.where} has no picture with a mask of the same name (in a folder such as "

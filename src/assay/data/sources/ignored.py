@@ -29,6 +29,14 @@ def code_of(listed: ClassList, ignore: Ignore | None) -> tuple[list[str], Code]:
     return kept, Code(listed, numbers, tuple(sorted(void - set(listed.values))))
 
 
+def refuse_unnumbered(listed: ClassList, code: Code) -> None:
+    """Raise AssayError where ``data.ignore`` has a number that none of the classes, all of which are numbered, has."""
+    if absent := set(code.void) - {VOID}:
+        raise AssayError(
+            f"data.ignore: {min(absent)}, and {listed.where} numbers its classes 0 to {max(listed.values)}"
+        )
+
+
 def _named(name: str, listed: ClassList) -> str:
     if name not in listed.names:
         raise unknown(f"class of {listed.where} in data.ignore", name, listed.names)
