@@ -1,5 +1,6 @@
 """YOLO: published sizes, any image, finite losses, boxes learned."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -7,9 +8,13 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
+from torchvision.ops import complete_box_iou
 
 from assay.data.boxes import NO_BOX, BoxBatch
 from assay.errors import AssayError
+from assay.models.anchor_free import AnchorFree, cells
+from assay.models.anchors import Anchors
+from assay.models.assignment import task_aligned
 from assay.models.catalogue import build, complete, try_out
 from assay.models.detector import Detector, Selecting
 from assay.models.head import output_names
@@ -220,3 +225,51 @@ def test_a_few_pictures_are_learned_by_heart(head: str) -> None:
         sum(network.train().losses(images, truth).values(), torch.zeros(())).backward()
         optimizer.step()
     assert map_50(network, images, truth) > 0.9
+
+
+def blank(head: AnchorFree | Anchors) -> AnchorFree | Anchors:
+    """A head that says 0 of everything."""
+    with torch.no_grad():
+        for p in head.parameters():
+            p.zero_()
+    return head
+
+
+def test_the_loss_without_anchors_by_hand() -> None:
+    head = blank(AnchorFree((8, 8, 8), (8, 16, 32), 4))
+    maps = [torch.zeros(1, 8, 64 // stride, 64 // stride) for stride in (8, 16, 32)]
+    truth = batch([[(2, 0, 0, 64, 48)]], 1)
+    parts = head.losses(maps, truth)
+    # every score ½, every box of 15 strides: all cross-entropies log 2, of distances log 16
+    raw_edges, scores = head(maps)
+    centers, strides = cells([part.shape[2:] for part in maps], (8, 16, 32), torch.device("cpu"))
+    torch.testing.assert_close(raw_edges[0], torch.cat([centers - 7.5 * strides, centers + 7.5 * strides], dim=1))
+    share = task_aligned(raw_edges, scores, centers, truth, 8).share[0]
+    total = share.sum().item()
+    assert total > 1
+    overlap = complete_box_iou(raw_edges[0], truth.edges[0])[:, 0]
+    assert parts["class"].item() == pytest.approx(0.5 * (64 + 16 + 4) * 4 * math.log(2) / total, rel=1e-5)
+    assert parts["box"].item() == pytest.approx(7.5 * ((1 - overlap) * share).sum().item() / total, rel=1e-5)
+    assert parts["distribution"].item() == pytest.approx(1.5 * math.log(16), rel=1e-5)
+
+
+def test_the_loss_with_anchors_by_hand() -> None:
+    head = blank(Anchors((8, 8, 8), (8, 16, 32), 40))
+    parts = head.losses(
+        [torch.zeros(1, 8, 640 // s, 640 // s) for s in (8, 16, 32)], batch([[(2, 278, 291, 394, 381)]], 1)
+    )
+    # a box of 116×90 around (336, 336): its cells and anchors, every box in the middle of its cell
+    learners = {
+        8: ([(42, 42), (41, 42), (42, 41)], [(33, 23)]),
+        16: ([(21, 21), (20, 21), (21, 20)], [(30, 61), (62, 45), (59, 119)]),
+        32: ([(10, 10)], [(116, 90), (156, 198), (373, 326)]),
+    }
+    away = 0.0
+    for stride, (places, anchors) in learners.items():
+        middles = (torch.tensor(places).repeat_interleave(len(anchors), dim=0) + 0.5) * stride
+        half = torch.tensor(anchors).repeat(len(places), 1) / 2
+        said = torch.cat([middles - half, middles + half], dim=1)
+        away += (1 - complete_box_iou(said, torch.tensor([[278.0, 291, 394, 381]]))).mean().item()
+    assert parts["box"].item() == pytest.approx(0.05 * away, rel=1e-5)
+    assert parts["objectness"].item() == pytest.approx((4 + 1 + 0.4) * math.log(2), rel=1e-5)
+    assert parts["class"].item() == pytest.approx(3 * 0.5 * 40 / 80 * math.log(2), rel=1e-5)

@@ -70,7 +70,7 @@ class AnchorFree(nn.Module):
         raw = self._raw(maps)
         edges = raw.edges
         learned = task_aligned(edges.detach(), raw.classes.detach().sigmoid(), raw.centers, boxes, self.strides[0])
-        truth = functional.one_hot(learned.labels, raw.classes.shape[-1]) * learned.share[..., None]
+        truth = torch.zeros_like(raw.classes).scatter(2, learned.labels[..., None], learned.share[..., None])
         offsets = torch.cat([raw.centers - learned.edges[..., :2], learned.edges[..., 2:] - raw.centers], dim=-1)
         spread = distribution_focal_loss(raw.distances, offsets / raw.strides).mean(dim=-1)
         parts = {

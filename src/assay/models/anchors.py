@@ -48,12 +48,15 @@ class Matches(NamedTuple):
 class Anchors(nn.Module):
     """A 1×1 convolution for each of three maps."""
 
+    shapes: Float[Tensor, "maps 3 2"]
+    """Width and height of the anchors of each map in pixels."""
     output_name: ClassVar[str] = "outputs"
     """What another number of classes would change."""
 
     def __init__(self, widths: Sequence[int], strides: Sequence[int], classes: int) -> None:
         super().__init__()
         self.strides, self.count, self.side = tuple(strides), classes, MADE_FOR
+        self.register_buffer("shapes", torch.tensor(ANCHORS, dtype=torch.float32), persistent=False)
         self.outputs = nn.ModuleList(nn.Conv2d(each, 3 * (5 + classes), kernel_size=1) for each in widths)
 
     @torch.no_grad()
@@ -61,6 +64,7 @@ class Anchors(nn.Module):
         """Scale the anchors to images of ``size`` (height, width), and begin with scores of so few objects as these
         have."""
         self.side = max(size)
+        self.shapes *= self.side / MADE_FOR
         for output, stride in zip(self.outputs, self.strides, strict=True):
             bias: Tensor = output.get_parameter("bias").view(3, -1)
             bias[:, 4] += math.log(PRESENT * stride**2 / math.prod(size))
@@ -71,7 +75,7 @@ class Anchors(nn.Module):
         found: dict[str, list[Tensor]] = {"box": [], "objectness": [], "class": []}
         for level, part in enumerate(maps):
             said, size = self._rows(level, part), (part.shape[2], part.shape[3])
-            learned = matches(boxes, self._shapes(level, part.device), self.strides[level], size)
+            learned = matches(boxes, self.shapes[level], self.strides[level], size)
             at = said.gather(1, learned.place[..., None].expand(-1, -1, said.shape[2]))
             overlap = complete_iou(self._edges(level, size, at, learned.place), learned.edges)
             count = learned.exists.sum().clamp(min=1)
@@ -109,10 +113,6 @@ class Anchors(nn.Module):
         rows: Tensor = said.permute(0, 1, 3, 4, 2).flatten(1, 3).float()
         return rows
 
-    def _shapes(self, level: int, device: torch.device) -> Float[Tensor, "3 2"]:
-        """Width and height of a map's anchors in pixels."""
-        return torch.tensor(ANCHORS[level], dtype=torch.float32, device=device) * (self.side / MADE_FOR)
-
     def _edges(
         self, level: int, size: tuple[int, int], said: Float[Tensor, "b n said"], place: Int64[Tensor, "b n"]
     ) -> Float[Tensor, "b n 4"]:
@@ -120,7 +120,7 @@ class Anchors(nn.Module):
         cells = size[0] * size[1]
         cell = torch.stack([place % size[1], place % cells // size[1]], dim=-1)
         center = (2 * said[..., :2].sigmoid() - 0.5 + cell) * self.strides[level]
-        half = self._shapes(level, said.device)[place // cells] * (2 * said[..., 2:4].sigmoid()).square() / 2
+        half = self.shapes[level][place // cells] * (2 * said[..., 2:4].sigmoid()).square() / 2
         return torch.cat([center - half, center + half], dim=-1)
 
 
@@ -135,15 +135,15 @@ def matches(boxes: BoxBatch, anchors: Float[Tensor, "3 2"], stride: int, size: t
     start, end = boxes.edges[..., :2], boxes.edges[..., 2:]
     ratio = (end - start)[:, :, None] / anchors
     fits = (torch.maximum(ratio, 1 / ratio) < RATIO).all(dim=-1) & (boxes.labels != NO_BOX)[..., None]
-    center = (start + end) / 2 / stride
-    limits = torch.tensor([width - 1, height - 1], device=anchors.device)
-    cell = center.long().clamp(min=0).minimum(limits)
-    before, behind = (center - cell < 0.5) & (cell > 0), (center - cell > 0.5) & (cell < limits)
-    near = torch.cat([torch.ones_like(before[..., :1]), before, behind], dim=-1)
-    column, row = (cell[:, :, None] + torch.tensor(NEIGHBORS, device=anchors.device)).unbind(-1)
+    (x, left, right), (y, above, below) = (
+        _cell(along / stride, count)
+        for along, count in zip(((start + end) / 2).unbind(-1), (width, height), strict=True)
+    )
+    near = torch.stack([torch.ones_like(left), left, above, right, below], dim=-1)
+    place = torch.stack([(y + down) * width + x + across for across, down in NEIGHBORS], dim=-1)
     first = torch.arange(len(anchors), device=anchors.device)[:, None] * height * width
     exists = fits[..., None] & near[:, :, None]
-    place = torch.where(exists, first + (row * width + column)[:, :, None], 0)
+    place = torch.where(exists, first + place[:, :, None], 0)
     each = len(anchors) * len(NEIGHBORS)
     return Matches(
         place.flatten(1),
@@ -151,3 +151,11 @@ def matches(boxes: BoxBatch, anchors: Float[Tensor, "3 2"], stride: int, size: t
         boxes.labels.clamp(min=0).repeat_interleave(each, dim=1),
         exists.flatten(1),
     )
+
+
+def _cell(
+    center: Float[Tensor, "b most"], count: int
+) -> tuple[Int64[Tensor, "b most"], Bool[Tensor, "b most"], Bool[Tensor, "b most"]]:
+    """In which of ``count`` cells it lies, and whether the one before and the one behind are near it."""
+    cell = center.long().clamp(0, count - 1)
+    return cell, (center - cell < 0.5) & (cell > 0), (center - cell > 0.5) & (cell < count - 1)
