@@ -79,7 +79,7 @@ def _write(run: Path, loss: float, random: np.random.Generator, seed: int) -> No
     path.write_text(json.dumps(metrics), encoding="utf-8")
     epoch = np.arange(1, 5)
     parts = {"train_class": 2 / epoch, "train_box": 1 / epoch, "validation_map": ap.mean() * (1 - 1 / (epoch + 1))}
-    history = {"epoch": epoch, "train_loss": 3 / epoch, **parts, "seconds": np.ones(4)}
+    history = {"epoch": epoch, "train_loss": 3 / epoch, "validation_loss": [None] * 4, **parts, "seconds": np.ones(4)}
     pl.DataFrame(history).write_parquet(run / "history.parquet")
     _pictures(seed, random).write_parquet(run / "pictures.parquet")
 

@@ -16,6 +16,7 @@ from PIL import Image
 
 import assay
 from documented import ROOT
+from drawn_boxes import voc
 
 THINGS = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 RNG = np.random.default_rng(0)
@@ -39,6 +40,7 @@ def build(folder: Path) -> None:
         file.write_bytes(content)
     pack = ["studies/brain-mri/pack.py", "Brain-Tumor-Detection", "data/brain-mri.zip"]
     subprocess.run([sys.executable, *pack], cwd=folder, check=True)
+    blood_cells(data)
     own_pictures(data)
     (folder / "pictures").mkdir()
     for number in range(3):
@@ -58,6 +60,7 @@ def run(folder: Path) -> None:
         ("fashion-mnist/activation.yaml", quick, {"vary": {"model.activation": ["relu", "tanh"]}, "seeds": 2}),
         ("regression/discs.yaml", drawn, {"vary": {"train.loss": ["huber"]}, "seeds": 1}),
         ("segmentation/loss.yaml", scenes, {"vary": {"train.loss": ["dice"]}, "seeds": 1}),
+        ("bccd/anchors.yaml", [*quick, "data.size=64"], {"vary": {"model.head": ["anchors"]}, "seeds": 1}),
         ("brain-mri/scans.yaml", [*quick, "evaluate=[classification]"], {"variants": heads, "seeds": 1}),
     ):
         study = assay.load_study(folder / "studies" / file, changes)
@@ -94,6 +97,16 @@ def brain_scans() -> Iterator[tuple[str, bytes]]:
                 Image.fromarray(np.clip(pixels + copy, 0, 255).astype(np.uint8)).save(file, "JPEG")
                 number = 1228 if "Y" in name else 1670
                 yield f"{name}_{copy}_{number}.jpg", file.getvalue()
+
+
+def blood_cells(data: Path) -> None:
+    """BCCD's layout of Pascal VOC with few pictures."""
+    cells = [("RBC", 2, 2, 14, 14), ("WBC", 16, 4, 34, 30), ("Platelets", 40, 20, 46, 28)]
+    names = [f"BloodImage_{number:05d}.jpg" for number in range(24)]
+    splits = {"train": names[:12], "val": names[12:18], "test": names[18:]}
+    folder = voc(data / "cells", {split: dict.fromkeys(those, cells) for split, those in splits.items()})
+    shutil.make_archive(str(data / "bccd"), "zip", folder)
+    shutil.rmtree(folder)
 
 
 def own_pictures(data: Path) -> None:

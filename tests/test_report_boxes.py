@@ -126,6 +126,8 @@ def test_every_part_of_the_loss_has_a_figure_beside_the_sum_and_the_watched_valu
     box = pl.read_csv(page.parent / "figures" / "learning-train-box.csv").filter(variant="size=n")
     assert box["mean"].to_list() == pytest.approx([1, 1 / 2, 1 / 3, 1 / 4])
     assert "the sum of the parts" in plain(page)
+    group = page.read_text(encoding="utf-8").split("What is minimised")[1]
+    assert 'data-chart="learning-train-loss"' in group
     assert "losses of their own" not in plain(page)
 
 

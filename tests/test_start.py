@@ -27,6 +27,7 @@ from assay.start.schema import study_schema
 from assay.start.shipped import copy_studies, shipped
 from assay.start.writing import study_text, write_study
 from command import STUDY, assay
+from drawn_boxes import jpeg, voc, xml
 from drawn_masks import plant as plant_masks
 from drawn_masks import values
 
@@ -310,6 +311,19 @@ def test_pictures_with_masks_become_a_study_of_segmentation(tmp_path: Path) -> N
     study = load_study(write_study(tmp_path / "new.yaml", found, tmp_path))
     recipe = next(iter(study.plan.values())).recipe
     assert (recipe.data.size, recipe.data.fit, recipe.data.ignore) == (256, "letterbox", ("void",))
+
+
+def test_pictures_with_boxes_become_a_study_of_detection(tmp_path: Path) -> None:
+    boxes = {name: [("cat", 2, 2, 20, 20)] for name in ("a.jpg", "b.jpg", "c.jpg")}
+    folder = voc(tmp_path / "set", {"train": boxes, "test": {"d.jpg": [("dog", 5, 5, 30, 30)]}})
+    jpeg(folder / "JPEGImages" / "a.jpg", (50, 60))
+    xml(folder / "Annotations" / "a.xml", boxes["a.jpg"], (50, 60))
+    found = answers({"data": str(folder)}, None, tmp_path)
+    assert (found.task, found.model, found.table) == ("detection", "yolo", "")
+    recipe = next(iter(load_study(write_study(tmp_path / "new.yaml", found, tmp_path)).plan.values())).recipe
+    assert (recipe.data.size, recipe.data.fit, recipe.train.batch_size) == (256, "letterbox", 16)
+    drawn = answers({"data": "scattered-digits"}, None, tmp_path)
+    assert (drawn.task, drawn.model, drawn.table) == ("detection", "yolo", "")
 
 
 def test_masks_of_one_size_keep_it(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from assay.data.boxes import Boxes
 from assay.data.cache import open_source
 from assay.data.decode_all import size_of
 from assay.data.geometry import Size
@@ -16,8 +17,8 @@ from assay.errors import AssayError
 from assay.recipe import Data
 from assay.recipe.validation import mistakes
 
-LARGEST_MASKED = 512
-"""Pictures with masks keep their size up to this on either side."""
+LARGEST = 512
+"""Pictures with masks or boxes keep their size up to this on either side."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Pictures:
     size: Size | None = None
     """Height and width of all, where they have one and the same that is small enough."""
     has_masks: bool = False
+    has_boxes: bool = False
     void: tuple[str, ...] = ()
     """Classes of masks that are called as if they were none."""
 
@@ -42,10 +44,10 @@ def look(data: Mapping[str, Any], root: Path, largest: int) -> Pictures:
         with suppress(AssayError):
             contents = open_source(Data.model_validate(data), root).contents()
             validates = contents.is_validation
-            has_masks = isinstance(contents.targets, MaskFiles)
+            has_masks, has_boxes = (isinstance(contents.targets, kind) for kind in (MaskFiles, Boxes))
             void = tuple(name for name in contents.classes if has_masks and is_void(name))
-            size = _one_size(contents, LARGEST_MASKED if has_masks else largest)
-            return Pictures(validates is not None and bool(validates.any()), size, has_masks, void)
+            size = _one_size(contents, LARGEST if has_masks or has_boxes else largest)
+            return Pictures(validates is not None and bool(validates.any()), size, has_masks, has_boxes, void)
     return Pictures()
 
 

@@ -12,8 +12,9 @@ from assay.recipe.overrides import parse
 from assay.recipe.tasks import TASKS
 from assay.start.pictures import look
 
-OTHER_TASKS = {"shapes": "multilabel", "discs": "regression", "scenes": "segmentation"}
+OTHER_TASKS = {"shapes": "multilabel", "discs": "regression", "scenes": "segmentation", "scattered-digits": "detection"}
 """What is learned from the named sources whose pictures have no classes."""
+USUAL_MODELS = {"segmentation": "deeplab", "detection": "yolo"}
 LEARNING_RATES = "train.optimizer.lr=0.0003,0.001,0.003"
 FREEZING = "model.freeze=none,backbone"
 
@@ -108,7 +109,7 @@ def questions(root: Path) -> list[Question]:
         Question(
             "model",
             f"Which network? One of {', '.join(MODELS)}, or {' or '.join(f'{name}/NAME' for name in LIBRARIES)}",
-            lambda known: "deeplab" if known["task"] == "segmentation" else "cnn",
+            lambda known: USUAL_MODELS.get(known["task"], "cnn"),
             _model,
         ),
         Question(
@@ -122,13 +123,14 @@ def questions(root: Path) -> list[Question]:
 
 
 def _needs_table(known: dict[str, Any]) -> bool:
-    return known["task"] not in ("classification", "segmentation") and known["data"] not in SOURCES
+    return TASKS[known["task"]].target not in ("labels", "masks", "boxes") and known["data"] not in SOURCES
 
 
 def _usual_task(data: str, root: Path) -> str:
     if data in SOURCES:
         return OTHER_TASKS.get(data, "classification")
-    return "segmentation" if look({"source": data}, root, 0).has_masks else "classification"
+    found = look({"source": data}, root, 0)
+    return "segmentation" if found.has_masks else "detection" if found.has_boxes else "classification"
 
 
 def _text(said: str) -> str:

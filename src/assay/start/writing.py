@@ -19,8 +19,10 @@ SIDE = 64
 """Height and width of own pictures, in pixels, unless all have one size up to this, …"""
 PRETRAINED_SIDE = 128
 """… for networks off the shelf, …"""
-MASKED_SIDE = 256
-"""… and for pictures with masks, whose proportions are kept."""
+PLACED_SIDE = 256
+"""… and for pictures with masks or boxes, whose proportions are kept."""
+BATCH_SIZES = {"segmentation": 8, "detection": 16}
+"""Of a task whose networks are large, or whose images are."""
 
 CUT_VALIDATION = "    validation: 0.1 # this share of the training images chooses the best epoch"
 OWN_VALIDATION = "    # its own validation images choose the best epoch; with 'validation: 0.1' they would train"
@@ -53,8 +55,9 @@ def study_text(
     shelf = "/" in found.model
     data, named = _data(found), found.data in SOURCES
     own = Pictures() if named else look(data, root, SIDE)
-    side = size or (None if named or own.size else MASKED_SIDE if own.has_masks else SIDE)
-    if shelf and not own.has_masks:
+    is_placed = own.has_masks or own.has_boxes
+    side = size or (None if named or own.size else PLACED_SIDE if is_placed else SIDE)
+    if shelf and not is_placed:
         side = size or PRETRAINED_SIDE
     lines = [
         f"# See what it will take:  assay run {path} --dry-run",
@@ -66,7 +69,7 @@ def study_text(
         "  data:",
         *(f"    {key}: {flow(value)}" for key, value in data.items()),
         *([f"    size: {flow(side)} # height and width in pixels"] if side else []),
-        *(["    fit: letterbox # the ratio of the sides is kept"] if side and own.has_masks else []),
+        *(["    fit: letterbox # the ratio of the sides is kept"] if side and is_placed else []),
         *([f"    ignore: {flow(list(own.void))} # void: neither learned nor measured"] if own.void else []),
         OWN_VALIDATION if own.validate else CUT_VALIDATION,
         "    # augment: [horizontal_flip, {rotation: 15}] # changes training images at random",
@@ -75,7 +78,7 @@ def study_text(
         *(["    pretrained: true # the weights of its library, downloaded at the first run"] if shelf else []),
         "  train:",
         f"    epochs: {epochs}",
-        f"    batch_size: {8 if found.task == 'segmentation' else 64}",
+        f"    batch_size: {BATCH_SIZES.get(found.task, 64)}",
         "    optimizer: {name: adam, lr: 0.001}",
         "    # schedule: cosine # the learning rate falls to 0",
         "vary: # a variant for every combination of levels",

@@ -23,9 +23,9 @@ def columns(subject: Subject, history: pl.DataFrame) -> list[str]:
     """The sum and its parts; none where the loss is not the network's own."""
     if TASKS[subject.results.study.task].has_loss:
         return []
-    watched = {name.partition("_")[2] for name in history.columns if name.startswith("validation_")}
-    trained = [name for name in history.columns if name.startswith("train_")]
-    return [name for name in trained if name.partition("_")[2] not in watched and history[name].is_not_null().any()]
+    there = [name for name in history.columns if history[name].is_not_null().any()]
+    watched = {name.removeprefix("validation_") for name in there}
+    return [name for name in there if name.startswith("train_") and name.removeprefix("train_") not in watched]
 
 
 def group(subject: Subject, curves: dict[str, pl.DataFrame]) -> Group | None:
