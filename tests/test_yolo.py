@@ -17,7 +17,8 @@ from assay.models.anchors import Anchors
 from assay.models.assignment import task_aligned
 from assay.models.catalogue import build, complete, try_out
 from assay.models.detector import Detector, Selecting
-from assay.models.head import output_names
+from assay.models.head import encoder_and_rest, output_names
+from assay.models.layer_table import summary
 from assay.models.yolo import yolo
 from assay.recipe import Data, Model, Recipe
 from assay.seeds import scoped
@@ -274,3 +275,23 @@ def test_the_loss_with_anchors_by_hand() -> None:
     assert parts["box"].item() == pytest.approx(0.05 * away, rel=1e-5)
     assert parts["objectness"].item() == pytest.approx((4 + 1 + 0.4) * math.log(2), rel=1e-5)
     assert parts["class"].item() == pytest.approx(3 * 0.5 * 40 / 80 * math.log(2), rel=1e-5)
+
+
+@pytest.mark.parametrize(("size", "billions"), [("n", 0.87), ("s", 3.33)])
+def test_the_work_is_that_of_its_size(size: Any, billions: float) -> None:
+    assert summary(yolo((3, 416, 416), 3, size=size, head="anchors"), (3, 416, 416)).macs / 1e9 == pytest.approx(
+        billions, abs=0.005
+    )
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_neck_and_head_learn_and_find_the_same_on_kept_maps(head: str) -> None:
+    network, shape = tiny(head, (3, 50, 70)).eval(), (3, 50, 70)
+    images, truth = torch.randn(2, *shape), batch([[(0, 4, 4, 30, 30)], [(2, 1, 1, 60, 44)]], 1)
+    divided = encoder_and_rest(network, shape)  # type: ignore[arg-type]
+    with torch.no_grad():
+        rows = divided.features(images)
+        for name, part in network.losses(images, truth).items():
+            torch.testing.assert_close(divided.head.losses(rows, truth)[name], part)  # type: ignore[operator]
+        for found, wanted in zip(divided.head(rows), network(images), strict=True):
+            torch.testing.assert_close(found, wanted)
