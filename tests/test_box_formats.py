@@ -288,3 +288,16 @@ def test_a_layout_of_classes_or_masks_has_no_boxes(tmp_path: Path) -> None:
     folder = yolo(tmp_path / "yolo", FEW, CLASSES)
     with pytest.raises(AssayError, match=r"data.layout: classes, and boxes are asked for; leave it out"):
         contents(folder, truth="boxes", layout="classes")
+
+
+def test_coco_under_another_name_is_known_by_what_it_holds(tmp_path: Path) -> None:
+    jpeg(tmp_path / "set" / "images" / "a.jpg")
+    write_json(tmp_path / "set" / "notes.json", {"images": "none"})
+    (tmp_path / "set" / "broken.json").write_text("{")
+    image = {"id": "x", "file_name": "..\\images\\a.jpg", "height": 40, "width": 60}
+    objects = [{"id": 1, "image_id": "x", "category_id": 0, "bbox": [1, 2, 3, 4]}]
+    found = {"images": [image], "annotations": objects, "categories": [{"id": 0, "name": "cat"}]}
+    write_json(tmp_path / "set" / "result.json", found)
+    there = contents(tmp_path / "set")
+    assert (there.names, there.classes) == (["images/a.jpg"], ["cat"])
+    assert boxes(there).edges.tolist() == [[1, 2, 4, 6]]

@@ -25,7 +25,7 @@ def coco_boxes(tree: Tree, splits: Mapping[str, SplitName]) -> Contents | None:
     Raises:
         AssayError: as ``read_files`` and ``pictures``; there is no category, or two of one name; no picture is left.
     """
-    files = read_files(tree)
+    files = read_files(tree, under_any_name=True)
     if not files:
         return None
     listed, bad = pictures(tree, files, splits, lambda each: True)

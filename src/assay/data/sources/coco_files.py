@@ -42,19 +42,23 @@ def coco_files(others: Collection[str]) -> list[str]:
     return [name for name in found if "instances" in basename(name).lower()] or found
 
 
-def read_files(tree: Tree) -> dict[str, dict[str, Any]]:
-    """COCO's files by their names; a JSON that holds something else is passed over.
+def read_files(tree: Tree, under_any_name: bool = False) -> dict[str, dict[str, Any]]:
+    """COCO's files by their names; a JSON that holds something else is passed over. ``under_any_name``: where none is
+    called as COCO's are, any JSON that lies there may be one.
 
     Raises:
         AssayError: one cannot be read, lacks what COCO has, or has one id twice; or they have different categories.
     """
-    files = {name: read for name in coco_files(tree.others) if (read := _read(tree, name)) is not None}
+    named = coco_files(tree.others)
+    others = [name for name in sorted(tree.others) if name.lower().endswith(".json")] if under_any_name else []
+    each = {name: _read(tree, name, bool(named)) for name in named or others}
+    files = {name: read for name, read in each.items() if read is not None}
     for name, found in files.items():
         for key, needed in _LISTS.items():
             _check(f"{name} of {tree.where}", key, found[key], needed)
-    each = {name: categories(found) for name, found in files.items()}
-    first = next(iter(each), "")
-    if other := next((name for name, known in each.items() if known != each[first]), None):
+    known = {name: categories(found) for name, found in files.items()}
+    first = next(iter(known), "")
+    if other := next((name for name, those in known.items() if those != known[first]), None):
         raise AssayError(f"{first} and {other} have different categories; expected the same ids with the same names")
     return files
 
@@ -87,7 +91,7 @@ def pictures(
         objects, strays = _by_picture(file, found, wanted)
         missing += strays
         for image in found["images"]:
-            called = str(image["file_name"])
+            called = _plain(str(image["file_name"]))
             if (place := _nearest(called, file, by_file)) is None:
                 missing.append((called, f"{file} lists it, and there is no such picture"))
                 continue
@@ -98,11 +102,13 @@ def pictures(
     return [listed[name] for name in sorted(listed)], missing
 
 
-def _read(tree: Tree, name: str) -> dict[str, Any] | None:
-    """None of a JSON that holds something else."""
+def _read(tree: Tree, name: str, is_named: bool) -> dict[str, Any] | None:
+    """None of a JSON that holds something else, or cannot be read and has another name than COCO's."""
     try:
         found = json.loads(tree.read(name))
     except Exception as error:  # whatever a damaged zip or file meets
+        if not is_named:
+            return None
         raise AssayError(f"{name} of {tree.where} cannot be read as JSON ({error})") from error
     is_coco = isinstance(found, dict) and all(isinstance(found.get(key), list) for key in _LISTS)
     return found if is_coco else None
@@ -143,6 +149,11 @@ def _split(file: str, stated: Mapping[str, SplitName]) -> SplitName:
     """By the name of the file or of its folder: ``instances_val2017.json``, ``valid/_annotations.coco.json``."""
     parts = file.rsplit(".", 1)[0].split("/")
     return next((split for part in reversed(parts) if (split := stated.get(part) or split_in(part))), "train")
+
+
+def _plain(path: str) -> str:
+    """A path from another machine without what leads out of its folder."""
+    return "/".join(part for part in path.replace("\\", "/").split("/") if part not in ("", ".", ".."))
 
 
 def _nearest(name: str, file: str, by_file: Mapping[str, list[str]]) -> str | None:
