@@ -10,7 +10,7 @@ from assay.data.boxes import Boxes
 from assay.errors import AssayError
 from assay.recipe import Data
 from assay.tools.inspection.boxes import box_frame, double_frame, drawn
-from assay.tools.inspection.command import check
+from assay.tools.inspection.command import check, data_of
 from assay.tools.inspection.inspecting import Inspection, inspect
 from assay.tools.inspection.pictures import Album
 from assay.tools.inspection.truth import in_words
@@ -103,6 +103,10 @@ def test_a_study_of_detection_is_looked_at_as_it_is_read(tmp_path: Path) -> None
     study = tmp_path / "study.yaml"
     study.write_text(f"title: x\nbase:\n  task: detection\n  data: {{source: {folder}}}\n")
     assert check(str(study), out=tmp_path / "out", quiet=True)[0].data.truth == "boxes"
+    assert data_of(study)["truth"] == "boxes"
+    study.write_text(study.read_text().replace("detection", "[detection]"))
+    with pytest.raises(AssayError, match="unknown task"):
+        data_of(study)
 
 
 def test_bccds_pairs_are_found(data_root: Path) -> None:

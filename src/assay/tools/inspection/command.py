@@ -65,10 +65,10 @@ def data_of(path: Path) -> dict[str, Any]:
     return data | _read_for(base.get("task"))
 
 
-def _read_for(task: Any) -> dict[str, str]:
+def _read_for(task: Any) -> dict[str, str | None]:
     """What ``data.truth`` is for a task; nothing for None."""
     if task is None:
         return {}
-    if task not in TASKS:
+    if str(task) not in TASKS:
         raise unknown("task", task, TASKS)
-    return {"truth": "boxes"} if TASKS[task].target == "boxes" else {}
+    return {"truth": "boxes" if TASKS[task].target == "boxes" else None}
