@@ -73,8 +73,8 @@ class FeatureData(ImageData):
         return self._gathered(self.plain[split], torch.from_numpy(self.indices[split]), batch_size, device)
 
     def pass_size(self, device: torch.device) -> int:
-        """Rows of features in one forward pass that keeps no gradients; of pictures with masks, as many as those."""
-        return super().pass_size(device) if isinstance(self.images.targets, Masks) else 512
+        """Rows of features in one forward pass that keeps no gradients; where they are maps, as many as of pictures."""
+        return super().pass_size(device) if isinstance(self.images.targets, Boxes | Masks) else 512
 
     def _gathered(
         self, kept: Kept, order: Int64[Tensor, " n"], batch_size: int, device: torch.device | str

@@ -24,6 +24,10 @@ MODELS: dict[str, tuple[str, str]] = {
     "resnet9": ("assay.models.resnet9:resnet9", "nine layers that learn CIFAR-10 in seconds on a card"),
     "cnn": ("assay.models.cnn:cnn", "convolutions with or without pooling and norm, then dense layers"),
     "deeplab": ("assay.models.deeplab:deeplab", "a class a pixel: atrous convolutions, pyramid and decoder"),
+    "detector": (
+        "assay.models.backbone_detector:detector",
+        "boxes, on any backbone of timm, with a head of one stage or two",
+    ),
     "yolo": ("assay.models.yolo:yolo", "boxes in one pass: a trunk in five sizes, a head with anchors or without"),
     "rcnn": ("assay.models.rcnn:rcnn", "boxes: regions of selective search, each put into a class by itself"),
 }
@@ -46,7 +50,8 @@ is)."""
 SEGMENTERS = ("deeplab", "smp/…", "torchvision/deeplabv3_…", "torchvision/fcn_…", "torchvision/lraspp_…")
 """Names that give logits for every pixel."""
 DETECTORS = (
-    "yolo", "rcnn", "torchvision/fasterrcnn_…", "torchvision/fcos_…", "torchvision/retinanet_…", "torchvision/ssd…",
+    "detector", "yolo", "rcnn", "torchvision/fasterrcnn_…", "torchvision/fcos_…", "torchvision/retinanet_…",
+    "torchvision/ssd…",
 )  # fmt: skip
 """Names that give boxes."""
 SEES_PIXELS = ("rcnn",)

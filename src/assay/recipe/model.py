@@ -15,6 +15,10 @@ HEAD_LAYERS = {
 """Name → what it is."""
 
 
+ON_BACKBONES = ("detector",)
+"""Networks of assay's own that stand on a backbone of a library."""
+
+
 class HeadLayer(Section):
     """One layer of a head: ``batch_norm`` or ``{dense: 256}``."""
 
@@ -84,8 +88,8 @@ class Model(Strict):
 
     @property
     def is_off_the_shelf(self) -> bool:
-        """Whether a library makes the network: ``timm/resnet18``."""
-        return "/" in self.name
+        """Whether a library makes the network, ``timm/resnet18``, or its backbone."""
+        return "/" in self.name or self.name in ON_BACKBONES
 
     @property
     def arguments(self) -> dict[str, Any]:

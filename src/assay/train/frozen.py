@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from assay.data.batches import ImageData
 from assay.data.features import FeatureData, Kept, keep
 from assay.errors import AssayError
+from assay.models.detector import Detector, Found, Selecting
 from assay.models.encoded import Encoded
 from assay.models.encoded_detector import EncodedDetector
 from assay.models.freezing import training
@@ -96,6 +97,8 @@ def why_not_once(network: nn.Module, images: Float[Tensor, "batch channels heigh
     """
     trial = copy.deepcopy(network)
     trial_parts = divided(trial, tuple(images.shape[1:]))
+    if isinstance(trial, Detector):
+        trial.selecting = Selecting(score=0.0)
     with torch.no_grad(), scoped(0, "trial"):
         trial.eval()
         features = trial_parts.features(images)
@@ -159,7 +162,8 @@ def drawn_as(recipe: Recipe, view: int) -> dict[str, Any]:
 def identity_of(network: nn.Module, data: ImageData, recipe: Recipe, device: torch.device) -> dict[str, Any]:
     """All that decides the bits of the features of an image: weights, network, pixels, and what computes them."""
     heads = tuple(f"{name}." for name in head_names(network))
-    backbone = {name: value for name, value in network.state_dict().items() if not name.startswith(heads)}
+    inside = network.inside if isinstance(network, Encoded) else str
+    backbone = {inside(name): value for name, value in network.state_dict().items() if not name.startswith(heads)}
     pixels = data.images.identity or hashlib.sha256(data.images.pixels.tobytes()).hexdigest()
     return {
         "version": VERSION,
@@ -180,13 +184,20 @@ def made_as(network: nn.Module, model: Model, shape: tuple[int, int, int]) -> di
     if not isinstance(network, Encoded):
         return {"name": model.name} | model.arguments
     encoder = repr(network.get_submodule(network.encoder_name))
+    stated = [model.arguments[key] for key in ("encoder", "backbone") if key in model.arguments]
     return {
-        "encoder": [model.arguments.get("encoder", model.name), hashlib.sha256(encoder.encode()).hexdigest()],
+        "encoder": [*(stated or [model.name]), hashlib.sha256(encoder.encode()).hexdigest()],
         "maps": [[list(sides), is_used] for sides, is_used in layout(network, shape)],
-        "padded to": [network.multiple, network.least],
+        **({"padded to": [network.multiple, network.least]} if isinstance(network, Segmenter) else {}),
     }
 
 
-def _alike(one: Tensor, other: Tensor) -> bool:
+def _alike(one: Tensor | list[Found], other: Tensor | list[Found]) -> bool:
     """Up to rounding, on their own scale: features of an untrained network can be tiny."""
+    if isinstance(one, list):
+        pairs = zip(one, other, strict=True)
+        return all(_alike(part, same) for found in pairs for part, same in zip(*found, strict=True))
+    assert isinstance(other, Tensor)
+    if not one.numel():
+        return one.shape == other.shape
     return one.shape == other.shape and bool((one - other).abs().max() <= 1e-4 * other.abs().max())
