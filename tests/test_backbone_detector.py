@@ -32,9 +32,7 @@ def test_two_pictures_are_learned(head: str) -> None:
     learn_two_pictures(network_of((3, 96, 96), head=head), (3, 96, 96), rate=3e-3)
 
 
-@pytest.mark.parametrize(
-    "backbone", [SMALL, "timm/convnext_atto", "timm/swin_tiny_patch4_window7_224"]
-)
+@pytest.mark.parametrize("backbone", [SMALL, "timm/convnext_atto", "timm/swin_tiny_patch4_window7_224"])
 def test_any_backbone_with_maps_in_three_sizes_will_do(backbone: str) -> None:
     network = network_of(backbone=backbone)
     maps = network.encode(torch.randn(1, *SHAPE))
@@ -126,5 +124,5 @@ def test_mistakes_are_told(model: dict[str, Any], said: str) -> None:
 
 
 def test_a_classifier_gives_no_boxes() -> None:
-    with pytest.raises(AssayError, match="gives .* for an image, expected boxes; networks for detection: detector"):
+    with pytest.raises(AssayError, match=r"gives .* for an image, expected boxes; networks for detection: detector"):
         try_out(Model(name=SMALL), SHAPE, 2, "boxes")
