@@ -75,25 +75,31 @@ class Augmenter:
         """The images changed, in 0…1, and what is true of them moved, ``first`` as it says."""
         before = images.shape[2], images.shape[3]
         size = first.size if first else before
-        starts = accumulate(self.numbers, initial=0)
-        steps = [
-            (step, drawn[:, first : first + numbers])
-            for step, first, numbers in zip(self.steps, starts, self.numbers, strict=False)
-        ]
-        moves = [MOVES[step.name][1](step.amount, u, size) for step, u in steps if step.name in MOVES]
-        if first:
-            moves.insert(0, first.matrix)
-        if moves:
-            whole = not first and all(step.name in WHOLE_PIXELS for step, _ in steps if step.name in MOVES)
+        matrix = self.matrix(drawn, size, first)
+        if matrix is not None:
+            whole = not first and all(step.name in WHOLE_PIXELS for step in self.steps if step.name in MOVES)
             around = AROUND / 255 if isinstance(target, BoxBatch) else 0.0
-            matrix = reduce(affine.composed, moves)
             images = affine.resampled(images, matrix, "nearest" if whole else "bilinear", size, around)
             target = moved(target, matrix, before, size)
         images = affine.unit(images)
-        for step, u in steps:
+        for step, u in self._with_own(drawn):
             if step.name in PAINTS:
                 images = PAINTS[step.name][1](step.amount, u, images)
         return images, target
+
+    def matrix(self, drawn: Uniform, size: Size, first: Moved | None = None) -> Matrices | None:
+        """What moves images that end with that size, ``first`` before all; None where nothing does."""
+        moves = [] if first is None else [first.matrix]
+        moves += [MOVES[step.name][1](step.amount, u, size) for step, u in self._with_own(drawn) if step.name in MOVES]
+        return reduce(affine.composed, moves) if moves else None
+
+    def _with_own(self, drawn: Uniform) -> list[tuple[Augmentation, Uniform]]:
+        """Each step with the random numbers that are its own."""
+        starts = accumulate(self.numbers, initial=0)
+        return [
+            (step, drawn[:, start : start + numbers])
+            for step, start, numbers in zip(self.steps, starts, self.numbers, strict=False)
+        ]
 
 
 def augmenter(augment: tuple[Augmentation, ...], always: bool = False) -> Augmenter | None:

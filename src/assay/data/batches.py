@@ -22,6 +22,7 @@ from assay.data.images import ImageSet
 from assay.data.imbalance import balanced, epoch_size
 from assay.data.mixing import mixed
 from assay.data.mosaic import Mosaics, mosaics
+from assay.data.moving import moved
 from assay.data.own_masks import count
 from assay.data.targets import Masks, Tags, Target
 from assay.errors import AssayError
@@ -137,6 +138,18 @@ class ImageData:
         """One augmented view of the images of a split, in the order of their indices; a function of (seed, view)."""
         rows, place = torch.from_numpy(self.indices[split]), placed(device)
         return self._batches(rows, batch_size, place, self._change(len(rows), seed, view, place))
+
+    def augmented_targets(self, rows: Int64[np.ndarray, " n"], seed: int, view: int) -> Target:
+        """What is true of that view of images, as one batch: boxes are where they were moved to."""
+        target, augment, size = (
+            self.images.targets.take(torch.from_numpy(rows)),
+            augmenter(self.augment),
+            self.images.canvas,
+        )
+        if augment is None:
+            return target
+        matrix = augment.matrix(augment.draw(len(rows), torch_generator(seed, "augment", view)), size)
+        return target if matrix is None else moved(target, matrix, size, size)
 
     def pass_size(self, device: torch.device) -> int:
         """Images in one forward pass that keeps no gradients."""

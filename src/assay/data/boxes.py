@@ -41,6 +41,10 @@ class BoxBatch:
         order = there.to(torch.uint8).argsort(dim=1, descending=True, stable=True)[:, :most]
         return BoxBatch(self.edges.take_along_dim(order[..., None], 1), self.labels.take_along_dim(order, 1))
 
+    def of(self, rows: Int64[Tensor, " n"]) -> "BoxBatch":
+        """The boxes of some images, packed."""
+        return BoxBatch(self.edges[rows], self.labels[rows]).packed()
+
     def split(self, sizes: list[int]) -> list["BoxBatch"]:
         """The batch in parts of so many images each, every part packed."""
         parts = zip(self.edges.split(sizes), self.labels.split(sizes), strict=True)

@@ -15,7 +15,7 @@ from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from assay.data.batches import ImageData, batch_sizes
-from assay.data.boxes import Boxes
+from assay.data.boxes import BoxBatch, Boxes
 from assay.data.mapped import as_tensor
 from assay.data.publish import check_space, entry_folder, make, touch
 from assay.data.targets import Masks
@@ -36,10 +36,14 @@ class Kept:
 
     def of(self, images: Int64[Tensor, " b"]) -> Float32[Tensor, "b ..."]:
         """A copy of the features of these images. Raises KeyError for an image whose features are not kept."""
-        places = np.searchsorted(self.rows, images.numpy())
-        if not np.array_equal(self.rows.take(places, mode="clip"), images.numpy()):
+        return self._tensor.index_select(0, self.places(images))
+
+    def places(self, images: Int64[Tensor, " b"]) -> Int64[Tensor, " b"]:
+        """Where these images are among ``rows``. Raises KeyError for one that is not."""
+        found = np.searchsorted(self.rows, images.numpy())
+        if not np.array_equal(self.rows.take(found, mode="clip"), images.numpy()):
             raise KeyError("images whose features are not kept")
-        return self._tensor.index_select(0, torch.from_numpy(places))
+        return torch.from_numpy(found)
 
     @cached_property
     def _tensor(self) -> Tensor:
@@ -54,19 +58,27 @@ class FeatureData(ImageData):
     """Of the images of each split, not augmented."""
     views: tuple[Kept, ...] = ()
     """Of the training images, augmented; epoch e sees view e mod their number."""
+    views_seed: int = 0
+    """What they were drawn by."""
 
     def __post_init__(self) -> None:
-        """Raise AssayError for views of images whose targets move: where to is not kept."""
-        if self.views and isinstance(self.images.targets, Boxes | Masks):
+        """Raise AssayError for views of images whose masks move: where to is not kept."""
+        if self.views and isinstance(self.images.targets, Masks):
             kind = self.images.targets.kind
             raise AssayError(f"data.augment_views keeps features, not where the {kind} of {self.images.source} moved")
 
     def train_batches(
         self, batch_size: int, seed: int, epoch: int, device: torch.device | str
     ) -> Iterator[tuple[Tensor, Any]]:
-        """Features float32 (b, …) of one epoch and what is true of the images, in the order of their own batches."""
-        kept = self.views[epoch % len(self.views)] if self.views else self.plain["train"]
-        return self._gathered(kept, self.order(seed, epoch), batch_size, device)
+        """Features float32 (b, …) of one epoch and what is true of the images, in the order of their own batches.
+
+        Boxes lie where they do in the view.
+        """
+        order = self.order(seed, epoch)
+        if not self.views:
+            return self._gathered(self.plain["train"], order, batch_size, device)
+        view = epoch % len(self.views)
+        return self._gathered(self.views[view], order, batch_size, device, self._boxes(view))
 
     def batches(self, split: str, batch_size: int, device: torch.device | str) -> Iterator[tuple[Tensor, Any]]:
         """The features of a split in the order of its indices, not augmented."""
@@ -76,11 +88,30 @@ class FeatureData(ImageData):
         """Rows of features in one forward pass that keeps no gradients; where they are maps, as many as of pictures."""
         return super().pass_size(device) if isinstance(self.images.targets, Boxes | Masks) else 512
 
+    @cached_property
+    def _moved(self) -> dict[int, Any]:
+        return {}
+
+    def _boxes(self, view: int) -> BoxBatch | None:
+        """Those of a view, in the order of its rows; None where what is true of the images does not move."""
+        if not isinstance(self.images.targets, Boxes):
+            return None
+        if view not in self._moved:
+            self._moved[view] = self.augmented_targets(self.views[view].rows, self.views_seed, view)
+        found: BoxBatch = self._moved[view]
+        return found
+
     def _gathered(
-        self, kept: Kept, order: Int64[Tensor, " n"], batch_size: int, device: torch.device | str
+        self,
+        kept: Kept,
+        order: Int64[Tensor, " n"],
+        batch_size: int,
+        device: torch.device | str,
+        boxes: BoxBatch | None = None,
     ) -> Iterator[tuple[Tensor, Any]]:
         for here in torch.split(order, batch_sizes(len(order), batch_size)):
-            yield kept.of(here).to(device), self.images.targets.take(here).to(device)
+            target = self.images.targets.take(here) if boxes is None else boxes.of(kept.places(here))
+            yield kept.of(here).to(device), target.to(device)
 
 
 def keep(

@@ -25,6 +25,7 @@ from assay.models.packed import layout
 from assay.models.segmenter import Segmenter
 from assay.models.weights import digest
 from assay.recipe import Model, Recipe
+from assay.recipe.tasks import TASKS
 from assay.seeds import scoped
 from assay.system.machine import processor
 from assay.train.arithmetic import laid_out
@@ -135,7 +136,7 @@ def features_of(
             shown = (
                 part.batches("rows", size, device)
                 if view is None
-                else part.augmented("rows", size, recipe.seed, view, device)
+                else part.augmented("rows", size, views_seed(recipe), view, device)
             )
             with evaluating(network):
                 for images, _ in shown:
@@ -149,14 +150,23 @@ def features_of(
     if views:
         log(f"augmentation: {views} views of each training image; epoch e sees view e mod {views}")
     return FeatureData(
-        **{field.name: getattr(data, field.name) for field in fields(data)}, plain=plain, views=augmented
+        **{field.name: getattr(data, field.name) for field in fields(data)},
+        plain=plain,
+        views=augmented,
+        views_seed=views_seed(recipe),
     )
+
+
+def views_seed(recipe: Recipe) -> int:
+    """What the augmented views are drawn by: the run's seed; with boxes what all seeds have in common, since maps take
+    longer to make than to learn from."""
+    return recipe.data.split_seed if TASKS[recipe.task].target == "boxes" else recipe.seed
 
 
 def drawn_as(recipe: Recipe, view: int) -> dict[str, Any]:
     """All that decides, beside the pixels, what an augmented view is."""
     augment = recipe.dump()["data"]["augment"]
-    return {"augment": augment, "seed": recipe.seed, "view": view, "drawn_by": DRAWN}
+    return {"augment": augment, "seed": views_seed(recipe), "view": view, "drawn_by": DRAWN}
 
 
 def identity_of(network: nn.Module, data: ImageData, recipe: Recipe, device: torch.device) -> dict[str, Any]:
