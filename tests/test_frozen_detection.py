@@ -18,9 +18,10 @@ from assay.models import build
 from assay.models.detector import Selecting
 from assay.models.freezing import training
 from assay.models.head import encoder_and_rest
+from assay.models.modes import evaluating
 from assay.recipe import Augmentation, Recipe
 from assay.train.checkpoint import State
-from assay.train.frozen import identity_of, made_as, trained_part
+from assay.train.frozen import drawn_as, identity_of, made_as, trained_part
 from assay.train.loop import fit
 from trained import CPU
 
@@ -124,7 +125,8 @@ def test_a_view_that_is_a_mirror_image_has_mirrored_boxes() -> None:
     flip = {"augment": [{"horizontal_flip": 1.0}], "augment_views": 2}
     chosen, said = recipe(NETWORKS[0], **flip), []
     data = pictures(chosen.data.augment)
-    part, seen = trained_part(network_of(chosen), data, chosen, CPU, said.append)
+    network = network_of(chosen)
+    part, seen = trained_part(network, data, chosen, CPU, said.append)
     assert isinstance(seen, FeatureData), said
     plain = pictures()
     found = BoxBatch(*map(torch.cat, zip(*[(y.edges, y.labels) for _, y in one_batch(seen)], strict=True)))
@@ -135,7 +137,7 @@ def test_a_view_that_is_a_mirror_image_has_mirrored_boxes() -> None:
     assert torch.equal(found.edges[there], mirrored(truth.edges[there]))
     rows = next(iter(seen.train_batches(8, 0, 1, "cpu")))[0]
     pixels = torch.from_numpy(plain.images.pixels).float()[order].flip(-1) / 255
-    with torch.no_grad():
+    with evaluating(network):
         assert torch.allclose(rows, part.pack(2 * pixels - 1), atol=1e-4)
 
 
@@ -151,6 +153,12 @@ def test_boxes_of_views_are_those_of_the_augmented_batches() -> None:
         same = expected.of(order)
         assert torch.equal(found.labels, same.labels)
         assert torch.equal(found.edges, same.edges)
+
+
+def test_all_seeds_have_the_same_views() -> None:
+    flip = {"augment": [{"horizontal_flip": 0.5}], "augment_views": 2}
+    one, other = (recipe(NETWORKS[0], **flip).model_copy(update={"seed": seed}) for seed in (0, 1))
+    assert drawn_as(one, 1) == drawn_as(other, 1) != drawn_as(one, 0)
 
 
 def one_batch(seen: FeatureData) -> Any:

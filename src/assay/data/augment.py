@@ -93,7 +93,7 @@ class Augmenter:
         moves += [MOVES[step.name][1](step.amount, u, size) for step, u in self._with_own(drawn) if step.name in MOVES]
         return reduce(affine.composed, moves) if moves else None
 
-    def _with_own(self, drawn: Uniform) -> list[tuple[Augmentation, Uniform]]:
+    def _with_own(self, drawn: Uniform) -> list[tuple[Augmentation, Tensor]]:
         """Each step with the random numbers that are its own."""
         starts = accumulate(self.numbers, initial=0)
         return [
