@@ -39,8 +39,12 @@ class Mosaics:
     """Which pictures."""
     is_alone: Bool[np.ndarray, " n"]
     """Whether only the first of them is seen."""
+    taken: Int64[np.ndarray, "n 4 2"]
+    """Height and width of each picture on its own canvas."""
+    first: Int64[np.ndarray, "n 4 2"]
+    """Row and column of its first pixel there."""
     corners: Int64[np.ndarray, "n 4 2"]
-    """Row and column of the first pixel of each picture on its mosaic's canvas, or outside."""
+    """Row and column of its first pixel on the canvas of the mosaic, or outside."""
     scale: Float64[np.ndarray, " n"]
 
     @property
@@ -58,22 +62,18 @@ class Mosaics:
 
     def seen(self, canvases: Canvases, places: slice, out: Tensor | None = None) -> tuple[Bytes, Target]:
         """The whole canvases of some places of the order, and what is true of them; boxes may reach beyond."""
-        targets = self.images.targets
-        pictures = self._pasted(canvases, places, self.images.around, out)
-        return pictures, self._pasted(targets.tensor, places, VOID) if isinstance(targets, Masks) else self._boxes(
-            places
-        )
+        pictures, targets = self._pasted(canvases, places, self.images.around, out), self.images.targets
+        if isinstance(targets, Masks):
+            return pictures, self._pasted(targets.tensor, places, VOID)
+        return pictures, self._boxes(places)
 
     def _pasted(self, canvases: Canvases, places: slice, around: int, out: Tensor | None = None) -> Tensor:
-        rows, (height, width) = self.rows[places], self.size
-        taken, first = (each[rows] for each in self.images.inside)
-        starts = np.maximum(self.corners[places], 0)
-        ends = np.minimum(self.corners[places] + taken, [height, width])
-        froms = first + starts - self.corners[places]
+        rows, corners, (height, width) = self.rows[places], self.corners[places], self.size
+        starts = np.maximum(corners, 0)
+        ends = np.minimum(corners + self.taken[places], [height, width])
+        froms = self.first[places] + starts - corners
         if out is None:
-            out = torch.empty(
-                len(rows), *canvases.shape[1:-2], height, width, dtype=torch.uint8, device=canvases.device
-            )
+            out = canvases.new_empty(len(rows), *canvases.shape[1:-2], height, width)
         out.fill_(around)
         for place, alone in enumerate(self.is_alone[places]):
             for picture in range(1 if alone else FOUR):
@@ -85,14 +85,13 @@ class Mosaics:
 
     def _boxes(self, places: slice) -> BoxBatch:
         assert isinstance(self.images.targets, Boxes)
-        rows = self.rows[places]
+        rows, shift = self.rows[places], self.corners[places] - self.first[places]
         boxes = self.images.targets.take(torch.from_numpy(rows.flatten()))
-        shift = self.corners[places] - self.images.inside[1][rows]
         x_and_y = torch.from_numpy(shift[..., ::-1].astype(np.float32)).flatten(0, 1).repeat(1, 2)
         hidden = torch.from_numpy(self.is_alone[places, None] & (np.arange(FOUR) > 0)).flatten()
         edges, labels = boxes.edges + x_and_y[:, None], boxes.labels.masked_fill(hidden[:, None], NO_BOX)
-        together = len(rows), boxes.labels.shape[1] * FOUR
-        return BoxBatch(edges.reshape(*together, 4), labels.reshape(together)).packed()
+        shape = len(rows), FOUR * boxes.labels.shape[1]
+        return BoxBatch(edges.reshape(*shape, 4), labels.reshape(shape)).packed()
 
 
 def mosaics(
@@ -108,7 +107,7 @@ def mosaics(
     point = np.rint((0.5 + drawn[:, None, 1:3]) * side).astype(np.int64)
     corners = np.where(is_alone[:, None, None], first + side // 2, point - _BEFORE * taken)
     scale = np.where(is_alone, 1.0, 1 + SCALE * (2 * drawn[:, 3] - 1))
-    return Mosaics(images, rows, is_alone, corners, scale)
+    return Mosaics(images, rows, is_alone, taken, first, corners, scale)
 
 
 def check_mosaic(config: Mosaic | None, images: ImageSet) -> None:
