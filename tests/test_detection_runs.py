@@ -14,13 +14,15 @@ from PIL import Image, ImageOps
 
 from assay.after.around import around
 from assay.data.sources.scattered import scattered
+from assay.errors import AssayError
 from assay.evaluate.measuring import MEASURES
 from assay.models.detector import Selecting
-from assay.recipe import Predict, Recipe
+from assay.recipe import Data, Predict, Recipe
 from assay.recipe.study import load_study
 from assay.recipe.validation import mistakes
 from assay.results import Results
 from assay.results import answers as comparing
+from assay.results.metrics import known as row_of
 from assay.runs.engine import run
 from assay.tasks.detection.coco import results_of, truth_of
 from assay.tasks.detection.prediction import Prediction
@@ -28,6 +30,8 @@ from assay.tasks.detection.predictions import Predictions
 from assay.tasks.detection.task import TRUTH
 from assay.tasks.detection.thresholds import chosen
 from assay.tasks.scores import Score
+from assay.tools.inspection.command import check
+from assay.tools.inspection.suspects import suspects
 from assay.tools.predict import answers, predict
 from assay.tools.predict_command import show_answers
 from tiny_detector import known, tiny_detector
@@ -178,6 +182,25 @@ def test_seeds_answer_together_by_fused_boxes(folder: Path, pictures: Path, resu
     assert both.scores.max() <= 1
     assert (np.diff(both.scores) <= 0).all()
     assert len(both.scores) > len(first.scores) / 2
+
+
+def test_check_shows_the_labels_that_a_run_speaks_against(folder: Path, tmp_path: Path) -> None:
+    one = Results.read(folder).finished[0].folder
+    found, page = check("scattered-digits", size="24", out=tmp_path / "page", run=one, quiet=True)
+    assert found.suspects is not None
+    assert found.suspects["suspicion"].is_sorted(descending=True)
+    assert found.suspects.filter(kind="missing")["label"].is_null().all()
+    assert found.suspects.filter(kind="swapped").select(pl.col("labelled") != pl.col("said")).to_series().all()
+    assert set(found.suspects["split"].unique()) <= {"train", "validation", "test"}
+    assert (tmp_path / "page" / "suspects.csv").exists() or "suspects" in page.read_text()
+    with pytest.raises(AssayError, match="it learned from 'scattered-digits', not from 'digits'"):
+        suspects(one, Data(source="digits"))
+
+
+def test_speed_is_also_that_of_one_image_after_the_other(results: Results) -> None:
+    metrics = results.metrics(results.finished[0])
+    assert metrics["single_images_per_second"] > 0
+    assert row_of("single_images_per_second").of == "time"
 
 
 def refused(values: dict[str, Any]) -> list[str]:

@@ -40,6 +40,9 @@ def check(
         typer.Option(metavar="SHARE", help="Largest closeness of a near copy, 0 to 1; else chosen from the data."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The page's folder; else checks/<name>.")] = None,
+    run: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="A finished run of detection: which boxes it speaks against.")
+    ] = None,
     data: DataRoot = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the verdict.")] = False,
     as_json: AsJson = False,
@@ -50,7 +53,7 @@ def check(
     from assay.tools.inspection.command import check
     from assay.tools.inspection.verdict import verdict
 
-    found, page = check(source, size, color, group, task, layout, near, out, data, quiet, own_command())
+    found, page = check(source, size, color, group, task, layout, near, out, data, quiet, own_command(), run)
     if as_json:
         return print_json(inspected(found, page))
     print("\n".join(verdict(found)), f"page: {page}", sep="\n\n")

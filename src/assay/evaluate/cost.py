@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from assay.after.around import around
+from assay.models.detector import Detector
 from assay.models.layer_table import summary
 from assay.models.modes import evaluating
 from assay.recipe import CostMeasure
@@ -22,12 +23,13 @@ def measure(trained: Trained, options: CostMeasure) -> dict[str, Value]:
     """Parameters, MACs and activation bytes per image, weight bytes, and wall-clock readings.
 
     MACs, activation bytes and speed are those of an answer, with all that the recipe's ``predict`` asks for. Readings:
-    ``training_seconds`` over all epochs, ``inference_images_per_second`` at the training batch size.
+    ``training_seconds`` over all epochs, ``inference_images_per_second`` at the training batch size; of boxes, with all
+    that selects them, ``single_images_per_second`` too, an image after the other.
     """
     answering = around(trained.model, trained.recipe.predict, trained.data.mean.tolist(), trained.data.std.tolist())
     table = summary(answering, trained.data.shape)
     images, _ = next(iter(trained.data.batches("test", trained.recipe.train.batch_size, trained.device)))
-    return {
+    found: dict[str, Value] = {
         "parameters": table.parameters,
         "trainable_parameters": table.trainable_parameters,
         "macs": table.macs,
@@ -36,6 +38,9 @@ def measure(trained: Trained, options: CostMeasure) -> dict[str, Value]:
         "training_seconds": float(trained.history["seconds"].sum()),
         "inference_images_per_second": inference_speed(answering, images),
     }
+    if isinstance(trained.model, Detector):
+        found["single_images_per_second"] = inference_speed(answering, images[:1])
+    return found
 
 
 def inference_speed(model: nn.Module, images: Float[Tensor, "batch channels height width"]) -> float:

@@ -24,6 +24,9 @@ COST = (
     Metric("inference_images_per_second", "images per second", "higher", "time", "count", NOT_NEGATIVE),
 )
 
+ALONE = Metric("single_images_per_second", "images per second, one at a time", "higher", "time", "count", NOT_NEGATIVE)
+"""Of boxes, beside ``COST``."""
+
 LAST_LAYER = {
     "separation": "si",
     "center": "csi",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from assay.errors import AssayError, enumerated, unknown
-from assay.evaluate.metrics import COST, LAST_LAYER, OF_SAMPLED, SEPARATION, UNCERTAINTY
+from assay.evaluate.metrics import ALONE, COST, LAST_LAYER, OF_SAMPLED, SEPARATION, UNCERTAINTY
 from assay.recipe import ClassificationMeasure, Recipe, SegmentationMeasure, SeparationMeasure
 from assay.recipe.measures import Measure
 from assay.recipe.study import Study
@@ -40,6 +40,8 @@ def measured_by(task: str, measure: str) -> tuple[Metric, ...]:
     """The rows of all that ``measure`` can give of networks of ``task``."""
     if measure == "uncertainty":
         return {"values": OF_VALUES, "masks": OF_PIXELS}.get(TASKS[task].target, UNCERTAINTY)
+    if measure == "cost" and TASKS[task].target == "boxes":
+        return (*COST, ALONE)
     return MEASURED[measure]
 
 

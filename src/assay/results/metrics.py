@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from functools import cache
 
-from assay.evaluate.metrics import COST, SEPARATION, UNCERTAINTY
+from assay.evaluate.metrics import ALONE, COST, SEPARATION, UNCERTAINTY
 from assay.tasks.classification.metrics import CLASSIFICATION
 from assay.tasks.detection.metrics import DETECTION
 from assay.tasks.metric import Metric
@@ -21,6 +21,7 @@ TABLES = (
     *DETECTION,
     *CLASSIFICATION,
     *COST,
+    ALONE,
     *SEPARATION,
     *UNCERTAINTY,
     *INTERVALS,

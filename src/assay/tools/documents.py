@@ -94,6 +94,7 @@ def inspected(found: "Inspection", page: PurePath) -> dict[str, Any]:
         "group": None if found.grouping is None else found.grouping.pattern,
         "conflicts": len(found.conflicts),
         "doubtful": len(found.doubtful),
+        **({} if found.suspects is None else {"suspects": len(found.suspects)}),
         "skipped": images.skipped,
     }
 

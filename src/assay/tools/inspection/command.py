@@ -1,6 +1,7 @@
 """``assay check``: from the words on the command line to the page."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from assay.recipe.yaml_files import read_yaml
 from assay.runs.display import Display
 from assay.tools.inspection.inspecting import Inspection, inspect
 from assay.tools.inspection.page import write_inspection
+from assay.tools.inspection.suspects import suspects
 from assay.tools.terminal import folder_of, parse_layout, parse_size
 
 
@@ -28,11 +30,12 @@ def check(
     root: Path | None = None,
     quiet: bool = False,
     command: str = "",
+    run: Path | None = None,
 ) -> tuple[Inspection, Path]:
     """Inspect a source, or the one of a study or recipe file with its table, and write its page.
 
-    The options go before what the file says; ``task`` says what is read where masks lie beside boxes. Returns (what was
-    found; the path of the page).
+    The options go before what the file says; ``task`` says what is read where masks lie beside boxes; a finished
+    ``run`` of detection says which labelled boxes it speaks against. Returns (what was found; the path of the page).
 
     Raises:
         AssayError: an option makes no sense, or the source cannot be opened.
@@ -51,6 +54,8 @@ def check(
                 if is_file:
                     raise
                 raise AssayError(re.sub(r"\bdata\.(size|color|group|layout)\b", r"--\1", str(error))) from error
+        if run is not None:
+            found = replace(found, suspects=suspects(run, found.data, root))
         page = write_inspection(found, out or Path("checks") / folder_of(source), command)
     return found, page
 

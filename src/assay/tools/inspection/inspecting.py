@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 from jaxtyping import Int64
 
 from assay.data import ImageSet, open_images, split
@@ -60,6 +61,8 @@ class Inspection:
     """Whether the threshold of near copies was chosen from the data."""
     not_split: str | None = field(default=None)
     """Why a source without a test split cannot be split."""
+    suspects: pl.DataFrame | None = None
+    """Labelled boxes that a finished run speaks against; None where none was asked."""
 
     @property
     def has_test(self) -> bool:

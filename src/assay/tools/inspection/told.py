@@ -9,7 +9,7 @@ from assay.data.boxes import Boxes
 from assay.data.targets import Labels, Masks, Tags, Values
 from assay.report.figures import Figure
 from assay.report.tables import Table
-from assay.tools.inspection import boxes, masks, numbers, tags
+from assay.tools.inspection import boxes, masks, numbers, suspects, tags
 from assay.tools.inspection.classes import class_figure, class_frame, class_table
 from assay.tools.inspection.inspecting import Inspection
 
@@ -41,6 +41,8 @@ def told(found: Inspection) -> Told:
         case Boxes() as boxed:
             frame, twice = boxes.box_frame(found, boxed), boxes.double_frame(found, boxed)
             tables = [boxes.box_table(frame), *([boxes.double_table(twice)] if len(twice) else [])]
+            if found.suspects is not None:
+                tables.append(suspects.suspect_table(found.suspects))
             return Told("Boxes", [boxes.box_figure(frame)], tables)
     return Told(found.images.targets.kind.capitalize())
 
@@ -55,5 +57,6 @@ def sentences(found: Inspection) -> list[str]:
         case Masks() as drawn:
             return masks.sentences(found, drawn)
         case Boxes() as boxed:
-            return boxes.sentences(found, boxed)
+            said = [] if found.suspects is None else suspects.sentences(found.suspects)
+            return [*said, *boxes.sentences(found, boxed)]
     return []

@@ -1,0 +1,95 @@
+"""Labelled boxes that a finished run speaks against, the most doubtful first."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from assay.after.around import around
+from assay.errors import AssayError
+from assay.recipe import Data
+from assay.recipe.tasks import require
+from assay.report.tables import Cell, Column, Table
+from assay.results.formats import fixed
+from assay.runs.data import load_data_of
+from assay.system.machine import device_here
+from assay.tasks import catalogue
+from assay.tasks.detection.doubts import KINDS, MISSING, doubts
+from assay.tasks.detection.predictions import Predictions
+from assay.tasks.predicting import predict
+from assay.tools.inspection.in_words import are, count
+from assay.tools.predict import load_run
+
+SHOWN = 50
+TEXTS = ("suspicion", "kind", "image", "split", "labelled", "label", "said", "box")
+SCHEMA = {"suspicion": pl.Float64} | dict.fromkeys(TEXTS[1:], pl.String)
+
+
+def suspects(run: Path, data: Data, root: Path | None = None) -> pl.DataFrame:
+    """A row a doubtful label of the images that ``run`` learned from and was tested on: suspicion (from 0 to 1), kind
+    (missing, shifted, swapped), image, split; the labelled class and its box (null: missing); the class that the run
+    says, and where. Boxes are x1, y1, x2, y2 in the pixels of the picture.
+
+    Raises AssayError where there is no finished run of detection, or it learned from other data than ``data``.
+    """
+    recipe, about, model = load_run(run)
+    require("boxes", recipe.task, "check --run", recipe.data.source)
+    if recipe.data.source != data.source:
+        raise AssayError(f"check --run {run}: it learned from '{recipe.data.source}', not from '{data.source}'")
+    images, device = load_data_of(run, recipe, about, root), device_here(recipe.train.device)
+    network = around(model.to(device), recipe.predict, about["mean"], about["std"])
+    task, rows = catalogue.task(recipe.task), []
+    for split in (name for name, indices in images.indices.items() if len(indices)):
+        found = predict(task, network, images, split, recipe.train.loss, device)
+        assert isinstance(found, Predictions)
+        rows += _rows(found, split, images.images.names)
+    return pl.DataFrame(rows, schema=SCHEMA).sort("suspicion", descending=True, maintain_order=True)
+
+
+def suspect_table(frame: pl.DataFrame) -> Table:
+    """The most doubtful labels."""
+    columns = [Column("doubt"), *(Column(name, "left") for name in TEXTS[1:])]
+    lines = [
+        [Cell(fixed(row["suspicion"], 2)), *(Cell(row[name] or "", is_name=True) for name in TEXTS[1:])]
+        for row in frame.head(SHOWN).iter_rows(named=True)
+    ]
+    caption = (
+        "Labels that the run speaks against: how sure it is of what is not labelled, times how unsure of what is. "
+        f"Boxes are x1, y1, x2, y2. The first {min(SHOWN, len(frame))} of {len(frame):,}."
+    )
+    return Table("suspects", caption, columns, lines, frame)
+
+
+def sentences(frame: pl.DataFrame) -> list[str]:
+    """How many there are, and the first."""
+    if frame.is_empty():
+        return ["The run speaks against no label."]
+    first = frame.row(0, named=True)
+    by_kind = ", ".join(f"{frame.filter(kind=kind).height:,} {kind}" for kind in KINDS)
+    what = f"The run speaks against {count(len(frame), 'label')} ({by_kind}), some with little conviction"
+    named = f"'{first['said']}' at {first['box']} in {first['image']}"
+    return [f"{what}; they {are(2)} listed as suspects, first {first['kind']}: {named}."]
+
+
+def _rows(found: Predictions, split: str, names: list[str]) -> list[dict[str, object]]:
+    doubted = doubts(found.truth, found.said, len(found.classes))
+    rows: list[dict[str, object]] = []
+    for suspicion, kind, image, row, own in zip(*(part.tolist() for part in doubted), strict=True):
+        there = kind != MISSING
+        rows.append(
+            {
+                "suspicion": suspicion,
+                "kind": KINDS[kind],
+                "image": names[found.indices[image]],
+                "split": split,
+                "labelled": found.classes[found.truth.labels[own]] if there else None,
+                "label": _text(found.truth.edges[own]) if there else None,
+                "said": found.classes[found.said.labels[row]],
+                "box": _text(found.said.edges[row]),
+            }
+        )
+    return rows
+
+
+def _text(edges: np.ndarray) -> str:
+    return ", ".join(f"{edge:.4g}" for edge in edges.tolist())
