@@ -63,8 +63,8 @@ class Anchors(nn.Module):
     def expect(self, size: tuple[int, int]) -> None:
         """Scale the anchors to images of ``size`` (height, width), and begin with scores of so few objects as these
         have."""
+        self.shapes *= max(size) / self.side
         self.side = max(size)
-        self.shapes *= self.side / MADE_FOR
         for output, stride in zip(self.outputs, self.strides, strict=True):
             bias: Tensor = output.get_parameter("bias").view(3, -1)
             bias[:, 4] += math.log(PRESENT * stride**2 / math.prod(size))
