@@ -104,7 +104,7 @@ def test_a_study_of_detection_is_looked_at_as_it_is_read(tmp_path: Path) -> None
     study.write_text(f"title: x\nbase:\n  task: detection\n  data: {{source: {folder}}}\n")
     assert check(str(study), out=tmp_path / "out", quiet=True)[0].data.truth == "boxes"
     assert data_of(study)["truth"] == "boxes"
-    study.write_text(study.read_text().replace("detection", "[detection]"))
+    study.write_text(study.read_text().replace("task: detection", "task: [detection]"))
     with pytest.raises(AssayError, match="unknown task"):
         data_of(study)
 
