@@ -17,7 +17,7 @@ FROM = (12, 44)
 COUNTS = (0.04, 0.16, 0.2, 0.2, 0.16, 0.12, 0.12)
 """How many pictures have 0, 1, … digits, at most; one that finds no room is left out."""
 FOR_TRAINING = 1437
-"""The digits before are for training pictures only, by other writers than those for test pictures."""
+"""The digits before this one are for training pictures, the others for test pictures."""
 INK = 0.25
 """Share of the full ink from which a pixel belongs to a digit."""
 
