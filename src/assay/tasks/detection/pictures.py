@@ -15,7 +15,7 @@ from assay.tasks.pictures import inside, sample, thumbnail
 
 COUNT = 12
 """Of each kind but the sample."""
-SIDE = 256
+SIDE = 224
 """Pixels of the longer side, at most."""
 LEAST = 0.05
 """Boxes with a lower score are kept nowhere."""
