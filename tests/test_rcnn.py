@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import box_iou, roi_align
 
+from assay.after.around import selecting
 from assay.data.boxes import NO_BOX, BoxBatch
 from assay.data.proposals import proposals
 from assay.errors import AssayError
@@ -17,8 +18,9 @@ from assay.models.detector import Detector, Selecting
 from assay.models.rcnn_backbone import FirstOnMap, crops, normalised
 from assay.models.rcnn_samples import assigned, balanced, drawn
 from assay.models.weights import load_pretrained
-from assay.recipe import Model, Normalization, Proposals, Recipe, Samples
+from assay.recipe import Model, Normalization, Predict, Proposals, Recipe, Samples
 from assay.seeds import scoped
+from assay.train.frozen import divided
 
 pytest.importorskip("cv2.ximgproc", reason="OpenCV's contributions are not installed")
 SHAPE = (3, 64, 96)
@@ -135,6 +137,18 @@ def test_what_is_kept_of_images_teaches_and_finds_as_the_images_do(options: dict
         assert torch.allclose(one.edges, other.edges, atol=1e-3)
 
 
+def test_which_boxes_stay_is_chosen_on_kept_maps_too() -> None:
+    model, images = network(freeze=["encoder"]), pictures()
+    part = divided(model, SHAPE)
+    with torch.no_grad():
+        rows = part.features(images)
+        every = selecting(part.head, Predict(nms="none", most=500))(rows)
+        whole = selecting(model, Predict(nms="none", most=500))(images)
+        few = part.head(rows)
+    assert [len(one.scores) for one in every] == [len(one.scores) for one in whole]
+    assert all(len(one.scores) > len(some.scores) for one, some in zip(every, few, strict=True))
+
+
 def test_every_region_is_moved_as_its_class_asks() -> None:
     model = network()
     nn.init.zeros_(model.moves.weight)
@@ -225,7 +239,7 @@ def test_the_librarys_weights_of_the_backbone_are_those_of_the_encoder() -> None
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"backbone": "mobilenetv2_035"}, "expected a network of timm such as timm/mobilenetv2_100"),
+        ({"backbone": "mobilenetv2_035"}, "expected a network of timm such as timm/"),
         ({"backbone": "timm/mobilenetv2_10"}, "did you mean 'mobilenetv2_140'"),
         ({"backbone": "timm/vit_tiny_patch16_224"}, "timm/vit_tiny_patch16_224 has no map of stride 32"),
         ({"rois": "boxes"}, "model.rois: found 'boxes'"),

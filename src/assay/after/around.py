@@ -58,6 +58,11 @@ def _sides(tile: int | Size) -> Size:
 def answering(
     predict: Predict, network: nn.Module, data: ImageData, part: nn.Module, seen: ImageData
 ) -> tuple[nn.Module, ImageData]:
-    """What answers for ``network``, on what: where nothing is asked, ``part`` on ``seen``, which give its outputs for
-    ``data``; else all of it on the images, since features were kept of the images as they are alone."""
-    return (around(network, predict, data.mean.tolist(), data.std.tolist()), data) if predict.asks else (part, seen)
+    """What answers for ``network``, on what: where nothing is asked but which boxes stay, ``part`` on ``seen``, which
+    give its outputs for ``data``; else all of it on the images, since features were kept of the images as they are
+    alone."""
+    if not predict.asks:
+        return part, seen
+    if isinstance(part, Detector):
+        return selecting(part, predict), seen
+    return around(network, predict, data.mean.tolist(), data.std.tolist()), data

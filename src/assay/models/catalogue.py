@@ -186,7 +186,7 @@ def _fitted(data: Data, model: Model) -> Data:
     changes: dict[str, Any] = {"size": data.size or made_for.size, "color": data.color or "rgb"}
     mean, std = (_each_channel(values, changes["color"]) for values in (made_for.mean, made_for.std))
     own = Normalization(mean=mean, std=std)
-    if data.normalize == "model" or "normalize" not in data.model_fields_set:
+    if data.normalize == "model":
         changes["normalize"] = own
     elif model.name in SEES_PIXELS and data.normalize != own:
         raise AssayError(

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from copy import copy
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from assay.data.boxes import BoxBatch
-from assay.models.detector import Detector, Found, Selecting
+from assay.models.detector import Detector, Found
 from assay.models.encoded import Encoded
 from assay.models.encoded_detector import EncodedDetector, Losses
 from assay.models.modes import evaluating
@@ -64,11 +65,7 @@ class Finding(Detector):
         self._network = (network,)
         self._size = shape[1:]
         self.layout = layout(network, shape)
-
-    @property
-    def selecting(self) -> Selecting:  # type: ignore[override]
-        """The whole network's."""
-        return self._network[0].selecting
+        self.selecting = network.selecting
 
     def pack(self, images: Images) -> Rows:
         """What the encoder gives of images, a row each."""
@@ -80,7 +77,9 @@ class Finding(Detector):
 
     def forward(self, rows: Rows) -> list[Found]:
         """See ``Detector``."""
-        return self._network[0].found_of(unpacked(rows, self.layout), self._size)
+        network = copy(self._network[0])
+        network.selecting = self.selecting
+        return network.found_of(unpacked(rows, self.layout), self._size)
 
 
 def add_rest(part: nn.Module, network: Encoded) -> None:

@@ -114,7 +114,7 @@ def trunk(backbone: str, channels: int, stride: Literal[16, 32]) -> tuple[nn.Mod
     dilated: dict[str, Any] = {"output_stride": 16} if stride == 16 else {}
     try:
         network = timm.create_model(
-            _of_timm(backbone), num_classes=0, global_pool="", in_chans=channels, **dilated
+            timm_classifiers.named(backbone, "backbone"), num_classes=0, global_pool="", in_chans=channels, **dilated
         ).eval()
         with torch.no_grad():
             maps = network(torch.zeros(1, channels, 64, 64))
@@ -128,16 +128,9 @@ def trunk(backbone: str, channels: int, stride: Literal[16, 32]) -> tuple[nn.Mod
 def normalised(backbone: str, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """(mean, deviation) of each channel of the images that a backbone was made for; of gray ones the mean over the
     colours."""
-    made_for = timm_classifiers.inputs(_of_timm(backbone))
+    made_for = timm_classifiers.inputs(timm_classifiers.named(backbone, "backbone"))
     mean, std = (
         values if len(values) == channels else (sum(values) / len(values),) * channels
         for values in (made_for.mean, made_for.std)
     )
     return mean, std
-
-
-def _of_timm(backbone: str) -> str:
-    library, _, name = backbone.partition("/")
-    if library != "timm" or not name:
-        raise AssayError(f"model.backbone: found {backbone!r}, expected a network of timm such as timm/mobilenetv2_100")
-    return name

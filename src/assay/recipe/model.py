@@ -15,7 +15,7 @@ HEAD_LAYERS = {
 """Name → what it is."""
 
 
-ON_BACKBONES = ("detector",)
+ON_BACKBONES = ("detector", "rcnn")
 """Networks of assay's own that stand on a backbone of a library."""
 
 

@@ -97,9 +97,9 @@ def why_not_once(network: nn.Module, images: Float[Tensor, "batch channels heigh
     The trial is made on a copy, since statistics may move in it.
     """
     trial = copy.deepcopy(network)
-    trial_parts = divided(trial, tuple(images.shape[1:]))
     if isinstance(trial, Detector):
         trial.selecting = Selecting(score=0.0)
+    trial_parts = divided(trial, tuple(images.shape[1:]))
     with torch.no_grad(), scoped(0, "trial"):
         trial.eval()
         features = trial_parts.features(images)
