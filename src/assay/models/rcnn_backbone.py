@@ -92,7 +92,7 @@ class FirstOnMap(nn.Module):
 
     def forward(self, maps: Maps, rois: Rois) -> Float[Tensor, "n width"]:
         """``width`` numbers of each region."""
-        parts = nn.functional.conv2d(maps, self.weight)
+        parts = nn.functional.conv2d(maps, self.weight).float()
         pooled: Tensor = ps_roi_align(parts, rois, self.bins, 1 / self.stride, SAMPLES)
         return pooled.sum(dim=(2, 3)) + self.bias
 
