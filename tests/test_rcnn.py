@@ -4,13 +4,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torchvision.ops import box_iou, roi_align
 
 from assay.after.around import selecting
-from assay.data.boxes import NO_BOX, BoxBatch
+from assay.data.batches import ImageData
+from assay.data.boxes import NO_BOX, BoxBatch, Boxes
+from assay.data.images import ImageSet
 from assay.data.proposals import proposals
 from assay.errors import AssayError
 from assay.models.catalogue import build, complete, shipped, try_out
@@ -20,7 +23,7 @@ from assay.models.rcnn_samples import assigned, balanced, drawn
 from assay.models.weights import load_pretrained
 from assay.recipe import Model, Normalization, Predict, Proposals, Recipe, Samples
 from assay.seeds import scoped
-from assay.train.frozen import divided
+from assay.train.frozen import divided, trained_part
 
 pytest.importorskip("cv2.ximgproc", reason="OpenCV's contributions are not installed")
 SHAPE = (3, 64, 96)
@@ -33,13 +36,18 @@ def network(**options: Any) -> Any:
         return build(Model.model_validate(SMALL | options), SHAPE, 2).eval()
 
 
-def pictures() -> Tensor:
-    """Two pictures: a red and a green rectangle, and the same mirrored; normalised as the backbone's."""
+def shown_pixels() -> Tensor:
+    """Two pictures: a red and a green rectangle, and the same mirrored."""
     pixels = torch.full((3, *SHAPE[1:]), 120, dtype=torch.uint8)
     for (x1, y1, x2, y2), colour in ((RED, (220, 30, 30)), (GREEN, (30, 200, 60))):
         pixels[:, int(y1) : int(y2), int(x1) : int(x2)] = torch.tensor(colour, dtype=torch.uint8)[:, None, None]
+    return torch.stack([pixels, pixels.flip(2)])
+
+
+def pictures() -> Tensor:
+    """The same, normalised as the backbone's."""
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in normalised("timm/mobilenetv2_035", 3))
-    return (torch.stack([pixels, pixels.flip(2)]).float() / 255 - mean) / std
+    return (shown_pixels().float() / 255 - mean) / std
 
 
 def truth() -> BoxBatch:
@@ -104,9 +112,7 @@ def test_balanced_weights_are_those_that_both_kinds_count_alike_with() -> None:
 
 
 def test_the_regions_are_those_of_the_pixels_that_the_images_were_made_of() -> None:
-    mean, std = (torch.tensor(values).view(3, 1, 1) for values in normalised("timm/mobilenetv2_035", 3))
-    pixels = ((pictures() * std + mean) * 255).round().byte()
-    assert torch.equal(network().encode(pictures())[1], proposals(pixels, Proposals(most=40)))
+    assert torch.equal(network().encode(pictures())[1], proposals(shown_pixels(), Proposals(most=40)))
 
 
 def test_a_crop_has_16_pixels_of_context_and_the_mean_colour_beyond_the_image() -> None:
@@ -147,6 +153,34 @@ def test_which_boxes_stay_is_chosen_on_kept_maps_too() -> None:
         few = part.head(rows)
     assert [len(one.scores) for one in every] == [len(one.scores) for one in whole]
     assert all(len(one.scores) > len(some.scores) for one, some in zip(every, few, strict=True))
+
+
+def test_under_a_frozen_backbone_maps_and_regions_are_kept_for_all_variants_of_the_head() -> None:
+    pixels = np.stack([own.numpy() for own in shown_pixels()])
+    boxes = Boxes(
+        truth().edges.flatten(0, 1).numpy(), np.array([0, 1, 0, 1]), np.zeros(4, np.uint8), np.array([0, 2, 4])
+    )
+    images = ImageSet(pixels, boxes, ["a", "b"], np.array([False, True]), ["red", "green"], [])
+    rows = {"train": np.array([0]), "validation": np.zeros(0, np.int64), "test": np.array([1])}
+    mean, std = (np.array(values, np.float32) for values in normalised("timm/mobilenetv2_035", 3))
+    data, said = ImageData(images, rows, mean, std), []
+    for options in ({}, {"box_regression": False, "class_weights": "balanced"}):
+        model = Model.model_validate(SMALL | options | {"freeze": "backbone"})
+        whole = network(**options, freeze="backbone")
+        chosen = Recipe.model_validate(recipe().dump() | {"model": model.model_dump()})
+        part, seen = trained_part(whole, data, chosen, torch.device("cpu"), said.append)
+        assert part is not whole
+        kept, boxes_seen = next(seen.train_batches(1, 0, 1, "cpu"))
+        with scoped(0, "noise"):
+            lost = part.losses(kept, boxes_seen)
+        with scoped(0, "noise"):
+            again = whole.losses(pictures()[:1], boxes_seen)
+        assert {name: value.item() for name, value in lost.items()} == pytest.approx(
+            {name: value.item() for name, value in again.items()}, abs=1e-4
+        )
+    assert [("computed" in line, "found in the cache" in line) for line in said] == [(True, False)] * 2 + [
+        (False, True)
+    ] * 2
 
 
 def test_every_region_is_moved_as_its_class_asks() -> None:
