@@ -75,10 +75,10 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_packed_maps_and_the_rest_make_the_network(model: dict[str, Any]) -> None:
     network, images = network_of(recipe(model)), torch.randn(3, *SHAPE)
     truth = pictures().images.targets.take(torch.arange(3))
+    network.selecting = Selecting(score=0.0, most=20)
     part = encoder_and_rest(network, SHAPE)
     own = {id(p) for p in part.head.parameters()}
     assert own == {id(p) for name, p in network.named_parameters() if not network.is_encoders(name)}
-    network.selecting = Selecting(score=0.0, most=20)
     with torch.no_grad():
         network.eval(), part.head.eval()
         rows = part.features(images)
