@@ -72,8 +72,6 @@ def trained(data: ImageData | None = None, model: nn.Module | None = None, **sec
     recipe = Recipe.model_validate(values)
     torch.manual_seed(0)
     model = model or build(Model(name="mlp", hidden=[4]), data.shape, len(data.classes))
-    own, loss = catalogue.task(recipe.task), recipe.train.loss
-    there = [split for split, rows in data.indices.items() if len(rows)]
-    by_split = {split: predicting.predict(own, model, data, split, loss, CPU) for split in there}
+    by_split = predicting.predict_splits(catalogue.task(recipe.task), model, data, recipe, CPU)
     history = pl.DataFrame({"epoch": [1, 2], "seconds": [1.5, 2.0]})
     return Trained(model, data, recipe, CPU, by_split, history, model, data)
