@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from torch import nn
 
+from assay.data import ImageData, ImageSet
+from assay.data.boxes import Boxes
 from assay.evaluate import measure
 from assay.models import build
 from assay.recipe import Model
@@ -31,6 +33,7 @@ from assay.runs.run import measure_and_save
 from assay.tasks.metric import Metric
 from labelled import masked_data, random_masks
 from synthetic import fabricate, make_study
+from tiny_detector import tiny_detector
 from trained import image_data, tagged_data, trained
 from valued import trained as valued_trained
 from valued import value_data
@@ -65,9 +68,24 @@ def measured() -> list[str]:
     for valued in (value_data(), numbers):
         found |= measure(valued_trained(valued, evaluate=OF_VALUES))
     masks = random_masks(np.random.default_rng(0), 3, 16, 16)
-    pixels = {"task": "segmentation", "evaluate": ["segmentation", "uncertainty"]}
-    found |= measure(trained(masked_data(masks), nn.Conv2d(1, 3, 1), **pixels))
+    for border in ({}, {"border": 5}):
+        pixels = {"task": "segmentation", "evaluate": [{"name": "segmentation", **border}, "uncertainty"]}
+        found |= measure(trained(masked_data(masks), nn.Conv2d(1, 3, 1), **pixels))
+    found |= measure(trained(boxed_data(), tiny_detector((1, 160, 160), 2), task="detection"))
+    found |= dict.fromkeys(("proposal_recall", "proposal_recall_cell"), 1.0)  # of R-CNN alone: test_proposal_recall.py
     return [name for name, value in found.items() if isinstance(value, int | float)]
+
+
+def boxed_data() -> ImageData:
+    """Three pictures for each split, with a small, a medium and a large box each."""
+    edges = np.array([[8, 8, 28, 28], [40, 40, 100, 100], [20, 20, 150, 150]] * 9, np.float32)
+    boxes = Boxes(edges, np.arange(27) % 2, np.zeros(27, np.uint8), np.arange(0, 28, 3))
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 1, 160, 160), dtype=np.uint8)
+    names = [f"{i}.png" for i in range(9)]
+    images = ImageSet(pixels, boxes, names, np.zeros(9, bool), ["cell", "spot"], [])
+    splits = ("train", "validation", "test")
+    rows = {split: np.arange(3 * i, 3 * i + 3) for i, split in enumerate(splits)}
+    return ImageData(images, rows, np.full(1, 0.5, np.float32), np.full(1, 0.25, np.float32))
 
 
 def rows_of(name: str) -> list[Metric]:
@@ -94,8 +112,8 @@ def test_rows_say_what_there_is_to_say() -> None:
     assert len({row.name for row in METRICS}) == len(METRICS)
     for row in METRICS:
         assert row.of is not None
-        assert (row.better is None) == (row.of == "calibration")
-        assert (row.unit == "share") <= (row.within == (0, 1))
+        assert row.of != "calibration" if row.better else row.of in ("calibration", "recipe")
+        assert (row.unit == "share") <= (row.within in ((0, 1), (-1, 1)))
 
 
 @pytest.mark.parametrize(
