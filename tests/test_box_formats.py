@@ -262,6 +262,10 @@ def test_data_yaml_says_which_folders_and_lists_are_which_split(tmp_path: Path) 
         ("- dog", "- cat", "data.yaml of .* lists the class 'cat' twice"),
         ("names:\n- cat\n- dog\n", "names: cats\n", "names is 'cats', expected a list"),
         ("names:", "names: [", "data.yaml of .* cannot be read as YAML"),
+        ("- dog", "- null", "data.yaml of .* has nothing for the name of class 1, expected text; the name null stands"),
+        ("- cat", "-", "data.yaml of .* has nothing for the name of class 0, expected text"),
+        ("- dog", "- [dog]", r"data.yaml of .* has \['dog'\] for the name of class 1, expected text"),
+        ("names:\n- cat\n- dog\n", "names: {cat: 0, dog: 1}\n", "expected a list, or numbers with the name of each"),
     ],
 )
 def test_a_data_yaml_that_cannot_be_is_refused(tmp_path: Path, old: str, new: str, told: str) -> None:
@@ -269,6 +273,23 @@ def test_a_data_yaml_that_cannot_be_is_refused(tmp_path: Path, old: str, new: st
     text(folder / "data.yaml", old, new)
     with pytest.raises(AssayError, match=told):
         contents(folder)
+
+
+@pytest.mark.parametrize("names", ["[yes, no]", "[007, 1e3]", "{0: 2024-01-01, 1: ~x}", "['null', 'true']"])
+def test_names_of_classes_are_text_as_written(tmp_path: Path, names: str) -> None:
+    folder = yolo(tmp_path / "yolo", FEW, CLASSES)
+    text(folder / "data.yaml", "names:\n- cat\n- dog\n", f"names: {names}\n")
+    written = [each.split(": ")[-1].strip("'") for each in names[1:-1].split(", ")]
+    assert contents(folder).classes == written
+
+
+@pytest.mark.parametrize("stem", ["test", "train", "val", "readme", "valid"])
+def test_a_picture_may_be_called_as_lists_are(tmp_path: Path, stem: str) -> None:
+    folder = yolo(tmp_path / "yolo", {"train": {f"{stem}.jpg": [("dog", 6, 8, 30, 28)]}}, CLASSES)
+    (folder / "trainval.txt").write_text(f"train/images/{stem}.jpg\n")
+    found = contents(folder)
+    np.testing.assert_allclose(boxes(found).edges, [[6, 8, 30, 28]], atol=1e-3)
+    assert (found.notes, found.misplaced) == ([], [])
 
 
 def test_without_names_of_classes_yolos_boxes_are_refused_and_words_about_pictures_are_none(tmp_path: Path) -> None:

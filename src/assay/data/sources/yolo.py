@@ -5,8 +5,8 @@ corners of a polygon, of which the bounds are taken. A picture without a file sh
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from posixpath import basename
+from collections.abc import Collection, Mapping, Sequence
+from posixpath import basename, splitext
 
 from assay.data.images import Contents
 from assay.data.sources.box_classes import LISTS
@@ -21,7 +21,7 @@ ROUNDED = 1e-3
 """So far outside 0…1 a share may be."""
 NO_FILE = "no box file, so taken to show nothing"
 _OTHERS = re.compile(r"(readme.*|train|val|valid|test|trainval)\.txt", re.IGNORECASE)
-"""Text files that hold something else."""
+"""Text files that hold something else, unless a picture is called so."""
 
 
 def yolo_contents(tree: Tree, splits: Mapping[str, SplitName]) -> Contents | None:
@@ -33,7 +33,8 @@ def yolo_contents(tree: Tree, splits: Mapping[str, SplitName]) -> Contents | Non
     Raises:
         AssayError: as ``config_in``; the files are YOLO's and nothing names their classes; or no picture is left.
     """
-    files = [name for name in tree.others if name.lower().endswith(".txt") and not _is_other(basename(name))]
+    stems = {splitext(basename(name))[0] for name in tree.pictures}
+    files = [name for name in tree.others if name.lower().endswith(".txt") and not _is_other(basename(name), stems)]
     found = paired_with(tree.pictures, files, splits, "box file")
     if not found.pairs:
         return None
@@ -60,8 +61,9 @@ def yolo_contents(tree: Tree, splits: Mapping[str, SplitName]) -> Contents | Non
     return box_contents(tree, config.classes, told, bad, sum(split is None for split in split_of.values()))
 
 
-def _is_other(name: str) -> bool:
-    return name.lower() in LISTS or _OTHERS.fullmatch(name) is not None
+def _is_other(name: str, stems: Collection[str]) -> bool:
+    """``stems`` are the names of the pictures without ending."""
+    return name.lower() in LISTS or (_OTHERS.fullmatch(name) is not None and splitext(name)[0] not in stems)
 
 
 def _is_yolo(tree: Tree, file: str) -> bool:

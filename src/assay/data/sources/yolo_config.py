@@ -12,6 +12,18 @@ from assay.data.sources.tree import Tree
 from assay.errors import AssayError
 from assay.recipe.data import SplitName
 
+
+class _Text(yaml.SafeLoader):
+    """All as it is written but null: ``no`` and ``007`` are names."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012
+        first: [
+            (tag, pattern) for tag, pattern in kinds if tag in ("tag:yaml.org,2002:null", "tag:yaml.org,2002:merge")
+        ]
+        for first, kinds in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
 _SPLITS: dict[str, SplitName] = {"train": "train", "val": "validation", "valid": "validation", "test": "test"}
 
 
@@ -44,7 +56,7 @@ def config_in(tree: Tree) -> Config | None:
     files = [name for name in tree.others if name.lower().endswith((".yaml", ".yml"))]
     for file in sorted(files, key=lambda name: (name.count("/"), not basename(name).startswith("data."), name)):
         try:
-            found = yaml.safe_load(tree.read(file).decode("utf-8-sig"))
+            found = yaml.load(tree.read(file).decode("utf-8-sig"), _Text)
         except Exception as error:  # whatever a damaged file meets
             why = " ".join(str(error).split())
             raise AssayError(f"{file} of {tree.where} cannot be read as YAML ({why})") from error
@@ -57,12 +69,18 @@ def config_in(tree: Tree) -> Config | None:
 def _config(tree: Tree, file: str, found: Mapping[Any, Any]) -> Config:
     where = f"{file} of {tree.where}"
     names = found["names"]
-    by_number = dict(enumerate(names)) if isinstance(names, list) else names
-    if not isinstance(by_number, dict) or not all(isinstance(number, int) for number in by_number):
+    by_number = {str(k): name for k, name in enumerate(names)} if isinstance(names, list) else names
+    if not isinstance(by_number, dict) or not all(str(number).isdecimal() for number in by_number):
         raise AssayError(f"{where}: names is {names!r}, expected a list, or numbers with the name of each class")
-    named = {number: str(name) for number, name in by_number.items()}
+    for number, name in by_number.items():
+        if not isinstance(name, str) or not name:
+            said = repr(name) if name else "nothing"
+            raise AssayError(
+                f"{where} has {said} for the name of class {number}, expected text; the name null stands in quotes"
+            )
+    named = {int(number): name for number, name in by_number.items()}
     checked(where, list(named.values()))
-    if (number := found.get("nc", len(named))) != len(named):
+    if (number := found.get("nc", str(len(named)))) != str(len(named)):
         raise AssayError(f"{where} says nc: {number}, and names {len(named):,} classes")
     split_of: dict[str, SplitName] = {}
     for key, split in _SPLITS.items():
