@@ -132,6 +132,14 @@ def test_confusion_has_hits_other_classes_and_the_background():
     assert rows.filter(true="background", said="b")["count"].to_list() == [1]
 
 
+def test_a_class_called_background_is_another_row_than_the_background():
+    counts = np.array([[5, 1, 2], [0, 7, 3], [4, 6, 0]])
+    rows = table(counts, ("background", "(background)"))
+    assert rows.filter(true="background", said="background")["count"].to_list() == [5]
+    assert rows["true"].unique(maintain_order=True).to_list() == ["background", "(background)", "((background))"]
+    assert rows.filter(said="((background))")["count"].to_list() == [2, 3, 0]
+
+
 def test_without_any_box_there_is_no_error():
     truth, said = objects([], [SQUARE]), detections([], [])
     assert kinds_of(truth, said) == ([], [True])

@@ -39,8 +39,11 @@ def confusion(
 
 
 def table(counts: Int64[np.ndarray, "n n"], classes: tuple[str, ...]) -> pl.DataFrame:
-    """A row a pair: true, said, count. A class of the background's name stands there as itself."""
-    names = [*classes, BACKGROUND]
+    """A row a pair: true, said, count; the background stands in brackets where a class is called so."""
+    background = BACKGROUND
+    while background in classes:
+        background = f"({background})"
+    names = [*classes, background]
     true, told = np.repeat(names, len(names)).tolist(), names * len(names)
     return pl.DataFrame({"true": true, "said": told, "count": counts.ravel()})
 
