@@ -33,6 +33,7 @@ from assay.tasks.scores import Score
 from assay.tools.inspection.command import check
 from assay.tools.inspection.suspects import suspects
 from assay.tools.predict import answers, predict
+from assay.tools.predict_boxes import image_ids
 from assay.tools.predict_command import show_answers
 from tiny_detector import known, tiny_detector
 
@@ -160,12 +161,26 @@ def test_answers_are_drawn_and_written_in_cocos_format(folder: Path, pictures: P
     assert [one["files"]["boxes"] for one in told] == ["7.boxes.png", "turned.boxes.png"]
     assert Image.open(tmp_path / "drawn" / "turned.boxes.png").size == (480, 360)
     coco = json.loads((tmp_path / "drawn" / "coco.json").read_text())
-    assert {row["image_id"] for row in coco} == {7, "turned.png"}
+    assert {row["image_id"] for row in coco} == {"7.png", "turned.png"}
     found = answers(folder, [pictures]).each[0]
-    own = [row for row in coco if row["image_id"] == 7]
+    own = [row for row in coco if row["image_id"] == "7.png"]
     assert [row["score"] for row in own] == found.scores.tolist()
     assert own[0]["bbox"][2] == pytest.approx(float(found.edges[0, 2] - found.edges[0, 0]))
     assert own[0]["category_id"] == found.labels[0] + 1
+
+
+@pytest.mark.parametrize(
+    ("pictures", "ids"),
+    [
+        (["a/000007.jpg", "b/8.png"], [7, 8]),
+        (["a/7.jpg", "b/7.png"], ["7.jpg", "7.png"]),
+        (["a/7.jpg", "b/007.jpg", "c.jpg"], ["7.jpg", "007.jpg", "c.jpg"]),
+        (["a/7.jpg", "b/7.jpg", "8.jpg"], ["a/7.jpg", "b/7.jpg", "8.jpg"]),
+        (["a/cat.jpg", "b/cat.jpg"], ["a/cat.jpg", "b/cat.jpg"]),
+    ],
+)
+def test_no_two_pictures_have_one_id_in_cocos_format(pictures: list[str], ids: list[int | str]) -> None:
+    assert image_ids([Path(each) for each in pictures]) == ids
 
 
 def test_a_box_is_a_row_of_a_csv(folder: Path, pictures: Path, tmp_path: Path) -> None:

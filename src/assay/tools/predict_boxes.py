@@ -64,10 +64,21 @@ def readable(colour: Sequence[int]) -> str:
 
 
 def coco_of(answers: Sequence[Prediction]) -> list[dict[str, Any]]:
-    """All boxes of the answers in COCO's format of results: ``coco.results``, a picture's id being ``image_id``."""
-    return [row for one in answers for row in results(one.edges, one.labels, one.scores, image_id(one.picture))]
+    """All boxes of the answers in COCO's format of results: ``coco.results``, with ``image_ids``."""
+    ids = image_ids([one.picture for one in answers])
+    return [
+        row
+        for one, number in zip(answers, ids, strict=True)
+        for row in results(one.edges, one.labels, one.scores, number)
+    ]
 
 
-def image_id(picture: Path) -> int | str:
-    """The number that a name consists of, as COCO's do, else the name."""
-    return int(picture.stem) if picture.stem.isdecimal() else picture.name
+def image_ids(pictures: Sequence[Path]) -> Sequence[int | str]:
+    """The numbers that the pictures are named by, as COCO's are, where all are and no two the same; else the names,
+    where no two are the same; else the paths."""
+    if all(each.stem.isdecimal() for each in pictures):
+        numbers = [int(each.stem) for each in pictures]
+        if len(set(numbers)) == len(numbers):
+            return numbers
+    names = [each.name for each in pictures]
+    return names if len(set(names)) == len(names) else [str(each) for each in pictures]
