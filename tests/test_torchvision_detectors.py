@@ -1,6 +1,7 @@
 """torchvision's detectors behind the two doors: their own losses and boxes, on images as they come."""
 
 import copy
+import math
 from pathlib import Path
 from typing import Any
 
@@ -209,4 +210,36 @@ def test_masks_and_keypoints_are_refused_and_a_slip_is_told_the_nearest_name() -
         network_of(QUICK[1], fg_iou_tresh=0.4)
     with pytest.raises(AssayError, match="has no argument 'min_size'"):
         network_of(QUICK[0], min_size=300)
+    assert network_of(QUICK[1], fg_iou_thresh=0.4, bg_iou_thresh=0, topk_candidates=1)
     assert network_of(QUICK[1], fg_iou_thresh=0.4)._network[0].proposal_matcher.high_threshold == 0.4
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "told"),
+    [
+        (
+            "ssdlite320_mobilenet_v3_large",
+            {"iou_thresh": "high"},
+            "model.iou_thresh: found 'high', expected a number from",
+        ),
+        (
+            "ssdlite320_mobilenet_v3_large",
+            {"iou_thresh": math.nan},
+            "model.iou_thresh: found nan, expected a number from",
+        ),
+        ("ssdlite320_mobilenet_v3_large", {"positive_fraction": True}, "found True, expected a number from 0 to 1"),
+        ("fcos_resnet50_fpn", {"center_sampling_radius": -1}, "found -1, expected a number from 0"),
+        ("fcos_resnet50_fpn", {"topk_candidates": 2.5}, "found 2.5, expected a whole number above 0"),
+        (QUICK[0], {"rpn_post_nms_top_n_train": -3}, "found -3, expected a whole number above 0"),
+        (
+            QUICK[0],
+            {"rpn_fg_iou_thresh": 0.1},
+            "model.rpn_bg_iou_thresh is 0.3 and model.rpn_fg_iou_thresh 0.1; expected at most as much",
+        ),
+    ],
+)
+def test_a_value_that_an_option_cannot_have_is_told_in_a_sentence(
+    name: str, options: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(AssayError, match=told):
+        network_of(name, **options)

@@ -1,5 +1,6 @@
 """Detectors of torchvision behind the doors of ``Detector``: their images are normalised and on the canvas already."""
 
+import sys
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -39,20 +40,41 @@ PARTS = {
 
 
 def detector(architecture: str, outputs: int, **options: Any) -> nn.Module:
-    """The network of that name for so many classes, with random weights. AssayError for an option that is none."""
+    """The network of that name for so many classes, with random weights.
+
+    Raises AssayError for an option that is none, or a value that it cannot have.
+    """
     known = numbers(architecture)
     for refused in set(options) - set(known):
         raise AssayError(f"model 'torchvision/{architecture}' has no argument {refused!r}; {nearest(refused, known)}")
+    for name, value in options.items():
+        _check(name, value, isinstance(known[name], int))
+    settings = known | options
+    for name in [each for each in settings if each.endswith("bg_iou_thresh")]:
+        if settings[name] > settings[above := name.replace("bg_", "fg_")]:
+            raise AssayError(
+                f"model.{name} is {settings[name]:g} and model.{above} {settings[above]:g}; expected at most as much"
+            )
     return TorchvisionDetector(made(architecture, outputs, **options), _backgrounds(architecture))
 
 
-def numbers(architecture: str) -> list[str]:
-    """The arguments that choose how boxes are matched and sampled: not those that ``selecting`` or the data decide."""
+def _check(name: str, value: Any, is_whole: bool) -> None:
+    """AssayError for what is no amount, share or radius."""
+    is_number = isinstance(value, int if is_whole else int | float) and not isinstance(value, bool)
+    most = 1 if not is_whole and not name.endswith("radius") else sys.maxsize
+    if not is_number or not (1 if is_whole else 0) <= value <= most:
+        expected = "a whole number above 0" if is_whole else f"a number from 0{' to 1' * (most == 1)}"
+        raise AssayError(f"model.{name}: found {value!r}, expected {expected}")
+
+
+def numbers(architecture: str) -> dict[str, int | float]:
+    """The arguments that choose how boxes are matched and sampled, with their defaults: not those that ``selecting``
+    or the data decide."""
     kind = next(kind for beginning, kind in KINDS.items() if architecture.startswith(beginning))
     own = signature(kind.__init__).parameters.values()
-    kept = [each.name for each in own if isinstance(each.default, int | float)]
+    kept = {each.name: each.default for each in own if isinstance(each.default, int | float)}
     settled = ("min_size", "max_size", "score_thresh", "nms_thresh", "detections_per_img")
-    return [name for name in kept if name.removeprefix("box_") not in settled]
+    return {name: default for name, default in kept.items() if name.removeprefix("box_") not in settled}
 
 
 def made(architecture: str, outputs: int, **options: Any) -> nn.Module:
