@@ -162,6 +162,12 @@ def test_a_change_that_cannot_be(run: Command, change: str, sentence: str) -> No
         ({"dropout": 1.5}, "model.dropout: found 1.5, expected a probability, at least 0 and below 1"),
         ({"dropout": "high"}, "model.dropout: found 'high', expected a probability, at least 0 and below 1"),
         ({"activation": "rleu"}, "model.activation: found 'rleu'; did you mean 'relu'"),
+        (
+            {"name": "rcnn", "proposals": {"mode": "slow"}},
+            "model.proposals.mode: found 'slow'; expected one of: fast, quality, single",
+        ),
+        ({"name": "rcnn", "proposals": {"mod": "fast"}}, "unknown key 'model.proposals.mod'; did you mean 'mode'?"),
+        ({"name": "rcnn", "proposals": {"scale": 9}}, "model.proposals.scale: found 9, expected at most 4"),
     ],
 )
 def test_a_model_that_cannot_be(run: Command, model: dict[str, Any], sentence: str) -> None:

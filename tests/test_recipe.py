@@ -85,6 +85,8 @@ def test_that_nothing_is_said_of_validation_reads_back():
         ("data.augment", [{"erase": 1.5}], "erase takes at most 1"),
         ("data.validation", 1.5, "expected a share between 0 and 1 or a whole number of images"),
         ("data.validation", 0, "train.keep: best needs validation images"),
+        ("predict.nms", 1.0, "here: predict.nms: found 1.0, expected none, or an overlap between 0 and 1"),
+        ("predict.nms", "some", "here: predict.nms: found 'some', expected none, or an overlap between 0 and 1"),
         ("train.device", "tpu", "train.device: found 'tpu'"),
         ("train.optimizer", {"name": "sgd", "nesterov": True}, "nesterov needs a momentum above 0"),
     ],

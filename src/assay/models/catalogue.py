@@ -12,6 +12,7 @@ from assay.errors import AssayError, nearest, unknown
 from assay.recipe import Data, Model, Normalization, Recipe
 from assay.recipe.section import Strict
 from assay.recipe.tasks import Answered
+from assay.recipe.validation import mistakes
 
 if TYPE_CHECKING:
     import torch
@@ -254,6 +255,9 @@ def _sentence(model: Model, kind: type[BaseModel], error: ValidationError) -> st
     """The first mistake in one sentence."""
     detail = error.errors()[0]
     name = str(detail["loc"][0])
+    section = kind.model_fields[name].annotation if name in kind.model_fields else None
+    if isinstance(section, type) and issubclass(section, BaseModel) and name in model.arguments:
+        return mistakes(create_model("Keys", model=(kind, ...)), {"model": dict(model.arguments)})[0]
     if detail["type"] == "extra_forbidden":
         return f"model '{model.name}' has no argument '{name}'; {nearest(name, kind.model_fields)}"
     if detail["type"] == "missing":

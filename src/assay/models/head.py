@@ -72,7 +72,8 @@ def head_names(network: nn.Module) -> list[str]:
     if type(network).__module__.startswith("torchvision.models"):
         return [name for name, _ in network.named_children()][-1:]
     raise AssayError(
-        "only a network off the shelf (timm/…, torchvision/…, smp/…), deeplab and detector have a backbone and a head"
+        f"{type(network).__name__} has no backbone and head that can be told apart; expected a network off the shelf "
+        "(timm/…, torchvision/…, smp/…), or deeplab, detector, yolo or rcnn"
     )
 
 

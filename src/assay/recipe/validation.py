@@ -137,7 +137,7 @@ def _walk(location: tuple[int | str, ...], kind: type[BaseModel]) -> tuple[list[
             here = chosen[0]
             continue
         if keys and re.match(
-            r"(bool|str|int|float|constrained-int)$|(function-|literal\[|tuple\[|list\[|lax-or-strict|is-instance)",
+            r"(bool|str|int|float|constrained-\w+)$|(function-|literal\[|tuple\[|list\[|lax-or-strict|is-instance)",
             str(part),
         ):
             continue
