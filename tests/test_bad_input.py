@@ -91,7 +91,7 @@ def base(**sections: dict[str, Any]) -> dict[str, Any]:
         ("train.optimizer=adm", "base: train.optimizer: unknown name 'adm'; did you mean 'adam'"),
         (
             "train.optimizer.betas=[0.9, 0.99]",
-            "base: unknown key 'train.optimizer.betas'; expected one of: layer_decay,",
+            "base: unknown key 'train.optimizer.betas'; expected one of: decayed, layer_decay,",
         ),
         ("train.schedule=cosin", "base: train.schedule: unknown name 'cosin'; did you mean 'cosine'?"),
         ("train.schedule=multi_step", "base: the key 'train.schedule.at' is missing"),
@@ -117,7 +117,7 @@ def base(**sections: dict[str, Any]) -> dict[str, Any]:
         ("data.validation=1.5", "base: data.validation: found 1.5, expected a share between 0 and 1 or a whole number"),
         ("data.augment=[flip]", "base: data.augment.0: unknown augmentation 'flip'; expected one of: brightness,"),
         ("data.augment=[{rotation: fast}]", "base: data.augment.0.amount: found 'fast', expected a number"),
-        ("task=detectoin", "base: task: found 'detectoin'; expected one of: classification"),
+        ("task=detectoin", "base: task: found 'detectoin'; did you mean 'detection'?"),
         ("seed=1", "base: seed: a study lists its seeds under 'seeds'"),
     ],
 )

@@ -135,7 +135,7 @@ def test_list_without_a_kind_has_all_kinds(capfd: pytest.CaptureFixture[str]) ->
 
 
 def test_list_shows_the_options(capfd: pytest.CaptureFixture[str]) -> None:
-    sgd = "(layer_decay=1.0, lr=0.01, momentum=0.0, nesterov=false, weight_decay=0.0)"
+    sgd = "(layer_decay=1.0, decayed=all, lr=0.01, momentum=0.0, nesterov=false, weight_decay=0.0)"
     assert sgd in assay(capfd, "list", "optimizers").out
     assert "(hidden=[256, 128], activation=relu, dropout=0.0, norm=none)" in assay(capfd, "list", "models").out
     assert '(of=["cross_entropy", "dice"], weights=null)' in assay(capfd, "list", "losses").out

@@ -389,7 +389,7 @@ def test_an_image_that_cannot_be_read_is_left_out_and_named(
         ((), "expected either the folder of a finished run, or --model"),
         (("somewhere", "--model", "timm/resnet18"), "expected either the folder of a finished run, or --model"),
         (("--model", "timm/resnet18"), "probe --model timm/resnet18: --data is missing"),
-        (("somewhere", "--size", "32"), "--size and --pretrained go with --model"),
+        (("somewhere", "--size", "32"), "--size, --layout and --pretrained go with --model"),
         (("--model", "timm/resnet81", "--data", "digits"), "unknown timm model 'resnet81'"),
         (("--model", "timm/resnet18", "--data", "digit"), "unknown data source 'digit'; did you mean 'digits'?"),
     ],

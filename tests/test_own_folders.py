@@ -73,7 +73,7 @@ def test_folds_are_refused_until_the_recipe_says_what_they_are(
     refused = run(capfd, tmp_path)
     assert refused.status == 2
     assert "data.layout: {fold_0: train, fold_2: test}" in refused.err
-    assert "data.layout" in assay(capfd, "check", tmp_path / "set", "-q").err
+    assert "--layout" in assay(capfd, "check", tmp_path / "set", "-q").err
     assert run(capfd, tmp_path, layout={"fold_0": "train", "fold_1": "train", "fold_2": "test"}).status == 0
     assert about(tmp_path)["counts"] == {"train": 22, "validation": 2, "test": 12}
     assert assay(capfd, "check", tmp_path / "study.yaml", "-q", "--data", tmp_path, "--out", tmp_path / "p").status == 0

@@ -24,7 +24,7 @@ from assay.report.page import write_report
 from assay.report.sections.layers import aligned, curves
 from assay.report.subject import Subject
 from assay.results import Results
-from assay.runs import run
+from assay.runs import learning
 from assay.runs.engine import run as run_study
 from assay.tools.probe import probe_model
 from driving import rehash
@@ -228,7 +228,7 @@ def test_an_interrupted_training_goes_on_following(tracking: Study, tracked: Res
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "epoch_line", lambda row: stop_after_three() if row["epoch"] == 3 else "")
+        patch.setattr(learning, "epoch_line", lambda row: stop_after_three() if row["epoch"] == 3 else "")
         with pytest.raises(KeyboardInterrupt):
             run_study(tracking, tmp_path, quiet=True)
     resumed = run_study(tracking, tmp_path, quiet=True)

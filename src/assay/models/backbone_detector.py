@@ -29,7 +29,6 @@ from assay.models.encoded_detector import EncodedDetector, Losses, padded
 from assay.models.segmenter import Images
 from assay.models.torchvision_detectors import TorchvisionDetector
 
-BACKBONE = "timm/tf_efficientnet_lite0"
 OF_MAPS = "a network that gives maps at 8, 16 and 32 pixels, such as timm/resnet18 or timm/convnext_atto"
 ANCHORS = (2.5, 4.0)
 """Sides of Faster R-CNN's anchors, in pixels of their map; each in three shapes."""
@@ -39,7 +38,7 @@ def detector(
     shape: tuple[int, int, int],
     outputs: int,
     *,
-    backbone: str = BACKBONE,
+    backbone: str = "timm/tf_efficientnet_lite0",
     head: Literal["anchor_free", "faster_rcnn"] = "anchor_free",
     width: PositiveInt = 48,
 ) -> nn.Module:
