@@ -193,6 +193,11 @@ def sides(edges: Float32[np.ndarray, "_ 4"]) -> Float64[np.ndarray, "_ 2"]:
     return np.asarray(wide[:, 2:] - wide[:, :2])
 
 
+def have_extent(edges: Float32[np.ndarray, "_ 4"]) -> Bool[np.ndarray, " _"]:
+    """Whether there is a pixel, or part of one, in each."""
+    return np.asarray((sides(edges) > 0).all(axis=1))
+
+
 def _overlaps(
     detections: Float32[np.ndarray, "_ 4"], objects: Float32[np.ndarray, "_ 4"], crowd: Bool[np.ndarray, " _"]
 ) -> Float64[np.ndarray, " _"]:
