@@ -6,8 +6,9 @@ from torch import Tensor
 
 from assay.errors import AssayError
 from assay.models.catalogue import try_out
-from assay.models.detector import CANDIDATES, Found, Selecting, selected
+from assay.models.detector import Found, Selecting, selected
 from assay.recipe import Model
+from assay.recipe.predict import CANDIDATES
 
 SIZE = (40, 60)
 """Height and width."""

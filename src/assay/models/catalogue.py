@@ -27,7 +27,7 @@ MODELS: dict[str, tuple[str, str]] = {
     "deeplab": ("assay.models.deeplab:deeplab", "a class a pixel: atrous convolutions, pyramid and decoder"),
     "detector": (
         "assay.models.backbone_detector:detector",
-        "boxes, on any backbone of timm, with a head of one stage or two",
+        "boxes, on a backbone of timm that gives maps at 8, 16 and 32 pixels, with a head of one stage or two",
     ),
     "yolo": ("assay.models.yolo:yolo", "boxes in one pass: a trunk in five sizes, a head with anchors or without"),
     "rcnn": ("assay.models.rcnn:rcnn", "boxes: regions of selective search, each put into a class by itself"),
