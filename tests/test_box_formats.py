@@ -259,6 +259,21 @@ def test_a_line_of_yolo_that_cannot_be_is_refused_or_its_picture_is_skipped(
     assert len(found) == 4
 
 
+def test_a_yolo_file_that_is_no_text_is_told(tmp_path: Path) -> None:
+    folder = yolo(tmp_path / "yolo", FEW, CLASSES)
+    (folder / "train" / "labels" / "c.txt").write_bytes(b"\xff0 0.5 0.5 0.5 0.5")
+    with pytest.raises(AssayError, match=r"c.jpg \(train/labels/c.txt: no text in UTF-8, expected a box a line\)"):
+        images(folder)
+
+
+def test_a_region_of_a_category_that_is_not_listed_is_told(tmp_path: Path) -> None:
+    folder = coco(tmp_path / "coco", {"train": FEW["train"]}, CLASSES)
+    path = folder / "annotations" / "instances_train2017.json"
+    text(path, '"category_id": 3, "bbox"', '"category_id": 4, "segmentation": [[1, 1, 5, 1, 5, 5]], "bbox"')
+    with pytest.raises(AssayError, match=r"a.jpg \(.*json has an object of category 4, which is not listed\)"):
+        images(folder)
+
+
 def test_yolos_polygons_become_their_bounds_and_its_boxes_of_no_extent_go(tmp_path: Path) -> None:
     folder = yolo(tmp_path / "yolo", FEW, CLASSES)
     rows = "1 0.5 0.5 0.75 0.5 0.6 0.75\n\n0 0.5 0.5 0 0.5\n0 0.5 0.5 0.0000001 0.5\n"
