@@ -74,10 +74,13 @@ def build(model: Model, shape: tuple[int, int, int], outputs: int) -> "torch.nn.
     layers = model.head if isinstance(model.head, tuple) else None
     network: torch.nn.Module = _builder(model.name)(shape, outputs, **_validated(model))
     if not (model.is_off_the_shelf or isinstance(network, Segmenter | Detector)):
-        for key, stated in (("head", layers is not None), ("freeze: backbone", model.freeze == "backbone")):
+        for key, more, stated in (
+            ("head", "", layers is not None),
+            ("freeze: backbone", ", deeplab, detector, yolo or rcnn", model.freeze == "backbone"),
+        ):
             if stated:
                 raise AssayError(
-                    f"model.{key} needs a network off the shelf (timm/…, torchvision/…), not '{model.name}'"
+                    f"model.{key} needs a network off the shelf (timm/…, torchvision/…){more}, not '{model.name}'"
                 )
     if layers is not None:
         if isinstance(network, Segmenter | Detector):
