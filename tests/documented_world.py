@@ -54,13 +54,14 @@ def run(folder: Path) -> None:
     """The finished runs that the documents ask something of, in ``runs``, of an epoch on few pictures."""
     quick = ["train.epochs=1"]
     drawn = [*quick, "data.train=60", "data.test=40", "evaluate=[regression, cost]", "data.validation=40"]
+    cells = [*quick, "data.size=64", "train.schedule.warmup=0"]
     scenes = [*quick, "data.train=60", "data.test=40"]
     heads = {"with dropout": {"model.head": ["batch_norm", {"dropout": 0.5}]}}
     for file, changes, few in (
         ("fashion-mnist/activation.yaml", quick, {"vary": {"model.activation": ["relu", "tanh"]}, "seeds": 2}),
         ("regression/discs.yaml", drawn, {"vary": {"train.loss": ["huber"]}, "seeds": 1}),
         ("segmentation/loss.yaml", scenes, {"vary": {"train.loss": ["dice"]}, "seeds": 1}),
-        ("bccd/anchors.yaml", [*quick, "data.size=64"], {"vary": {"model.head": ["anchors"]}, "seeds": 1}),
+        ("bccd/anchors.yaml", cells, {"vary": {"model.head": ["anchors"]}, "seeds": 1}),
         ("brain-mri/scans.yaml", [*quick, "evaluate=[classification]"], {"variants": heads, "seeds": 1}),
     ):
         study = assay.load_study(folder / "studies" / file, changes)

@@ -174,9 +174,10 @@ def test_another_box_in_a_file_is_another_set(tmp_path: Path) -> None:
         (
             '"bbox": [4, 5, 5, 2]',
             '"bbox": [4, 5, NaN, 2]',
-            r"a.jpg .*object 1: a box at 4, 5, nan, 7, expected numbers",
+            r"a.jpg .*object 1 has the bbox \[4, 5, nan, 2\], expected x, y",
         ),
         ('"bbox": [4, 5, 5, 2]', '"bbox": [4, 5, 5]', r"a.jpg .*object 1 has the bbox \[4, 5, 5\], expected x, y"),
+        ('"bbox": [4, 5, 5, 2]', f'"bbox": [4, 5, 5, 1{"0" * 400}]', "object 1 has the bbox .*…, expected x, y, width"),
         ('"bbox": [4, 5, 5, 2]', '"bbox": "4"', r"a.jpg .*object 1 has the bbox '4', expected x, y"),
     ],
 )
@@ -185,6 +186,51 @@ def test_coco_that_cannot_be_is_refused(tmp_path: Path, old: str, new: str, told
     text(folder / "annotations" / "instances_train2017.json", old, new)
     with pytest.raises(AssayError, match=told):
         images(folder)
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "told"),
+    [
+        ("[[1, 2, 3]]", "a polygon of 3 numbers, expected x and y of three points at least"),
+        ("[[]]", "a polygon of 0 numbers, expected x and y of three points at least"),
+        ('[["a"]]', r"a polygon \['a'\], expected a list of numbers"),
+        ("[[1, 2, 3, 4, 5, Infinity]]", r"a polygon \[1, 2, 3, 4, 5, inf\], expected a list of numbers"),
+        ("[1, 2, 3, 4, 5, 6]", "a polygon 1, expected a list of numbers"),
+        ("5", "the segmentation 5, expected a list of polygons or run lengths"),
+        ('{"size": 40}', r"run lengths of 40 in a picture of \[40, 60\]"),
+        ('{"size": [40, 60]}', "the run lengths None, expected whole numbers or the text they are packed into"),
+        ('{"size": [40, 60], "counts": ["a"]}', r"the run lengths \['a'\], expected whole numbers"),
+        ('{"size": [40, 60], "counts": "\u00e9"}', "the run lengths 'é', expected whole numbers"),
+    ],
+)
+def test_a_region_that_cannot_be_read_is_told_with_what_was_expected(
+    tmp_path: Path, segmentation: str, told: str
+) -> None:
+    folder = coco(tmp_path / "coco", {"train": FEW["train"]}, CLASSES)
+    text(folder / "annotations" / "instances_train2017.json", '"bbox": [4, 5, 5, 2]', f'"segmentation": {segmentation}')
+    with pytest.raises(AssayError, match=rf"a.jpg \(.*json: object 1 has {told}"):
+        images(folder, truth="boxes")
+    with pytest.raises(AssayError, match=rf"a.jpg \({told}"):
+        images(folder)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"name": "cat"', '"name": "cat", "supercategory": ["animal"]'),
+        ('"name": "cat"', '"name": "cat", "supercategory": {"name": "dog"}'),
+        ('"height": 40, "width": 60}', '"height": 40, "width": Infinity}'),
+        ('"height": 40, "width": 60}', '"height": NaN, "width": "60"}'),
+        ('"height": 40, "width": 60}', f'"height": 40, "width": 6{"0" * 400}}}'),
+    ],
+)
+def test_what_coco_says_besides_may_be_anything(tmp_path: Path, old: str, new: str) -> None:
+    folder = coco(tmp_path / "coco", {"train": FEW["train"]}, CLASSES)
+    path = folder / "annotations" / "instances_train2017.json"
+    path.write_text(path.read_text().replace(old, new))
+    found = contents(folder)
+    assert found.classes == CLASSES
+    assert boxes(found).edges.tolist() == [[0, 0, 60, 40], [4, 5, 9, 7], [1, 2, 3, 4]]
 
 
 @pytest.mark.parametrize(
@@ -211,6 +257,21 @@ def test_a_line_of_yolo_that_cannot_be_is_refused_or_its_picture_is_skipped(
     found = images(folder, on_bad_image="skip")
     assert [name for name, _ in found.skipped] == ["train/images/c.jpg"]
     assert len(found) == 4
+
+
+def test_a_yolo_file_that_is_no_text_is_told(tmp_path: Path) -> None:
+    folder = yolo(tmp_path / "yolo", FEW, CLASSES)
+    (folder / "train" / "labels" / "c.txt").write_bytes(b"\xff0 0.5 0.5 0.5 0.5")
+    with pytest.raises(AssayError, match=r"c.jpg \(train/labels/c.txt: no text in UTF-8, expected a box a line\)"):
+        images(folder)
+
+
+def test_a_region_of_a_category_that_is_not_listed_is_told(tmp_path: Path) -> None:
+    folder = coco(tmp_path / "coco", {"train": FEW["train"]}, CLASSES)
+    path = folder / "annotations" / "instances_train2017.json"
+    text(path, '"category_id": 3, "bbox"', '"category_id": 4, "segmentation": [[1, 1, 5, 1, 5, 5]], "bbox"')
+    with pytest.raises(AssayError, match=r"a.jpg \(.*json has an object of category 4, which is not listed\)"):
+        images(folder)
 
 
 def test_yolos_polygons_become_their_bounds_and_its_boxes_of_no_extent_go(tmp_path: Path) -> None:

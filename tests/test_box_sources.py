@@ -147,7 +147,7 @@ def test_bad_xml_and_xml_of_another_picture_are_told(tmp_path: Path) -> None:
     (folder / "Annotations" / "b.xml").write_text("<annotation><filename>a.jpg</filename></annotation>")
     bad = dict(contents(folder).misplaced)
     assert bad["JPEGImages/b.jpg"] == "Annotations/b.xml: it says that it is of JPEGImages/a.jpg"
-    assert bad["JPEGImages/c.jpg"].startswith("Annotations/c.xml: no element found")
+    assert bad["JPEGImages/c.jpg"].startswith("Annotations/c.xml: it cannot be read as XML (no element")
 
 
 def test_xml_may_be_without_a_size_and_beside_its_picture(tmp_path: Path) -> None:
@@ -157,6 +157,14 @@ def test_xml_may_be_without_a_size_and_beside_its_picture(tmp_path: Path) -> Non
     found = contents(tmp_path / "set")
     assert (found.is_test.tolist(), found.names[0]) == ([True, False, False], "test/test.jpg")
     assert boxes(found).counts.tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("width", ["inf", "nan", "1e400", "wide", "0"])
+def test_a_size_in_xml_that_is_no_number_says_nothing(tmp_path: Path, width: str) -> None:
+    path = voc(tmp_path / "voc") / "Annotations" / "c.xml"
+    path.write_text(path.read_text().replace("<width>60<", f"<width>{width}<"))
+    found = contents(tmp_path / "voc")
+    assert (len(found.names), found.misplaced) == (3, [])
 
 
 def test_a_listed_class_keeps_its_place_and_another_one_is_refused(tmp_path: Path) -> None:

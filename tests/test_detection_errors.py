@@ -140,6 +140,13 @@ def test_a_class_called_background_is_another_row_than_the_background():
     assert rows.filter(said="((background))")["count"].to_list() == [2, 3, 0]
 
 
+def test_false_alarms_of_several_classes_are_all_counted():
+    truth = objects([SQUARE])
+    said = detections([(0.9, i % 2, 20 * i, 100, 20 * i + 10, 110) for i in range(150)])
+    counts = confusion(truth, said, match(truth, said, 2), said.scores >= 0.5)
+    assert counts.tolist() == [[0, 0, 1], [0, 0, 0], [75, 75, 0]]
+
+
 def test_without_any_box_there_is_no_error():
     truth, said = objects([], [SQUARE]), detections([], [])
     assert kinds_of(truth, said) == ([], [True])

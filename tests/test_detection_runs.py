@@ -241,6 +241,8 @@ def test_what_detection_does_not_know_is_refused_in_a_sentence() -> None:
         "predict.nms is of any number of boxes an image; task classification has one label an image, and knows flip "
         "only"
     ]
+    assert refused({"predict": {"most": 3001}}) == ["predict.most: found 3001, expected at most 3000"]
+    assert refused({"predict": {"most": 3000}}) == []
     assert "detection" in MEASURES
 
 

@@ -6,8 +6,11 @@ import pytest
 from scipy.special import expit
 
 from assay.tasks.box_matching import match
+from assay.tasks.box_scores import map_score, precision_at_recalls, recall_score
 from assay.tasks.detection import calibration, thresholds
 from assay.tasks.detection.fusion import fused
+from assay.tasks.detection.measure import by_kind
+from assay.tasks.detection.predictions import Predictions
 from boxes import FAR, SQUARE, detections, objects, value
 
 ELSEWHERE = (200, 200, 210, 210)
@@ -132,3 +135,36 @@ def test_the_second_network_gives_its_boxes_to_the_one_that_they_overlap_most():
 def test_nothing_said_is_nothing_fused():
     nothing = boxes_of()
     assert [part.shape for part in fused([nothing, nothing])] == [(0, 4), (0,), (0,)]
+
+
+def test_more_boxes_than_cocos_hundred_of_a_class_and_image_all_count():
+    row = [(0, 20 * i, 0, 20 * i + 10, 10) for i in range(150)]
+    there, said = objects(row), detections([(0.9, *box) for box in row])
+    matches = match(there, said, 1)
+    found = thresholds.counted(matches, said.scores >= 0.5)
+    shares = (thresholds.precision_score, thresholds.recall_score, thresholds.f1_score)
+    assert [value(share(found), [1]) for share in shares] == [1, 1, 1]
+    assert value(thresholds.count_error_score(found), [1]) == 0
+    assert len(calibration.scored(matches, said.scores).hits) == 150
+    assert thresholds.over_thresholds(matches, said.scores, ("a",))["recall"][50] == 1
+    # AP and AR stay with COCO's hundred: precision 1 up to a recall of 2/3
+    assert value(map_score(matches, 0.5), [1]) == pytest.approx(67 / 101)
+    assert precision_at_recalls(matches, 0).mean() == pytest.approx(67 / 101)
+    assert value(recall_score(matches, 100), [1]) == pytest.approx(2 / 3)
+
+
+def test_the_threshold_is_chosen_among_all_boxes():
+    row = [(0, 20 * i, 0, 20 * i + 10, 10) for i in range(150)]
+    said = detections([(0.95 - 0.005 * i, *box) for i, box in enumerate(row)])
+    assert thresholds.chosen(match(objects(row), said, 1), said.scores) == pytest.approx([0.95 - 0.005 * 149])
+
+
+def test_what_is_counted_of_a_run_is_not_cut_at_a_hundred():
+    row = [(0, 20 * i, 0, 20 * i + 10, 10) for i in range(150)]
+    there, said, size = objects(row), detections([(0.9, *box) for box in row]), np.array([[10, 3000]])
+    unset = np.zeros(150, dtype=bool), np.full(1, np.nan)
+    found = Predictions(np.arange(1), ("a",), there, said, size, *unset).by(np.array([0.5]), np.nan)
+    got = {name: value(found.evidence(name), [1]) for name in ("recall", "count_error", "recall_100", "error_missed")}
+    # for AP, 50 of the objects are missed
+    assert got == pytest.approx({"recall": 1, "count_error": 0, "recall_100": 2 / 3, "error_missed": 1 - 67 / 101})
+    assert by_kind(found, {})["count"].to_list() == [0] * 6

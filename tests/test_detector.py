@@ -6,8 +6,9 @@ from torch import Tensor
 
 from assay.errors import AssayError
 from assay.models.catalogue import try_out
-from assay.models.detector import CANDIDATES, Found, Selecting, selected
+from assay.models.detector import Found, Selecting, selected
 from assay.recipe import Model
+from assay.recipe.predict import CANDIDATES
 
 SIZE = (40, 60)
 """Height and width."""
@@ -94,7 +95,7 @@ def test_no_more_candidates_than_so_many_are_looked_at() -> None:
 
 @pytest.mark.parametrize("name", ["cnn", "deeplab"])
 def test_what_gives_no_boxes_is_no_detector(name: str) -> None:
-    with pytest.raises(AssayError, match="expected boxes; networks for detection: detector, yolo, rcnn"):
+    with pytest.raises(AssayError, match="expected boxes; networks for detection: detector, yolo"):
         try_out(Model(name=name), (3, 64, 64), 2, "boxes")
 
 

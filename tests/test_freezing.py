@@ -140,7 +140,10 @@ def test_a_half_frozen_batch_norm_still_counts() -> None:
         ({"name": "timm/resnet18", "freeze": ["bn1", "backbone"]}, "called 'backbone'; expected one of: bn1"),
         ({"name": "cnn", "freeze": "bakbone"}, "called 'bakbone'; expected one of: conv1"),
         ({"name": "timm/resnet18", "freeze": "*"}, "model.freeze: '*' freezes every parameter"),
-        ({"name": "cnn", "freeze": "backbone"}, "model.freeze: backbone needs a network off the shelf"),
+        (
+            {"name": "cnn", "freeze": "backbone"},
+            "backbone needs a network off the shelf (timm/…, torchvision/…), deeplab, detector",
+        ),
         ({"name": "cnn", "head": [{"dense": 4}]}, "model.head needs a network off the shelf"),
         (
             {"name": "timm/deit_tiny_distilled_patch16_224", "head": [{"dense": 4}]},
@@ -154,6 +157,12 @@ def test_what_cannot_be_frozen_or_headed_is_said(model: dict[str, Any], said: st
 
 
 # ---------------------------------------------------------------------------------------------------- heads
+
+
+def test_every_network_that_has_a_backbone_is_named_where_one_has_none() -> None:
+    with pytest.raises(AssayError, match=r"Flatten has no backbone .*, or deeplab, detector, yolo or rcnn"):
+        head_names(nn.Flatten())
+    assert head_names(make(name="yolo"))
 
 
 def test_a_head_of_ones_own() -> None:

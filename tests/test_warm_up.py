@@ -40,6 +40,12 @@ def test_a_warm_up_by_hand() -> None:
     assert [each.momentum for each in found] == [*map(pytest.approx, (0.6, 0.7, 0.8, 0.9)), None, None]
 
 
+def test_the_momentum_of_its_last_step_is_exactly_the_optimizers() -> None:
+    for own, first in ((0.9, 0.3), (0.43, 0.1), (0.6, 0.5)):
+        config = Train(optimizer=SGD(lr=0.1, momentum=own), warmup=WarmUp(steps=3, momentum=first), epochs=2)
+        assert paces(config)[2].momentum == own
+
+
 def test_it_lies_over_the_schedule_and_leaves_an_optimizer_without_momentum_alone() -> None:
     schedule = {"name": "cosine", "final": 0.1}
     config = Train.model_validate({"optimizer": "adamw", "schedule": schedule, "warmup": WARM, "epochs": 2})

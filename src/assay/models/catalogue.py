@@ -27,7 +27,7 @@ MODELS: dict[str, tuple[str, str]] = {
     "deeplab": ("assay.models.deeplab:deeplab", "a class a pixel: atrous convolutions, pyramid and decoder"),
     "detector": (
         "assay.models.backbone_detector:detector",
-        "boxes, on any backbone of timm, with a head of one stage or two",
+        "boxes, on a backbone of timm that gives maps at 8, 16 and 32 pixels, with a head of one stage or two",
     ),
     "yolo": ("assay.models.yolo:yolo", "boxes in one pass: a trunk in five sizes, a head with anchors or without"),
     "rcnn": ("assay.models.rcnn:rcnn", "boxes: regions of selective search, each put into a class by itself"),
@@ -74,10 +74,13 @@ def build(model: Model, shape: tuple[int, int, int], outputs: int) -> "torch.nn.
     layers = model.head if isinstance(model.head, tuple) else None
     network: torch.nn.Module = _builder(model.name)(shape, outputs, **_validated(model))
     if not (model.is_off_the_shelf or isinstance(network, Segmenter | Detector)):
-        for key, stated in (("head", layers is not None), ("freeze: backbone", model.freeze == "backbone")):
+        for key, more, stated in (
+            ("head", "", layers is not None),
+            ("freeze: backbone", ", deeplab, detector, yolo or rcnn", model.freeze == "backbone"),
+        ):
             if stated:
                 raise AssayError(
-                    f"model.{key} needs a network off the shelf (timm/…, torchvision/…), not '{model.name}'"
+                    f"model.{key} needs a network off the shelf (timm/…, torchvision/…){more}, not '{model.name}'"
                 )
     if layers is not None:
         if isinstance(network, Segmenter | Detector):

@@ -11,9 +11,7 @@ from torchvision.ops import batched_nms
 from assay.data.boxes import BoxBatch
 from assay.models.encoded import Encoded
 from assay.models.segmenter import Images
-
-CANDIDATES = 3_000
-"""Boxes of an image that are looked at, those of the highest scores."""
+from assay.recipe.predict import CANDIDATES
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ OF = (
 """Key → what it is of."""
 KNOWN: dict[Target, tuple[str, ...]] = {"masks": ("flip", "tile", "crf"), "boxes": ("score", "nms", "most")}
 """Target → the keys that its networks know; of all others flip alone."""
+CANDIDATES = 3_000
+"""Boxes of an image that a network looks at, those of the highest scores."""
 
 
 def _unless_none(value: Any) -> Any:
@@ -48,7 +50,7 @@ class Predict(Section):
     )
     """Of two boxes of a class whose IoU is larger the one with the lower score goes; left out, as the network has it,
     0.6 as a rule."""
-    most: PositiveInt | None = Field(default=None, exclude_if=lambda most: most is None)
+    most: Annotated[int, Field(ge=1, le=CANDIDATES)] | None = Field(default=None, exclude_if=lambda most: most is None)
     """Boxes an image, those with the highest scores; left out, 300 as a rule."""
 
     @model_validator(mode="after")

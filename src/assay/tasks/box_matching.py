@@ -13,8 +13,6 @@ from jaxtyping import Bool, Float32, Float64, Int8, Int32, Int64, Integer
 
 IOUS = np.linspace(0.5, 0.95, 10)
 """Overlaps from which a detection may count as a hit."""
-MOST = 100
-"""So many detections an image and class count, those with the highest scores."""
 MISS, HIT, IGNORED = 0, 1, 2
 NONE = -1
 """In the place of an object that is not there."""
@@ -49,7 +47,7 @@ class Detections(NamedTuple):
 
 
 class Matches(NamedTuple):
-    """What became of the detections that count, a class after the other, from the highest score of a class."""
+    """What became of the detections, a class after the other, from the highest score of a class."""
 
     objects: Int64[np.ndarray, "images classes"]
     """How many there are to find."""
@@ -83,7 +81,6 @@ def match(truth: Objects, said: Detections, classes: int, area: Area = "all") ->
     found = cells(said, classes)
     chosen = np.lexsort((-said.scores, found))
     places = _place_in_run(found[chosen])
-    chosen, places = chosen[places < MOST], places[places < MOST]
     crowd = truth.flags != 0
     out = crowd | _outside(truth.edges, area)
     taken = _taken(pairs(truth, said, classes, chosen), found, out, crowd)
@@ -194,6 +191,11 @@ def sides(edges: Float32[np.ndarray, "_ 4"]) -> Float64[np.ndarray, "_ 2"]:
     """Width and height."""
     wide = edges.astype(np.float64)
     return np.asarray(wide[:, 2:] - wide[:, :2])
+
+
+def have_extent(edges: Float32[np.ndarray, "_ 4"]) -> Bool[np.ndarray, " _"]:
+    """Whether there is a pixel, or part of one, in each."""
+    return np.asarray((sides(edges) > 0).all(axis=1))
 
 
 def _overlaps(

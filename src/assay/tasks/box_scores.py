@@ -9,21 +9,32 @@ from assay.tasks.scores import Drawn, PerDraw, Score, mean_of_existing, ratio_sc
 
 RECALLS = np.linspace(0.0, 1.0, 101)
 """Where precision is read."""
+MOST = 100
+"""So many detections an image and class count, those with the highest scores."""
 BLOCK = 2**17
 """Draws × detections of a class at a time: 1 MB an array."""
+
+
+def first(matches: Matches, most: int = MOST) -> Matches:
+    """So many detections an image and class, which choose as if the others were not there."""
+    own = matches.places < most
+    fewer = {name: getattr(matches, name)[own] for name in ("rows", "images", "labels", "places")}
+    return matches._replace(**fewer, outcomes=matches.outcomes[:, own], found=matches.found[:, own])
 
 
 def map_score(matches: Matches, iou: float | None = None, label: int | None = None) -> Score:
     """COCO's AP: precision at 101 recalls, averaged over them, the overlaps from 0.5 to 0.95 and the classes.
 
-    At one ``iou`` (0.5: AP50) or of one class only where given. Classes without an object are left out. Two detections
-    of one score, image and class stay in their order, also where the image counts twice.
+    At one ``iou`` (0.5: AP50) or of one class only where given. Of ``MOST`` detections an image and class. Classes
+    without an object are left out. Two detections of one score, image and class stay in their order, also where the
+    image counts twice.
     """
     levels = np.arange(IOUS.size) if iou is None else np.flatnonzero(np.isclose(IOUS, iou))
     if levels.size == 0:
         raise AssayError(f"map_score: AP at an IoU of {iou}; expected one of 0.5, 0.55, … 0.95")
     labels = range(matches.objects.shape[1]) if label is None else [label]
-    classes = [_one_class(matches, one, levels) for one in labels]
+    counted = first(matches)
+    classes = [_one_class(counted, one, levels) for one in labels]
     return lambda weights: mean_of_existing(np.stack([score(weights) for score in classes], axis=1))
 
 
@@ -83,10 +94,10 @@ def _interpolated(
 def precision_at_recalls(matches: Matches, label: int, level: int = 0) -> Float64[np.ndarray, " recalls"]:
     """At each of ``RECALLS`` the highest precision at that recall or a higher one, 0 where it is not reached: the mean
     is the AP of the class at this one of ``IOUS``. Nan without an object."""
-    total = matches.objects[:, label].sum()
+    total, counted = matches.objects[:, label].sum(), first(matches)
     if total == 0:
         return np.full(RECALLS.size, np.nan)
-    outcomes = matches.outcomes[level, matches.labels == label]
+    outcomes = counted.outcomes[level, counted.labels == label]
     hits = (outcomes[outcomes != IGNORED] == HIT).cumsum()
     precision = hits / np.arange(1, hits.size + 1)
     highest = np.append(np.maximum.accumulate(precision[::-1])[::-1], 0.0)

@@ -28,7 +28,7 @@ def pace(config: r.Train, step: int, steps_per_epoch: int, validation_losses: Se
     if warmup is None or step >= warmup.steps:
         return Pace(rate, rate)
     share, own = (step + 1) / warmup.steps, getattr(config.optimizer, "momentum", 0.0)
-    momentum = None if warmup.momentum is None or not own else warmup.momentum + share * (own - warmup.momentum)
+    momentum = None if warmup.momentum is None or not own else share * own + (1 - share) * warmup.momentum
     return Pace(share * rate, share * rate + (1 - share) * (warmup.bias or 0.0), momentum)
 
 

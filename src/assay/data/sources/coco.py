@@ -77,6 +77,8 @@ def _classes(files: Mapping[str, dict[str, Any]]) -> tuple[ClassList, dict[Any, 
 def _mask(drawn: Listed, value_of: Mapping[Any, int], code: Code) -> Mask:
     if drawn.size is None:
         raise ValueError(f"{drawn.file} says no height and width of it")
+    if strange := [each["category_id"] for each in drawn.objects if each["category_id"] not in value_of]:
+        raise ValueError(f"{drawn.file} has an object of category {strange[0]!r}, which is not listed")
     size = drawn.size
     mask = np.full(size, code.by_value[0], dtype=np.uint8)
     regions = [(bool(each.get("iscrowd")), region(each["segmentation"], *size), each) for each in drawn.objects]

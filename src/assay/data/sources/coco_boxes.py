@@ -11,7 +11,8 @@ from assay.data.images import Contents
 from assay.data.sources.box_classes import checked
 from assay.data.sources.box_rows import Box, Told, box_contents
 from assay.data.sources.coco_files import Listed, categories, pictures, read_files
-from assay.data.sources.regions import region
+from assay.data.sources.json_numbers import numbers, shown
+from assay.data.sources.regions import polygons, region
 from assay.data.sources.tree import Tree
 from assay.recipe.data import SplitName
 
@@ -46,7 +47,7 @@ def _headings(files: Mapping[str, dict[str, Any]]) -> set[Any]:
     """Ids of the categories that name only what others have in common."""
     used = {each["category_id"] for found in files.values() for each in found["annotations"]}
     listed = [each for found in files.values() for each in found["categories"]]
-    above = {each.get("supercategory") for each in listed if each.get("supercategory") != each["name"]}
+    above = [each.get("supercategory") for each in listed if each.get("supercategory") != each["name"]]
     return {each["id"] for each in listed if each["name"] in above and each["id"] not in used}
 
 
@@ -56,10 +57,9 @@ def _box(each: Mapping[str, Any], listed: Listed, known: Mapping[Any, str]) -> B
     if each["category_id"] not in known:
         raise ValueError(f"{place} is of category {each['category_id']!r}, which is not listed")
     found = each.get("bbox") or _bounds(each.get("segmentation"), listed.size, place)
-    numbers = [float(one) for one in found if isinstance(one, int | float)] if isinstance(found, list) else []
-    if len(numbers) != 4 or len(found) != 4:
-        raise ValueError(f"{place} has the bbox {found!r}, expected x, y, width, height")
-    x, y, width, height = numbers
+    if (corner_and_sides := numbers(found)) is None or len(corner_and_sides) != 4:
+        raise ValueError(f"{place} has the bbox {shown(found)}, expected x, y, width, height")
+    x, y, width, height = corner_and_sides
     return Box(place, known[each["category_id"]], (x, y, x + width, y + height), CROWD if each.get("iscrowd") else 0)
 
 
@@ -67,10 +67,13 @@ def _bounds(segmentation: Any, size: Size | None, place: str) -> list[float]:
     """x, y, width, height of the region of an object."""
     if not segmentation or size is None:
         raise ValueError(f"{place} has no bbox")
-    if isinstance(segmentation, list):
-        points = np.concatenate([np.asarray(each, np.float64).reshape(-1, 2) for each in segmentation])
-        return [*points.min(axis=0).tolist(), *np.ptp(points, axis=0).tolist()]
-    rows, columns = np.nonzero(region(segmentation, *size))
+    try:
+        if isinstance(segmentation, list):
+            points = np.concatenate(polygons(segmentation))
+            return [*points.min(axis=0).tolist(), *np.ptp(points, axis=0).tolist()]
+        rows, columns = np.nonzero(region(segmentation, *size))
+    except ValueError as error:
+        raise ValueError(f"{place} has {error}") from error
     if not len(rows):
         return [0.0, 0.0, 0.0, 0.0]
     x, y = float(columns.min()), float(rows.min())

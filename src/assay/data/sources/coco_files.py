@@ -8,6 +8,7 @@ from posixpath import basename
 from typing import Any
 
 from assay.data.geometry import Size
+from assay.data.sources.json_numbers import is_finite
 from assay.data.sources.split_names import split_in
 from assay.data.sources.tree import Tree
 from assay.errors import AssayError
@@ -141,7 +142,7 @@ def _by_picture(
 def _size(image: Mapping[str, Any]) -> Size | None:
     """None where it is missing, 0 or no number."""
     height, width = image.get("height", 0), image.get("width", 0)
-    is_size = isinstance(height, int | float) and isinstance(width, int | float) and height >= 1 and width >= 1
+    is_size = is_finite(height) and is_finite(width) and height >= 1 and width >= 1
     return (int(height), int(width)) if is_size else None
 
 

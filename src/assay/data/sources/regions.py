@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float64
 
+from assay.data.sources.json_numbers import numbers, shown
+
 Region = Bool[np.ndarray, "h w"]
 
 
@@ -16,16 +18,35 @@ def region(segmentation: Any, height: int, width: int) -> Region:
         ValueError: it is neither, or its run lengths are of another size.
     """
     if isinstance(segmentation, Mapping):
-        if list(segmentation.get("size", ())) != [height, width]:
-            raise ValueError(f"run lengths of {segmentation.get('size')} in a picture of {[height, width]}")
-        counts = segmentation["counts"]
-        return from_runs(run_lengths(counts) if isinstance(counts, str) else counts, height, width)
+        if segmentation.get("size") != [height, width]:
+            raise ValueError(f"run lengths of {shown(segmentation.get('size'))} in a picture of {[height, width]}")
+        return from_runs(_runs(segmentation.get("counts")), height, width)
     inside = np.zeros((height, width), dtype=bool)
-    for polygon in segmentation:
-        if len(polygon) < 6 or len(polygon) % 2:
-            raise ValueError(f"a polygon of {len(polygon)} numbers, expected x and y of three points at least")
-        inside |= from_polygon(np.array(polygon, dtype=np.float64).reshape(-1, 2), height, width)
+    for points in polygons(segmentation):
+        inside |= from_polygon(points, height, width)
     return inside
+
+
+def polygons(segmentation: Any) -> list[Float64[np.ndarray, "_ 2"]]:
+    """The corners of each polygon in a list of them. ValueError where it is none."""
+    if not isinstance(segmentation, list):
+        raise ValueError(f"the segmentation {shown(segmentation)}, expected a list of polygons or run lengths")
+    found = []
+    for polygon in segmentation:
+        if (flat := numbers(polygon)) is None:
+            raise ValueError(f"a polygon {shown(polygon)}, expected a list of numbers x, y, x, y, …")
+        if len(flat) < 6 or len(flat) % 2:
+            raise ValueError(f"a polygon of {len(flat)} numbers, expected x and y of three points at least")
+        found.append(np.array(flat).reshape(-1, 2))
+    return found
+
+
+def _runs(counts: Any) -> list[int]:
+    if isinstance(counts, str) and counts.isascii():
+        return run_lengths(counts)
+    if isinstance(counts, list) and all(isinstance(count, int) for count in counts):
+        return counts
+    raise ValueError(f"the run lengths {shown(counts)}, expected whole numbers or the text they are packed into")
 
 
 def from_polygon(points: Float64[np.ndarray, "k 2"], height: int, width: int) -> Region:

@@ -59,9 +59,12 @@ def _is_voc(tree: Tree, name: str) -> bool:
 def _told(pair: Pair, data: bytes, there: Mapping[str, str]) -> Told:
     """What the XML of a picture says; ``there`` are all pictures by their names without ending.
 
-    Raises ValueError, or ElementTree.ParseError, for what it does not say.
+    Raises ValueError for what it does not say.
     """
-    root = ElementTree.fromstring(data)
+    try:
+        root = ElementTree.fromstring(data)
+    except ElementTree.ParseError as error:
+        raise ValueError(f"it cannot be read as XML ({error})") from error
     stem = splitext(basename((root.findtext("filename") or "").strip().replace("\\", "/")))[0]
     if stem in there and stem != splitext(basename(pair.name))[0]:
         raise ValueError(f"it says that it is of {there[stem]}")
@@ -70,10 +73,10 @@ def _told(pair: Pair, data: bytes, there: Mapping[str, str]) -> Told:
 
 
 def _size(root: ElementTree.Element) -> Size | None:
-    """Height and width; None where they are missing or 0, as some tools leave them."""
+    """Height and width; None where they are missing, 0 as some tools leave them, or no number."""
     try:
         height, width = (int(float(root.findtext(f"size/{key}", "0"))) for key in ("height", "width"))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return (height, width) if height > 0 and width > 0 else None
 

@@ -79,7 +79,11 @@ def _told(tree: Tree, name: str, split: SplitName, file: str | None, config: Con
     """Raises ValueError for a line that cannot be."""
     if file is None:
         return Told(name, split, name, (), notes=(NO_FILE,))
-    rows = [(f"line {k}", line.split()) for k, line in enumerate(tree.read(file).decode("utf-8-sig").splitlines(), 1)]
+    try:
+        lines = tree.read(file).decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise ValueError("no text in UTF-8, expected a box a line") from None
+    rows = [(f"line {k}", line.split()) for k, line in enumerate(lines, 1)]
     return Told(name, split, file, [_box(place, row, config) for place, row in rows if row], is_relative=True)
 
 

@@ -11,12 +11,13 @@ from assay.data.geometry import onto_source
 from assay.errors import AssayError
 from assay.models.detector import Found
 from assay.recipe import Loss, Measure
-from assay.tasks.box_matching import Detections, Objects
+from assay.tasks.box_matching import Detections, Objects, have_extent
 from assay.tasks.detection.predictions import Predictions
 from assay.tasks.detection.thresholds import THRESHOLD
 
 FINE = 256
-"""Edges of true boxes come back from the canvas to so many parts of a pixel, so that whole ones are whole again."""
+"""Edges of true boxes come back from the canvas to so many parts of a pixel, so that whole ones are whole again; others
+may be off by a part."""
 
 Edges = Float32[np.ndarray, "m 4"]
 
@@ -32,17 +33,19 @@ def boxes_of(data: ImageData) -> Boxes:
 def gathered(
     answers: Iterable[list[Found]], data: ImageData, split: str, loss: Loss, measures: Sequence[Measure] = ()
 ) -> Predictions:
-    """From the boxes of the split's batches."""
+    """From the boxes of the split's batches. A box beside its picture, in what fills the canvas up, is none."""
     indices = data.indices[split]
     found = [one for batch in answers for one in batch]
-    counts = np.array([len(one.scores) for one in found], np.int64)
+    counts, places = np.array([len(one.scores) for one in found], np.int64), np.arange(len(found))
     truth = boxes_of(data).subset(indices)
     edges = [one.edges.float().numpy() for one in found]
+    own = in_own_pixels(np.concatenate(edges) if edges else np.zeros((0, 4), np.float32), counts, data, indices)
+    inside = have_extent(own)
     said = Detections(
-        in_own_pixels(np.concatenate(edges) if edges else np.zeros((0, 4), np.float32), counts, data, indices),
-        _joined([one.labels.numpy() for one in found], np.int64),
-        _joined([one.scores.float().numpy() for one in found], np.float32),
-        starts_of(counts),
+        own[inside],
+        _joined([one.labels.numpy() for one in found], np.int64)[inside],
+        _joined([one.scores.float().numpy() for one in found], np.float32)[inside],
+        starts_of(np.bincount(np.repeat(places, counts)[inside], minlength=len(found))),
     )
     true = np.rint(in_own_pixels(truth.edges, truth.counts, data, indices) * FINE) / FINE
     there = Objects(true.astype(np.float32), truth.labels, truth.flags.astype(np.int64), truth.starts)

@@ -10,6 +10,7 @@ from jaxtyping import Float32, Int64
 
 from assay.data.geometry import Size, onto_source, placed
 from assay.models.detector import Found
+from assay.tasks.box_matching import have_extent
 from assay.tasks.detection.coco import bboxes
 from assay.tasks.detection.fusion import fused
 from assay.tasks.detection.thresholds import THRESHOLD
@@ -62,8 +63,11 @@ class Prediction:
 
 
 def told(answers: Sequence[Found], pictures: Sequence[Path], about: Mapping[str, Any]) -> list[Prediction]:
-    """What is said of each picture. ``about`` may have the pictures' own ``sizes`` and how they ``fit`` the canvas;
-    without, they are as large as the canvas, the ``shape`` of the run's images."""
+    """What is said of each picture, without boxes that lie beside it on the canvas.
+
+    ``about`` may have the pictures' own ``sizes`` and how they ``fit`` the canvas; without, they are as large as the
+    canvas, the ``shape`` of the run's images.
+    """
     classes, canvas = tuple(about["classes"]), tuple(about["shape"][1:])
     sizes = about.get("sizes", [canvas] * len(pictures))
     measured = about.get("measured", {})
@@ -74,8 +78,9 @@ def told(answers: Sequence[Found], pictures: Sequence[Path], about: Mapping[str,
         many = (len(said.scores), 1)
         own = onto_source(said.edges.numpy(), np.tile(scale, many), np.tile(offset, many))
         edges = np.clip(own, 0, np.tile(size[::-1], 2)).astype(np.float32)
-        labels, scores = said.labels.numpy(), said.scores.float().numpy()
-        found.append(Prediction(picture, classes, edges, labels, scores, thresholds, tuple(size)))
+        inside = have_extent(edges)
+        labels, scores = said.labels.numpy()[inside], said.scores.float().numpy()[inside]
+        found.append(Prediction(picture, classes, edges[inside], labels, scores, thresholds, tuple(size)))
     return found
 
 

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float64, Int64
 from assay.data.batches import ImageData
 from assay.tasks import rows
 from assay.tasks.box_matching import Area, Detections, Matches, Objects, match
-from assay.tasks.box_scores import map_score
+from assay.tasks.box_scores import first, map_score
 from assay.tasks.box_scores import recall_score as recall_of
 from assay.tasks.detection import pictures
 from assay.tasks.detection.calibration import Scored, ece_score, scored, temperature, tempered
@@ -73,8 +73,8 @@ class Predictions:
 
     @cached_property
     def errors(self) -> Errors:
-        """What is wrong with the boxes."""
-        return errors(self.truth, self.said, self.matches())
+        """What is wrong with the boxes that count for AP."""
+        return errors(self.truth, self.said, first(self.matches()))
 
     def by(self, thresholds: Float64[np.ndarray, " classes"], temperature: float) -> "Predictions":
         """The same with what other images have chosen."""
@@ -190,7 +190,7 @@ def _evidence(found: Predictions, metric: str) -> Score | None:
         return ece_score(tempered(found.scored, found.temperatures), len(found.indices)) if chosen else None
     for number, kind in enumerate(KINDS):
         if metric == f"error_{kind}":
-            return cost_score(found.truth, found.said, found.matches(), found.errors, number)
+            return cost_score(found.truth, found.said, first(found.matches()), found.errors, number)
     for prefix, iou in OF_CLASS.items():
         name = metric.removeprefix(f"{prefix}_")
         if metric != name and name in found.classes:
