@@ -73,7 +73,7 @@ def main() -> None:
         (run, "load", "data of a run"),
         (run, "initial_network", "building networks"),
         (run, "measure", "measuring"),
-        (run, "predict", "measuring"),
+        (run, "predict_splits", "measuring"),
         (run, "_train_and_measure", "results' files, status"),
         (engine, "plan_jobs", "checks before training"),
         (engine.claim, "acquire", "claims"),
