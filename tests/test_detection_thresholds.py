@@ -5,11 +5,11 @@ import polars as pl
 import pytest
 from scipy.special import expit
 
-from assay.tasks.box_matching import match
+from assay.tasks.box_matching import Detections, Objects, match
 from assay.tasks.box_scores import map_score, precision_at_recalls, recall_score
 from assay.tasks.detection import calibration, thresholds
 from assay.tasks.detection.fusion import fused
-from assay.tasks.detection.measure import by_kind
+from assay.tasks.detection.measure import by_class, by_kind
 from assay.tasks.detection.predictions import Predictions
 from boxes import FAR, SQUARE, detections, objects, value
 
@@ -168,3 +168,17 @@ def test_what_is_counted_of_a_run_is_not_cut_at_a_hundred():
     # for AP, 50 of the objects are missed
     assert got == pytest.approx({"recall": 1, "count_error": 0, "recall_100": 2 / 3, "error_missed": 1 - 67 / 101})
     assert by_kind(found, {})["count"].to_list() == [0] * 6
+
+
+def test_the_table_of_classes_is_right_where_a_name_looks_like_a_metric_of_another() -> None:
+    edges = np.array([[0, 0, 10, 10], [20, 0, 30, 10]], np.float32)
+    truth = Objects(edges, np.array([0, 1]), np.zeros(2, np.int64), np.array([0, 2]))
+    loose = np.array([[0, 0, 10, 10], [20, 0, 30, 13]], np.float32)  # the second overlaps by 10 / 13
+    said = Detections(loose, np.array([0, 1]), np.array([0.9, 0.8], np.float32), np.array([0, 2]))
+    sizes, counted = np.array([[48, 64]]), np.ones(2, bool)
+    found = Predictions(
+        np.array([0]), ("a", "50_a"), truth, said, sizes, counted, np.array([np.nan]), np.array([0.5, 0.5])
+    )
+    table = by_class(found)
+    assert table["ap"].to_list() == pytest.approx([1.0, 0.6])
+    assert table["ap_50"].to_list() == pytest.approx([1.0, 1.0])

@@ -86,7 +86,7 @@ def said_marks(
         name, threshold = classes[label], metrics.get(f"threshold_{classes[label]}", 0.5)
         is_lifted = row["kind"] in ("false_alarm", "near") and row["focus"] == i
         if score >= threshold or is_lifted:
-            words = f"{name} {score:.2f}, {_overlap(row['ious'][i], row.get('on', row['classes'])[i], label, classes)}"
+            words = f"{name} {score:.2f}, {_overlap(row['ious'][i], row['on'][i], label, classes)}"
             if row["kind"] == "near" and is_lifted:
                 words += f" (threshold {threshold:.2f})"
             marks.append(Mark(tuple(edges), name, words, colours[name], False, is_lifted))

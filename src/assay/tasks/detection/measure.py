@@ -10,7 +10,7 @@ from assay.after.around import selecting
 from assay.models.detector import Detector
 from assay.recipe import DetectionMeasure
 from assay.tasks.box_matching import Area
-from assay.tasks.box_scores import RECALLS, precision_at_recalls
+from assay.tasks.box_scores import RECALLS, map_score, precision_at_recalls
 from assay.tasks.contract import Trained, Value
 from assay.tasks.detection.calibration import reliability
 from assay.tasks.detection.ceiling import proposal_recalls
@@ -64,7 +64,7 @@ def tables(test: Predictions, values: dict[str, float]) -> dict[str, Value]:
     ``box_calibration`` of what the ``values`` are measured of."""
     counts = confusion(test.truth, test.said, test.matches(), test.counted)
     return {
-        "classes": by_class(test, values),
+        "classes": by_class(test),
         "pr_curves": curves(test),
         "threshold_curves": over_thresholds(test.matches(), test.said.scores, test.classes),
         "box_confusion": pairs_table(counts, test.classes),
@@ -74,7 +74,7 @@ def tables(test: Predictions, values: dict[str, float]) -> dict[str, Value]:
     }
 
 
-def by_class(test: Predictions, values: dict[str, float]) -> pl.DataFrame:
+def by_class(test: Predictions) -> pl.DataFrame:
     """A row a class: class, ap, ap_50; precision, recall and f1 at its threshold; threshold, boxes (those to find).
 
     Null is what does not exist: all of a class that is nowhere, the precision of one that is not said.
@@ -83,10 +83,14 @@ def by_class(test: Predictions, values: dict[str, float]) -> pl.DataFrame:
     hits, said, objects = (each.sum(axis=0) for each in (above.hits, above.said, above.objects))
     with np.errstate(invalid="ignore"):
         shares = {"precision": hits / said, "recall": hits / objects, "f1": 2 * hits / (said + objects)}
-    aps = {prefix: [values.get(f"{prefix}_{name}") for name in test.classes] for prefix in ("ap", "ap_50")}
+    each_once = np.ones((1, len(test.indices)))
+    aps = {
+        name: [float(map_score(test.matches(), iou, label)(each_once)[0]) for label in range(len(test.classes))]
+        for name, iou in (("ap", None), ("ap_50", 0.5))
+    }
     found = {"class": test.classes, **aps, **shares, "threshold": test.thresholds, "boxes": objects}
     return pl.DataFrame(found, schema_overrides=dict.fromkeys(aps, pl.Float64)).with_columns(
-        pl.col(*shares).fill_nan(None)
+        pl.col(*shares, *aps).fill_nan(None)
     )
 
 
