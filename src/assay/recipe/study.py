@@ -1,8 +1,6 @@
 """A study: a base recipe, what is varied, and the seeds. One file asks the question."""
 
-import hashlib
 import itertools
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,18 +9,15 @@ from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import Field, PositiveInt, PrivateAttr, field_validator, model_validator
 
-from assay.errors import AssayError
+from assay.errors import AssayError, unknown
 from assay.recipe import Recipe, Section, overrides
+from assay.recipe.folder_names import folder_name
+from assay.recipe.indifference import Indifferent
 from assay.recipe.validation import mistakes, validate
 from assay.recipe.yaml_files import dump_yaml, read_yaml
 
 DEFAULT = "default"
 """The level of a factor that a variant does not state, where only the network's builder knows it."""
-LONGEST_NAME = 120
-"""Bytes of a folder's name; file systems take 255 with what temporary files add."""
-DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{kind}{n}" for kind in ("COM", "LPT") for n in range(1, 10))}
-"""What Windows does not let a file be called."""
-
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
@@ -60,6 +55,12 @@ class Study(Section):
     seeds: PositiveInt | list[Seed] = 3
     metric: str | None = Field(default=None, min_length=1)
     """What verdict and report are about; else the task's metric."""
+    reference: str | None = Field(default=None, min_length=1)
+    """The variant that the verdict compares the others with, by its name or its level alone; else the best."""
+    indifferent: Indifferent | None = None
+    """The largest difference in ``metric`` that is none for practical purposes, in the unit in which it is shown."""
+    select_on: Literal["test", "validation"] = "test"
+    """The images by which the best variant is chosen; what is told of it is of the test images either way."""
     notes: str = ""
     """The author's own, in Markdown, for the report."""
     _set: tuple[str, ...] = PrivateAttr(default=())
@@ -182,6 +183,16 @@ class Study(Section):
                 return name
         return next((name for name, changes in self.variants.items() if not changes), next(iter(self.plan)))
 
+    @property
+    def reference_variant(self) -> str | None:
+        """The variant that is the reference by plan: the one named, or the base of ``one_at_a_time``; else None."""
+        if self.reference is None:
+            return self.base_variant if self.design == "one_at_a_time" else None
+        called = {level: name for name, level in level_names(self).items()} | {name: name for name in self.plan}
+        if self.reference not in called:
+            raise unknown("variant", self.reference, called)
+        return called[self.reference]
+
     def varying(self, vary: dict[str, list[Any]]) -> "Study":
         """The same study with other factors and levels."""
         study = Study.model_validate(self.model_dump() | {"vary": vary})
@@ -219,10 +230,36 @@ def load_study(path: str | Path, changes: Sequence[str] = (), seeds: int | list[
     study = validate(Study, values, where)
     study._set = tuple(overrides.parse(text)[0] for text in changes)
     try:
-        _ = study.plan
+        refuse_undecidable(study)
     except AssayError as error:
         raise AssayError("\n".join(f"{where}: {line}" for line in str(error).splitlines())) from None
     return study
+
+
+def refuse_undecidable(study: Study) -> None:
+    """Raise AssayError where a variant is no valid recipe, the reference no variant, or what is to choose not there."""
+    plan = study.plan
+    try:
+        _ = study.reference_variant
+    except AssayError as error:
+        raise AssayError(f"reference: {error}") from None
+    without = [name for name, variant in plan.items() if variant.recipe.data.validation == 0]
+    if study.select_on == "validation" and without:
+        raise AssayError(
+            f"select_on: validation, but variant '{without[0]}' has no validation images (data.validation: 0)"
+        )
+
+
+def level_names(study: Study) -> dict[str, str]:
+    """Variant → its level alone (``tanh``) where the one factor's levels are words, else its name."""
+    names = {name: name for name in study.plan}
+    if len(study.vary) != 1:
+        return names
+    (key,) = study.vary
+    levels = {name: variant.levels[key] for name, variant in study.plan.items()}
+    told = {name for name, level in levels.items() if isinstance(level, str | dict) and level != DEFAULT}
+    short = {name: label(level) if name in told else name for name, level in levels.items()}
+    return short if len(set(short.values())) == len(short) else names
 
 
 def changed_keys(values: dict[str, Any]) -> set[str]:
@@ -255,15 +292,6 @@ def label(level: Any) -> str:
     if level is None:
         return "none"
     return str(level).lower() if isinstance(level, bool) else str(level)
-
-
-def folder_name(name: str) -> str:
-    """``name`` without what some file system refuses; letters of every script are kept."""
-    safe = re.sub(r'[\x00-\x1f<>:"/\\|?*\u202a-\u202e\u2066-\u2069]', "_", name.replace(", ", ",")).strip(" .")
-    if len(safe.encode()) > LONGEST_NAME:
-        mark = hashlib.sha256(name.encode()).hexdigest()[:8]
-        safe = safe.encode()[: LONGEST_NAME - 9].decode(errors="ignore") + "-" + mark
-    return f"_{safe}" if safe.split(".")[0].upper() in DEVICES else safe or "_"
 
 
 def stated_or_default(tree: dict[str, Any], key: str) -> Any:

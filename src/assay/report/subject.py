@@ -8,7 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from assay.recipe.study import Variant, folder_name, label, short_keys
+from assay.recipe.folder_names import folder_name
+from assay.recipe.study import Variant, label, short_keys
 from assay.report import style
 from assay.report.charts import Menu
 from assay.report.choices import choices

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 
-from assay.recipe.study import DEFAULT, Study, label
+from assay.recipe.study import Study, level_names
 from assay.results import statistics
 from assay.results.compare import Comparison, Comparisons
 from assay.results.formats import p_value
@@ -16,15 +16,7 @@ Name = Callable[[str], str]
 
 def short_names(study: Study) -> dict[str, str]:
     """Variant → what a sentence calls it: the level alone (``tanh``) where the one factor's levels are words."""
-    names = {name: name for name in study.plan}
-    if len(study.vary) == 1:
-        (key,) = study.vary
-        levels = {name: variant.levels[key] for name, variant in study.plan.items()}
-        told = {name for name, level in levels.items() if isinstance(level, str | dict) and level != DEFAULT}
-        short = {name: label(level) if name in told else name for name, level in levels.items()}
-        if len(set(short.values())) == len(short):
-            names = short
-    return {name: isolated(text) for name, text in names.items()}
+    return {name: isolated(text) for name, text in level_names(study).items()}
 
 
 def isolated(name: str) -> str:

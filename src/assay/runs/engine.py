@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from assay.errors import AssayError
-from assay.recipe.study import Study
+from assay.recipe.study import Study, refuse_undecidable
 from assay.results import Results
 from assay.results.measurable import refuse_not_measured
+from assay.results.wanted import refuse_unwanted
 from assay.runs.at_once import Jobs, at_once, keep_threads, refuse_jobs
 from assay.runs.checks import check_networks_and_data, refuse_other_recipe, refuse_other_study
 from assay.runs.display import Display
@@ -70,7 +71,9 @@ def plan_jobs(study: Study, folder: Path, root: Path, display: Display) -> list[
         raise AssayError(f"--out {folder.parent} is a file, expected the folder of all studies")
     refuse_other_study(study, folder)
     check_effect(study, display.warn)
+    refuse_undecidable(study)
     refuse_not_measured(study)
+    refuse_unwanted(study)
     jobs = [
         Job(name, seed, variant.with_seed(seed), folder / variant.folder / f"seed-{seed}")
         for seed in study.seed_list

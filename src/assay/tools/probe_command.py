@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from assay.errors import AssayError
-from assay.recipe.study import folder_name
+from assay.recipe.folder_names import folder_name
 from assay.runs.display import Display
 from assay.system.process import own_command
 from assay.tools.documents import plain

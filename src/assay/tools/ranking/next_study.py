@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from assay.recipe.data import Layout
-from assay.recipe.study import folder_name
+from assay.recipe.folder_names import folder_name
 from assay.tools.ranking.in_words import is_behind
 from assay.tools.ranking.ranking import Ranking
 

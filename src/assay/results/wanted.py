@@ -1,0 +1,35 @@
+"""In which terms a study wants its answer, in those of its metric."""
+
+from assay.errors import AssayError
+from assay.recipe.indifference import parse
+from assay.recipe.study import Study
+from assay.recipe.tasks import TASKS
+from assay.results.metrics import factor, known, unit
+
+
+def study_metric(study: Study) -> str:
+    """What the study asks for, or its task's."""
+    return study.metric or TASKS[study.task].metric
+
+
+def indifference(study: Study) -> float | None:
+    """The stated difference in the own unit of the study's metric: 0.005 of an accuracy for 0.5 points; None where none
+    is stated. Raises AssayError where it is stated in another unit."""
+    if study.indifferent is None:
+        return None
+    stated, metric = parse(study.indifferent), study_metric(study)
+    if stated.unit not in ("", unit(metric)):
+        shown = f"in {unit(metric)}" if unit(metric) else "as numbers without a unit"
+        raise AssayError(f"indifferent: found {study.indifferent!r}, but differences of {metric} are shown {shown}")
+    return stated.size / factor(metric)
+
+
+def refuse_unwanted(study: Study) -> None:
+    """Raise AssayError where the study's answer is wanted in terms that its metric does not have: an indifference in
+    another unit, a choice by validation images of what is no property of answers."""
+    indifference(study)
+    if study.select_on == "validation" and known(study_metric(study)).of != "answers":
+        raise AssayError(
+            f"select_on: validation, but {study_metric(study)} is no property of the answers to images; expected a "
+            "metric that validation images can give, or select_on: test"
+        )
