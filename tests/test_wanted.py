@@ -78,7 +78,7 @@ def test_an_indifference_in_another_unit_is_told_with_the_right_one(metric, stat
 def test_a_choice_by_validation_images_needs_them_and_a_metric_of_answers(tmp_path):
     chosen = load(tmp_path, select_on="validation", vary={"data.validation": [0.1, 0.2]})
     refuse_unwanted(chosen)
-    with pytest.raises(AssayError, match="select_on: variant 'validation=0' has no validation images"):
+    with pytest.raises(AssayError, match="select_on: validation, but variant 'validation=0' has no validation images"):
         load(
             tmp_path,
             select_on="validation",

@@ -1,0 +1,18 @@
+"""One of several processes that tell a study's decisions at the same moments; started by test_looks.py.
+
+``looker.py <folder> <rounds> <begin> <first>``: in round r, at ``begin`` + r/50 seconds of the wall clock, it tells
+those from the first ``first`` + r seeds, and prints the level at which it does.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+from assay.results.looks import told
+
+folder, rounds, begin, first = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
+for number in range(rounds):
+    while time.time() < begin + number / 50:
+        pass
+    seeds = range(first + number)
+    print(told(folder, seeds).level(seeds), flush=True)
