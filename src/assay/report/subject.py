@@ -14,7 +14,7 @@ from assay.report import style
 from assay.report.charts import Menu
 from assay.report.choices import choices
 from assay.results import Results
-from assay.results.compare import Comparisons
+from assay.results.comparison import Comparisons
 from assay.results.folders import Run
 from assay.results.metrics import lower_is_better
 

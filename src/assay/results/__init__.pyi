@@ -1,4 +1,4 @@
-from .compare import Comparison as Comparison
-from .compare import Comparisons as Comparisons
 from .compare import compare as compare
+from .comparison import Comparison as Comparison
+from .comparison import Comparisons as Comparisons
 from .results import Results as Results

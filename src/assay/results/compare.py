@@ -4,184 +4,204 @@ Works on plain values, without a study: ``compare({"relu": {0: 0.91, 1: 0.92}, "
 "relu")``.
 """
 
-import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, Literal, overload
+from typing import NamedTuple
 
-import polars as pl
+import numpy as np
+from scipy.special import ndtri
 
-from assay.results import statistics
+from assay.results import quantiles, statistics
 from assay.results.answers import Answers, tested
-from assay.results.metrics import difference_text, is_exact, label, lower_is_better
-from assay.results.notebook import html_table
+from assay.results.comparison import Comparison, Comparisons, Decision, Rule
+from assay.results.metrics import is_exact, lower_is_better
+from assay.results.pooled import Noisiest, noisiest, residual
 
 ALPHA = 0.05
+EQUAL = 0.3
+"""Below this p of equal deviations the rule is the careful one; tuned by ``benchmarks/simulate_verdicts.py``."""
 
-Method = Literal[
-    "paired t over seeds",
-    "sign flip over seeds",
-    "bootstrap over test images, McNemar",
-    "bootstrap over test images, swaps",
-    "bootstrap over originals, swaps",
-    "exact",
-    "single runs",
-    "no pairs",
-]
-Decision = Literal["better", "worse", "equal", "cannot tell"]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """``variant`` against ``reference``: the difference is variant minus reference, in the metric's own unit.
-
-    None stands for what the data do not give: an interval from a single pair of runs, a p-value of no pairs.
-    """
-
-    metric: str
-    variant: str
-    reference: str
-    pairs: int
-    difference: float | None = None
-    low: float | None = None
-    """End of the 95 % interval of the difference."""
-    high: float | None = None
-    p: float | None = None
-    p_holm: float | None = None
-    sign_flip: float | None = None
-    """p of the sign-flip test, which assumes less than the t test …"""
-    sign_flip_floor: float | None = None
-    """… and cannot go below this with so many pairs."""
-    method: Method = "no pairs"
-    deviation: float | None = None
-    """Standard deviation of the differences over seeds."""
-    more_seeds: int | None = None
-    """Seeds to add for 80 % power; None where that cannot be said or is more than 1000."""
-    decided: Decision = "cannot tell"
-    """Better or worse where the corrected p is below 0.05, or where the metric does not depend on the seed."""
-
-
-@dataclass(frozen=True)
-class Comparisons(Sequence[Comparison]):
-    """Comparisons with one reference, their p-values corrected together."""
-
-    metric: str
-    reference: str
-    items: tuple[Comparison, ...]
-    family: int
-    """For how many comparisons the p-values are corrected: against the best variant, all pairs of variants."""
-
-    @overload
-    def __getitem__(self, index: int) -> Comparison: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Comparison]: ...
-    def __getitem__(self, index: int | slice) -> Comparison | Sequence[Comparison]:
-        return self.items[index]
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __iter__(self) -> Iterator[Comparison]:
-        return iter(self.items)
-
-    @property
-    def frame(self) -> pl.DataFrame:
-        """A row per comparison, a column per field of Comparison."""
-        types: dict[str, Any] = {field.name: pl.Float64 for field in fields(Comparison)}
-        types |= dict.fromkeys(("metric", "variant", "reference", "method", "decided"), pl.String)
-        types |= dict.fromkeys(("pairs", "more_seeds"), pl.Int64)
-        return pl.DataFrame([asdict(item) for item in self.items], schema=types)
-
-    def _repr_html_(self) -> str:
-        """A row per comparison: difference with interval, corrected p, method, decision."""
-        head = [f"against {self.reference}", label(self.metric), "p (Holm)", "pairs", "method", "decided"]
-        rows = []
-        for c in self.items:
-            sign = "" if not c.difference else "−" if c.difference < 0 else "+"
-            size = "" if c.difference is None else sign + difference_text(c.metric, c.difference, c.low, c.high)
-            p = "" if c.p_holm is None else "< 0.001" if c.p_holm < 0.001 else f"{c.p_holm:.3f}"
-            rows.append([c.variant, size, p, str(c.pairs), c.method, c.decided])
-        return html_table(head, rows)
-
-
+Values = Mapping[str, Mapping[int, float]]
 AnswersOf = Callable[[str, int], Answers]
 """(variant, seed) → what that run says of its test images."""
 
 
+class ImageError(NamedTuple):
+    """What the choice of test images adds to a difference."""
+
+    variance: float
+    crossed: float
+    """What the seeds' variance counts again."""
+    freedom: float
+    """Degrees of freedom of the variance."""
+
+
+Images = Callable[[str, str, Sequence[int]], ImageError | None]
+"""(variant, reference, seeds) → of their difference over these seeds; None where the answers do not say."""
+
+
+@dataclass(frozen=True)
+class _Family:
+    """What the comparisons of one metric share."""
+
+    metric: str
+    alpha: float
+    variants: int
+    is_named: bool
+    rule: Rule | None
+    deviation: float
+    """Of a run, pooled."""
+    freedom: int
+    images: Images | None
+
+    @property
+    def size(self) -> int:
+        return max(1, self.variants - 1 if self.is_named else self.variants * (self.variants - 1) // 2)
+
+
 def compare(
-    values: Mapping[str, Mapping[int, float]],
+    values: Values,
     metric: str,
     reference: str,
     answers: AnswersOf | None = None,
-    chosen_by_value: bool = False,
+    *,
+    alpha: float = ALPHA,
+    images: Images | None = None,
+    indifferent: float | None = None,
+    is_named: bool = False,
+    is_interim: bool = False,
 ) -> Comparisons:
-    """Every other variant of ``values`` (variant → seed → value) against ``reference``.
+    """Every other variant of ``values`` (variant → seed → value) against ``reference``, with one interval each.
 
-    Two pairs or more: the paired t test over seeds. One pair, and the metric is a property of ``answers``: the
-    bootstrap over test images, and McNemar's or the swap test (``assay.results.answers``). A metric that follows from
-    the recipe alone (parameters) is compared exactly. p-values are corrected by Holm's method for the comparisons
-    made; when the reference was ``chosen_by_value`` (the best of them), for all pairs of variants, because every pair
-    could have become this one.
+    The intervals hold together in 1 − ``alpha``: for all pairs of variants, so that the data may choose the reference,
+    or, where it ``is_named`` before, for all pairs with it. Better or worse means that the interval excludes 0; equal,
+    that it lies inside ±``indifferent`` (in the metric's own unit); interim, that the study is not done yet.
+
+    Several seeds: t intervals from the pooled error (``assay.results.pooled``; Tukey, Dunnett) or, where one variant
+    varies more than the others, from each pair's own (Bonferroni); ``images`` adds the error of the test images. One
+    pair of runs, and the metric is a property of ``answers``: over test images (``assay.results.answers``). A metric
+    that follows from the recipe alone (parameters) is compared exactly.
     """
+    named = [variant for variant in values if values[variant]]
+    seeds = sorted({seed for by_seed in values.values() for seed in by_seed})
+    table = np.array([[values[variant].get(seed, math.nan) for seed in seeds] for variant in named])
+    family, stands_out = _family(table.reshape(len(named), len(seeds)), metric, alpha, is_named, images)
     known = cache(answers) if answers else None
+    items = []
+    for variant in values:
+        if variant != reference:
+            found = _evidence(variant, reference, values[variant], values[reference], family, known)
+            items.append(replace(found, decided=_decision(found, indifferent, is_interim)))
+    about = Comparisons(metric, reference, tuple(items), family.size, alpha, is_named, family.rule)
+    about = replace(about, indifferent=indifferent)
+    if stands_out is None:
+        return about
+    noisy = named[stands_out.variant]
+    return replace(about, noisiest=noisy, ratio=stands_out.ratio, p_equal=stands_out.p)
 
-    def evidence(variant: str, other: str) -> Comparison:
-        return _evidence(metric, variant, other, values[variant], values[other], known)
 
-    shown = [evidence(variant, reference) for variant in values if variant != reference]
-    pairs = itertools.combinations([v for v in values if v != reference], 2) if chosen_by_value else ()
-    tests = [item for item in [*shown, *(evidence(a, b) for a, b in pairs)] if item.p is not None]
-    corrected = statistics.holm([item.p for item in tests if item.p is not None])
-    p_holm = {(item.variant, item.reference): float(p) for item, p in zip(tests, corrected, strict=True)}
-    items = (_decide(replace(c, p_holm=p_holm.get((c.variant, c.reference))), max(len(tests), 1)) for c in shown)
-    return Comparisons(metric, reference, tuple(items), len(tests))
+def _family(
+    table: np.ndarray, metric: str, alpha: float, is_named: bool, images: Images | None
+) -> tuple[_Family, Noisiest | None]:
+    left = residual(table)
+    stands_out = noisiest(table)
+    is_equal = stands_out is not None and stands_out.p >= EQUAL
+    rule: Rule | None = None if not left.freedom else "pooled" if is_equal else "careful"
+    deviation = math.sqrt(left.variance) if left.freedom else 0.0
+    return _Family(metric, alpha, len(table), is_named, rule, deviation, left.freedom, images), stands_out
 
 
 def _evidence(
-    metric: str,
     variant: str,
     reference: str,
     first: Mapping[int, float],
     second: Mapping[int, float],
+    family: _Family,
     answers: AnswersOf | None,
 ) -> Comparison:
-    """The comparison before its p-value is corrected and the decision taken."""
+    """The comparison before the decision is taken."""
     seeds = sorted(first.keys() & second.keys())
-    empty = Comparison(metric, variant, reference, len(seeds))
+    empty = Comparison(family.metric, variant, reference, len(seeds))
     if not seeds:
         return empty
     a, b = [first[seed] for seed in seeds], [second[seed] for seed in seeds]
-    if is_exact(metric) and len(set(a)) == len(set(b)) == 1:
+    if is_exact(family.metric) and len(set(a)) == len(set(b)) == 1:
         d = a[0] - b[0]
         return replace(empty, difference=d, low=d, high=d, method="exact")
+    if family.rule == "pooled":
+        spread = math.sqrt(2) * family.deviation
+        c = replace(empty, difference=float(np.mean(a) - np.mean(b)), method="pooled t over seeds", deviation=spread)
+        return _interval(c, spread / math.sqrt(len(seeds)), family.freedom, seeds, family)
     if len(seeds) == 1:
-        return _one_pair(replace(empty, difference=a[0] - b[0], method="single runs"), seeds[0], answers)
+        return _one_pair(replace(empty, difference=a[0] - b[0], method="single runs"), seeds[0], family, answers)
     t = statistics.paired_t(a, b)
-    flip = statistics.sign_flip([x - y for x, y in zip(a, b, strict=True)])
-    floor = statistics.sign_flip_floor(len(seeds))
-    tested = replace(empty, difference=t.difference, low=t.low, high=t.high, deviation=t.deviation)
-    tested = replace(tested, sign_flip=flip, sign_flip_floor=floor)
-    if t.p is None:
-        return replace(tested, p=flip, method="sign flip over seeds")
-    return replace(tested, p=t.p, method="paired t over seeds")
+    if not t.deviation:
+        return _one_difference(empty, t.difference, family)
+    c = replace(empty, difference=t.difference, method="paired t over seeds", deviation=t.deviation)
+    return _interval(c, t.deviation / math.sqrt(len(seeds)), len(seeds) - 1, seeds, family)
 
 
-def _one_pair(runs: Comparison, seed: int, answers: AnswersOf | None) -> Comparison:
-    found = tested(answers(runs.variant, seed), answers(runs.reference, seed)) if answers else None
+def _interval(
+    c: Comparison, of_seeds: float, freedom: int | float, seeds: Sequence[int], family: _Family
+) -> Comparison:
+    """The t interval and its p, with the error of the test images where it is known.
+
+    Seeds and images are crossed clusters (Cameron, Gelbach & Miller, JBES 29, 2011), together never below the larger;
+    freedom after Satterthwaite (Biometrics Bulletin 2, 1946).
+    """
+    error, of_images = of_seeds, None
+    if added := family.images(c.variant, c.reference, seeds) if family.images else None:
+        variance = max(of_seeds**2 + added.variance - added.crossed, of_seeds**2, added.variance)
+        freedom = variance**2 / (of_seeds**4 / freedom + added.variance**2 / added.freedom)
+        error, of_images = math.sqrt(variance), math.sqrt(added.variance)
+    difference = c.difference or 0.0
+    t, count = abs(difference) / error, family.size
+    if family.rule == "pooled":
+        far = error * quantiles.quantile(family.alpha, family.variants, freedom, family.is_named)
+        p = quantiles.chance(t, family.variants, freedom, family.is_named)
+    else:
+        far = error * quantiles.quantile(family.alpha / count, 2, freedom)
+        p = min(1.0, count * quantiles.chance(t, 2, freedom))
+    c = replace(c, low=difference - far, high=difference + far, p=p)
+    return replace(c, seeds_error=of_seeds, images_error=of_images, error=error, freedom=freedom)
+
+
+def _one_difference(c: Comparison, difference: float, family: _Family) -> Comparison:
+    """Of the same difference in every seed: the sign-flip test, which with enough pairs rejects every other one."""
+    least = family.size * statistics.sign_flip_floor(c.pairs)
+    end = difference if least < family.alpha else None
+    p = min(1.0, least) if difference else 1.0
+    return replace(c, difference=difference, low=end, high=end, p=p, deviation=0.0, method="sign flip over seeds")
+
+
+def _one_pair(c: Comparison, seed: int, family: _Family, answers: AnswersOf | None) -> Comparison:
+    """Over test images: the bootstrap's interval, stretched to the level that all comparisons share, and ended at 0
+    where the test, whose p is multiplied by their number, does not reject."""
+    found = tested(answers(c.variant, seed), answers(c.reference, seed)) if answers else None
     if found is None:
-        return runs
-    return replace(runs, **found._asdict())
+        return c
+    c = replace(c, difference=found.difference, method=found.method)
+    if found.p is None or found.low is None or found.high is None:
+        return c
+    p = min(1.0, family.size * found.p)
+    wide = float(ndtri(1 - family.alpha / family.size / 2) / ndtri(1 - ALPHA / 2))
+    low, high = (found.difference + wide * (end - found.difference) for end in (found.low, found.high))
+    if p >= family.alpha:
+        low, high = min(low, 0.0), max(high, 0.0)
+    return replace(c, low=low, high=high, p=max(p, family.alpha) if low <= 0 <= high else p)
 
 
-def _decide(c: Comparison, family: int) -> Comparison:
-    if c.method == "exact" and c.difference == 0:
-        return replace(c, decided="equal")
-    if c.difference and (c.method == "exact" or (c.p_holm is not None and c.p_holm < ALPHA)):
-        return replace(c, decided="better" if (c.difference < 0) == lower_is_better(c.metric) else "worse")
-    if c.method == "sign flip over seeds":
-        return replace(c, more_seeds=statistics.pairs_for(ALPHA / family) - c.pairs)
-    if c.method == "paired t over seeds" and c.difference is not None:
-        more = statistics.more_seeds(c.difference, c.deviation, c.pairs, ALPHA / family)
-        return replace(c, more_seeds=more)
-    return c
+def _decision(c: Comparison, indifferent: float | None, is_interim: bool) -> Decision:
+    """What the interval says."""
+    if is_interim and c.method != "exact":
+        return "interim"
+    if c.difference is None or c.low is None or c.high is None:
+        return "cannot tell"
+    is_point = c.low == c.high and c.method != "exact"
+    if max(-c.low, c.high) <= (indifferent or 0.0) and not is_point:
+        return "equal"
+    if c.low <= 0 <= c.high:
+        return "cannot tell"
+    return "better" if (c.difference < 0) == lower_is_better(c.metric) else "worse"

@@ -4,13 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from assay.recipe.study import Study
-from assay.results import statistics
-from assay.results.compare import ALPHA, Comparison, Comparisons
+from assay.results.comparison import Comparison, Comparisons
 from assay.results.folders import Run
+from assay.results.formats import p_value
 from assay.results.metrics import label as metric_label
 from assay.results.verdict import listed, short_names
-
-_SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 SHOWN = 6
 """So many missing runs, and tensors, are named."""
@@ -22,22 +20,25 @@ OVER_SEEDS = (
 )
 ONE_SEED = "Seeds were not varied: each variant was trained once, and training it again may give another answer."
 ONE_LEFT = "Of several seeds one run of a variant is left: training it again may give another answer."
-PAIRED_T = (
-    "Differences are taken between runs with the same seed; their interval is a 95 % paired t interval and p is the "
-    "paired t test's. Both assume independent, roughly normal differences, which few seeds cannot check."
+PAIRED = (
+    "Differences are taken between runs with the same seed. Their intervals assume independent, roughly normal "
+    "differences, which few seeds cannot check."
 )
-SAME_DIFFERENCE = "Where every seed gives the same difference there is no t interval, and p is the sign-flip test's."
+SAME_DIFFERENCE = (
+    "Where every seed gives the same difference there is no t interval: p is the sign-flip test's, and the difference "
+    "is decided only with enough pairs."
+)
 BOOTSTRAP = (
-    "Where a single pair of runs is compared, the interval is a 95 % paired bootstrap interval over the test images "
+    "Where a single pair of runs is compared, the interval is a paired bootstrap interval over the test images "
     "and p is that of McNemar's exact test. Both assume independent images and say nothing about other seeds."
 )
 SWAPS = (
-    "Where a single pair of runs is compared, the interval is a 95 % paired bootstrap interval over the test images "
+    "Where a single pair of runs is compared, the interval is a paired bootstrap interval over the test images "
     "and p is that of exchanging the two networks' answers image by image. Both assume independent images and say "
     "nothing about other seeds."
 )
 ORIGINALS = (
-    "Where a single pair of runs is compared, whole originals are drawn for the 95 % paired bootstrap interval, and "
+    "Where a single pair of runs is compared, whole originals are drawn for the paired bootstrap interval, and "
     "the two networks' answers to them exchanged for p, all copies of one together. Both assume independent originals "
     "and say nothing about other seeds."
 )
@@ -61,16 +62,14 @@ def notes(
     compared = [c for c in [*(against_base or ()), *(against_best or ())] if c.pairs]
     methods = {c.method for c in compared}
     found = [OVER_SEEDS] if seeds > 1 else [] if not seeds else [ONE_SEED] if len(study.seed_list) == 1 else [ONE_LEFT]
-    if "paired t over seeds" in methods:
-        found.append(PAIRED_T)
+    if methods & {"pooled t over seeds", "paired t over seeds"}:
+        found.append(PAIRED)
     if "sign flip over seeds" in methods:
         found.append(SAME_DIFFERENCE)
-    if methods & {"paired t over seeds", "sign flip over seeds"}:
-        found.append(_sign_flip(max(c.pairs for c in compared)))
     found += [note for method, note in OVER_IMAGES.items() if method in methods]
     if "single runs" in methods:
         found.append(SINGLE)
-    return found + _corrected(against_base, against_best) + _missing(study, runs, against_base or (), seeds)
+    return found + _together(study, against_best) + _missing(study, runs, against_base or (), seeds)
 
 
 def other_test_images(tested: Iterable[tuple[int, str | None]]) -> list[str]:
@@ -107,21 +106,32 @@ def _in_part(record: Mapping[str, Any]) -> str:
     return listed(parts)
 
 
-def _sign_flip(pairs: int) -> str:
-    floor, needed = statistics.sign_flip_floor(pairs), statistics.pairs_for(ALPHA)
-    power = str(pairs).translate(_SUPERSCRIPT)
-    limit = f"A sign-flip test, which assumes less, cannot go below p = 2/2{power} = {floor:.2g} with {pairs} pairs"
-    return f"{limit}, so it never reaches {ALPHA}; that takes {needed} pairs." if pairs < needed else f"{limit}."
+def _together(study: Study, found: Comparisons | None) -> list[str]:
+    """For what the intervals hold together, by which rule and why."""
+    if found is None or not any(c.low is not None for c in found):
+        return []
+    said, level = [], f"{100 * (1 - found.alpha):.4g} %"
+    if found.family > 1:
+        family = "every variant with the reference" if found.is_named else "all pairs of variants"
+        said.append(
+            f"The intervals of the differences in one metric hold together in {level} of studies ({found.family} "
+            f"comparisons, {family}). p is of the same procedure, and what is decided is what the interval says."
+        )
+    if found.rule and found.family > 1:
+        said.append(_rule(found, short_names(study)))
+    return said
 
 
-def _corrected(against_base: Comparisons | None, against_best: Comparisons | None) -> list[str]:
-    families = []
-    if against_base is not None and against_base.family > 1:
-        families.append(f"{against_base.family} against the base")
-    if against_best is not None and against_best.family > 1:
-        families.append(f"all {against_best.family} pairs of variants against the best one, which the data chose")
-    told = "p is corrected by Holm's method for the number of comparisons in one metric"
-    return [f"{told} ({'; '.join(families)}); the intervals are not."] if families else []
+def _rule(found: Comparisons, name: Mapping[str, str]) -> str:
+    if found.noisiest is None or found.ratio is None:
+        told = "whose runs vary more cannot be asked"
+    else:
+        times = "far more than" if found.ratio > 99 else f"{found.ratio:.1f} times as much as"
+        told = f"runs of {name[found.noisiest]} vary {times} the others' (p {p_value(found.p_equal)} if all are alike)"
+    if found.rule == "pooled":
+        whose = "Dunnett" if found.is_named else "Tukey"
+        return f"One error for all variants ({whose}'s intervals), because nothing speaks against it: {told}."
+    return f"Each pair has its own error (paired t intervals at {found.alpha:.3g}/{found.family}), because {told}."
 
 
 def _missing(study: Study, runs: Sequence[Run], against_base: Sequence[Comparison], seeds: int) -> list[str]:

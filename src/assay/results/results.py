@@ -14,7 +14,8 @@ from assay.errors import AssayError, nearest, unknown
 from assay.recipe.study import Study, label, load_study
 from assay.recipe.tasks import TASKS
 from assay.results.answers import Answers
-from assay.results.compare import AnswersOf, Comparisons, compare
+from assay.results.compare import AnswersOf, compare
+from assay.results.comparison import Comparisons
 from assay.results.folders import Run, planned_runs, read_description, read_table
 from assay.results.metrics import bounds, in_order, lower_is_better
 from assay.results.notebook import results_html
@@ -158,32 +159,42 @@ class Results:
         metric = metric or self.metric
         values = self.values(metric)
         reference = self.base if against is None else against
-        by_value = against == "best" and "best" not in values
-        if by_value:
+        if against == "best" and "best" not in values:
             reference = self.best(metric)
         elif reference not in values:
             raise unknown("variant", reference, [*values, "best"])
-        key = (metric, reference, by_value)
-        if key not in self._compared:
-            self._compared[key] = compare(values, metric, reference, self._answers(metric), by_value)
-        return self._compared[key]
+        if (metric, reference) not in self._compared:
+            is_named = reference == self.reference
+            self._compared[metric, reference] = compare(
+                values, metric, reference, self._answers(metric), is_named=is_named
+            )
+        return self._compared[metric, reference]
 
     @cached_property
-    def _compared(self) -> dict[tuple[str, str, bool], Comparisons]:
+    def _compared(self) -> dict[tuple[str, str], Comparisons]:
         """By metric and reference: draws over test images take seconds."""
         return {}
+
+    @property
+    def reference(self) -> str | None:
+        """The variant that the study names for the others to be compared with; None where any may be it."""
+        return self.base if self.study.design == "one_at_a_time" and self.study.vary else None
+
+    def answering(self, metric: str | None = None) -> Comparisons:
+        """The comparisons that the verdict speaks of: against the reference that the study names, else the best."""
+        return self.compare(metric, self.reference or "best")
 
     def verdict(self, metric: str | None = None) -> str:
         """What the study found, in a few sentences of plain text (escape it before it goes into HTML)."""
         metric = metric or self.metric
         if not self.finished:
             return verdict(self.study, metric, {}, None)
-        return verdict(self.study, metric, self.values(metric), self.compare(metric, "best"))
+        return verdict(self.study, metric, self.values(metric), self.answering(metric))
 
     def notes(self, metric: str | None = None) -> list[str]:
         """What the verdict rests on: the intervals' assumptions, what the seeds allow, which runs are missing, whether
         all were tested on the same images, which weights were loaded in part."""
-        against = (self.compare(metric), self.compare(metric, "best")) if self.finished else (None, None)
+        against = (self.compare(metric), self.answering(metric)) if self.finished else (None, None)
         lenient = [run for run in self.finished if not self.study.plan[run.variant].recipe.model.strict]
         loaded = [(run.variant, self.environment(run).get("pretrained", {})) for run in lenient]
         tested = [(run.seed, self.data(run).get("images_sha256", {}).get("test")) for run in self.finished]

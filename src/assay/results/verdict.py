@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from assay.recipe.study import Study, level_names
 from assay.results import statistics
-from assay.results.compare import Comparison, Comparisons
-from assay.results.formats import p_value
-from assay.results.metrics import bounds, comparative, difference_text, superlative, value_text
+from assay.results.comparison import Comparison, Comparisons
+from assay.results.metrics import bounds, comparative, difference_text, known, superlative, value_text
 from assay.results.metrics import label as metric_label
 
 Name = Callable[[str], str]
@@ -30,94 +29,147 @@ def isolated(name: str) -> str:
 def verdict(
     study: Study, metric: str, values: Mapping[str, Mapping[int, float]], comparisons: Comparisons | None
 ) -> str:
-    """The answer in a few sentences: which variant is best, which it beats for sure, which it cannot be told from.
+    """The answer in a few sentences: which variant to use, which may still be as good, which are worse and by how much.
 
-    ``comparisons`` are those against the best variant; None when no run has finished. Half the width of the 95 %
-    interval follows ±.
+    ``comparisons`` are those against the best variant, or against the reference that the study names; None when no run
+    has finished. Half the width of the interval follows ±.
     """
     if comparisons is None:
         return "No run has finished yet."
     name = short_names(study).__getitem__
     rivals = [c for c in comparisons if values[c.variant]]
-    best = comparisons.reference
-    mean = statistics.mean_interval(list(values[best].values()), within=bounds(metric))
-    standing = "" if mean.mean is None else value_text(metric, mean.mean, mean.low, mean.high)
+    first = comparisons.reference
+    mean = statistics.mean_interval(list(values[first].values()), within=bounds(metric))
     if not rivals:
+        standing = "" if mean.mean is None else value_text(metric, mean.mean, mean.low, mean.high)
         alone = "; no other variant has a value" if len(values) > 1 else ""
-        return f"{name(best)}: {metric_label(metric)} {standing}{alone}."
+        return f"{name(first)}: {metric_label(metric)} {standing}{alone}."
+    standing = "" if mean.mean is None else f" ({value_text(metric, mean.mean)})"
+    if any(c.decided == "interim" for c in rivals):
+        return f"Interim: so far {name(first)} has {superlative(metric)}{standing}. Nothing is decided yet."
     if len(rivals) == 1 and rivals[0].difference is not None:
-        text = _pair(rivals[0], name, comparisons.family)
+        return _pair(rivals[0], name) + _of_networks(study, rivals, name)
+    if comparisons.is_named:
+        head = f"Against {name(first)}{standing}"
+        return _against(rivals, head, name) + _of_networks(study, rivals, name)
+    return _answer(rivals, _head(rivals, name(first)) + standing, name) + _of_networks(study, rivals, name)
+
+
+def _head(rivals: Sequence[Comparison], best: str) -> str:
+    """What the best variant is: what to use, where the metric is one of quality and recipes were compared."""
+    metric = rivals[0].metric
+    if not _is_quality(metric):
+        return f"{best} has {superlative(metric)}"
+    return f"Of these networks, that of {best} is the best" if all(map(_is_one_pair, rivals)) else f"Use {best}"
+
+
+def _is_quality(metric: str) -> bool:
+    return known(metric).of == "answers"
+
+
+def _is_one_pair(c: Comparison) -> bool:
+    """Whether it compares two networks, not recipes."""
+    return c.method.startswith("bootstrap")
+
+
+def _of_networks(study: Study, rivals: Sequence[Comparison], name: Name) -> str:
+    """What one pair of runs speaks of, and what is missing to speak of more."""
+    alone = [c for c in rivals if _is_one_pair(c)]
+    if not alone:
+        return ""
+    if len(alone) < len(rivals):
+        names = listed(shortened([name(c.variant) for c in alone]))
+        return f" One pair of runs ({names}) speaks of those networks, not of the recipes."
+    seeds = len(study.seed_list)
+    why = "seeds were not varied" if seeds == 1 else f"of {seeds} seeds one pair of runs is left"
+    return (
+        f" This speaks of these trained networks, not of their recipes: {why}, and training again may change it. "
+        "Two seeds of each are the least that speak of recipes, three or more are better."
+    )
+
+
+def _pair(c: Comparison, name: Name) -> str:
+    """The verdict on two variants, the better first."""
+    first, second = (c.variant, c.reference) if c.decided == "better" else (c.reference, c.variant)
+    one, other = (f"the network of {name(v)}" if _is_one_pair(c) else name(v) for v in (first, second))
+    if c.decided in ("better", "worse"):
+        text = f"{one} {comparative(c.metric)} {other} by {size(c)}."
+    elif c.decided == "equal":
+        text = f"{one} and {other} {_equal(c, 2)}."
     else:
-        text = " ".join(
-            [f"{name(best)} has {superlative(metric)} ({standing}).", *_standings(rivals, name, comparisons.family)]
+        text = f"cannot tell {one} from {other} ({size(c)}{_single(c)})."
+    return text if text.startswith(name(first)) else text[0].upper() + text[1:]
+
+
+def _answer(rivals: Sequence[Comparison], head: str, name: Name) -> str:
+    """The best variant, those that may still be as good, those that are worse; then what could not be paired."""
+    kinds, quality = _kinds(rivals), _is_quality(rivals[0].metric)
+    parts = [head]
+    if unsure := kinds.get("cannot tell"):
+        shown = [f"{name(c.variant)} ({_beside(c)}{_single(c)})" for c in reversed(unsure)]
+        parts.append(f"{listed(shortened(shown))} may {'still be as good' if quality else 'equal it'}")
+    if equal := kinds.get("equal"):
+        parts.append(f"{listed(shortened([name(c.variant) for c in equal]))} {_equal(equal[0], len(equal))}")
+    if worse := kinds.get("worse"):
+        shown = shortened([f"{name(c.variant)} by {size(c)}" for c in worse])
+        than = f"it {comparative(worse[0].metric)}"
+        parts.append(
+            f"the others are worse: {listed(shown)}" if quality and len(parts) > 1 else f"{than} {listed(shown)}"
         )
-    one_pair = [c for c in rivals if c.method.startswith("bootstrap")]
-    if one_pair and len(one_pair) == len(rivals):
-        text += f" This speaks of these trained networks: {_once(study)}, and training again may change it."
-    elif one_pair:
-        names = listed([name(c.variant) for c in one_pair])
-        text += f" One pair of runs ({names}) speaks of those networks, not of training again."
+    text = "; ".join(parts) + "."
+    for c in kinds.get("better", []):
+        text += f" Over the seeds they share, {name(c.variant)} {comparative(c.metric)} it by {size(c)}."
+    if unpaired := kinds.get("unpaired"):
+        names = listed(shortened([name(c.variant) for c in unpaired]), "or")
+        text += f" No seed has finished both in it and in {names}."
     return text
 
 
-def _once(study: Study) -> str:
-    """Why there is one pair of runs."""
-    seeds = len(study.seed_list)
-    return "seeds were not varied" if seeds == 1 else f"of {seeds} seeds one pair of runs is left"
+def _against(rivals: Sequence[Comparison], head: str, name: Name) -> str:
+    """What each variant is against the reference that the study names."""
+    kinds, parts = _kinds(rivals), list[str]()
+    for decided in ("better", "worse"):
+        if found := kinds.get(decided):
+            shown = shortened([f"{name(c.variant)} by {size(c)}" for c in found])
+            parts.append(f"{decided} {'is' if len(found) == 1 else 'are'} {listed(shown)}")
+    if equal := kinds.get("equal"):
+        parts.append(f"{listed(shortened([name(c.variant) for c in equal]))} {_equal(equal[0], len(equal))}")
+    if unsure := kinds.get("cannot tell"):
+        shown = shortened([f"{name(c.variant)} ({_beside(c)}{_single(c)})" for c in reversed(unsure)])
+        parts.append(f"{listed(shown, 'or')} cannot be told from it")
+    if unpaired := kinds.get("unpaired"):
+        names = listed(shortened([name(c.variant) for c in unpaired]), "or")
+        parts.append(f"no seed has finished both in it and in {names}")
+    return f"{head}: {'; '.join(parts)}."
 
 
-def _pair(c: Comparison, name: Name, family: int) -> str:
-    """The verdict on two variants, the better first."""
-    first, second = (c.variant, c.reference) if c.decided == "better" else (c.reference, c.variant)
-    if c.decided in ("better", "worse"):
-        return f"{name(first)} {comparative(c.metric)} {name(second)} by {_size(c)}."
-    if c.decided == "equal":
-        return f"{name(first)} and {name(second)} do not differ in {c.metric}."
-    return f"Cannot tell {name(first)} from {name(second)} ({_size(c)}{_corrected(c, family)}){_more(c)}."
-
-
-def _standings(rivals: Sequence[Comparison], name: Name, family: int) -> list[str]:
-    """The best variant's relation to each of the others, one sentence for each kind of relation."""
-    than, kinds = comparative(rivals[0].metric), dict[str, list[Comparison]]()
+def _kinds(rivals: Sequence[Comparison]) -> dict[str, list[Comparison]]:
+    """By decision, the largest difference first."""
+    kinds = dict[str, list[Comparison]]()
     for c in sorted(rivals, key=lambda c: -abs(c.difference or 0)):
         kinds.setdefault("unpaired" if c.difference is None else c.decided, []).append(c)
-    sentences = []
-    if beaten := kinds.get("worse"):
-        sentences.append(f"It {than} {listed(shortened([f'{name(c.variant)} by {_size(c)}' for c in beaten]))}.")
-    if equal := kinds.get("equal"):
-        sentences.append(f"It does not differ in this from {listed(shortened([name(c.variant) for c in equal]))}.")
-    if unsure := kinds.get("cannot tell"):
-        shown = [f"{name(c.variant)} ({_size(c)}{_corrected(c, family)}{_more(c)})" for c in reversed(unsure)]
-        sentences.append(f"It cannot be told from {listed(shortened(shown), 'or')}.")
-    for c in kinds.get("better", []):
-        sentences.append(f"Over the seeds they share, {name(c.variant)} {than} it by {_size(c)}.")
-    if unpaired := kinds.get("unpaired"):
-        sentences.append(
-            f"No seed has finished both in it and in {listed(shortened([name(c.variant) for c in unpaired]), 'or')}."
-        )
-    return sentences
+    return kinds
 
 
-def _size(c: Comparison) -> str:
+def _equal(c: Comparison, count: int) -> str:
+    if c.low == c.high == 0:
+        return f"{'do' if count > 1 else 'does'} not differ in {metric_label(c.metric)}"
+    are = "are" if count > 1 else "is"
+    return f"{are} equal for practical purposes ({size(c)})"
+
+
+def size(c: Comparison) -> str:
+    """The difference without its sign, half the width of its interval after ±."""
     return "" if c.difference is None else difference_text(c.metric, c.difference, c.low, c.high)
 
 
-def _corrected(c: Comparison, family: int) -> str:
-    """Why it cannot be told although the interval, which is not corrected, excludes 0."""
-    if c.p_holm is None or c.low is None or c.high is None or c.low <= 0 <= c.high:
-        return ""
-    return f", p {p_value(c.p_holm)}" + (f" after Holm's correction over {family} pairs" if family > 1 else "")
+def _beside(c: Comparison) -> str:
+    """The same with the side on which it lies of the reference."""
+    return f"{size(c)} {'less' if c.difference < 0 else 'more'}" if c.difference else size(c)
 
 
-def _more(c: Comparison) -> str:
-    """What would settle it."""
-    if c.method == "single runs":
-        return "; one run of each says nothing about others"
-    if c.method.startswith("bootstrap") or not c.difference:
-        return ""
-    if c.more_seeds is None:
-        return "; more than 1000 more seeds would be needed"
-    return f"; about {c.more_seeds} more {'seed' if c.more_seeds == 1 else 'seeds'} would"
+def _single(c: Comparison) -> str:
+    return "; one run of each says nothing about others" if c.method == "single runs" else ""
 
 
 def shortened(parts: Sequence[str], most: int = 4) -> list[str]:

@@ -69,7 +69,7 @@ def findings(results: "Results", page: PurePath | None, metric: str | None = Non
     return found | {
         "notes": results.notes(metric),
         "variants": results.table() if done else [],
-        "comparisons": results.compare(metric, "best").frame if done else [],
+        "comparisons": results.answering(metric).frame if done else [],
         "values": results.frame if done else [],
     }
 

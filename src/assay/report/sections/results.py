@@ -73,10 +73,10 @@ def differences(subject: Subject) -> Table | None:
         return None
     groups = [subject.comparisons]
     if subject.best != subject.base:
-        groups.append(subject.results.compare(subject.metric, "best"))
+        groups.append(subject.results.answering(subject.metric))
     frame = pl.concat([group.frame for group in groups])
     columns = [Column(subject.key, "left"), Column("against", "left"), Column("pairs"), Column("difference")]
-    columns += [Column("p"), Column("p (Holm)"), Column("p (sign flip)"), Column("verdict", "left")]
+    columns += [Column("p"), Column("verdict", "left")]
     lines = [
         [
             Cell(subject.shown[c.variant], is_name=True),
@@ -84,8 +84,6 @@ def differences(subject: Subject) -> Table | None:
             Cell(str(c.pairs)),
             Cell(signed(c.difference, c.low, c.high, c.metric)),
             Cell(p_value(c.p)),
-            Cell(p_value(c.p_holm)),
-            Cell(p_value(c.sign_flip)),
             Cell(c.decided, mark(c)),
         ]
         for group in groups
@@ -111,7 +109,7 @@ def effect(subject: Subject) -> Iterator[Figure]:
         shared = {"variant": subject.shown[name], "verdict": c.decided}
         ends = {"low": None if c.low is None else scale * c.low, "high": None if c.high is None else scale * c.high}
         if c.difference is not None:
-            numbers = {"seed": None, "difference": scale * c.difference, **ends, "p": c.p_holm}
+            numbers = {"seed": None, "difference": scale * c.difference, **ends, "p": c.p}
             rows.append(shared | {"kind": "interval"} | numbers)
         for seed, value in subject.values(name, metric).items():
             if seed in reference and c.pairs > 1:

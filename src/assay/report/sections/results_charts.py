@@ -11,6 +11,7 @@ from assay.report.style import LIGHT
 VERDICTS = {
     "better": (LIGHT["good"], "triangle-right"),
     "cannot tell": (LIGHT["unsure"], "circle"),
+    "interim": (LIGHT["unsure"], "circle"),
     "equal": (LIGHT["unsure"], "square"),
     "worse": (LIGHT["bad"], "triangle-left"),
 }
@@ -32,7 +33,7 @@ def effect(frame: pl.DataFrame, order: Sequence[str], title: str) -> Chart:
         alt.Tooltip("difference:Q", format="+.3~f", title="mean difference"),
         alt.Tooltip("low:Q", format="+.3~f", title="interval from"),
         alt.Tooltip("high:Q", format="+.3~f", title="to"),
-        alt.Tooltip("p:Q", format=".3~g", title="p (Holm)"),
+        alt.Tooltip("p:Q", format=".3~g", title="p"),
     ]
     return layered(
         frame,

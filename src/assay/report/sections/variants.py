@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from assay.report.section import Folded, Group, Name, Part
 from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Mark, Table
-from assay.results.compare import Comparison
+from assay.results.comparison import Comparison
 from assay.results.formats import heading, p_value, plus_minus, signed
 from assay.results.metrics import bounds, factor, is_share, label, lower_is_better
 from assay.results.statistics import mean_interval
@@ -29,7 +29,7 @@ def variants_table(
     for m in metrics:
         columns.append(Column(heading(m)))
         if m == subject.metric and compared:
-            columns += [Column(f"difference to base ({'points' if is_share(m) else label(m)})"), Column("p (Holm)")]
+            columns += [Column(f"difference to base ({'points' if is_share(m) else label(m)})"), Column("p")]
     lines = []
     for variant in [*subject.order, *(v for v in subject.plan if v not in subject.finished)]:
         row = rows[variant]
@@ -49,7 +49,7 @@ def _difference(c: Comparison | None, metric: str) -> list[Cell]:
     if c is None:
         return [Cell(""), Cell("")]
     shown = signed(c.difference, c.low, c.high, metric)
-    return [Cell(shown, mark(c), value=c.difference), Cell(p_value(c.p_holm), value=c.p_holm)]
+    return [Cell(shown, mark(c), value=c.difference), Cell(p_value(c.p), value=c.p)]
 
 
 def mark(c: Comparison) -> Mark:

@@ -7,7 +7,8 @@ import numpy as np
 
 from assay.results import statistics
 from assay.results.answers import Groups, compared
-from assay.results.compare import ALPHA, Decision
+from assay.results.compare import ALPHA
+from assay.results.comparison import Decision
 from assay.tasks.classification.predictions import Predictions
 from assay.tasks.scores import mean_score
 from assay.uncertainty.measures import calibration_error, negative_log_likelihood

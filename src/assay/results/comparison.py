@@ -1,0 +1,112 @@
+"""Variants against a reference: each difference with its interval and the decision that is the interval's."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, overload
+
+import polars as pl
+
+from assay.results.formats import p_value
+from assay.results.metrics import difference_text, label
+from assay.results.notebook import html_table
+
+Method = Literal[
+    "pooled t over seeds",
+    "paired t over seeds",
+    "sign flip over seeds",
+    "bootstrap over test images, McNemar",
+    "bootstrap over test images, swaps",
+    "bootstrap over originals, swaps",
+    "exact",
+    "single runs",
+    "no pairs",
+]
+Decision = Literal["better", "worse", "equal", "cannot tell", "interim"]
+Rule = Literal["pooled", "careful"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """``variant`` against ``reference``: the difference is variant minus reference, in the metric's own unit.
+
+    None stands for what the data do not give: an interval from a single pair of runs, a p-value of no pairs.
+    """
+
+    metric: str
+    variant: str
+    reference: str
+    pairs: int
+    difference: float | None = None
+    low: float | None = None
+    """End of the interval of the difference, which holds together with all others of the study in 1 − alpha."""
+    high: float | None = None
+    p: float | None = None
+    """Of the same procedure: below alpha exactly where the interval excludes 0."""
+    method: Method = "no pairs"
+    deviation: float | None = None
+    """Standard deviation of the difference from seed to seed: √2 times that of a run where it is pooled."""
+    seeds_error: float | None = None
+    """Standard error of the difference for the seeds …"""
+    images_error: float | None = None
+    """… and for the test images, where the metric is a property of their answers."""
+    error: float | None = None
+    """Of the two together, never less than the larger …"""
+    freedom: int | float | None = None
+    """… with so many degrees of freedom."""
+    decided: Decision = "cannot tell"
+    """Better or worse where the interval excludes 0; equal where it lies inside what is indifferent."""
+
+
+@dataclass(frozen=True)
+class Comparisons(Sequence[Comparison]):
+    """Comparisons with one reference, whose intervals hold together."""
+
+    metric: str
+    reference: str
+    items: tuple[Comparison, ...]
+    family: int = 1
+    """For how many comparisons the intervals hold together: all pairs of variants, or all with a named reference."""
+    alpha: float = 0.05
+    is_named: bool = False
+    """Whether the study named the reference; else any variant may be it."""
+    rule: Rule | None = None
+    """Pooled: one deviation for all variants; careful: each pair's own. None where there are no pairs of seeds."""
+    noisiest: str | None = None
+    """The variant whose runs vary most, where that can be asked …"""
+    ratio: float | None = None
+    """… how many times as much as the others' …"""
+    p_equal: float | None = None
+    """… and how likely that is where all vary alike: below ``EQUAL`` the rule is the careful one."""
+    indifferent: float | None = None
+    """Differences up to this, in the metric's own unit, are of no account."""
+
+    @overload
+    def __getitem__(self, index: int) -> Comparison: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Comparison]: ...
+    def __getitem__(self, index: int | slice) -> Comparison | Sequence[Comparison]:
+        return self.items[index]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[Comparison]:
+        return iter(self.items)
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """A row per comparison, a column per field of Comparison."""
+        types: dict[str, Any] = {field.name: pl.Float64 for field in fields(Comparison)}
+        types |= dict.fromkeys(("metric", "variant", "reference", "method", "decided"), pl.String)
+        return pl.DataFrame([asdict(item) for item in self.items], schema=types | {"pairs": pl.Int64})
+
+    def _repr_html_(self) -> str:
+        """A row per comparison: difference with interval, p, method, decision."""
+        head = [f"against {self.reference}", label(self.metric), "p", "pairs", "method", "decided"]
+        rows = []
+        for c in self.items:
+            sign = "" if not c.difference else "−" if c.difference < 0 else "+"
+            size = "" if c.difference is None else sign + difference_text(c.metric, c.difference, c.low, c.high)
+            p = "" if c.p is None else p_value(c.p)
+            rows.append([c.variant, size, p, str(c.pairs), c.method, c.decided])
+        return html_table(head, rows)
