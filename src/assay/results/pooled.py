@@ -34,6 +34,8 @@ class Noisiest(NamedTuple):
 def residual(table: Table) -> Residual:
     """Of the least squares fit value = variant + seed (Fisher, Statistical Methods for Research Workers, 1925)."""
     there = ~np.isnan(table)
+    if not there.any():
+        return Residual(0.0, 0)
     if there.all():
         left = table - table.mean(axis=1, keepdims=True) - table.mean(axis=0) + table.mean()
         freedom = (table.shape[0] - 1) * (table.shape[1] - 1)
@@ -42,7 +44,6 @@ def residual(table: Table) -> Residual:
     of_variant = variant[:, None] == np.arange(table.shape[0])
     of_seed = seed[:, None] == np.arange(table.shape[1])
     design, values = np.concatenate([of_variant, of_seed], axis=1).astype(np.float64), table[there]
-    values = values - values.mean() if values.size else values
     solution, _, rank, _ = np.linalg.lstsq(design, values)
     return Residual(_squares(values - design @ solution, table[there]), values.size - int(rank))
 

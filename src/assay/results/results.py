@@ -3,18 +3,16 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import polars as pl
 
-from assay.data.groups import group_numbers
 from assay.errors import AssayError, nearest, unknown
 from assay.recipe.study import Study, label, load_study
 from assay.recipe.tasks import TASKS
-from assay.results.answers import Answers
-from assay.results.compare import AnswersOf, compare
+from assay.results.comparing import compared
 from assay.results.comparison import Comparisons
 from assay.results.folders import Run, planned_runs, read_description, read_table
 from assay.results.metrics import bounds, in_order, lower_is_better
@@ -23,7 +21,6 @@ from assay.results.notes import half_loaded, not_measured, notes, other_test_ima
 from assay.results.statistics import mean_interval
 from assay.results.verdict import verdict
 from assay.system.files import read_object
-from assay.tasks import catalogue
 
 STACKED = {
     "histories": "history",
@@ -59,7 +56,7 @@ class Results:
     @property
     def base(self) -> str:
         """The name of the variant that the others are compared to."""
-        return self.study.base_variant
+        return self.study.reference_variant or self.study.base_variant
 
     @property
     def finished(self) -> list[Run]:
@@ -164,10 +161,7 @@ class Results:
         elif reference not in values:
             raise unknown("variant", reference, [*values, "best"])
         if (metric, reference) not in self._compared:
-            is_named = reference == self.reference
-            self._compared[metric, reference] = compare(
-                values, metric, reference, self._answers(metric), is_named=is_named
-            )
+            self._compared[metric, reference] = compared(self.study, values, metric, reference, self._answers)
         return self._compared[metric, reference]
 
     @cached_property
@@ -175,14 +169,9 @@ class Results:
         """By metric and reference: draws over test images take seconds."""
         return {}
 
-    @property
-    def reference(self) -> str | None:
-        """The variant that the study names for the others to be compared with; None where any may be it."""
-        return self.base if self.study.design == "one_at_a_time" and self.study.vary else None
-
     def answering(self, metric: str | None = None) -> Comparisons:
         """The comparisons that the verdict speaks of: against the reference that the study names, else the best."""
-        return self.compare(metric, self.reference or "best")
+        return self.compare(metric, self.study.reference_variant or "best")
 
     def verdict(self, metric: str | None = None) -> str:
         """What the study found, in a few sentences of plain text (escape it before it goes into HTML)."""
@@ -290,12 +279,5 @@ class Results:
         finite = {key: value if math.isfinite(value) else None for key, value in scalars.items()}
         return finite | {"variant": run.variant, "seed": run.seed} | levels
 
-    def _answers(self, metric: str) -> AnswersOf:
-        def answers(variant: str, seed: int) -> Answers:
-            task = catalogue.task(self.study.task)
-            test = self.predictions(self.run(variant, seed)).filter(pl.col("split") == "test")
-            pattern = self.study.plan[variant].recipe.data.group
-            group = None if pattern is None else partial(group_numbers, pattern)
-            return Answers(test, task.TRUTH, lambda rows: task.read(rows).evidence(metric), group)
-
-        return answers
+    def _answers(self, variant: str, seed: int) -> pl.DataFrame:
+        return self.predictions(self.run(variant, seed))

@@ -1,0 +1,42 @@
+"""What a comparison in a study rests on: its reference, its level, the answers to its test images."""
+
+from collections.abc import Callable
+from functools import partial
+
+import polars as pl
+
+from assay.data.groups import group_numbers
+from assay.recipe.study import Study
+from assay.results.answers import Answers
+from assay.results.compare import AnswersOf, Values, compare
+from assay.results.comparison import Comparisons
+from assay.results.wanted import indifference, study_metric
+from assay.tasks import catalogue
+
+Predictions = Callable[[str, int], pl.DataFrame]
+"""(variant, seed) → the table of that run's answers."""
+
+
+def compared(study: Study, values: Values, metric: str, reference: str, predictions: Predictions) -> Comparisons:
+    """Every other variant of the study against ``reference``."""
+    return compare(
+        values,
+        metric,
+        reference,
+        answers_of(study, metric, predictions),
+        indifferent=indifference(study) if metric == study_metric(study) else None,
+        is_named=reference == study.reference_variant,
+    )
+
+
+def answers_of(study: Study, metric: str, predictions: Predictions) -> AnswersOf:
+    """What the runs say of their test images, as far as ``metric`` is a property of it."""
+
+    def answers(variant: str, seed: int) -> Answers:
+        task = catalogue.task(study.task)
+        test = predictions(variant, seed).filter(pl.col("split") == "test")
+        pattern = study.plan[variant].recipe.data.group
+        group = None if pattern is None else partial(group_numbers, pattern)
+        return Answers(test, task.TRUTH, lambda rows: task.read(rows).evidence(metric), group)
+
+    return answers
