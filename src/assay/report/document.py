@@ -37,11 +37,14 @@ Files = dict[str, str | bytes]
 """Path beside the page → content."""
 
 
-def document(template: str, figures: Sequence[Figure], beside: Files, /, **values: Any) -> tuple[str, Files]:
+def document(
+    template: str, figures: Sequence[Figure], beside: Files, /, script: str = "", **values: Any
+) -> tuple[str, Files]:
     """A page from a template that extends ``report/base.html.j2`` and uses these values; and what lies beside it.
 
     To the files of ``beside`` come each figure's SVG and PDF. The page holds all of them itself but the SVGs, which
     are made in the browser from the charts as they then are, and gives them to those who have the page alone.
+    ``script`` is what this page alone runs, last.
     """
     specs = {figure.name: specification(figure) for figure in figures}
     sized = {
@@ -50,7 +53,7 @@ def document(template: str, figures: Sequence[Figure], beside: Files, /, **value
         if figure.is_file
     }
     drawn = drawing.draw(sized, style.config(style.PAPER_FONT), VEGA_LITE)
-    scripts = [*([javascript_bundle()] if figures else []), *map(_asset, SCRIPTS)]
+    scripts = [*([javascript_bundle()] if figures else []), *map(_asset, SCRIPTS), *filter(None, [script])]
     if drawn.trouble:
         print(f"assay: {drawn.trouble}", file=sys.stderr)
     kept = beside | {f"figures/{name}.pdf": content for name, content in drawn.pdf.items()}

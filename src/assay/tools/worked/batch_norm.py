@@ -1,0 +1,72 @@
+"""Batch normalisation in training, one step after the other (Ioffe and Szegedy, arXiv:1502.03167, algorithm 1)."""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from math import prod
+
+from torch import Tensor
+from torch.nn import functional
+
+from assay.errors import AssayError
+from assay.tools.worked.expressions import Arrays, Call, Definition, Numbers
+from assay.tools.worked.layer import Before, Layer
+from assay.tools.worked.windows import summed
+
+
+def batch_norm(before: Before, scale: Numbers, shift: Numbers, epsilon: Fraction) -> Layer:
+    """Each channel made mean 0 and variance 1 over samples and places, then scaled and shifted.
+
+    AssayError for a single number a channel, and for a variance of 0 without epsilon.
+    """
+    x, size = before.name, before.shape
+    channels, area = size[1], prod(size[2:])
+    count = size[0] * area
+    if count < 2:
+        raise AssayError(f"{before.where}: a channel has a single number; expected at least 2 to take a variance of")
+    names = {base: before.naming(base) for base in ("μ", "C", "V", "r", "N", "γ", "β", "O")}
+    mu, c, v, r, n, gamma, beta, o = names.values()
+    of = [place // area % channels for place in range(prod(size))]
+    share, rows = Fraction(1, count), (channels,)
+    forward = (
+        Definition(mu, rows, summed(rows, ((k, (share, (x, p))) for p, k in enumerate(of))), f"Means: {mu}",
+            f"The mean of each channel of {x}, over {count} numbers."),
+        Definition(c, size, summed(size, (term for p, k in enumerate(of)
+            for term in ((p, ((x, p),)), (p, (Fraction(-1), (mu, k)))))), f"Centred: {c}",
+            f"{x} without its channel's mean."),
+        Definition(v, rows, summed(rows, [*((k, (share, (c, p), (c, p))) for p, k in enumerate(of)),
+            *((k, (epsilon,)) for k in range(channels) if epsilon)]), f"Variances: {v}",
+            f"The mean square of {c}" + (f", and {float(epsilon):g} so that none is 0." if epsilon else ".")),
+        Definition(r, rows, tuple(Call("inverse root", ((v, k),)) for k in range(channels)), f"1 / deviation: {r}",
+            "One over the standard deviation. Roots that are no fractions are kept to 40 decimal places, of which 6 "
+            "digits are shown."),
+        Definition(n, size, summed(size, ((p, ((c, p), (r, k))) for p, k in enumerate(of))), f"Normalised: {n}",
+            f"{c} over the channel's deviation: mean 0, variance 1."),
+        Definition(o, size, summed(size, (term for p, k in enumerate(of)
+            for term in ((p, ((gamma, k), (n, p))), (p, ((beta, k),))))), f"Batch normalisation: {o}",
+            f"Scaled by the channel's {gamma} and shifted by its {beta}, which are learnt."),
+    )  # fmt: skip
+
+    def backward(d: str, arrays: Arrays) -> list[Definition]:
+        inner, m1, m2 = f"d{n}", f"mean(d{n})", f"mean(d{n}·{n})"
+        return [
+            Definition(f"d{gamma}", rows, summed(rows, ((k, ((d, p), (n, p))) for p, k in enumerate(of))),
+                f"Gradient of the scale: d{gamma}", f"The sum over the channel of {d} times {n}."),
+            Definition(f"d{beta}", rows, summed(rows, ((k, ((d, p),)) for p, k in enumerate(of))),
+                f"Gradient of the shift: d{beta}", f"The sum of {d} over the channel."),
+            Definition(inner, size, summed(size, ((p, ((d, p), (gamma, k))) for p, k in enumerate(of))),
+                f"Gradient of {n}: {inner}", f"{d} times the channel's {gamma}."),
+            Definition(m1, rows, summed(rows, ((k, (share, (inner, p))) for p, k in enumerate(of))),
+                f"Mean of {inner}", "What the mean took away, goes back to all."),
+            Definition(m2, rows, summed(rows, ((k, (share, (inner, p), (n, p))) for p, k in enumerate(of))),
+                f"Mean of {inner} times {n}", "What the deviation took away, goes back to all in proportion."),
+            Definition(f"d{x}", size, summed(size, (term for p, k in enumerate(of) for term in (
+                (p, ((r, k), (inner, p))), (p, (Fraction(-1), (r, k), (m1, k))),
+                (p, (Fraction(-1), (r, k), (n, p), (m2, k)))))),
+                f"Gradient of the input: d{x}", f"Every number of a channel moves its mean and its deviation, hence "
+                f"the two means: {r} · ({inner} − {m1} − {n} · {m2})."),
+        ]  # fmt: skip
+
+    def by_torch(rows: Tensor, given: Mapping[str, Tensor]) -> Tensor:
+        return functional.batch_norm(rows, None, None, given[gamma], given[beta], True, eps=float(epsilon))
+
+    return Layer("batch_norm", {gamma: scale, beta: shift}, forward, backward, by_torch)

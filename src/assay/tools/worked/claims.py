@@ -1,0 +1,79 @@
+"""Results that somebody worked out, held against those that are right, with what may have gone wrong."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from assay.errors import AssayError, nearest
+from assay.tools.worked.boards import labels
+from assay.tools.worked.exact import shown
+from assay.tools.worked.expressions import Arrays, Definition, Numbers, Sum, entries_of
+from assay.tools.worked.expressions import product as product_value
+from assay.tools.worked.matrices import reshaped
+from assay.tools.worked.sums import in_words, product
+from assay.tools.worked.turned import turnings
+from assay.tools.worked.working import Worked
+
+CLOSE = Fraction(1, 10**4)
+"""A claim of decimals is right so near."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """An array as it was claimed."""
+
+    name: str
+    numbers: Numbers
+    wrong: frozenset[int]
+    """The places of entries that are not right."""
+    words: Sequence[str]
+    """Of each wrong entry the right sum, and what may have gone wrong."""
+
+
+def claims(worked: Worked) -> list[Claim]:
+    """The claims of the file. AssayError for an array that is not there, or has another size."""
+    return [claim(name, numbers, worked) for name, numbers in worked.problem.claimed.items()]
+
+
+def claim(name: str, claimed: Numbers, worked: Worked) -> Claim:
+    """One array against what it is."""
+    where = f"{worked.problem.where}: claimed.{name}"
+    steps = {each.name: each for each in [*worked.forward, *worked.backward]}
+    if name not in steps:
+        raise AssayError(f"{where}: no array is called {name!r}; {nearest(name, steps)}")
+    right = worked.arrays[name]
+    numbers = reshaped(claimed, right.shape, where, f"the size of {name}")
+    wrong = [place for place, value in enumerate(numbers.values) if differs(value, right.values[place], right.exact)]
+    unturned = next((each.mistake for each in turnings(worked) if each.d_in == name), None)
+    words = [explained(steps[name], place, numbers.values[place], unturned, worked.arrays) for place in wrong]
+    return Claim(name, numbers, frozenset(wrong), words)
+
+
+def differs(claimed: Fraction, right: Fraction, exact: bool) -> bool:
+    """Whether a claim is wrong; a decimal may be rounded."""
+    return claimed != right and not ((not exact or right.denominator > 10**4) and abs(claimed - right) < CLOSE)
+
+
+def explained(step: Definition, place: int, claimed: Fraction, unturned: Numbers | None, arrays: Arrays) -> str:
+    """``dX[2, 1] is 0.25·2 + 0.25·(−3) = −0.25, not 1.25: …``."""
+    entry, right = step.entries[place], arrays[step.name].values[place]
+    label = labels(step.name, step.shape)[place]
+    said = f"{label} is {in_words(entry, arrays)} = {shown(right)}, not {shown(claimed)}"
+    why = guessed(entry.products, claimed - right, arrays) if isinstance(entry, Sum) else None
+    if why is None and unturned is not None and unturned.values[place] == claimed:
+        why = "that is what the kernel gives when it is not turned"
+    return f"{said}{f': {why}' if why else ''}."
+
+
+def guessed(products: Sequence[tuple[object, ...]], off: Fraction, arrays: Arrays) -> str | None:
+    """The product whose sign was lost, that was left out, or that was counted twice: if one explains the difference."""
+    look = entries_of(arrays)
+    for each in products:
+        value, text = product_value(each, look), product(each, arrays)  # type: ignore[arg-type]
+        if value and off == -2 * value:
+            return f"that is what comes out when {text} enters with the wrong sign"
+        if value and off == -value:
+            return f"that is what comes out when {text} is left out"
+        if value and off == value:
+            return f"that is what comes out when {text} is counted twice"
+    return None
