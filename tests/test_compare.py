@@ -9,8 +9,7 @@ from scipy import stats
 
 from assay.results import metrics
 from assay.results.answers import Answers
-from assay.results.compare import compare
-from assay.results.statistics import holm
+from assay.results.compare import ImageError, compare
 from assay.tasks.scores import mean_score
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -36,15 +35,15 @@ def answers_without_evidence(right):
     return lambda variant, seed: replace(whole(variant, seed), evidence=lambda rows: None)
 
 
-def test_pairs_of_seeds_by_hand():
+def test_two_variants_are_compared_by_the_paired_t_test():
     (c,) = compare({"relu": RELU, "tanh": TANH}, "accuracy", "relu")
     theirs = stats.ttest_rel(list(TANH.values()), list(RELU.values()))
     assert (c.variant, c.reference, c.pairs, c.method) == ("tanh", "relu", 3, "paired t over seeds")
     assert c.difference == pytest.approx(-0.03)
-    assert c.p == c.p_holm == pytest.approx(theirs.pvalue)
+    assert c.p == pytest.approx(theirs.pvalue)
     assert (c.low, c.high) == pytest.approx(tuple(theirs.confidence_interval()))
-    assert (c.sign_flip, c.sign_flip_floor) == (0.25, 0.25)
-    assert (c.decided, c.more_seeds) == ("worse", None)
+    assert (c.deviation, c.seeds_error, c.freedom) == (pytest.approx(0.01), pytest.approx(0.01 / 3**0.5), 2)
+    assert c.decided == "worse"
 
 
 def test_only_seeds_that_both_have_are_paired():
@@ -53,20 +52,97 @@ def test_only_seeds_that_both_have_are_paired():
     assert c.difference == pytest.approx(-0.03)
 
 
-def test_p_values_are_corrected_for_the_comparisons_made():
-    values = {"relu": RELU, "tanh": TANH, "elu": {0: 0.90, 1: 0.93, 2: 0.93}, "gelu": {0: 0.89, 1: 0.92, 2: 0.90}}
+FOUR = {
+    "relu": {0: 0.909, 1: 0.921, 2: 0.915},
+    "tanh": {0: 0.865, 1: 0.889, 2: 0.871},
+    "elu": {0: 0.895, 1: 0.919, 2: 0.914},
+    "gelu": {0: 0.897, 1: 0.912, 2: 0.908},
+}
+
+
+def test_several_variants_share_one_error():
+    """By hand: what rows and columns leave has the squares 1.188e-4 with 6 degrees of freedom."""
+    table = np.array([list(row.values()) for row in FOUR.values()])
+    left = table - table.mean(1, keepdims=True) - table.mean(0) + table.mean()
+    assert (left**2).sum() == pytest.approx(1.188e-4, rel=1e-3)
+    error = np.sqrt((left**2).sum() / 6 * 2 / 3)
+    far = stats.studentized_range.ppf(0.95, 4, 6) / np.sqrt(2) * error
+    found = compare(FOUR, "accuracy", "relu")
+    assert (found.family, found.alpha, found.apart) == (6, 0.05, {})
+    for c, row in zip(found, table[1:], strict=True):
+        assert c.method == "pooled t over seeds"
+        assert c.difference == pytest.approx(row.mean() - table[0].mean())
+        assert (c.low, c.high) == pytest.approx((c.difference - far, c.difference + far))
+        assert c.p == pytest.approx(stats.studentized_range.sf(abs(c.difference) / error * np.sqrt(2), 4, 6))
+        assert c.freedom == 6
+    assert [c.decided for c in found] == ["worse", "cannot tell", "cannot tell"]
+
+
+def test_against_a_reference_named_before_the_intervals_are_dunnetts():
+    """The critical value of three variants against one, 6 degrees of freedom: 3.10 (Dunnett 1964)."""
+    c = compare(FOUR, "accuracy", "relu", is_named=True)[0]
+    assert (c.high - c.low) / 2 / c.error == pytest.approx(3.10, abs=0.005)
+    assert compare(FOUR, "accuracy", "relu", is_named=True).family == 3
+
+
+def test_the_level_of_a_later_look_widens_the_intervals():
+    c = compare({"relu": RELU, "tanh": TANH}, "accuracy", "relu", alpha=0.0025)[0]
+    theirs = stats.ttest_rel(list(TANH.values()), list(RELU.values()))
+    assert (c.low, c.high) == pytest.approx(tuple(theirs.confidence_interval(0.9975)))
+    assert (c.p, c.decided) == (pytest.approx(theirs.pvalue), "cannot tell")
+
+
+def test_a_variant_whose_runs_vary_more_has_an_error_of_its_own():
+    values = FOUR | {"wild": {0: 0.5, 1: 0.9, 2: 0.1}}
     found = compare(values, "accuracy", "relu")
-    assert found.family == 3
-    assert [c.p_holm for c in found] == pytest.approx(list(holm([c.p for c in found])))
+    assert list(found.apart) == ["wild"]
+    assert found.apart["wild"] > 10
+    assert [c.method for c in found] == ["pooled t over seeds"] * 3 + ["paired t over seeds"]
+    theirs = stats.ttest_rel(list(values["wild"].values()), list(FOUR["relu"].values()))
+    assert found[3].p == pytest.approx(min(1, 10 * theirs.pvalue))
+    assert (found[3].low, found[3].high) == pytest.approx(tuple(theirs.confidence_interval(1 - 0.05 / 10)))
 
 
-def test_against_a_variant_the_data_chose_all_pairs_count():
-    values = {"relu": RELU, "tanh": TANH, "elu": {0: 0.90, 1: 0.93, 2: 0.93}}
-    found = compare(values, "accuracy", "relu", chosen_by_value=True)
-    all_p = [stats.ttest_rel(list(values[a].values()), list(values[b].values())).pvalue
-             for a, b in [("tanh", "relu"), ("elu", "relu"), ("tanh", "elu")]]  # fmt: skip
-    assert found.family == 3
-    assert [c.p_holm for c in found] == pytest.approx(list(holm(all_p))[:2])
+def test_missing_runs_leave_the_least_squares_fit():
+    """The same variance as the fit of dummy variables, and the pair's own number of seeds in its error."""
+    values = FOUR | {"gelu": {0: 0.90, 2: 0.91}}
+    rows = [(v, s, x) for v, by_seed in values.items() for s, x in by_seed.items()]
+    names = list(values)
+    design = np.array([[v == n for n in names] + [s == k for k in (1, 2)] for v, s, _ in rows], dtype=float)
+    squares = np.linalg.lstsq(design, np.array([x for *_, x in rows]), rcond=None)[1][0]
+    c = compare(values, "accuracy", "relu")[2]
+    assert (c.pairs, c.freedom) == (2, 11 - 6)
+    assert c.error == pytest.approx(np.sqrt(squares / 5 * 2 / 2))
+
+
+def test_errors_of_seeds_and_images_are_added_once():
+    def images(variant, reference, seeds):
+        assert (variant, reference, list(seeds)) == ("tanh", "relu", [0, 1, 2])
+        return ImageError(variance=4e-4, crossed=0.5e-4, freedom=100.0)
+
+    (c,) = compare({"relu": RELU, "tanh": TANH}, "accuracy", "relu", images=images)
+    of_seeds, both = 1e-4 / 3, 1e-4 / 3 + 4e-4 - 0.5e-4
+    both = max(both, 4e-4)
+    freedom = both**2 / (of_seeds**2 / 2 + (4e-4) ** 2 / 100)
+    assert (c.seeds_error, c.images_error, c.error) == pytest.approx((of_seeds**0.5, 0.02, both**0.5))
+    assert c.freedom == pytest.approx(freedom)
+    far = stats.t.ppf(0.975, freedom) * both**0.5
+    assert (c.low, c.high) == pytest.approx((-0.03 - far, -0.03 + far))
+
+
+def test_a_difference_inside_what_is_indifferent_is_none():
+    slightly = {seed: value - 0.001 - 0.0001 * seed for seed, value in RELU.items()}
+    values = {"relu": RELU, "elu": slightly}
+    assert compare(values, "accuracy", "relu")[0].decided == "worse"
+    assert compare(values, "accuracy", "relu", indifferent=0.005)[0].decided == "equal"
+    assert compare(values, "accuracy", "relu", indifferent=0.001)[0].decided == "worse"
+
+
+def test_before_the_study_is_done_nothing_is_decided():
+    (c,) = compare({"relu": RELU, "tanh": TANH}, "accuracy", "relu", is_interim=True)
+    assert c.decided == "interim"
+    (c,) = compare({"a": {0: 10.0}, "b": {0: 20.0}}, "parameters", "a", is_interim=True)
+    assert c.decided == "worse"
 
 
 def test_of_a_loss_the_lower_is_better():
@@ -74,18 +150,15 @@ def test_of_a_loss_the_lower_is_better():
     assert (c.difference < 0, c.decided) == (True, "better")
 
 
-def test_undecided_comparisons_say_how_many_seeds_would_do():
-    (c,) = compare({"relu": RELU, "elu": {0: 0.905, 1: 0.932, 2: 0.925}}, "accuracy", "relu")
-    assert c.decided == "cannot tell"
-    assert c.more_seeds > 10
-
-
-def test_the_same_difference_for_every_seed_leaves_the_sign_flip_test():
-    (c,) = compare({"relu": RELU, "elu": {k: v - 0.02 for k, v in RELU.items()}}, "accuracy", "relu")
-    assert (c.method, c.p, c.low, c.high, c.decided) == ("sign flip over seeds", 0.25, None, None, "cannot tell")
-    assert c.more_seeds == 3  # six pairs reach 2/64
-    (c,) = compare({"relu": RELU, "elu": RELU}, "accuracy", "relu")
-    assert (c.difference, c.p, c.low, c.high, c.decided, c.more_seeds) == (0, 1, 0, 0, "cannot tell", None)
+@pytest.mark.parametrize(("pairs", "p", "decided"), [(3, 0.25, "cannot tell"), (6, 2 / 64, "worse")])
+def test_the_same_difference_for_every_seed_leaves_the_sign_flip_test(pairs, p, decided):
+    relu = {seed: 0.9 + seed / 100 for seed in range(pairs)}
+    (c,) = compare({"relu": relu, "elu": {k: v - 0.02 for k, v in relu.items()}}, "accuracy", "relu")
+    assert (c.method, c.p, c.decided) == ("sign flip over seeds", p, decided)
+    ends = (None, None) if decided == "cannot tell" else (c.difference, c.difference)
+    assert (c.low, c.high) == ends
+    (c,) = compare({"relu": relu, "elu": relu}, "accuracy", "relu")
+    assert (c.difference, c.p, c.decided) == (0, 1, "cannot tell")
 
 
 def test_one_seed_is_compared_over_the_test_images():
@@ -95,7 +168,7 @@ def test_one_seed_is_compared_over_the_test_images():
     assert c.p == pytest.approx(stats.binomtest(1, 9).pvalue)
     assert c.difference == pytest.approx(-7 / 14)
     assert c.low < c.difference < c.high
-    assert (c.pairs, c.sign_flip, c.more_seeds, c.decided) == (1, None, None, "worse")
+    assert (c.pairs, c.seeds_error, c.decided) == (1, None, "worse")
 
 
 def test_copies_of_an_original_are_drawn_and_exchanged_together():
@@ -141,10 +214,29 @@ def test_one_seed_of_what_is_no_property_of_answers_or_of_other_images_gives_no_
 
 
 def test_equal_differences_of_several_variants_need_the_pairs_of_all_comparisons():
-    shifted = {name: {k: v - shift for k, v in RELU.items()} for name, shift in (("tanh", 0.1), ("elu", 0.2))}
-    found = compare({"relu": RELU, **shifted}, "accuracy", "relu")
-    assert [(c.method, c.p, c.decided) for c in found] == [("sign flip over seeds", 0.25, "cannot tell")] * 2
-    assert [c.more_seeds for c in found] == [4, 4]  # seven pairs reach 2/128, below a half of 0.05
+    relu = {seed: 0.5 + seed / 100 for seed in range(6)}
+    shifted = {name: {k: v - shift for k, v in relu.items()} for name, shift in (("tanh", 0.1), ("elu", 0.2))}
+    found = compare({"relu": relu, **shifted}, "accuracy", "relu")
+    assert [(c.method, c.p, c.decided) for c in found] == [("sign flip over seeds", 6 / 64, "cannot tell")] * 2
+
+
+def test_the_interval_over_images_ends_at_0_where_the_test_does_not_reject():
+    """Five images that only one gets right: the bootstrap excludes 0, McNemar's p is 1/16."""
+    right = {"relu": [True] * 50, "tanh": [True] * 45 + [False] * 5}
+    (c,) = compare({"relu": {0: 1.0}, "tanh": {0: 0.9}}, "accuracy", "relu", answers_of(right))
+    assert c.low < -0.1
+    assert (c.high, c.p, c.decided) == (0.0, pytest.approx(1 / 16), "cannot tell")
+
+
+def test_the_intervals_over_images_hold_together():
+    """Three pairs: as wide as the normal quantile at a third of the level is farther, and three times the p."""
+    right = {"relu": [True] * 80 + [False] * 20, "tanh": [True] * 50 + [False] * 50, "elu": [True] * 100}
+    values = {name: {0: sum(row) / 100} for name, row in right.items()}
+    (alone,) = compare({name: values[name] for name in ("relu", "tanh")}, "accuracy", "relu", answers_of(right))
+    together = compare(values, "accuracy", "relu", answers_of(right))[0]
+    wider = stats.norm.ppf(1 - 0.025 / 3) / stats.norm.ppf(0.975)
+    assert together.high - together.low == pytest.approx(wider * (alone.high - alone.low))
+    assert together.p == pytest.approx(3 * alone.p)
 
 
 def test_counts_that_vary_over_seeds_are_compared_over_seeds():
@@ -189,14 +281,52 @@ def test_comparisons_are_a_sequence_a_table_and_html():
     assert compare({"a": RELU}, "accuracy", "a").frame.height == 0
 
 
-@given(st.lists(st.lists(st.integers(0, 50), min_size=3, max_size=3), min_size=2, max_size=4))
+tables = st.lists(st.lists(st.integers(0, 50), min_size=3, max_size=3), min_size=2, max_size=5)
+
+
+def studied(rows):
+    return {str(i): {seed: v / 50 for seed, v in enumerate(row)} for i, row in enumerate(rows)}
+
+
+@given(tables)
 def test_the_reference_only_turns_the_sign(rows):
-    values = {str(i): {seed: v / 50 for seed, v in enumerate(row)} for i, row in enumerate(rows)}
+    values = studied(rows)
     there = {c.variant: c for c in compare(values, "accuracy", "0")}["1"]
     back = {c.variant: c for c in compare(values, "accuracy", "1")}["0"]
     assert back.difference == pytest.approx(-there.difference)
     assert back.p == pytest.approx(there.p)
     assert not any(isinstance(v, float) and np.isnan(v) for v in vars(there).values())
+    assert {there.decided, back.decided} in ({"better", "worse"}, {"cannot tell"})
+
+
+@given(tables, st.booleans(), st.sampled_from([0.05, 0.0025]))
+def test_interval_p_and_decision_are_one(rows, is_named, alpha):
+    for c in compare(studied(rows), "accuracy", "0", is_named=is_named, alpha=alpha):
+        excluded = c.low is not None and not c.low <= 0 <= c.high
+        assert (c.decided in ("better", "worse")) == excluded
+        assert (c.p < alpha) == excluded or c.p == pytest.approx(alpha)
+
+
+@given(tables, st.randoms())
+def test_the_order_of_the_variants_changes_nothing(rows, random):
+    values = studied(rows)
+    names = list(values)
+    random.shuffle(names)
+    shuffled = {c.variant: c for c in compare({name: values[name] for name in names}, "accuracy", "0")}
+    for c in compare(values, "accuracy", "0"):
+        other = shuffled[c.variant]
+        assert (c.method, c.decided) == (other.method, other.decided)
+        assert (c.low, c.high, c.p) == pytest.approx((other.low, other.high, other.p), abs=1e-12)
+
+
+@given(tables, st.lists(st.integers(-50, 50), min_size=3, max_size=3))
+def test_a_harder_seed_changes_nothing(rows, shifts):
+    values = studied(rows)
+    moved = {name: {seed: v + shifts[seed] / 50 for seed, v in by_seed.items()} for name, by_seed in values.items()}
+    for c, other in zip(compare(values, "accuracy", "0"), compare(moved, "accuracy", "0"), strict=True):
+        assert (c.method, c.decided) == (other.method, other.decided)
+        assert c.p == pytest.approx(other.p, abs=1e-9)
+        assert c.difference == pytest.approx(other.difference, abs=1e-12)
 
 
 @pytest.mark.parametrize(

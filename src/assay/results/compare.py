@@ -15,13 +15,11 @@ from scipy.special import ndtri
 
 from assay.results import quantiles, statistics
 from assay.results.answers import Answers, tested
-from assay.results.comparison import Comparison, Comparisons, Decision, Rule
+from assay.results.comparison import Comparison, Comparisons, Decision
 from assay.results.metrics import is_exact, lower_is_better
-from assay.results.pooled import Noisiest, noisiest, residual
+from assay.results.pooled import residual, set_apart
 
 ALPHA = 0.05
-EQUAL = 0.3
-"""Below this p of equal deviations the rule is the careful one; tuned by ``benchmarks/simulate_verdicts.py``."""
 
 Values = Mapping[str, Mapping[int, float]]
 AnswersOf = Callable[[str, int], Answers]
@@ -50,14 +48,15 @@ class _Family:
     alpha: float
     variants: int
     is_named: bool
-    rule: Rule | None
     deviation: float
-    """Of a run, pooled."""
+    """Of a run, pooled over the variants."""
     freedom: int
+    apart: Mapping[str, float]
     images: Images | None
 
     @property
     def size(self) -> int:
+        """For how many comparisons the intervals hold together."""
         return max(1, self.variants - 1 if self.is_named else self.variants * (self.variants - 1) // 2)
 
 
@@ -79,38 +78,30 @@ def compare(
     or, where it ``is_named`` before, for all pairs with it. Better or worse means that the interval excludes 0; equal,
     that it lies inside ±``indifferent`` (in the metric's own unit); interim, that the study is not done yet.
 
-    Several seeds: t intervals from the pooled error (``assay.results.pooled``; Tukey, Dunnett) or, where one variant
-    varies more than the others, from each pair's own (Bonferroni); ``images`` adds the error of the test images. One
-    pair of runs, and the metric is a property of ``answers``: over test images (``assay.results.answers``). A metric
-    that follows from the recipe alone (parameters) is compared exactly.
+    Several seeds: t intervals from the error that all variants share (``assay.results.pooled``; Tukey, Dunnett), those
+    with a variant whose runs vary more than the others' from their own (Bonferroni); ``images`` adds the error of the
+    test images. One pair of runs, and the metric is a property of ``answers``: over test images
+    (``assay.results.answers``). A metric that follows from the recipe alone (parameters) is compared exactly.
     """
-    named = [variant for variant in values if values[variant]]
-    seeds = sorted({seed for by_seed in values.values() for seed in by_seed})
-    table = np.array([[values[variant].get(seed, math.nan) for seed in seeds] for variant in named])
-    family, stands_out = _family(table.reshape(len(named), len(seeds)), metric, alpha, is_named, images)
+    family = _family(values, metric, alpha, is_named, images)
     known = cache(answers) if answers else None
     items = []
     for variant in values:
         if variant != reference:
             found = _evidence(variant, reference, values[variant], values[reference], family, known)
             items.append(replace(found, decided=_decision(found, indifferent, is_interim)))
-    about = Comparisons(metric, reference, tuple(items), family.size, alpha, is_named, family.rule)
-    about = replace(about, indifferent=indifferent)
-    if stands_out is None:
-        return about
-    noisy = named[stands_out.variant]
-    return replace(about, noisiest=noisy, ratio=stands_out.ratio, p_equal=stands_out.p)
+    return Comparisons(metric, reference, tuple(items), family.size, alpha, is_named, family.apart, indifferent)
 
 
-def _family(
-    table: np.ndarray, metric: str, alpha: float, is_named: bool, images: Images | None
-) -> tuple[_Family, Noisiest | None]:
+def _family(values: Values, metric: str, alpha: float, is_named: bool, images: Images | None) -> _Family:
+    there = [variant for variant in values if values[variant]]
+    seeds = sorted({seed for by_seed in values.values() for seed in by_seed})
+    table = np.array([[values[variant].get(seed, math.nan) for seed in seeds] for variant in there])
+    table = table.reshape(len(there), len(seeds))
     left = residual(table)
-    stands_out = noisiest(table)
-    is_equal = stands_out is not None and stands_out.p >= EQUAL
-    rule: Rule | None = None if not left.freedom else "pooled" if is_equal else "careful"
     deviation = math.sqrt(left.variance) if left.freedom else 0.0
-    return _Family(metric, alpha, len(table), is_named, rule, deviation, left.freedom, images), stands_out
+    apart = {there[row]: ratio for row, ratio in set_apart(table).items()}
+    return _Family(metric, alpha, len(there), is_named, deviation, left.freedom, apart, images)
 
 
 def _evidence(
@@ -130,7 +121,7 @@ def _evidence(
     if is_exact(family.metric) and len(set(a)) == len(set(b)) == 1:
         d = a[0] - b[0]
         return replace(empty, difference=d, low=d, high=d, method="exact")
-    if family.rule == "pooled":
+    if family.variants > 2 and family.deviation and family.apart.keys().isdisjoint((variant, reference)):
         spread = math.sqrt(2) * family.deviation
         c = replace(empty, difference=float(np.mean(a) - np.mean(b)), method="pooled t over seeds", deviation=spread)
         return _interval(c, spread / math.sqrt(len(seeds)), family.freedom, seeds, family)
@@ -158,7 +149,7 @@ def _interval(
         error, of_images = math.sqrt(variance), math.sqrt(added.variance)
     difference = c.difference or 0.0
     t, count = abs(difference) / error, family.size
-    if family.rule == "pooled":
+    if c.method == "pooled t over seeds":
         far = error * quantiles.quantile(family.alpha, family.variants, freedom, family.is_named)
         p = quantiles.chance(t, family.variants, freedom, family.is_named)
     else:

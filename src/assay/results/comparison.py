@@ -1,7 +1,7 @@
 """Variants against a reference: each difference with its interval and the decision that is the interval's."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, overload
 
 import polars as pl
@@ -22,7 +22,6 @@ Method = Literal[
     "no pairs",
 ]
 Decision = Literal["better", "worse", "equal", "cannot tell", "interim"]
-Rule = Literal["pooled", "careful"]
 
 
 @dataclass(frozen=True)
@@ -69,14 +68,9 @@ class Comparisons(Sequence[Comparison]):
     alpha: float = 0.05
     is_named: bool = False
     """Whether the study named the reference; else any variant may be it."""
-    rule: Rule | None = None
-    """Pooled: one deviation for all variants; careful: each pair's own. None where there are no pairs of seeds."""
-    noisiest: str | None = None
-    """The variant whose runs vary most, where that can be asked …"""
-    ratio: float | None = None
-    """… how many times as much as the others' …"""
-    p_equal: float | None = None
-    """… and how likely that is where all vary alike: below ``EQUAL`` the rule is the careful one."""
+    apart: Mapping[str, float] = field(default_factory=dict)
+    """The variants whose runs vary more than the others', and how many times as much: differences to them have errors
+    of their own, the others share one."""
     indifferent: float | None = None
     """Differences up to this, in the metric's own unit, are of no account."""
 

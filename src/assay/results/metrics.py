@@ -122,8 +122,24 @@ def value_text(metric: str, value: Number, low: Number | None = None, high: Numb
 
 
 def difference_text(metric: str, difference: Number, low: Number | None = None, high: Number | None = None) -> str:
-    """The size of a difference, without its sign, and half the width of its interval: ``3.1 ± 0.4 points``."""
-    return f"{_plus_minus(metric, abs(difference), low, high)} {unit(metric)}".rstrip()
+    """The size of a difference, without its sign, and half the width of its interval: ``3.1 ± 0.4 points``.
+
+    The ends, ``3.1 (0.0 to 5.4) points``, where the difference does not lie in the middle.
+    """
+    if low is None or high is None or _is_even(difference, low, high):
+        return f"{_plus_minus(metric, abs(difference), low, high)} {unit(metric)}".rstrip()
+    ends = (low, high) if difference >= 0 else (-high, -low)
+    places = _places(metric, abs(difference), (high - low) / 2)
+    while any(end and not float(f"{factor(metric) * end:.{places}f}") for end in ends):
+        places += 1
+    shown = [f"{factor(metric) * end:,.{places}f}".replace("-", "−") for end in (abs(difference), *ends)]
+    return f"{shown[0]} ({shown[1]} to {shown[2]}) {unit(metric)}".rstrip()
+
+
+def _is_even(difference: Number, low: Number, high: Number) -> bool:
+    """Whether ± says what the ends say: where the difference lies, and whether 0 lies between them."""
+    is_middle = abs(low + high - 2 * difference) <= 0.1 * (high - low)
+    return is_middle and (abs(difference) > (high - low) / 2) == (not low <= 0 <= high)
 
 
 def number(value: Number) -> str:
@@ -151,10 +167,12 @@ def _plus_minus(metric: str, value: Number, low: Number | None, high: Number | N
 
 
 def _places(metric: str, value: Number, half: Number) -> int:
-    """After the point: as many as give the half width one digit, and one more where the two would look alike."""
+    """After the point: as many as give the half width one digit, and more while the two look alike but are not."""
     scale = factor(metric)
     places = decimals(scale * half, 1, 1 if is_share(metric) else 0, 6)
-    return places + (f"{scale * value:.{places}f}" == f"{scale * half:.{places}f}")
+    while places < 12 and value != half and f"{scale * value:.{places}f}" == f"{scale * half:.{places}f}":
+        places += 1
+    return places
 
 
 def duration(seconds: int | float) -> str:

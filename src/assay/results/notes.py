@@ -6,7 +6,6 @@ from typing import Any
 from assay.recipe.study import Study
 from assay.results.comparison import Comparison, Comparisons
 from assay.results.folders import Run
-from assay.results.formats import p_value
 from assay.results.metrics import label as metric_label
 from assay.results.verdict import listed, short_names
 
@@ -51,6 +50,7 @@ OVER_IMAGES = {
     "bootstrap over test images, swaps": SWAPS,
     "bootstrap over originals, swaps": ORIGINALS,
 }
+OVER_PAIRS = {"pooled t over seeds", "paired t over seeds"}
 SINGLE = "Where a single pair of runs is compared in this metric, there is neither an interval nor a p-value."
 
 
@@ -62,7 +62,7 @@ def notes(
     compared = [c for c in [*(against_base or ()), *(against_best or ())] if c.pairs]
     methods = {c.method for c in compared}
     found = [OVER_SEEDS] if seeds > 1 else [] if not seeds else [ONE_SEED] if len(study.seed_list) == 1 else [ONE_LEFT]
-    if methods & {"pooled t over seeds", "paired t over seeds"}:
+    if methods & OVER_PAIRS:
         found.append(PAIRED)
     if "sign flip over seeds" in methods:
         found.append(SAME_DIFFERENCE)
@@ -117,21 +117,19 @@ def _together(study: Study, found: Comparisons | None) -> list[str]:
             f"The intervals of the differences in one metric hold together in {level} of studies ({found.family} "
             f"comparisons, {family}). p is of the same procedure, and what is decided is what the interval says."
         )
-    if found.rule and found.family > 1:
-        said.append(_rule(found, short_names(study)))
+    if found.family > 1 and any(c.method in OVER_PAIRS for c in found):
+        said.append(_error(found, short_names(study)))
     return said
 
 
-def _rule(found: Comparisons, name: Mapping[str, str]) -> str:
-    if found.noisiest is None or found.ratio is None:
-        told = "whose runs vary more cannot be asked"
-    else:
-        times = "far more than" if found.ratio > 99 else f"{found.ratio:.1f} times as much as"
-        told = f"runs of {name[found.noisiest]} vary {times} the others' (p {p_value(found.p_equal)} if all are alike)"
-    if found.rule == "pooled":
-        whose = "Dunnett" if found.is_named else "Tukey"
-        return f"One error for all variants ({whose}'s intervals), because nothing speaks against it: {told}."
-    return f"Each pair has its own error (paired t intervals at {found.alpha:.3g}/{found.family}), because {told}."
+def _error(found: Comparisons, name: Mapping[str, str]) -> str:
+    """Which differences share an error, and why."""
+    whose = "Dunnett" if found.is_named else "Tukey"
+    if not found.apart:
+        return f"All differences share one error ({whose}'s intervals): no variant's runs vary more than chance has it."
+    times = [f"{name[v]} ({'far more' if r > 99 else f'{r:.1f} times'})" for v, r in found.apart.items()]
+    own = f"differences to them have errors of their own (paired t intervals at {found.alpha:.3g}/{found.family})"
+    return f"More than the others' vary the runs of {listed(times)}: {own}; all others share one ({whose}'s intervals)."
 
 
 def _missing(study: Study, runs: Sequence[Run], against_base: Sequence[Comparison], seeds: int) -> list[str]:

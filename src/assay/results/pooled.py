@@ -1,8 +1,9 @@
-"""What the seeds leave unexplained: the additive fit of variants and seeds, and whether one variant varies more.
+"""What the seeds leave unexplained: the additive fit of variants and seeds, and which variants vary more.
 
 Both take a table variant × seed, nan where a run is missing.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -23,12 +24,9 @@ class Residual(NamedTuple):
         return self.squares / self.freedom
 
 
-class Noisiest(NamedTuple):
-    """The variant (its row) whose runs vary most, how many times the others' deviation, and the chance of that."""
-
-    variant: int
-    ratio: float
-    p: float
+APART = 0.6
+"""Below this p of equal deviations the variant whose runs vary most has errors of its own. Lower would find more and be
+wrong more often where deviations differ (``benchmarks/simulate_verdicts.py``)."""
 
 
 def residual(table: Table) -> Residual:
@@ -48,27 +46,37 @@ def residual(table: Table) -> Residual:
     return Residual(_squares(values - design @ solution, table[there]), values.size - int(rank))
 
 
-def noisiest(table: Table) -> Noisiest | None:
-    """The variant that stands out most by how much its runs vary around the seeds' effect; None where none can.
+def set_apart(table: Table) -> dict[int, float]:
+    """The variants (rows) that vary more around the seeds' effect than the others, and how many times as much.
 
-    Without it the fit leaves less; what it adds against what is left is F where all deviations are equal (Russell &
-    Bradley, Biometrika 45, 1958; Shukla, Heredity 29, 1972). p is Bonferroni's, for the largest of them.
+    The one that varies most is taken out while its p is below ``APART`` and three others can be compared. Without it
+    the fit leaves less; what it adds, against what is left, is F where all deviations are equal (Russell & Bradley,
+    Biometrika 45, 1958; Shukla, Heredity 29, 1972), p Bonferroni's for the largest F.
     """
+    rows, apart = list(range(len(table))), dict[int, float]()
+    while len(rows) > 2:
+        p, ratio, row = _noisiest(table, rows)
+        if p >= APART:
+            break
+        apart[row] = ratio
+        rows.remove(row)
+    return apart
+
+
+def _noisiest(table: Table, rows: list[int]) -> tuple[float, float, int]:
+    """p of the variant that adds most, its deviation over the others', its row."""
     from scipy.stats import f
 
-    whole, found = residual(table), list[tuple[float, float, int]]()
-    for row in range(len(table)):
-        rest = residual(np.delete(table, row, axis=0))
+    whole, count, found = residual(table[rows]), len(rows), [(1.0, 1.0, rows[0])]
+    for row in rows:
+        rest = residual(table[[other for other in rows if other != row]])
         added = whole.freedom - rest.freedom
-        if not rest.freedom or not added:
+        if not rest.freedom or not added or not whole.squares:
             continue
-        ratio = (whole.squares - rest.squares) / added / rest.variance if rest.squares else float("inf")
-        found.append((float(f.sf(ratio, added, rest.freedom)), ratio, row))
-    if not found or not whole.squares:
-        return None
-    p, ratio, row = min(found)
-    k = len(table)
-    return Noisiest(row, max(0.0, (k * ratio - 1) / (k - 1)) ** 0.5, min(1.0, len(found) * p))
+        ratio = (whole.squares - rest.squares) / added / rest.variance if rest.squares else math.inf
+        times = math.sqrt(max(0.0, (count * ratio - 1) / (count - 1)))
+        found.append((min(1.0, count * float(f.sf(ratio, added, rest.freedom))), times, row))
+    return min(found)
 
 
 def _squares(left: np.ndarray, values: np.ndarray) -> float:
