@@ -8,7 +8,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import NamedTuple
 
 import numpy as np
 from scipy.special import ndtri
@@ -16,6 +15,7 @@ from scipy.special import ndtri
 from assay.results import quantiles, statistics
 from assay.results.answers import Answers, tested
 from assay.results.comparison import Comparison, Comparisons, Decision
+from assay.results.image_errors import ImageError, combined
 from assay.results.metrics import is_exact, lower_is_better
 from assay.results.pooled import residual, set_apart
 
@@ -24,16 +24,6 @@ ALPHA = 0.05
 Values = Mapping[str, Mapping[int, float]]
 AnswersOf = Callable[[str, int], Answers]
 """(variant, seed) → what that run says of its test images."""
-
-
-class ImageError(NamedTuple):
-    """What the choice of test images adds to a difference."""
-
-    variance: float
-    crossed: float
-    """What the seeds' variance counts again."""
-    freedom: float
-    """Degrees of freedom of the variance."""
 
 
 Images = Callable[[str, str, Sequence[int]], ImageError | None]
@@ -128,26 +118,20 @@ def _evidence(
     if len(seeds) == 1:
         return _one_pair(replace(empty, difference=a[0] - b[0], method="single runs"), seeds[0], family, answers)
     t = statistics.paired_t(a, b)
-    if not t.deviation:
-        return _one_difference(empty, t.difference, family)
     c = replace(empty, difference=t.difference, method="paired t over seeds", deviation=t.deviation)
-    return _interval(c, t.deviation / math.sqrt(len(seeds)), len(seeds) - 1, seeds, family)
+    return _interval(c, (t.deviation or 0.0) / math.sqrt(len(seeds)), len(seeds) - 1, seeds, family)
 
 
 def _interval(
     c: Comparison, of_seeds: float, freedom: int | float, seeds: Sequence[int], family: _Family
 ) -> Comparison:
-    """The t interval and its p, with the error of the test images where it is known.
-
-    Seeds and images are crossed clusters (Cameron, Gelbach & Miller, JBES 29, 2011), together never below the larger;
-    freedom after Satterthwaite (Biometrics Bulletin 2, 1946).
-    """
-    error, of_images = of_seeds, None
-    if added := family.images(c.variant, c.reference, seeds) if family.images else None:
-        variance = max(of_seeds**2 + added.variance - added.crossed, of_seeds**2, added.variance)
-        freedom = variance**2 / (of_seeds**4 / freedom + added.variance**2 / added.freedom)
-        error, of_images = math.sqrt(variance), math.sqrt(added.variance)
-    difference = c.difference or 0.0
+    """The t interval and its p, over test images too where their part is known."""
+    images = family.images(c.variant, c.reference, seeds) if family.images else None
+    whole, difference = combined(of_seeds**2, freedom, images), c.difference or 0.0
+    if not whole.variance:
+        return _one_difference(c, difference, family)
+    error, freedom = math.sqrt(whole.variance), whole.freedom
+    of_images = math.sqrt(whole.images.variance) if whole.images else None
     t, count = abs(difference) / error, family.size
     if c.method == "pooled t over seeds":
         far = error * quantiles.quantile(family.alpha, family.variants, freedom, family.is_named)

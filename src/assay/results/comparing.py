@@ -10,6 +10,8 @@ from assay.recipe.study import Study
 from assay.results.answers import Answers
 from assay.results.compare import AnswersOf, Values, compare
 from assay.results.comparison import Comparisons
+from assay.results.image_errors import ImageErrors, image_errors
+from assay.results.metrics import known
 from assay.results.wanted import indifference, study_metric
 from assay.tasks import catalogue
 
@@ -17,13 +19,16 @@ Predictions = Callable[[str, int], pl.DataFrame]
 """(variant, seed) → the table of that run's answers."""
 
 
-def compared(study: Study, values: Values, metric: str, reference: str, predictions: Predictions) -> Comparisons:
+def compared(
+    study: Study, values: Values, metric: str, reference: str, predictions: Predictions, errors: ImageErrors | None
+) -> Comparisons:
     """Every other variant of the study against ``reference``."""
     return compare(
         values,
         metric,
         reference,
         answers_of(study, metric, predictions),
+        images=errors and errors.between,
         indifferent=indifference(study) if metric == study_metric(study) else None,
         is_named=reference == study.reference_variant,
     )
@@ -40,3 +45,12 @@ def answers_of(study: Study, metric: str, predictions: Predictions) -> AnswersOf
         return Answers(test, task.TRUTH, lambda rows: task.read(rows).evidence(metric), group)
 
     return answers
+
+
+def errors_of(study: Study, values: Values, metric: str, predictions: Predictions) -> ImageErrors | None:
+    """What other test images would change in the variants of several seeds; None where there is none, or the metric is
+    no property of answers."""
+    if known(metric).of in ("recipe", "time", "layers"):
+        return None
+    several = [(variant, seed) for variant, found in values.items() if len(found) > 1 for seed in found]
+    return image_errors(answers_of(study, metric, predictions), several)

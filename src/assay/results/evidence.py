@@ -54,8 +54,8 @@ def bootstrap(
     difference = float((a(ones) - b(ones))[0])
     if np.isnan(difference):
         return Difference(None, None, None)
-    original, originals = _originals(images, groups)
-    found = np.concatenate([a(w) - b(w) for w in _resamples(original, originals, draws, seed)])
+    original, originals = original_of_each(images, groups)
+    found = np.concatenate([a(w) - b(w) for w in resamples(original, originals, draws, seed)])
     found = found[~np.isnan(found)]
     if originals == 1 or found.size == 0:
         return Difference(difference, None, None)
@@ -77,7 +77,7 @@ def swap(both: Score, images: int, groups: Groups | None = None, draws: int = DR
     observed = _between(both, np.ones((1, images), dtype=bool))[0]
     if np.isnan(observed):
         return None
-    original, originals = _originals(images, groups)
+    original, originals = original_of_each(images, groups)
     generator = numpy_generator(seed, "swap")
     sides = (generator.integers(0, 2, (size, originals)) == 1 for size in _blocks(draws, 2 * images))
     found = np.concatenate([_between(both, side[:, original]) for side in sides])
@@ -92,7 +92,7 @@ def _between(both: Score, first: Bool[np.ndarray, "draws images"]) -> Float64[np
     return both(weights) - both(1 - weights)
 
 
-def _originals(images: int, groups: Groups | None) -> tuple[Int64[np.ndarray, " images"], int]:
+def original_of_each(images: int, groups: Groups | None) -> tuple[Int64[np.ndarray, " images"], int]:
     """Every image's original, counted from 0, and how many there are."""
     if groups is None:
         return np.arange(images), images
@@ -100,7 +100,7 @@ def _originals(images: int, groups: Groups | None) -> tuple[Int64[np.ndarray, " 
     return original, found.size
 
 
-def _resamples(
+def resamples(
     original: Int64[np.ndarray, " images"], originals: int, draws: int, seed: int
 ) -> Iterator[Float64[np.ndarray, "block images"]]:
     """How often each image counts when its original is drawn with replacement, some draws at a time."""

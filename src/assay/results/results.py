@@ -1,9 +1,9 @@
 """What a study's run folders say: one table over all finished runs, intervals, paired comparisons, the verdict."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -12,9 +12,10 @@ import polars as pl
 from assay.errors import AssayError, nearest, unknown
 from assay.recipe.study import Study, label, load_study
 from assay.recipe.tasks import TASKS
-from assay.results.comparing import compared
+from assay.results.comparing import compared, errors_of
 from assay.results.comparison import Comparisons
 from assay.results.folders import Run, planned_runs, read_description, read_table
+from assay.results.image_errors import ImageErrors
 from assay.results.metrics import bounds, in_order, lower_is_better
 from assay.results.notebook import results_html
 from assay.results.notes import half_loaded, not_measured, notes, other_test_images
@@ -161,13 +162,20 @@ class Results:
         elif reference not in values:
             raise unknown("variant", reference, [*values, "best"])
         if (metric, reference) not in self._compared:
-            self._compared[metric, reference] = compared(self.study, values, metric, reference, self._answers)
+            errors = self.image_errors(metric)
+            self._compared[metric, reference] = compared(self.study, values, metric, reference, self._answers, errors)
         return self._compared[metric, reference]
 
     @cached_property
     def _compared(self) -> dict[tuple[str, str], Comparisons]:
         """By metric and reference: draws over test images take seconds."""
         return {}
+
+    @cached_property
+    def image_errors(self) -> Callable[[str], ImageErrors | None]:
+        """Metric → what other test images would change in it; None where it is no property of answers, or seeds were
+        not varied."""
+        return cache(lambda metric: errors_of(self.study, self.values(metric), metric, self._answers))
 
     def answering(self, metric: str | None = None) -> Comparisons:
         """The comparisons that the verdict speaks of: against the reference that the study names, else the best."""
