@@ -28,7 +28,7 @@ def compared(
         metric,
         reference,
         answers_of(study, metric, predictions),
-        images=errors and errors.between,
+        images=None if errors is None else errors.between,
         indifferent=indifference(study) if metric == study_metric(study) else None,
         is_named=reference == study.reference_variant,
     )

@@ -106,7 +106,7 @@ def image_errors(answers: Callable[[str, int], Answers], runs: Iterable[Run]) ->
         numbers = np.stack([tested[place].numbers for place in own])
         covariance[np.ix_(own, own)] = np.cov(numbers[:, ~np.isnan(numbers).any(axis=0)])
     places, images = {run: place for place, run in enumerate(found)}, max(one.images.height for one in tested)
-    return ImageErrors(places, covariance, np.array([one.freedom for one in tested]), images)
+    return ImageErrors(places, covariance, np.array([one.freedom for one in tested], np.float64), images)
 
 
 class Tested(NamedTuple):
@@ -139,14 +139,14 @@ def _tested(answers: Answers) -> Tested | None:
 def _of_mean(score: MeanScore, unit: Int64[np.ndarray, " images"], units: int) -> Float64[np.ndarray, " units"]:
     """How far each original draws the mean (with copies: Davison & Hinkley, Bootstrap Methods, 1997, §2.7)."""
     values = score.values.astype(np.float64)
-    return np.bincount(unit, values - values.mean(), units) * (units**0.5 / unit.size)
+    return np.asarray(np.bincount(unit, values - values.mean(), units) * (units**0.5 / unit.size))
 
 
 def _of_draws(score: Score, unit: Int64[np.ndarray, " images"], units: int) -> Float64[np.ndarray, " draws"]:
     """The metric of the same bootstrap draws for every run (Efron, Ann. Stat. 7, 1979), less what a draw from few
     originals varies too little."""
     drawn = np.concatenate([score(weights) for weights in resamples(unit, units, DRAWS, 0)])
-    return drawn * (units / (units - 1)) ** 0.5
+    return np.asarray(drawn * (units / (units - 1)) ** 0.5)
 
 
 def _alike(tested: Sequence[Tested]) -> list[list[int]]:
