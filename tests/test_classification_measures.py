@@ -12,7 +12,7 @@ from sklearn import metrics
 from assay.errors import AssayError, RunFailed
 from assay.evaluate import MEASURES, Value, measure
 from assay.recipe import Measure
-from assay.tasks.classification.measure import quality, top_k_accuracy
+from assay.tasks.classification.measure import quality
 from assay.tasks.curves import curves
 from assay.tools.names import members
 from trained import predictions, trained
@@ -113,9 +113,26 @@ def test_agrees_with_scikit_learn(outcome: tuple[list[int], list[list[float]]]) 
 
 
 def test_of_equal_probabilities_the_first_classes_count() -> None:
-    equal = np.full((3, 3), 1 / 3, np.float32)
-    assert top_k_accuracy(equal, np.array([0, 1, 2]), 1) == pytest.approx(1 / 3)
-    assert top_k_accuracy(equal, np.array([0, 1, 2]), 2) == pytest.approx(2 / 3)
+    found = quality(predictions([0, 1, 2], [[1 / 3] * 3] * 3), (1, 2))
+    assert found["top_1_accuracy"] == pytest.approx(1 / 3)
+    assert found["top_2_accuracy"] == pytest.approx(2 / 3)
+
+
+def test_every_number_is_evidence_and_its_weights_repeat_rows() -> None:
+    generator = np.random.default_rng(0)
+    labels, chances = generator.integers(0, 3, 20), generator.dirichlet([1.0] * 4, 20)
+    own = predictions(labels.tolist(), chances.tolist())
+    weights = np.arange(20) % 3
+    repeated = np.repeat(np.arange(20), weights)
+    again = quality(predictions(labels[repeated].tolist(), chances[repeated].tolist()), (1, 2))
+    names = [name for name, value in again.items() if isinstance(value, float) and name != "loss"]
+    assert len(names) == 10
+    for name in names:
+        evidence = own.evidence(name)
+        assert evidence is not None
+        assert evidence(weights[None].astype(np.float64))[0] == pytest.approx(again[name]), name
+    for unknown in ("average_precision_macro", "roc_auc_macro", "f1_micro", "precision", "training_seconds"):
+        assert own.evidence(unknown) is None
 
 
 # ------------------------------------------------------------------------------------------ the contract

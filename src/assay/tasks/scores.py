@@ -65,6 +65,19 @@ def ratio_score(part: Counts, whole: Counts, there: Counts | None = None) -> Sco
     return score
 
 
+def supported_score(part: Counts, whole: Counts, support: Counts) -> Score:
+    """The mean over classes of the same shares, each by its Σ w·``support``: precision weighted by the images of a
+    class."""
+    parts, wholes, supports = part.astype(np.float64), whole.astype(np.float64), support.astype(np.float64)
+
+    def score(weights: PerDraw) -> Drawn:
+        by = weights @ supports
+        shares = np.nan_to_num(_ratio(weights @ parts, weights @ wholes), nan=0.0)
+        return _ratio((by * shares).sum(axis=1), by.sum(axis=1))
+
+    return score
+
+
 def f1_score(
     truth: Bool[np.ndarray, "images labels"],
     said: Bool[np.ndarray, "images labels"],

@@ -5,7 +5,6 @@ images and is never predicted has precision and F1 0.
 """
 
 import numpy as np
-from jaxtyping import Float32, Int64
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from assay.recipe import ClassificationMeasure
@@ -49,11 +48,5 @@ def quality(predictions: Predictions, top_k: tuple[int, ...] = ()) -> dict[str, 
         values[f"{name}_per_class"] = [float(v) if exists else None for v, exists in zip(of_class, there, strict=True)]
     for k in top_k:
         if k < len(classes):
-            values[f"top_{k}_accuracy"] = top_k_accuracy(predictions.probabilities, labels, k)
+            values[f"top_{k}_accuracy"] = float(predictions.among(k).mean())
     return values
-
-
-def top_k_accuracy(probabilities: Float32[np.ndarray, "n classes"], labels: Int64[np.ndarray, " n"], k: int) -> float:
-    """The share of images whose label is among the ``k`` most probable classes; of equals the first classes count."""
-    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
-    return float((best == labels[:, None]).any(axis=1).mean())

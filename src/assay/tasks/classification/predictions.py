@@ -1,5 +1,6 @@
 """What a classifier says of the images of a split."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from jaxtyping import Bool, Float32, Int64
 from assay.data.batches import ImageData
 from assay.tasks import rows
 from assay.tasks.pictures import COUNT, gallery, sample
-from assay.tasks.scores import Score, mean_score
+from assay.tasks.scores import Score, mean_score, ratio_score, supported_score
 
 
 @dataclass(frozen=True)
@@ -68,14 +69,34 @@ class Predictions:
     @classmethod
     def read(cls, table: pl.DataFrame) -> "Predictions":
         """The inverse of ``table``."""
-        chances = np.array(table["probabilities"].to_list(), np.float32).reshape(len(table), -1)
+        chances = table["probabilities"].explode().to_numpy().astype(np.float32).reshape(len(table), -1)
         indices, losses = rows.read(table)
         return cls(indices, table["label"].to_numpy().astype(np.int64), chances, losses)
 
     def evidence(self, metric: str) -> Score | None:
-        """Accuracy and loss as functions of image weights."""
-        values = {"accuracy": lambda: self.right, "loss": lambda: self.losses}
-        return mean_score(values[metric]()) if metric in values else None
+        """A metric as a function of image weights; None where it is not a property of answers, or an area under a
+        curve, which is measured with the curves."""
+        if top := re.fullmatch(r"top_([1-9][0-9]*)_accuracy", metric):
+            return mean_score(self.among(int(top[1])))
+        if metric in ("accuracy", "loss"):
+            return mean_score(self.right if metric == "accuracy" else self.losses)
+        truth = self.truth
+        said = np.eye(truth.shape[1], dtype=bool)[self.predicted]
+        shares = {
+            "precision": (truth & said, said.astype(np.int64)),
+            "recall": (truth & said, truth.astype(np.int64)),
+            "f1": (2 * (truth & said), truth + said.astype(np.int64)),
+        }
+        name, _, average = metric.replace("balanced_accuracy", "recall_macro").rpartition("_")
+        if name not in shares or average not in ("macro", "weighted"):
+            return None
+        return (ratio_score if average == "macro" else supported_score)(*shares[name], truth)
+
+    def among(self, k: int) -> Bool[np.ndarray, " n"]:
+        """Where the label is among the ``k`` most probable classes; of equals the first classes count."""
+        best = np.argsort(-self.probabilities, axis=1, kind="stable")[:, :k]
+        among: Bool[np.ndarray, " n"] = (best == self.labels[:, None]).any(axis=1)
+        return among
 
     def gallery(self, data: ImageData, seed: int) -> pl.DataFrame:
         """Up to 25 images of each kind, as PNG: "sample" is drawn by the seed, "mistake" has the surest wrong answers,
