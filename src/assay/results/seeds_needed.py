@@ -1,0 +1,133 @@
+"""How many seeds decide a difference, and how often a run of one variant beats a run of another."""
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+from assay.results import quantiles
+from assay.results.comparison import Rule
+
+POWER = 0.8
+SPREAD = 0.8
+"""How sure the range of a deviation is."""
+MOST = 1000
+"""Seeds beyond which no number is given."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """What decides a difference between two of several variants."""
+
+    variants: int
+    alpha: float = 0.05
+    is_named: bool = False
+    """Whether the study names the reference; else all pairs are decided."""
+    rule: Rule = "pooled"
+
+    def freedom(self, seeds: int) -> int:
+        """Degrees of freedom of the error with so many seeds."""
+        return (seeds - 1) * (self.variants - 1 if self.rule == "pooled" else 1)
+
+    def least(self, seeds: int) -> float:
+        """How many standard errors from 0 a difference is told."""
+        if self.rule == "pooled":
+            return quantiles.quantile(self.alpha, self.variants, self.freedom(seeds), self.is_named)
+        pairs = self.variants - 1 if self.is_named else self.variants * (self.variants - 1) // 2
+        return quantiles.quantile(self.alpha / pairs, 2, self.freedom(seeds))
+
+
+class Range(NamedTuple):
+    """Two numbers of seeds; None stands for more than ``MOST``."""
+
+    low: int | None
+    high: int | None
+
+
+class Share(NamedTuple):
+    """A chance with its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def power(difference: float, deviation: float, seeds: int, design: Design, fixed: float = 0.0) -> float:
+    """Chance that the side of a true ``difference`` of two variants is told.
+
+    ``deviation``: of a difference from seed to seed; ``fixed``: variance of the mean difference that no number of seeds
+    reduces, that of the test images. From the noncentral t (Cohen, Statistical Power Analysis, 1988, ch. 2).
+    """
+    from scipy.stats import nct
+
+    error = math.sqrt(deviation**2 / seeds + fixed)
+    shift = min(abs(difference) / error, 1e6) if error else 1e6
+    return float(nct.sf(design.least(seeds), design.freedom(seeds), shift))
+
+
+def needed(
+    difference: float, deviation: float, design: Design, fixed: float = 0.0, wanted: float = POWER
+) -> int | None:
+    """The fewest seeds, two at least, with which a difference of this size is told with the power ``wanted``; None for
+    more than 1000, or where the test images alone prevent it."""
+    found = partial(power, difference, deviation, design=design, fixed=fixed)
+    low, high = 1, 2
+    while found(high) < wanted:
+        if high >= MOST:
+            return None
+        low, high = high, min(2 * high, MOST)
+    while high - low > 1:  # power grows with the number of seeds: bisect
+        middle = (low + high) // 2
+        low, high = (low, middle) if found(middle) >= wanted else (middle, high)
+    return high
+
+
+def needed_range(
+    difference: float,
+    deviation: float,
+    freedom: int,
+    design: Design,
+    fixed: float = 0.0,
+    wanted: float = POWER,
+) -> Range:
+    """The same at both ends of what the deviation may be."""
+    ends = deviation_range(deviation, freedom)
+    return Range(*(needed(difference, end, design, fixed, wanted) for end in ends))
+
+
+def deviation_range(deviation: float, freedom: int) -> tuple[float, float]:
+    """The 80 % interval of a normal deviation estimated with so many degrees of freedom (chi-square; Fisher, 1925)."""
+    from scipy.stats import chi2
+
+    below, above = (float(chi2.ppf(p, freedom)) for p in ((1 + SPREAD) / 2, (1 - SPREAD) / 2))
+    return deviation * math.sqrt(freedom / below), deviation * math.sqrt(freedom / above)
+
+
+def superiority(difference: float, deviation: float, error: float, freedom: float, half: float) -> Share:
+    """Chance that a run of one variant has a higher value than a run of another with the same seed.
+
+    Φ(mean/deviation) of normal differences. Its ends are those of the noncentrality of t = difference/error (Reiser &
+    Guttman, Technometrics 28, 1986, for P(Y < X); Johnson & Welch, Biometrika 31, 1940, for the noncentral t), at the
+    level at which the interval ± ``half`` of the difference was taken: both exclude "no difference" together.
+    """
+    from scipy.special import ndtr, stdtr
+
+    t, tail = difference / error, float(stdtr(freedom, -half / error))
+    ends = (-_farthest_shift(-t, freedom, tail), _farthest_shift(t, freedom, tail))
+    low, high = (float(ndtr(shift * error / deviation)) for shift in ends)
+    return Share(float(ndtr(difference / deviation)), low, high)
+
+
+def _farthest_shift(t: float, freedom: float, tail: float) -> float:
+    """The noncentrality with which a t as low as this has the chance ``tail``."""
+    from scipy.optimize import brentq
+    from scipy.stats import nct
+
+    def beyond(shift: float) -> float:
+        below = float(nct.cdf(t, freedom, shift))  # nan where it is next to 0 or 1
+        return (float(shift < t) if math.isnan(below) else below) - tail
+
+    high = 10 + abs(t)
+    while beyond(high) > 0:
+        high *= 2
+    return float(brentq(beyond, min(t, 0) - 10, high))
