@@ -12,6 +12,7 @@ from assay.results.compare import AnswersOf, Values, compare
 from assay.results.comparison import Comparisons
 from assay.results.image_errors import ImageErrors, image_errors
 from assay.results.metrics import known
+from assay.results.standing import Standing
 from assay.results.wanted import indifference, study_metric
 from assay.tasks import catalogue
 
@@ -20,15 +21,23 @@ Predictions = Callable[[str, int], pl.DataFrame]
 
 
 def compared(
-    study: Study, values: Values, metric: str, reference: str, predictions: Predictions, errors: ImageErrors | None
+    study: Study,
+    values: Values,
+    metric: str,
+    reference: str,
+    predictions: Predictions,
+    errors: ImageErrors | None,
+    where: Standing,
 ) -> Comparisons:
-    """Every other variant of the study against ``reference``."""
+    """Every other variant of the study against ``reference``, at the level of the look at it."""
     return compare(
         values,
         metric,
         reference,
         answers_of(study, metric, predictions),
         images=None if errors is None else errors.between,
+        alpha=where.alpha,
+        is_interim=where.is_interim,
         indifferent=indifference(study) if metric == study_metric(study) else None,
         is_named=reference == study.reference_variant,
     )

@@ -35,6 +35,11 @@ class Looks:
         """The level at which decisions from these seeds are taken: ``level`` of all looks so far."""
         return level(self.seeds, tuple(sorted(seeds)))
 
+    @property
+    def next_level(self) -> float:
+        """That at which decisions from seeds that were not yet told are taken."""
+        return level(self.seeds, None)
+
     def before(self, seeds: Sequence[int]) -> list[int]:
         """At how many seeds decisions had been told before they were from these."""
         own = tuple(sorted(seeds))

@@ -19,7 +19,9 @@ from assay.results.image_errors import ImageErrors
 from assay.results.metrics import bounds, in_order, lower_is_better
 from assay.results.notebook import results_html
 from assay.results.notes import half_loaded, not_measured, notes, other_test_images
+from assay.results.standing import Standing, remarks, standing
 from assay.results.statistics import mean_interval
+from assay.results.telling import told
 from assay.results.verdict import verdict
 from assay.system.files import read_object
 
@@ -36,7 +38,8 @@ STACKED = {
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """The runs of one study, read by ``Results.read``. Nothing is written to disk but by ``report``."""
+    """The runs of one study, read by ``Results.read``. Only the look at what was decided is
+    written to disk (``assay.results.looks``)."""
 
     folder: Path
     study: Study
@@ -163,7 +166,9 @@ class Results:
             raise unknown("variant", reference, [*values, "best"])
         if (metric, reference) not in self._compared:
             errors = self.image_errors(metric)
-            self._compared[metric, reference] = compared(self.study, values, metric, reference, self._answers, errors)
+            self._compared[metric, reference] = compared(
+                self.study, values, metric, reference, self._answers, errors, self.standing
+            )
         return self._compared[metric, reference]
 
     @cached_property
@@ -181,12 +186,17 @@ class Results:
         """The comparisons that the verdict speaks of: against the reference that the study names, else the best."""
         return self.compare(metric, self.study.reference_variant or "best")
 
+    @cached_property
+    def standing(self) -> Standing:
+        """How far the study is, and how often it was looked at; asking records a look where everything is done."""
+        return standing(self.folder, self.study, self.runs)
+
     def verdict(self, metric: str | None = None) -> str:
         """What the study found, in a few sentences of plain text (escape it before it goes into HTML)."""
         metric = metric or self.metric
         if not self.finished:
             return verdict(self.study, metric, {}, None)
-        return verdict(self.study, metric, self.values(metric), self.answering(metric))
+        return told(self.study, self.standing, metric, self.values(metric), self.answering(metric))
 
     def notes(self, metric: str | None = None) -> list[str]:
         """What the verdict rests on: the intervals' assumptions, what the seeds allow, which runs are missing, whether
@@ -196,7 +206,7 @@ class Results:
         loaded = [(run.variant, self.environment(run).get("pretrained", {})) for run in lenient]
         tested = [(run.seed, self.data(run).get("images_sha256", {}).get("test")) for run in self.finished]
         found = notes(self.study, self.runs, *against) + other_test_images(tested) + half_loaded(self.study, loaded)
-        return found + self.not_measured
+        return found + remarks(self.standing) + self.not_measured
 
     @property
     def not_measured(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""How many seeds decide a difference, and how often a run of one variant beats a run of another."""
+"""How many seeds decide a difference of two variants."""
 
 import math
 from dataclasses import dataclass
@@ -42,14 +42,6 @@ class Range(NamedTuple):
 
     low: int | None
     high: int | None
-
-
-class Share(NamedTuple):
-    """A chance with its interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 def power(difference: float, deviation: float, seeds: int, design: Design, fixed: float = 0.0) -> float:
@@ -101,33 +93,3 @@ def deviation_range(deviation: float, freedom: int) -> tuple[float, float]:
 
     below, above = (float(chi2.ppf(p, freedom)) for p in ((1 + SPREAD) / 2, (1 - SPREAD) / 2))
     return deviation * math.sqrt(freedom / below), deviation * math.sqrt(freedom / above)
-
-
-def superiority(difference: float, deviation: float, error: float, freedom: float, half: float) -> Share:
-    """Chance that a run of one variant has a higher value than a run of another with the same seed.
-
-    Φ(mean/deviation) of normal differences. Its ends are those of the noncentrality of t = difference/error (Reiser &
-    Guttman, Technometrics 28, 1986, for P(Y < X); Johnson & Welch, Biometrika 31, 1940, for the noncentral t), at the
-    level at which the interval ± ``half`` of the difference was taken: both exclude "no difference" together.
-    """
-    from scipy.special import ndtr, stdtr
-
-    t, tail = difference / error, float(stdtr(freedom, -half / error))
-    ends = (-_farthest_shift(-t, freedom, tail), _farthest_shift(t, freedom, tail))
-    low, high = (float(ndtr(shift * error / deviation)) for shift in ends)
-    return Share(float(ndtr(difference / deviation)), low, high)
-
-
-def _farthest_shift(t: float, freedom: float, tail: float) -> float:
-    """The noncentrality with which a t as low as this has the chance ``tail``."""
-    from scipy.optimize import brentq
-    from scipy.stats import nct
-
-    def beyond(shift: float) -> float:
-        below = float(nct.cdf(t, freedom, shift))  # nan where it is next to 0 or 1
-        return (float(shift < t) if math.isnan(below) else below) - tail
-
-    high = 10 + abs(t)
-    while beyond(high) > 0:
-        high *= 2
-    return float(brentq(beyond, min(t, 0) - 10, high))

@@ -16,6 +16,7 @@ from assay.report.subject import SEPARATOR, Subject
 from assay.report.tables import Cell, Column, Table
 from assay.results.formats import heading, in_title, p_value, signed
 from assay.results.metrics import factor, is_share, label, lower_is_better
+from assay.results.superiority import Share, chance_to_beat, share_text
 
 WIDEST = 4
 """So many of these, the first there are, fit."""
@@ -74,9 +75,13 @@ def differences(subject: Subject) -> Table | None:
     groups = [subject.comparisons]
     if subject.best != subject.base:
         groups.append(subject.results.answering(subject.metric))
-    frame = pl.concat([group.frame for group in groups])
+    beats = [chance_to_beat(c) for group in groups for c in group]
+    ends = {end: [share and getattr(share, end) for share in beats] for end in Share._fields}
+    frame = pl.concat([group.frame for group in groups]).with_columns(
+        pl.Series(f"beats_{end}".removesuffix("_value"), ends[end], pl.Float64) for end in ends
+    )
     columns = [Column(subject.key, "left"), Column("against", "left"), Column("pairs"), Column("difference")]
-    columns += [Column("p"), Column("verdict", "left")]
+    columns += [Column("p"), Column("beats it in"), Column("verdict", "left")]
     lines = [
         [
             Cell(subject.shown[c.variant], is_name=True),
@@ -84,10 +89,10 @@ def differences(subject: Subject) -> Table | None:
             Cell(str(c.pairs)),
             Cell(signed(c.difference, c.low, c.high, c.metric)),
             Cell(p_value(c.p)),
+            Cell(share_text(share)),
             Cell(c.decided, mark(c)),
         ]
-        for group in groups
-        for c in group
+        for c, share in zip((c for group in groups for c in group), beats, strict=True)
     ]
     unit = "percentage points" if is_share(subject.metric) else heading(subject.metric)
     caption = f"Paired differences in {label(subject.metric)} ({unit}), variant minus reference, with 95 % intervals."

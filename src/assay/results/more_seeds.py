@@ -1,0 +1,77 @@
+"""What more seeds would tell, from how much the runs of a study have varied."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from assay.recipe.study import Study
+from assay.results.compare import Values
+from assay.results.comparison import Comparison, Comparisons
+from assay.results.metrics import difference_text
+from assay.results.pooled import residual
+from assay.results.seeds_needed import MOST, Design, Range, needed_range
+from assay.results.verdict import short_names
+
+LEAST = 4
+"""Pairs of runs below which a deviation is too little known for advice that nobody asked for."""
+
+
+class Spread(NamedTuple):
+    """How much a difference between two variants varies."""
+
+    deviation: float
+    """From seed to seed, in the metric's own unit …"""
+    freedom: int
+    """… estimated with so many degrees of freedom."""
+    fixed: float
+    """Variance that more seeds do not reduce, for the choice of test images."""
+
+
+def design(values: Values, found: Comparisons, alpha: float) -> Design:
+    """What would decide these variants at another level."""
+    variants = sum(bool(by_seed) for by_seed in values.values())
+    return Design(variants, alpha, found.is_named, found.rule or "pooled")
+
+
+def spread(c: Comparison, values: Values, found: Comparisons) -> Spread | None:
+    """Of the difference in one comparison; None where several seeds do not say."""
+    if not c.deviation or c.error is None or c.seeds_error is None:
+        return None
+    there = [by_seed for by_seed in values.values() if by_seed]
+    seeds = sorted({seed for by_seed in there for seed in by_seed})
+    table = np.array([[by_seed.get(seed, math.nan) for seed in seeds] for by_seed in there])
+    freedom = residual(table).freedom if found.rule == "pooled" else c.pairs - 1
+    return Spread(c.deviation, freedom, max(0.0, c.error**2 - c.seeds_error**2))
+
+
+def more_seeds(study: Study, values: Values, found: Comparisons, alpha: float) -> str:
+    """How many seeds in all would tell the largest difference that is not told yet, as a range.
+
+    Empty where every one is told, and where fewer than four pairs of runs say how much it varies. ``alpha``: the level
+    of the next look.
+    """
+    unsure = [c for c in found if c.decided == "cannot tell" and c.pairs >= LEAST and c.difference]
+    unsure = [c for c in unsure if abs(c.difference or 0.0) > (found.indifferent or 0.0)]
+    c = max(unsure, key=lambda c: abs(c.difference or 0.0), default=None)
+    varies = spread(c, values, found) if c else None
+    if c is None or varies is None or c.difference is None:
+        return ""
+    planned, name = design(values, found, alpha), short_names(study)
+    pair = f"{name[c.reference]} from {name[c.variant]}"
+    wanted = needed_range(c.difference, varies.deviation, varies.freedom, planned, varies.fixed)
+    if wanted.low is None and abs(c.difference) < planned.least(MOST) * math.sqrt(varies.fixed):
+        return f"More seeds alone would not tell {pair}; more test images would be needed."
+    low = wanted.low and max(wanted.low, c.pairs + 1)
+    high = wanted.high and max(wanted.high, c.pairs + 1)
+    size = difference_text(c.metric, c.difference)
+    return f"If they differ by {size}, as seen, {in_words(Range(low, high))} in all would tell {pair}."
+
+
+def in_words(seeds: Range) -> str:
+    """``12 to 40 seeds``, ``12 seeds``, ``40 seeds or more``, ``more than 1,000 seeds``."""
+    if seeds.low is None:
+        return f"more than {MOST:,} seeds"
+    if seeds.high is None:
+        return f"{seeds.low:,} seeds or more"
+    return f"{seeds.low:,} seeds" if seeds.low == seeds.high else f"{seeds.low:,} to {seeds.high:,} seeds"

@@ -1,0 +1,99 @@
+"""How far a study is and how often it was looked at: whether anything is decided yet, and at which level."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from assay.recipe.study import Study
+from assay.results import looks
+from assay.results.folders import Run
+from assay.results.looks import Looks
+from assay.results.metrics import bounds, label, lower_is_better, value_text
+from assay.results.statistics import mean_interval
+from assay.results.verdict import listed, short_names, shortened
+
+ORDINALS = ("", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a study stands when its decisions are told."""
+
+    planned: tuple[int, ...]
+    """Its seeds …"""
+    complete: tuple[int, ...]
+    """… and those of which every variant's run has ended, finished or not."""
+    looks: Looks
+    """The looks at it, the present one among them."""
+
+    @property
+    def is_interim(self) -> bool:
+        """Whether planned runs are still to come, so that nothing is decided."""
+        return len(self.complete) < len(self.planned)
+
+    @property
+    def alpha(self) -> float:
+        """The level of what is decided from all planned seeds."""
+        return self.looks.level(self.planned)
+
+
+def standing(folder: Path, study: Study, runs: Sequence[Run]) -> Standing:
+    """Where the study in ``folder`` stands; what is decided from it is about to be told, so that the look is recorded.
+
+    It is not where planned runs are to come, nor where nothing is decided of recipes: of one variant, from one seed.
+    """
+    planned = study.seed_list
+    to_come = {run.seed for run in runs if run.state in ("waiting", "running", "interrupted")}
+    complete = [seed for seed in planned if seed not in to_come]
+    compared = {run.variant for run in runs if run.state == "finished"}
+    decides = not to_come and len(compared) > 1 and len(planned) > 1
+    found = looks.told(folder, planned) if decides else looks.read(folder)
+    return Standing(tuple(planned), tuple(complete), found)
+
+
+def interim(study: Study, where: Standing, metric: str, values: Mapping[str, Mapping[int, float]]) -> str:
+    """What there is so far, without a decision."""
+    name, means = short_names(study), dict[str, tuple[float, str]]()
+    for variant, by_seed in values.items():
+        mean = mean_interval(list(by_seed.values()), within=bounds(metric))
+        if mean.mean is not None:
+            means[name[variant]] = mean.mean, value_text(metric, mean.mean, mean.low, mean.high)
+    best_first = sorted(means, key=lambda told: means[told][0], reverse=not lower_is_better(metric))
+    parts = shortened([f"{told} {means[told][1]}" for told in best_first])
+    seeds = f"{len(where.complete)} of {len(where.planned)} seeds"
+    so_far = f" So far the {label(metric)}: {listed(parts)}." if parts else ""
+    return f"Interim: {seeds} are complete, and nothing is decided before all planned runs are done.{so_far}"
+
+
+def again(where: Standing) -> str:
+    """That the study was looked at before, and what that costs; empty at the first look."""
+    before = where.looks.before(where.planned)
+    if not before or where.is_interim:
+        return ""
+    number = len(before) + 1
+    which = ORDINALS[number].capitalize() if number < len(ORDINALS) else f"{number}th"
+    at = listed([str(seeds) for seeds in before])
+    return f"{which} look: it was read at {at} seeds before, so that the intervals are at {percent(where.alpha)}."
+
+
+def percent(alpha: float) -> str:
+    """In how many studies intervals at this level hold: ``99.75 %``."""
+    return f"{100 * (1 - alpha):.5g} %"
+
+
+def remarks(where: Standing) -> list[str]:
+    """What is to be known of the looks: what they cost, and where the record of them is not whole."""
+    found, before = [], where.looks.before(where.planned)
+    if before and not where.is_interim:
+        found.append(
+            "The first look at a study is at the level 0.05, and all later ones together spend 0.005 (at look j "
+            "0.005/((j−1)·j)), so that extending it until it tells something errs in at most 5.5 % of studies."
+        )
+    if where.looks.damaged:
+        lines = "1 line" if where.looks.damaged == 1 else f"{where.looks.damaged} lines"
+        found.append(f"{lines} of {looks.NAME} cannot be read; looks that stood there are not counted.")
+    if where.looks.unwritable:
+        found.append(
+            f"This look at the study is not on record ({where.looks.unwritable}); the next will not know of it."
+        )
+    return found
