@@ -28,21 +28,20 @@ class Spread(NamedTuple):
     """Variance that more seeds do not reduce, for the choice of test images."""
 
 
-def design(values: Values, found: Comparisons, alpha: float) -> Design:
-    """What would decide these variants at another level."""
-    variants = sum(bool(by_seed) for by_seed in values.values())
-    return Design(variants, alpha, found.is_named, found.rule or "pooled")
-
-
-def spread(c: Comparison, values: Values, found: Comparisons) -> Spread | None:
-    """Of the difference in one comparison; None where several seeds do not say."""
+def spread(c: Comparison, values: Values) -> Spread | None:
+    """Of the difference in one comparison of ``values``; None where several seeds do not say."""
     if not c.deviation or c.error is None or c.seeds_error is None:
         return None
     there = [by_seed for by_seed in values.values() if by_seed]
     seeds = sorted({seed for by_seed in there for seed in by_seed})
     table = np.array([[by_seed.get(seed, math.nan) for seed in seeds] for by_seed in there])
-    freedom = residual(table).freedom if found.rule == "pooled" else c.pairs - 1
+    freedom = residual(table).freedom if is_pooled(c) else c.pairs - 1
     return Spread(c.deviation, freedom, max(0.0, c.error**2 - c.seeds_error**2))
+
+
+def is_pooled(c: Comparison) -> bool:
+    """Whether its error is that which all variants share."""
+    return c.method == "pooled t over seeds"
 
 
 def more_seeds(study: Study, values: Values, found: Comparisons, alpha: float) -> str:
@@ -54,10 +53,11 @@ def more_seeds(study: Study, values: Values, found: Comparisons, alpha: float) -
     unsure = [c for c in found if c.decided == "cannot tell" and c.pairs >= LEAST and c.difference]
     unsure = [c for c in unsure if abs(c.difference or 0.0) > (found.indifferent or 0.0)]
     c = max(unsure, key=lambda c: abs(c.difference or 0.0), default=None)
-    varies = spread(c, values, found) if c else None
+    varies = spread(c, values) if c else None
     if c is None or varies is None or c.difference is None:
         return ""
-    planned, name = design(values, found, alpha), short_names(study)
+    planned = Design(sum(map(bool, values.values())), alpha, found.is_named, is_pooled(c))
+    name = short_names(study)
     pair = f"{name[c.reference]} from {name[c.variant]}"
     wanted = needed_range(c.difference, varies.deviation, varies.freedom, planned, varies.fixed)
     if wanted.low is None and abs(c.difference) < planned.least(MOST) * math.sqrt(varies.fixed):

@@ -188,7 +188,7 @@ class Results:
 
     @cached_property
     def standing(self) -> Standing:
-        """How far the study is, and how often it was looked at; asking records a look where everything is done."""
+        """How far the study is and how often it was looked at; where all is done, this look is recorded."""
         return standing(self.folder, self.study, self.runs)
 
     def verdict(self, metric: str | None = None) -> str:

@@ -6,7 +6,6 @@ from functools import partial
 from typing import NamedTuple
 
 from assay.results import quantiles
-from assay.results.comparison import Rule
 
 POWER = 0.8
 SPREAD = 0.8
@@ -23,15 +22,16 @@ class Design:
     alpha: float = 0.05
     is_named: bool = False
     """Whether the study names the reference; else all pairs are decided."""
-    rule: Rule = "pooled"
+    is_pooled: bool = True
+    """Whether all variants share one error, or each pair has its own."""
 
     def freedom(self, seeds: int) -> int:
         """Degrees of freedom of the error with so many seeds."""
-        return (seeds - 1) * (self.variants - 1 if self.rule == "pooled" else 1)
+        return (seeds - 1) * (self.variants - 1 if self.is_pooled else 1)
 
     def least(self, seeds: int) -> float:
         """How many standard errors from 0 a difference is told."""
-        if self.rule == "pooled":
+        if self.is_pooled:
             return quantiles.quantile(self.alpha, self.variants, self.freedom(seeds), self.is_named)
         pairs = self.variants - 1 if self.is_named else self.variants * (self.variants - 1) // 2
         return quantiles.quantile(self.alpha / pairs, 2, self.freedom(seeds))

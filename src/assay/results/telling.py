@@ -9,7 +9,7 @@ from assay.results.verdict import verdict
 
 
 def told(study: Study, where: Standing, metric: str, values: Values, found: Comparisons) -> str:
-    """The verdict, what looking again costs, and what more seeds would tell; before all is done, what there is so far."""
+    """The verdict, what looking again costs, and what more seeds would tell; or what there is so far."""
     if where.is_interim:
         return interim(study, where, metric, values)
     more = more_seeds(study, values, found, where.looks.next_level)
