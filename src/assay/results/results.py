@@ -16,11 +16,11 @@ from assay.results.comparing import compared, errors_of
 from assay.results.comparison import Comparisons
 from assay.results.folders import Run, planned_runs, read_description, read_table
 from assay.results.image_errors import ImageErrors
-from assay.results.metrics import bounds, in_order, lower_is_better
+from assay.results.means import best, means
+from assay.results.metrics import in_order
 from assay.results.notebook import results_html
 from assay.results.notes import half_loaded, not_measured, notes, other_test_images
 from assay.results.standing import Standing, remarks, standing
-from assay.results.statistics import mean_interval
 from assay.results.telling import told
 from assay.results.verdict import verdict
 from assay.system.files import read_object
@@ -128,27 +128,17 @@ class Results:
         The mean over seeds and its 95 % t interval, null with one seed and cut at 0 and 1 for a share. ``metrics``
         defaults to all.
         """
-        columns: dict[str, list[Any]] = {"variant": list(self.study.plan)}
-        for key in self.study.factors:
-            columns[key] = [label(variant.levels[key]) for variant in self.study.plan.values()]
-        columns["seeds"] = [sum(run.variant == name for run in self.finished) for name in self.study.plan]
-        for metric in self.metric_names if metrics is None else metrics:
-            found = [list(values.values()) for values in self.values(metric).values()]
-            intervals = [mean_interval(values, within=bounds(metric)) for values in found]
-            columns |= {metric: [i.mean for i in intervals]}
-            columns |= {f"{metric}_low": [i.low for i in intervals], f"{metric}_high": [i.high for i in intervals]}
-        text = ["variant", *self.study.factors]
-        types = {key: pl.String if key in text else pl.Int64 if key == "seeds" else pl.Float64 for key in columns}
-        return pl.DataFrame(columns, schema=types)
+        counts = {name: sum(run.variant == name for run in self.finished) for name in self.study.plan}
+        values = {metric: self.values(metric) for metric in (self.metric_names if metrics is None else metrics)}
+        return means(self.study, counts, values)
 
     def best(self, metric: str | None = None) -> str:
         """The variant with the best mean of ``metric``; of equals the first."""
         metric = metric or self.metric
-        means = {name: mean_interval(list(values.values())).mean for name, values in self.values(metric).items()}
-        known = {name: mean for name, mean in means.items() if mean is not None}
-        if not known:
+        found = best(self.values(metric), metric)
+        if found is None:
             raise AssayError(f"no finished run of the study '{self.study.name}' has a finite {metric}")
-        return (min if lower_is_better(metric) else max)(known, key=known.__getitem__)
+        return found
 
     # -------------------------------------------------------------------------------------------- answers
 
