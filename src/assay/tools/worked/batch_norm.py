@@ -5,7 +5,6 @@ from fractions import Fraction
 from math import prod
 
 from torch import Tensor
-from torch.nn import functional
 
 from assay.errors import AssayError
 from assay.tools.worked.expressions import Arrays, Call, Definition, Numbers
@@ -67,6 +66,10 @@ def batch_norm(before: Before, scale: Numbers, shift: Numbers, epsilon: Fraction
         ]  # fmt: skip
 
     def by_torch(rows: Tensor, given: Mapping[str, Tensor]) -> Tensor:
-        return functional.batch_norm(rows, None, None, given[gamma], given[beta], True, eps=float(epsilon))
+        axes = [axis for axis in range(rows.ndim) if axis != 1]
+        across = [1, channels, *[1] * (rows.ndim - 2)]
+        centred = rows - rows.mean(axes, keepdim=True)
+        deviation = (centred.square().mean(axes, keepdim=True) + float(epsilon)).sqrt()
+        return centred / deviation * given[gamma].view(across) + given[beta].view(across)
 
     return Layer("batch_norm", {gamma: scale, beta: shift}, forward, backward, by_torch)

@@ -7,7 +7,7 @@ from fractions import Fraction
 from assay.errors import AssayError, nearest
 from assay.tools.worked.boards import labels
 from assay.tools.worked.exact import shown
-from assay.tools.worked.expressions import Arrays, Definition, Numbers, Sum, entries_of
+from assay.tools.worked.expressions import Arrays, Definition, Factor, Numbers, Sum, entries_of
 from assay.tools.worked.expressions import product as product_value
 from assay.tools.worked.matrices import reshaped
 from assay.tools.worked.sums import in_words, product
@@ -44,8 +44,9 @@ def claim(name: str, claimed: Numbers, worked: Worked) -> Claim:
     right = worked.arrays[name]
     numbers = reshaped(claimed, right.shape, where, f"the size of {name}")
     wrong = [place for place, value in enumerate(numbers.values) if differs(value, right.values[place], right.exact)]
-    unturned = next((each.mistake for each in turnings(worked) if each.d_in == name), None)
-    words = [explained(steps[name], place, numbers.values[place], unturned, worked.arrays) for place in wrong]
+    unturned = next((each.mistake.values for each in turnings(worked) if each.d_in == name), None)
+    is_unturned = unturned is not None and all(numbers.values[place] == unturned[place] for place in wrong)
+    words = [explained(steps[name], place, numbers.values[place], is_unturned, worked.arrays) for place in wrong]
     return Claim(name, numbers, frozenset(wrong), words)
 
 
@@ -54,22 +55,22 @@ def differs(claimed: Fraction, right: Fraction, exact: bool) -> bool:
     return claimed != right and not ((not exact or right.denominator > 10**4) and abs(claimed - right) < CLOSE)
 
 
-def explained(step: Definition, place: int, claimed: Fraction, unturned: Numbers | None, arrays: Arrays) -> str:
+def explained(step: Definition, place: int, claimed: Fraction, is_unturned: bool, arrays: Arrays) -> str:
     """``dX[2, 1] is 0.25·2 + 0.25·(−3) = −0.25, not 1.25: …``."""
     entry, right = step.entries[place], arrays[step.name].values[place]
     label = labels(step.name, step.shape)[place]
     said = f"{label} is {in_words(entry, arrays)} = {shown(right)}, not {shown(claimed)}"
-    why = guessed(entry.products, claimed - right, arrays) if isinstance(entry, Sum) else None
-    if why is None and unturned is not None and unturned.values[place] == claimed:
-        why = "that is what the kernel gives when it is not turned"
+    why = "that is what the kernel gives when it is not turned" if is_unturned else None
+    if not is_unturned and isinstance(entry, Sum):
+        why = guessed(entry.products, claimed - right, arrays)
     return f"{said}{f': {why}' if why else ''}."
 
 
-def guessed(products: Sequence[tuple[object, ...]], off: Fraction, arrays: Arrays) -> str | None:
+def guessed(products: Sequence[tuple[Factor, ...]], off: Fraction, arrays: Arrays) -> str | None:
     """The product whose sign was lost, that was left out, or that was counted twice: if one explains the difference."""
     look = entries_of(arrays)
     for each in products:
-        value, text = product_value(each, look), product(each, arrays)  # type: ignore[arg-type]
+        value, text = product_value(each, look), product(each, arrays)
         if value and off == -2 * value:
             return f"that is what comes out when {text} enters with the wrong sign"
         if value and off == -value:

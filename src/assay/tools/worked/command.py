@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from assay.tools.worked.boards import squeezed
 from assay.tools.worked.checks import Check, checks
 from assay.tools.worked.exact import shown
 from assay.tools.worked.expressions import Numbers
@@ -36,11 +37,8 @@ def explain_numbers(path: Path, out: Path | None = None, command: str = "") -> E
 
 
 def written(numbers: Numbers) -> str:
-    """``[[1, 2], [−10, 8]]``; axes of length 1 before the last two are left out."""
-    shape = numbers.shape
-    while len(shape) > 2 and shape[0] == 1:
-        shape = shape[1:]
-    return _nested([shown(v) for v in numbers.values], shape)
+    """``[[1, 2], [−10, 8]]``; axes of length 1 in front are left out."""
+    return _nested([shown(v) for v in numbers.values], squeezed(numbers.shape))
 
 
 def _nested(texts: Sequence[str], shape: Sequence[int]) -> str:

@@ -56,8 +56,9 @@ def convolution(before: Before, it: Convolution) -> Layer:
     """The layer. AssayError where channels, groups or sizes do not go together."""
     x, size, kernel, where = before.name, before.shape, it.kernel.shape, before.where
     if size[1] != kernel[1] * it.groups:
-        each = f" in {it.groups} groups" if it.groups > 1 else ""
-        raise AssayError(f"{where}: the kernel is for {kernel[1] * it.groups} channels{each}, its input has {size[1]}")
+        each = f", {it.groups} groups of {kernel[1]}" if it.groups > 1 else ""
+        found = kernel[1] * it.groups
+        raise AssayError(f"{where}: expected a kernel for {size[1]} channels, as its input has, found {found}{each}")
     if kernel[0] % it.groups:
         raise AssayError(f"{where}: {kernel[0]} filters cannot be shared out among {it.groups} groups evenly")
     out = (size[0], kernel[0], *it.window.out(size[2:], where))
@@ -105,15 +106,20 @@ def told(before: Before, it: Convolution, f: str, b: str) -> str:
     parts = [f"The kernel {f} is laid on {x}; numbers that lie on each other are multiplied, and the products summed"]
     parts.append(f", and the filter's bias {b} is added." if it.bias else ".")
     if set(w.stride) != {1}:
-        parts.append(f" It moves {sizes(w.stride)} places at a time (stride).")
+        parts.append(f" It moves {evenly(w.stride)} places at a time (stride).")
     if any(w.padding):
-        parts.append(f" Around {x} lie {sizes(w.padding)} zeros on each side (padding); they add nothing to a sum.")
+        parts.append(f" Zeros lie around {x}, {evenly(w.padding)} on each side (padding); they add nothing to a sum.")
     if set(w.dilation) != {1}:
         spans = sizes(w.span)
         parts.append(
-            f" Its weights lie {sizes(w.dilation)} places apart (dilation, or à trous: with holes): as many "
+            f" Its weights lie {evenly(w.dilation)} places apart (dilation, or à trous: with holes): as many "
             f"weights as before cover {spans}."
         )
     if it.groups > 1:
         parts.append(f" In {it.groups} groups: a filter sees {it.kernel.shape[1]} of {before.shape[1]} channels.")
     return "".join(parts)
+
+
+def evenly(steps: Shape) -> str:
+    """``2`` for 2 along every axis, else ``2 × 1``."""
+    return str(steps[0]) if len(set(steps)) == 1 else sizes(steps)

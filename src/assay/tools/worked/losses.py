@@ -74,11 +74,11 @@ def cross_entropy(output: str, shape: Shape, classes: Sequence[int]) -> Loss:
     forward = (
         Definition("E", shape, tuple(Call("exp", ((output, p),)) for p in places), "Exponentials: E",
             f"e to the power of each logit in {output}; kept to 40 decimal places, of which 6 digits are shown."),
-        Definition("Z", one, summed(one, ((p // width, (("E", p),)) for p in places)), "Their sum: Z",
+        Definition("S", one, summed(one, ((p // width, (("E", p),)) for p in places)), "Their sum: S",
             "A row's exponentials together."),
-        Definition("1/Z", one, tuple(Call("inverse", (("Z", row),)) for row in range(rows)), "One over it: 1/Z",
+        Definition("1/S", one, tuple(Call("inverse", (("S", row),)) for row in range(rows)), "One over it: 1/S",
             "By which a row is multiplied so that its sum is 1."),
-        Definition("P", shape, summed(shape, ((p, (("E", p), ("1/Z", p // width))) for p in places)), "Softmax: P",
+        Definition("P", shape, summed(shape, ((p, (("E", p), ("1/S", p // width))) for p in places)), "Softmax: P",
             "Exponentials over their sum: probabilities, whose sum is 1."),
         Definition("H", one, tuple(Call("-log", (("P", p),)) for p in true), "Cross-entropy: H",
             "−log of the probability of the true class: "

@@ -18,7 +18,7 @@ from assay.tools.worked.claims import Claim, claims
 from assay.tools.worked.exact import shown
 from assay.tools.worked.expressions import Arrays, Definition, Expression, Factor, Sum, refs
 from assay.tools.worked.matrices import sizes
-from assay.tools.worked.turned import Turned, turnings
+from assay.tools.worked.turned import turnings
 from assay.tools.worked.working import Worked
 
 FEW = 40
@@ -41,23 +41,18 @@ class Step:
     folded: bool
 
 
-@dataclass(frozen=True)
-class Turn:
-    """The kernel turned, for one convolution."""
-
-    name: str
-    spread: Board
-    kernel: Board
-    turned: Board
-    right: Board
-    mistake: Board
-    wrong: int
-    count: int
-
-
 def write_worked(worked: Worked, held: Sequence[Check], folder: Path, command: str = "") -> Path:
     """Write ``index.html`` into ``folder``; returns its path. AssayError for claims that are about nothing."""
-    forward, backward = ([step(each, worked) for each in part] for part in (worked.forward, worked.backward))
+    turns = list(turnings(worked))
+    arrays = {**worked.arrays, **{name: numbers for each in turns for name, numbers in each.arrays.items()}}
+    turned = [each for it in turns for each in it.steps]
+    parts = (worked.forward, worked.backward, turned)
+    wrong = {it.steps[-1].name: it.differ for it in turns}
+    deep = len(worked.built.layers) > 1
+    forward, backward, by_turning = (
+        [step(each, arrays, deep and part is worked.forward, wrong.get(each.name, frozenset())) for each in part]
+        for part in parts
+    )
     page, _ = document(
         TEMPLATE,
         [],
@@ -69,10 +64,11 @@ def write_worked(worked: Worked, held: Sequence[Check], folder: Path, command: s
         given=[board(name, numbers) for name, numbers in worked.given.items()],
         forward=forward,
         backward=backward,
-        turns=[turn(each, worked) for each in turnings(worked)],
+        turned=by_turning,
+        unseen=[it.d_in for it in turns if not it.differ],
         claims=[(each, claim_board(each)) for each in claims(worked)],
         checks=held,
-        numbers=Markup(json_for_script(for_script(worked))),
+        numbers=Markup(json_for_script(for_script(arrays, [each for part in parts for each in part]))),
         command=command,
     )
     write(folder / "index.html", page)
@@ -86,20 +82,19 @@ def facts(worked: Worked) -> str:
     return " · ".join([f"input {sizes(squeezed(worked.built.input.shape))}", *layers, f"loss: {name}"])
 
 
-def step(definition: Definition, worked: Worked) -> Step:
-    """A definition with the arrays that it is made of."""
-    arrays = worked.arrays
-    names = list(dict.fromkeys(name for each in definition.entries for name, _ in refs(each)))
-    names.sort(key=lambda name: list(arrays).index(name) if not name.startswith("d") else -1)
-    is_deep = definition in worked.forward and INPUT not in names and len(worked.built.layers) > 1
+def step(definition: Definition, arrays: Arrays, deep: bool, wrong: frozenset[int]) -> Step:
+    """A definition with the arrays that it is made of; ``deep``: with the input that lies behind them."""
+    order = list(arrays)
+    names = dict.fromkeys(name for each in definition.entries for name, _ in refs(each))
+    operands = sorted(names, key=lambda name: (not name.startswith("d"), order.index(name)))
     texts = sums.written(definition, arrays)
     return Step(
         anchor(definition.name),
         definition.title,
         definition.words,
-        [board(name, arrays[name], ring=definition.rings.get(name, ())) for name in names],
-        board(INPUT, arrays[INPUT]) if is_deep else None,
-        board(definition.name, arrays[definition.name]),
+        [board(name, arrays[name], ring=definition.rings.get(name, ())) for name in operands],
+        board(INPUT, arrays[INPUT], f"{INPUT} behind it") if deep and INPUT not in names else None,
+        board(definition.name, arrays[definition.name], wrong=wrong),
         texts,
         len(texts) > FEW,
     )
@@ -110,46 +105,31 @@ def anchor(name: str) -> str:
     return "step-" + "".join(letter if letter.isalnum() else "-" for letter in name)
 
 
-def turn(it: Turned, worked: Worked) -> Turn:
-    """The boards of one convolution's turned kernel."""
-    arrays, kernel = worked.arrays, it.kernel.name
-    return Turn(
-        it.d_in,
-        board(it.d_out, it.spread, f"{it.d_out} in zeros", it.ring),
-        board(kernel, arrays[kernel]),
-        board(kernel, it.turned, f"{kernel} turned by 180°"),
-        board(it.d_in, arrays[it.d_in]),
-        board(it.d_in, it.mistake, f"with {kernel} as it is", wrong=it.differ),
-        len(it.differ),
-        len(it.mistake.values),
-    )
-
-
 def claim_board(claim: Claim) -> Board:
     """What was claimed, its wrong entries marked."""
     return board(claim.name, claim.numbers, f"{claim.name} as claimed", wrong=claim.wrong)
 
 
-def for_script(worked: Worked) -> dict[str, Any]:
+def for_script(arrays: Arrays, steps: Sequence[Definition]) -> dict[str, Any]:
     """Names, texts of all numbers, and each entry as products of [array, place, array, place, …].
 
     Array −1 is the list of constants.
     """
-    names = list(worked.arrays)
+    names = list(arrays)
     constants: dict[Factor, int] = {}
-    steps = [
+    coded_steps = [
         {
             "array": names.index(each.name),
             "anchor": anchor(each.name),
             "entries": [coded(e, names, constants) for e in each.entries],
         }
-        for each in [*worked.forward, *worked.backward]
+        for each in steps
     ]
     return {
         "names": names,
-        "texts": [texts(worked.arrays, name) for name in names],
+        "texts": [texts(arrays, name) for name in names],
         "constants": [shown(value) for value in constants if not isinstance(value, tuple)],
-        "steps": steps,
+        "steps": coded_steps,
     }
 
 

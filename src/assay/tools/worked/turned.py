@@ -6,69 +6,94 @@ from itertools import product
 from math import prod
 
 from assay.tools.worked.checks import gradients
-from assay.tools.worked.expressions import Numbers, Shape, evaluate
+from assay.tools.worked.expressions import Arrays, Definition, Factor, Numbers, Shape, Sum, evaluate
 from assay.tools.worked.layer import Kernel
+from assay.tools.worked.windows import flat, summed
 from assay.tools.worked.working import Worked
+
+MOST = 1000
+"""Products of a turned kernel that a page shows; larger convolutions go without."""
 
 
 @dataclass(frozen=True)
 class Turned:
-    """The two for one convolution."""
+    """One convolution's gradient by the turned kernel."""
 
-    kernel: Kernel
     d_in: str
     """The name of the input's gradient."""
-    d_out: str
-    spread: Numbers
-    """The output's gradient, its numbers a stride apart, zeros between them."""
-    ring: Shape
-    """Zeros that lie around it: all places where the kernel covers at least one number."""
-    turned: Numbers
-    """The kernel, with its gaps, the last weight first."""
-    mistake: Numbers
-    """The input's gradient with the kernel as it is."""
+    kernel: str
+    steps: tuple[Definition, ...]
+    """The output's gradient in zeros, the kernel turned, both together, and with the kernel as it is."""
+    arrays: Arrays
+    """Their numbers."""
     differ: frozenset[int]
-    """Places where that is wrong."""
+    """Places where the last is wrong."""
+
+    @property
+    def mistake(self) -> Numbers:
+        """The input's gradient with the kernel as it is."""
+        return self.arrays[self.steps[-1].name]
 
 
 def turnings(worked: Worked) -> Iterator[Turned]:
-    """Of every convolution, the first layer first."""
+    """Of every convolution that is not too large, the first layer first."""
     for layer, d_in, d_out in gradients(worked):
-        if layer.kernel is None:
+        size, out = worked.arrays[d_in].shape, worked.arrays[d_out].shape
+        if layer.kernel is None or prod(size) * layer.kernel.shape[0] * prod(layer.kernel.shape[2:]) > MOST:
             continue
-        kernel, arrays = layer.kernel, worked.arrays
-        weights = arrays[kernel.name]
-        (step,) = (each for each in worked.backward if each.name == d_in)
-        mistake = evaluate(step, {**arrays, kernel.name: turned(weights)})
-        right = arrays[d_in].values
-        yield Turned(
-            kernel,
-            d_in,
-            d_out,
-            gapped(arrays[d_out], kernel.window.stride),
-            tuple(span - 1 for span in kernel.window.span),
-            gapped(turned(weights), kernel.window.dilation),
-            mistake,
-            frozenset(place for place, value in enumerate(mistake.values) if value != right[place]),
-        )
+        steps = definitions(layer.kernel, d_in, d_out, size, out)
+        arrays = dict(worked.arrays)
+        for step in steps:
+            arrays[step.name] = evaluate(step, arrays)
+        right, mistake = worked.arrays[d_in].values, arrays[steps[-1].name].values
+        differ = frozenset(place for place, value in enumerate(mistake) if value != right[place])
+        own = {step.name: arrays[step.name] for step in steps}
+        yield Turned(d_in, layer.kernel.name, steps, own, differ)
 
 
-def turned(weights: Numbers) -> Numbers:
-    """Each plane of a kernel by 180°: its numbers in the other order."""
-    area = prod(weights.shape[2:])
-    values = weights.values
-    planes = (values[start : start + area][::-1] for start in range(0, len(values), area))
-    return Numbers(weights.shape, tuple(value for plane in planes for value in plane), weights.exact)
+def definitions(kernel: Kernel, d_in: str, d_out: str, size: Shape, out: Shape) -> tuple[Definition, ...]:
+    """Z, T, Z∗T and Z∗F."""
+    f, number = kernel.name, kernel.name[1:]
+    z, t = f"Z{number}", f"T{number}"
+    around = (*size[:1], out[1], *(n + span - 1 for n, span in zip(size[2:], kernel.window.span, strict=True)))
+    area = prod(kernel.shape[2:])
+    last = [place - place % area + area - 1 - place % area for place in range(prod(kernel.shape))]
+    gaps = " A stride lies between its numbers, filled with zeros." if set(kernel.window.stride) != {1} else ""
+    holes = " The holes between its weights stay." if set(kernel.window.dilation) != {1} else ""
+    return (
+        Definition(z, around, tuple(in_zeros(kernel, d_out, out, around)), f"{d_out} in zeros: {z}",
+            f"{d_out} with zeros around it, so many that the kernel can be laid wherever it covers one of its "
+            f"numbers.{gaps}"),
+        Definition(t, kernel.shape, tuple(Sum((((f, place),),)) for place in last), f"{f} turned by 180°: {t}",
+            f"Each plane of {f} upside down and back to front.{holes}"),
+        Definition(f"{z}∗{t}", size, together(kernel, z, t, size, around), f"Laid on each other: {z}∗{t}",
+            f"The turned kernel moves over {z}, place by place. This is {d_in}, each number a sum that has the zeros "
+            "in it too."),
+        Definition(f"{z}∗{f}", size, together(kernel, z, f, size, around), f"The usual mistake: {z}∗{f}",
+            f"{f} as it is in place of {t}. What is wrong is marked ✗."),
+    )  # fmt: skip
 
 
-def gapped(numbers: Numbers, steps: Shape) -> Numbers:
-    """So many places apart along the axes behind the first two, zeros between them."""
-    sides = numbers.shape[2:]
-    wide = tuple((n - 1) * step + 1 for n, step in zip(sides, steps, strict=True))
-    area, values = prod(sides), []
-    for plane in range(prod(numbers.shape[:2])):
-        own = iter(numbers.values[plane * area : (plane + 1) * area])
-        for place in product(*map(range, wide)):
-            is_own = all(i % step == 0 for i, step in zip(place, steps, strict=True))
-            values.append(next(own) if is_own else numbers.values[0] * 0)
-    return Numbers((*numbers.shape[:2], *wide), tuple(values), numbers.exact)
+def in_zeros(kernel: Kernel, d_out: str, out: Shape, around: Shape) -> Iterator[Sum]:
+    """The numbers of the output's gradient, a stride apart, with zeros around and between them."""
+    window = kernel.window
+    for sample, f, *place in product(*map(range, around)):
+        spread = [a + p - span + 1 for a, p, span in zip(place, window.padding, window.span, strict=True)]
+        o = [a // step for a, step in zip(spread, window.stride, strict=True)]
+        on = [a % step == 0 and 0 <= a // step < n for a, step, n in zip(spread, window.stride, out[2:], strict=True)]
+        yield Sum((((d_out, flat((sample, f, *o), out)),),)) if all(on) else Sum()
+
+
+def together(kernel: Kernel, z: str, weights: str, size: Shape, around: Shape) -> tuple[Sum, ...]:
+    """The kernel laid on ``z`` at every place of the input, zeros included."""
+    filters, width = kernel.shape[0] // kernel.groups, kernel.shape[1]
+
+    def products() -> Iterator[tuple[int, tuple[Factor, ...]]]:
+        for sample, c, *x in product(*map(range, size)):
+            for f in range(c // width * filters, (c // width + 1) * filters):
+                for k in product(*map(range, kernel.shape[2:])):
+                    at = (a + b * d for a, b, d in zip(x, k, kernel.window.dilation, strict=True))
+                    weight = (weights, flat((f, c % width, *k), kernel.shape))
+                    yield flat((sample, c, *x), size), ((z, flat((sample, f, *at), around)), weight)
+
+    return summed(size, products())

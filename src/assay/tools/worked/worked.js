@@ -11,7 +11,12 @@
     for (const board of block.querySelectorAll(".operands .board")) boards.set(names.indexOf(board.dataset.a), places(board));
     const behind = block.querySelector(".behind");
     const cells = places(block.querySelector(".result"));
-    for (const cell of cells.values()) cell.dataset.step = number;
+    for (const cell of cells.values()) {
+      cell.dataset.step = number;
+      cell.role = "gridcell";
+      cell.ariaSelected = "false";
+      cell.tabIndex = cell === cells.get(0) ? 0 : -1;
+    }
     return { block, entries, array, boards, cells, behind: behind && places(behind), line: block.querySelector(".sum"), lines: block.querySelectorAll(".sums li") };
   });
   const made = new Map(steps.map((step) => [step.array, step]));
@@ -56,7 +61,7 @@
       factors.forEach(([array, place], i) => {
         const cell = step.boards.get(array)?.get(place);
         mark(cell, "lit", `f${Math.min([...step.boards.keys()].indexOf(array), 2)}`);
-        if (cell && factors.length > 1) cell.dataset.with = "·" + factors.filter((_, k) => k !== i).map(text).join("·");
+        if (cell && factors.length > 1) cell.dataset.with = "·" + factors.filter((_, k) => k !== i).map(text).map((one) => (one[0] === "−" ? `(${one})` : one)).join("·");
       });
     }
     if (step.behind) for (const place of sources(step, entry)) mark(step.behind.get(place), "far");
