@@ -3,12 +3,14 @@
 import math
 import re
 
+import polars as pl
 import pytest
 import yaml
 
 from assay import AssayError, load_study
+from assay.results import Results
 from assay.results.wanted import indifference, refuse_unwanted
-from synthetic import make_study
+from synthetic import fabricate, make_study
 
 BASE = {"data": {"source": "digits"}, "model": {"name": "mlp"}}
 
@@ -87,7 +89,7 @@ def test_a_choice_by_validation_images_needs_them_and_a_metric_of_answers(tmp_pa
         )
     with pytest.raises(AssayError, match="training_seconds is no property of the answers"):
         refuse_unwanted(make_study(2, metric="training_seconds", select_on="validation"))
-    with pytest.raises(AssayError, match="select_on: found 'val'; did you mean 'validation'"):
+    with pytest.raises(AssayError, match="select_on: found 'val'; expected one of: test, validation"):
         load(tmp_path, select_on="val")
 
 
@@ -95,3 +97,29 @@ def test_the_keys_survive_a_round_trip():
     study = make_study(2, reference="elu", indifferent="0.5 points", select_on="validation")
     again = type(study).model_validate(yaml.safe_load(study.dump()))
     assert (again.reference, again.indifferent, again.select_on) == ("elu", "0.5 points", "validation")
+
+
+def test_the_variant_is_chosen_by_its_validation_images_and_told_by_its_test_images(tmp_path):
+    study = make_study(2, seeds=3, select_on="validation")
+    folder = fabricate(tmp_path, study, accuracies=[0.9, 0.7], noise=0.0)
+    for seed in range(3):  # the worse one on the test images is right on all validation images
+        path = folder / "activation=elu" / f"seed-{seed}" / "predictions.parquet"
+        is_told = pl.when(pl.col("split") == "validation").then("predicted").otherwise("label")
+        pl.read_parquet(path).with_columns(label=is_told).write_parquet(path)
+    results = Results.read(folder)
+    assert results.best() == "activation=elu"
+    assert results.answering().reference == "activation=elu"
+    assert (
+        "elu was chosen by the validation images (100.0 % on them); the test images chose nothing." in results.verdict()
+    )
+    assert results.best("training_seconds") in study.plan
+    (folder / "study.yaml").write_text((folder / "study.yaml").read_text().replace("select_on: validation\n", ""))
+    again = Results.read(folder)
+    assert again.best() == "activation=relu"
+    assert "chosen by" not in again.verdict()
+
+
+def test_runs_without_validation_images_cannot_be_chosen_by_them(tmp_path):
+    folder = fabricate(tmp_path, make_study(2, select_on="validation"), validation=False)
+    with pytest.raises(AssayError, match="select_on: validation, but the run of 'activation=relu' with seed 0"):
+        Results.read(folder).verdict()

@@ -1,11 +1,14 @@
 """What a comparison in a study rests on: its reference, its level, the answers to its test images."""
 
+import math
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
 import polars as pl
 
 from assay.data.groups import group_numbers
+from assay.errors import AssayError
 from assay.recipe.study import Study
 from assay.results.answers import Answers
 from assay.results.compare import AnswersOf, Values, compare
@@ -63,3 +66,25 @@ def errors_of(study: Study, values: Values, metric: str, predictions: Prediction
         return None
     several = [(variant, seed) for variant, found in values.items() if len(found) > 1 for seed in found]
     return image_errors(answers_of(study, metric, predictions), several)
+
+
+def chosen_by(study: Study, values: Values, metric: str, predictions: Predictions) -> Values | None:
+    """The values on the validation images, where the study selects the best variant by them and the metric is a
+    property of answers; None where ``values``, those on the test images, choose.
+
+    Raises AssayError where a run has no such value.
+    """
+    if study.select_on == "test" or known(metric).of != "answers":
+        return None
+    task = catalogue.task(study.task)
+
+    def value(variant: str, seed: int) -> float:
+        rows = predictions(variant, seed).filter(pl.col("split") == "validation")
+        score = task.read(rows).evidence(metric) if rows.height else None
+        found = math.nan if score is None else float(score(np.ones((1, rows.height)))[0])
+        if math.isnan(found):
+            why = f"the run of '{variant}' with seed {seed} has no {metric} over validation images"
+            raise AssayError(f"select_on: validation, but {why}")
+        return found
+
+    return {variant: {seed: value(variant, seed) for seed in by_seed} for variant, by_seed in values.items()}

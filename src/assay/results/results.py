@@ -12,7 +12,8 @@ import polars as pl
 from assay.errors import AssayError, nearest, unknown
 from assay.recipe.study import Study, label, load_study
 from assay.recipe.tasks import TASKS
-from assay.results.comparing import compared, errors_of
+from assay.results.compare import Values
+from assay.results.comparing import chosen_by, compared, errors_of
 from assay.results.comparison import Comparisons
 from assay.results.folders import Run, planned_runs, read_description, read_table
 from assay.results.image_errors import ImageErrors
@@ -133,9 +134,10 @@ class Results:
         return means(self.study, counts, values)
 
     def best(self, metric: str | None = None) -> str:
-        """The variant with the best mean of ``metric``; of equals the first."""
+        """The variant with the best mean of ``metric``; of equals the first. Under ``select_on: validation`` the mean
+        is that over the validation images, for a metric that is a property of answers."""
         metric = metric or self.metric
-        found = best(self.values(metric), metric)
+        found = best(self._chosen_by(metric) or self.values(metric), metric)
         if found is None:
             raise AssayError(f"no finished run of the study '{self.study.name}' has a finite {metric}")
         return found
@@ -167,6 +169,10 @@ class Results:
         return {}
 
     @cached_property
+    def _chosen_by(self) -> Callable[[str], Values | None]:
+        return cache(lambda metric: chosen_by(self.study, self.values(metric), metric, self._answers))
+
+    @cached_property
     def image_errors(self) -> Callable[[str], ImageErrors | None]:
         """Metric → what other test images would change in it; None where it is no property of answers, or seeds were
         not varied."""
@@ -186,7 +192,9 @@ class Results:
         metric = metric or self.metric
         if not self.finished:
             return verdict(self.study, metric, {}, None)
-        return told(self.study, self.standing, metric, self.values(metric), self.answering(metric))
+        return told(
+            self.study, self.standing, metric, self.values(metric), self.answering(metric), self._chosen_by(metric)
+        )
 
     def notes(self, metric: str | None = None) -> list[str]:
         """What the verdict rests on: the intervals' assumptions, what the seeds allow, which runs are missing, whether

@@ -3,14 +3,33 @@
 from assay.recipe.study import Study
 from assay.results.compare import Values
 from assay.results.comparison import Comparisons
+from assay.results.means import best
+from assay.results.metrics import value_text
 from assay.results.more_seeds import more_seeds
 from assay.results.standing import Standing, again, interim
-from assay.results.verdict import verdict
+from assay.results.statistics import mean_interval
+from assay.results.verdict import short_names, verdict
 
 
-def told(study: Study, where: Standing, metric: str, values: Values, found: Comparisons) -> str:
-    """The verdict, what looking again costs, and what more seeds would tell; or what there is so far."""
+def told(
+    study: Study, where: Standing, metric: str, values: Values, found: Comparisons, chosen_by: Values | None
+) -> str:
+    """The verdict, how the best was chosen, what looking again costs, what more seeds tell; or what there is so far.
+
+    ``chosen_by``: the values by which the best was chosen, where they are not those told.
+    """
     if where.is_interim:
         return interim(study, where, metric, values)
     more = more_seeds(study, values, found, where.looks.next_level)
-    return " ".join(filter(None, [verdict(study, metric, values, found), again(where), more]))
+    chosen = "" if chosen_by is None else choice(study, metric, chosen_by)
+    return " ".join(filter(None, [verdict(study, metric, values, found), chosen, again(where), more]))
+
+
+def choice(study: Study, metric: str, by_validation: Values) -> str:
+    """Which variant the validation images choose, so that its value on the test images is no maximum."""
+    chosen = best(by_validation, metric)
+    if chosen is None or sum(map(bool, by_validation.values())) < 2:
+        return ""
+    mean = mean_interval(list(by_validation[chosen].values())).mean
+    standing = "" if mean is None else f" ({value_text(metric, mean)} on them)"
+    return f"{short_names(study)[chosen]} was chosen by the validation images{standing}; the test images chose nothing."
