@@ -7,7 +7,8 @@ Started as a process of its own, it imports everything once and answers one line
 ``kill`` is ``{"name": pattern, "nth": 1, "phase": p}``: SIGKILL at the nth write of a file so called, ``before`` there
 is a temporary file, when it is ``opened`` and empty, with ``half`` of it written, when it is ``flushed`` and not yet
 renamed, when it is ``renamed``; or at the nth removal of such a file, before (``kept``) or after it (``removed``).
-``{"batch": n}`` is SIGKILL before the nth batch that is learned, counted over all runs of the process.
+``{"batch": n}`` is SIGKILL before the nth batch that is learned, ``{"search": n}`` before the nth picture that is searched
+for regions, counted over all runs of the process.
 Instead of the signal, ``"errno": n`` raises that OSError from then on, and ``"stop": true`` sends SIGSTOP.
 
 ``set`` patches attributes of the package (``{"claim.BEAT": 0.1}``), ``environment`` changes os.environ, ``cores`` is
@@ -16,6 +17,7 @@ how many there seem to be (1), ``"links": false`` forbids hard links, and ``"rep
 
 import contextlib
 import importlib
+import itertools
 import json
 import os
 import re
@@ -95,19 +97,24 @@ class Trap:
         os.replace, os.link, os.fsync, os.unlink, os.rename = replaced, linked, synced, removed, renamed  # type: ignore[assignment]
 
 
-def kill_before(batch: int) -> None:
-    """SIGKILL when so many batches, but for one, have been learned."""
-    from assay.train.steps import Steps
+CALLED = {"batch": ("train.steps", "Steps.__call__"), "search": ("data.proposals", "searched")}
+"""What is counted → the module and the name of what is then called."""
 
-    learn, begun = Steps.__call__, [0]
 
-    def counted(*arguments: Any) -> None:
-        begun[0] += 1
-        if begun[0] == batch:
+def kill_before(counted: str, nth: int) -> None:
+    """SIGKILL before the nth call."""
+    module, name = CALLED[counted]
+    holder, _, attribute = name.rpartition(".")
+    found = importlib.import_module(f"assay.{module}")
+    owner = getattr(found, holder) if holder else found
+    call, turns = getattr(owner, attribute), itertools.count(1)
+
+    def killing(*arguments: Any) -> Any:
+        if next(turns) == nth:
             os.kill(os.getpid(), signal.SIGKILL)
-        learn(*arguments)
+        return call(*arguments)
 
-    Steps.__call__ = counted  # type: ignore[method-assign]
+    setattr(owner, attribute, killing)
 
 
 def target(path: Any) -> str:
@@ -138,8 +145,8 @@ def child(request: dict[str, Any]) -> int:
         results = importlib.import_module("assay.results").Results
         results.verdict = importlib.import_module("assay.report.page").write_report = lambda *_: None
     kill = request.get("kill")
-    if kill and "batch" in kill:
-        kill_before(kill["batch"])
+    if kill and kill.keys() <= CALLED.keys():
+        kill_before(*next(iter(kill.items())))
     elif kill:
         Trap(**kill).set()
     sys.argv = ["assay", *request["arguments"]]
