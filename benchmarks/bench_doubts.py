@@ -68,7 +68,7 @@ def plant(contents: Contents, folder: Path) -> list[Planted]:
     for row in candidates.tolist():
         kind = KINDS[len(kinds) // EACH]
         half = (edges[row, 2] - edges[row, 0]) / 2
-        ways = [way for way in (-half, half) if 0 <= edges[row, 0] + way and edges[row, 2] + way <= widths[image[row]]]
+        ways = [way for way in (-half, half) if edges[row, 0] + way >= 0 and edges[row, 2] + way <= widths[image[row]]]
         if kind == "shifted" and not ways:
             continue
         kinds[row] = kind

@@ -7,8 +7,8 @@ Started as a process of its own, it imports everything once and answers one line
 ``kill`` is ``{"name": pattern, "nth": 1, "phase": p}``: SIGKILL at the nth write of a file so called, ``before`` there
 is a temporary file, when it is ``opened`` and empty, with ``half`` of it written, when it is ``flushed`` and not yet
 renamed, when it is ``renamed``; or at the nth removal of such a file, before (``kept``) or after it (``removed``).
-``{"batch": n}`` is SIGKILL before the nth batch that is learned, ``{"search": n}`` before the nth picture that is searched
-for regions, counted over all runs of the process.
+``{"batch": n}`` is SIGKILL before the nth batch that is learned, ``{"search": n}`` before the nth picture that is
+searched for regions, counted over all runs of the process.
 Instead of the signal, ``"errno": n`` raises that OSError from then on, and ``"stop": true`` sends SIGSTOP.
 
 ``set`` patches attributes of the package (``{"claim.BEAT": 0.1}``), ``environment`` changes os.environ, ``cores`` is

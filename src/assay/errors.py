@@ -2,6 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from reprlib import Repr
+
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 80
 
 
 class AssayError(Exception):
@@ -34,8 +38,8 @@ def nearest(name: object, known: Iterable[str]) -> str:
     close = get_close_matches(str(name), names, n=2, cutoff=0.6)
     if close:
         return "did you mean " + " or ".join(repr(c) for c in close) + "?"
-    shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
-    return f"expected one of: {shown}" if names else "nothing is expected here"
+    first = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+    return f"expected one of: {first}" if names else "nothing is expected here"
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> AssayError:
@@ -50,8 +54,14 @@ def quoted(names: Sequence[object], most: int = 20) -> str:
 
 def enumerated(parts: Sequence[str], most: int = 20) -> str:
     """``a, b and c``; so many at most, and how many more there are."""
-    shown = [*parts[:most], *([f"{len(parts) - most:,} more"] if len(parts) > most else [])]
-    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
+    told = [*parts[:most], *([f"{len(parts) - most:,} more"] if len(parts) > most else [])]
+    return " and ".join([", ".join(told[:-1]), told[-1]] if len(told) > 1 else told)
+
+
+def shown(value: object) -> str:
+    """The value in at most 60 characters, however large it is."""
+    text = _SHORT.repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
 
 
 def size_text(count: int) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_h
 
 from pydantic import BaseModel, ValidationError, create_model
 
-from assay.errors import AssayError, nearest, unknown
+from assay.errors import AssayError, nearest, shown, unknown
 from assay.recipe import Data, Model, Normalization, Recipe
 from assay.recipe.section import Strict
 from assay.recipe.tasks import Answered
@@ -266,18 +266,12 @@ def _sentence(model: Model, kind: type[BaseModel], error: ValidationError) -> st
     if detail["type"] == "missing":
         return f"model '{model.name}' needs the argument '{name}'"
     field = kind.model_fields[name]
-    found = f"model.{name}: found {_shown(model.arguments[name])}"
+    value = model.arguments[name]
+    found = f"model.{name}: found {'keys and values' if isinstance(value, Mapping) else shown(value)}"
     if get_origin(field.annotation) is Literal and isinstance(get_args(field.annotation)[0], str):
-        return f"{found}; {nearest(model.arguments[name], get_args(field.annotation))}"
+        return f"{found}; {nearest(value, get_args(field.annotation))}"
     return f"{found}, expected {field.description or _message(detail['msg'])}"
 
 
 def _message(message: str) -> str:
     return message.removeprefix("Input should be ").removeprefix("Input ")
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "keys and values"
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "…"

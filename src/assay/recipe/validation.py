@@ -1,19 +1,14 @@
 """Plain values → typed models, with errors a person can act on."""
 
 import re
-from reprlib import Repr
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from assay.errors import AssayError, nearest
+from assay.errors import AssayError, nearest, shown
 
 M = TypeVar("M", bound=BaseModel)
-
-_SHORT = Repr()
-_SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 80
-
 
 _EXPECTED = {
     "greater_than": "more than {gt:g}",
@@ -48,7 +43,7 @@ def validate(kind: type[M], values: Any, where: str) -> M:
 def mistakes(kind: type[BaseModel], values: Any) -> list[str]:
     """What keeps ``values`` from being a ``kind``, a sentence each: the dotted key, the value, what was expected."""
     if not isinstance(values, dict):
-        return [f"found {_shown(values)}, expected keys and values"]
+        return [f"found {shown(values)}, expected keys and values"]
     try:
         kind.model_validate(values)
     except ValidationError as error:
@@ -66,7 +61,7 @@ def explain(error: ValidationError, kind: type[BaseModel]) -> list[str]:
 
 
 def _sentence(detail: dict[str, Any], keys: list[str], owner: type[BaseModel] | None) -> str:
-    path, found, context = ".".join(keys), _shown(detail["input"]), detail.get("ctx", {})
+    path, found, context = ".".join(keys), shown(detail["input"]), detail.get("ctx", {})
     is_several = isinstance(detail["input"], list) and detail["input"]
     several = "; to compare several, list them under 'vary'" if is_several else ""
     match detail["type"]:
@@ -114,12 +109,6 @@ def full_keys(kind: type[BaseModel]) -> list[str]:
 def _quoted(text: str) -> list[str]:
     """The names in pydantic's ``"'gray' or 'rgb'"``."""
     return re.findall(r"'([^']*)'", text)
-
-
-def _shown(value: Any) -> str:
-    """The value in at most 60 characters, however large it is."""
-    text = _SHORT.repr(value)
-    return text if len(text) <= 60 else text[:57] + "…"
 
 
 def _walk(location: tuple[int | str, ...], kind: type[BaseModel]) -> tuple[list[str], type[BaseModel] | None]:

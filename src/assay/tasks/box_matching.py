@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int8, Int32, Int64, Integer
+from jaxtyping import Bool, Float, Float32, Float64, Int8, Int32, Int64, Integer
 
 IOUS = np.linspace(0.5, 0.95, 10)
 """Overlaps from which a detection may count as a hit."""
@@ -82,11 +82,11 @@ def match(truth: Objects, said: Detections, classes: int, area: Area = "all") ->
     chosen = np.lexsort((-said.scores, found))
     places = _place_in_run(found[chosen])
     crowd = truth.flags != 0
-    out = crowd | _outside(truth.edges, area)
+    out = crowd | ~of_area(truth.edges, area)
     taken = _taken(pairs(truth, said, classes, chosen), found, out, crowd)
     kinds = np.array([HIT, IGNORED, MISS], np.int8)
     of_object = np.append(out, False).astype(np.int8)
-    outcomes = np.where(taken == NONE, kinds[2 - _outside(said.edges, area)], kinds[of_object[taken]])
+    outcomes = np.where(taken == NONE, kinds[1 + of_area(said.edges, area)], kinds[of_object[taken]])
     images, labels = np.divmod(found[chosen], classes)
     order = np.lexsort((-said.scores[chosen], labels))
     rows = chosen[order]
@@ -114,9 +114,9 @@ def pairs(truth: Objects, said: Detections, classes: int, rows: Rows, least: flo
     for own in _blocks(last - first):
         each = np.repeat(np.arange(rows.size)[own], (last - first)[own])
         which = by_cell[first[each] + _place_in_run(each)]
-        overlaps = _overlaps(said.edges[rows[each]], truth.edges[which], truth.flags[which] != 0)
-        near = overlaps >= least
-        parts.append((rows[each[near]], which[near], overlaps[near]))
+        shared = overlaps(said.edges[rows[each]], truth.edges[which], truth.flags[which] != 0)
+        near = shared >= least
+        parts.append((rows[each[near]], which[near], shared[near]))
     return Pairs(*map(np.concatenate, zip(*parts, strict=True)))
 
 
@@ -181,16 +181,17 @@ def _blocks(counts: Rows) -> Iterator[slice]:
         first = last
 
 
-def _outside(edges: Float32[np.ndarray, "_ 4"], area: Area) -> Bool[np.ndarray, " _"]:
+def of_area(edges: Float32[np.ndarray, "_ 4"], area: Area) -> Bool[np.ndarray, " _"]:
+    """Which boxes are of a size; one of just 32² or 96² pixels is of both."""
     least, most = AREAS[area]
     of_each = sides(edges).prod(axis=1)
-    return np.asarray((of_each < least) | (of_each > most))
+    return np.asarray((of_each >= least) & (of_each <= most))
 
 
-def sides(edges: Float32[np.ndarray, "_ 4"]) -> Float64[np.ndarray, "_ 2"]:
+def sides(edges: Float[np.ndarray, "*_ 4"]) -> Float64[np.ndarray, "*_ 2"]:
     """Width and height."""
     wide = edges.astype(np.float64)
-    return np.asarray(wide[:, 2:] - wide[:, :2])
+    return np.asarray(wide[..., 2:] - wide[..., :2])
 
 
 def have_extent(edges: Float32[np.ndarray, "_ 4"]) -> Bool[np.ndarray, " _"]:
@@ -198,12 +199,12 @@ def have_extent(edges: Float32[np.ndarray, "_ 4"]) -> Bool[np.ndarray, " _"]:
     return np.asarray((sides(edges) > 0).all(axis=1))
 
 
-def _overlaps(
-    detections: Float32[np.ndarray, "_ 4"], objects: Float32[np.ndarray, "_ 4"], crowd: Bool[np.ndarray, " _"]
-) -> Float64[np.ndarray, " _"]:
-    """IoU of each with the one beside it; of a crowd the part of the detection that lies in it."""
-    a, b = detections.astype(np.float64), objects.astype(np.float64)
-    shared = (np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])).clip(0).prod(axis=1)
-    of_a, of_b = sides(detections).prod(axis=1), sides(objects).prod(axis=1)
-    whole = np.where(crowd, of_a, of_a + of_b - shared)
+def overlaps(
+    boxes: Float[np.ndarray, "*#_ 4"], others: Float[np.ndarray, "*#_ 4"], crowd: Bool[np.ndarray, " _"] | None = None
+) -> Float64[np.ndarray, "*_"]:
+    """IoU of each with the one beside it, 0 of boxes without area; of a ``crowd`` the part of the box in it."""
+    a, b = boxes.astype(np.float64), others.astype(np.float64)
+    shared = (np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])).clip(0).prod(axis=-1)
+    of_a, of_b = sides(a).prod(axis=-1), sides(b).prod(axis=-1)
+    whole = of_a + of_b - shared if crowd is None else np.where(crowd, of_a, of_a + of_b - shared)
     return np.asarray(shared / np.where(shared > 0, whole, 1.0))

@@ -11,9 +11,10 @@ from assay.data.images import Contents
 from assay.data.sources.box_classes import checked
 from assay.data.sources.box_rows import Box, Told, box_contents
 from assay.data.sources.coco_files import Listed, categories, pictures, read_files
-from assay.data.sources.json_numbers import numbers, shown
+from assay.data.sources.json_numbers import numbers
 from assay.data.sources.regions import polygons, region
 from assay.data.sources.tree import Tree
+from assay.errors import shown
 from assay.recipe.data import SplitName
 
 

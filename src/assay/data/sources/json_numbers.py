@@ -14,9 +14,3 @@ def numbers(found: Any) -> list[float] | None:
 def is_finite(found: Any) -> bool:
     """Whether it is a number that a float can hold: not NaN, no infinity, no whole number of 400 digits."""
     return isinstance(found, int | float) and abs(found) <= sys.float_info.max
-
-
-def shown(found: Any) -> str:
-    """At most 60 characters of it."""
-    text = repr(found)
-    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from assay.data.sources.json_numbers import numbers, shown
+from assay.data.sources.json_numbers import numbers
+from assay.errors import shown
 
 Region = Bool[np.ndarray, "h w"]
 

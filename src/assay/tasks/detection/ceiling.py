@@ -7,12 +7,12 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float32, Int64
 from torch import Tensor
-from torchvision.ops import box_iou
 
 from assay.data.batches import ImageData
 from assay.data.boxes import Boxes
 from assay.data.proposals import proposals
 from assay.models.rcnn import RCNN
+from assay.tasks.box_matching import overlaps
 from assay.tasks.contract import Trained
 from assay.tasks.detection.gathering import boxes_of
 
@@ -47,7 +47,7 @@ def proposal_recalls(trained: Trained) -> dict[str, float]:
 def found(boxes: Boxes, regions: Sequence[Float32[Tensor, "_ 4"]]) -> Bool[np.ndarray, " m"]:
     """Whether a region of its image overlaps each box by half or more."""
     parts = [
-        (box_iou(torch.from_numpy(boxes.edges[first:end]), own) >= OVERLAP).any(dim=1).numpy()
+        (overlaps(boxes.edges[first:end, None], own.numpy()) >= OVERLAP).any(axis=1)
         for first, end, own in zip(boxes.starts[:-1], boxes.starts[1:], regions, strict=True)
     ]
     return np.concatenate([np.zeros(0, dtype=bool), *parts])

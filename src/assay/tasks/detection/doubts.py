@@ -8,9 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
-from assay.tasks.box_matching import NONE, Detections, Objects, match, pairs
+from assay.tasks.box_matching import NONE, Detections, Objects, match, overlaps, pairs
 from assay.tasks.detection.errors import BACKGROUND, BOTH, CLASS, PLACE, errors
-from assay.tasks.detection.fusion import overlaps
 
 KINDS = ("missing", "shifted", "swapped")
 MISSING, SHIFTED, SWAPPED = range(3)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float32, Int64
 
+from assay.tasks.box_matching import overlaps
+
 OVERLAP = 0.55
 """From which two boxes of a class are one, as in the paper."""
 
@@ -29,9 +31,9 @@ def fused(said: Sequence[Boxes]) -> Boxes:
     count = 0
     for i in np.argsort(-scores, kind="stable"):
         here = slice(count)
-        overlap = overlaps(edges[i], centres[here])
-        able = (kinds[here] == labels[i]) & ~has[here, networks[i]] & (overlap >= OVERLAP)
-        place = int(np.where(able, overlap, -1).argmax()) if able.any() else count
+        shared = overlaps(edges[i], centres[here])
+        able = (kinds[here] == labels[i]) & ~has[here, networks[i]] & (shared >= OVERLAP)
+        place = int(np.where(able, shared, -1).argmax()) if able.any() else count
         count = max(count, place + 1)
         total = totals[place] + scores[i]
         centres[place] += (edges[i] - centres[place]) * (scores[i] / total if total > 0 else 1.0)
@@ -39,12 +41,3 @@ def fused(said: Sequence[Boxes]) -> Boxes:
     order = np.argsort(-totals[:count], kind="stable")
     means = (totals[order] / len(said)).astype(np.float32)
     return centres[order].astype(np.float32), kinds[order].astype(np.int64), means
-
-
-def overlaps(one: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """IoU of a box with others, 0 of boxes without area."""
-    sides = np.minimum(one[2:], others[:, 2:]) - np.maximum(one[:2], others[:, :2])
-    inside = sides.clip(0).prod(axis=1)
-    whole = (one[2:] - one[:2]).prod() + (others[:, 2:] - others[:, :2]).prod(axis=1) - inside
-    shares: np.ndarray = inside / np.maximum(whole, np.finfo(np.float64).tiny)
-    return shares

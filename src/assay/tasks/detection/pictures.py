@@ -4,14 +4,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
-import torch
 from jaxtyping import Bool, Float32, Float64, Int64
-from torchvision.ops import box_iou
 
 from assay.data.batches import ImageData
 from assay.data.boxes import NO_BOX
-from assay.tasks.box_matching import Detections, Objects
-from assay.tasks.pictures import inside, sample, thumbnail
+from assay.tasks.box_matching import HIT, IGNORED, NONE, Detections, Objects, images_of, match, overlaps, pairs, sides
+from assay.tasks.pictures import Rows, inside, sample, thumbnail
 
 COUNT = 12
 """Of each kind but the sample."""
@@ -19,19 +17,16 @@ SIDE = 224
 """Pixels of the longer side, at most."""
 LEAST = 0.05
 """Boxes with a lower score are kept nowhere."""
-HIT = 0.5
-"""The overlap from which a box has found an object."""
 
 
 class Compared(NamedTuple):
-    """The boxes of one image beside its objects, at an overlap of ``HIT``."""
+    """Boxes beside the objects, matched at an overlap of one half."""
 
-    ious: Float32[np.ndarray, " boxes"]
+    ious: Float64[np.ndarray, " boxes"]
     """With the object that it hits, else with the one that it overlaps most."""
     on: Int64[np.ndarray, " boxes"]
     """The class of that object; -1: it overlaps none."""
     hits: Bool[np.ndarray, " boxes"]
-    """The best of the boxes that overlap an object of their class."""
     forgiven: Bool[np.ndarray, " boxes"]
     """Not a hit, and no false alarm: it lies on an object with a flag."""
     found: Float32[np.ndarray, " objects"]
@@ -68,7 +63,7 @@ def gallery(
     hits it).
     """
     said = _sure(said)
-    compared = [_compared(*_one(truth, said, row)) for row in range(len(indices))]
+    compared = _compared(truth, said, len(thresholds))
     kinds = {
         "sample": [Kept(0.0, row, -1) for row in sample(len(indices), seed).tolist()],
         "false_alarm": _dearest(_false_alarms(said, compared, thresholds)),
@@ -83,7 +78,7 @@ def gallery(
             "focus": None if one.box < 0 else one.box,
             "height": int(sizes[one.image, 0]),
             "width": int(sizes[one.image, 1]),
-            **_boxes(*_one(truth, said, one.image), compared[one.image]),
+            **_boxes(truth, said, compared, one.image),
         }
         for kind, those in kinds.items()
         for one in those
@@ -103,7 +98,7 @@ SCHEMA: dict[str, Any] = {
 
 def _sure(said: Detections) -> Detections:
     """The boxes that are kept, of each image those with the highest scores first."""
-    images = np.repeat(np.arange(said.starts.size - 1), np.diff(said.starts))
+    images = images_of(said)
     order = np.lexsort((-said.scores, images))
     order = order[said.scores[order] >= LEAST]
     counts = np.bincount(images[order], minlength=said.starts.size - 1)
@@ -111,97 +106,84 @@ def _sure(said: Detections) -> Detections:
     return Detections(said.edges[order], said.labels[order], said.scores[order], starts)
 
 
-def _one(truth: Objects, said: Detections, row: int) -> tuple[Objects, Detections]:
-    there, found = (slice(each.starts[row], each.starts[row + 1]) for each in (truth, said))
-    return (
-        Objects(truth.edges[there], truth.labels[there], truth.flags[there], truth.starts[:0]),
-        Detections(said.edges[found], said.labels[found], said.scores[found], said.starts[:0]),
-    )
+def _compared(truth: Objects, said: Detections, classes: int) -> Compared:
+    matches = match(truth, said, classes)
+    outcomes, taken = np.empty(said.scores.size, np.int8), np.full(said.scores.size, NONE)
+    outcomes[matches.rows], taken[matches.rows] = matches.outcomes[0], matches.found[0]
+    hits, found = outcomes == HIT, np.zeros(truth.flags.size, np.float32)
+    found[taken[hits]] = said.scores[hits]
+    beside = np.where(hits, taken, _nearest(truth, said))
+    ious, on = np.zeros(said.scores.size), np.full(said.scores.size, NO_BOX)
+    there = beside != NONE
+    ious[there] = overlaps(said.edges[there], truth.edges[beside[there]])
+    on[there] = truth.labels[beside[there]]
+    return Compared(ious, on, hits, outcomes == IGNORED, found)
 
 
-def _compared(truth: Objects, said: Detections) -> Compared:
-    """Each box, the highest score first, takes the free object of its class that it overlaps most."""
-    overlaps = box_iou(torch.as_tensor(said.edges), torch.as_tensor(truth.edges)).numpy()
-    of_class = np.where(said.labels[:, None] == truth.labels[None], overlaps, 0.0)
-    object_of, found = np.full(len(said.labels), -1), np.zeros(len(truth.labels), np.float32)
-    flagged = truth.flags != 0
-    for box, overlap in enumerate(of_class):
-        able = np.where((found > 0) | flagged, 0.0, overlap)
-        if able.size and able.max() >= HIT:
-            object_of[box] = able.argmax()
-            found[object_of[box]] = said.scores[box]
-    hits = object_of >= 0
-    forgiven = ~hits & (_inside(said.edges, truth.edges, of_class)[:, flagged].max(axis=1, initial=0.0) >= HIT)
-    if not len(truth.labels):
-        return Compared(np.zeros(len(hits), np.float32), object_of, hits, forgiven, found)
-    nearest = np.where(hits, object_of, overlaps.argmax(axis=1))
-    ious = overlaps[np.arange(len(hits)), nearest]
-    return Compared(ious, np.where(ious > 0, truth.labels[nearest], NO_BOX), hits, forgiven, found)
+def _nearest(truth: Objects, said: Detections) -> Int64[np.ndarray, " boxes"]:
+    """The object, of any class and with a flag too, that each box overlaps most; NONE where it overlaps none."""
+    of_any = truth._replace(labels=np.zeros_like(truth.labels), flags=np.zeros_like(truth.flags))
+    boxes = said._replace(labels=np.zeros_like(said.labels))
+    near = pairs(of_any, boxes, 1, np.arange(said.scores.size), np.finfo(np.float64).tiny)
+    order = np.argsort(near.overlaps, kind="stable")
+    nearest = np.full(said.scores.size, NONE)
+    nearest[near.detections[order]] = near.objects[order]  # of equal ones the last stays
+    return nearest
 
 
-def _inside(
-    boxes: Float32[np.ndarray, "boxes 4"],
-    objects: Float32[np.ndarray, "objects 4"],
-    ious: Float32[np.ndarray, "boxes objects"],
-) -> Float32[np.ndarray, "boxes objects"]:
-    """The share of each box that lies in an object, from their IoU."""
-    of_box, of_object = ((each[:, 2:] - each[:, :2]).prod(axis=1) for each in (boxes, objects))
-    shared = (of_box[:, None] + of_object[None]) * ious / (1 + ious)
-    return np.asarray(shared / np.maximum(of_box[:, None], np.finfo(np.float32).tiny))
-
-
-def _false_alarms(
-    said: Detections, compared: list[Compared], thresholds: Float64[np.ndarray, " classes"]
-) -> list[Kept]:
-    kept = []
-    for row, one in enumerate(compared):
-        own = slice(said.starts[row], said.starts[row + 1])
-        wrong = ~one.hits & ~one.forgiven & (said.scores[own] >= thresholds[said.labels[own]])
-        if wrong.any():  # the first has the highest score
-            box = int(wrong.argmax())
-            kept.append(Kept(-float(said.scores[own][box]), row, box))
-    return kept
+def _false_alarms(said: Detections, compared: Compared, thresholds: Float64[np.ndarray, " classes"]) -> list[Kept]:
+    wrong = ~compared.hits & ~compared.forgiven & (said.scores >= thresholds[said.labels])
+    return _cheapest(images_of(said)[wrong], -said.scores[wrong].astype(np.float64), _places(said)[wrong])
 
 
 def _misses(
     truth: Objects,
-    compared: list[Compared],
+    compared: Compared,
     thresholds: Float64[np.ndarray, " classes"],
     sizes: Int64[np.ndarray, "n 2"],
 ) -> list[Kept]:
-    kept = []
-    for row, one in enumerate(compared):
-        own = slice(truth.starts[row], truth.starts[row + 1])
-        missed = (one.found < thresholds[truth.labels[own]]) & (truth.flags[own] == 0)
-        if missed.any():
-            edges = truth.edges[own]
-            share = (edges[:, 2:] - edges[:, :2]).prod(axis=1) / sizes[row].prod()
-            cost = np.where(missed, np.where(one.found > 0, one.found, -share), np.inf)
-            kept.append(Kept(float(cost.min()), row, int(cost.argmin())))
-    return kept
+    images = images_of(truth)
+    share = sides(truth.edges).prod(axis=1) / sizes.prod(axis=1)[images]
+    cost = np.where(compared.found > 0, compared.found, -share)
+    missed = np.flatnonzero((compared.found < thresholds[truth.labels]) & (truth.flags == 0))
+    return _cheapest(images[missed], cost[missed], _places(truth)[missed])
 
 
 def _near(said: Detections, thresholds: Float64[np.ndarray, " classes"]) -> list[Kept]:
+    images = images_of(said)
     away = np.abs(said.scores - thresholds[said.labels])
-    bounds = zip(said.starts[:-1].tolist(), said.starts[1:].tolist(), strict=True)
-    own = [(row, away[first:last]) for row, (first, last) in enumerate(bounds) if last > first]
-    return [Kept(float(each.min()), row, int(each.argmin())) for row, each in own]
+    return _cheapest(images, away, _places(said))
+
+
+def _places(boxes: Objects | Detections) -> Rows:
+    """Of each box: how many of its image stand before it."""
+    return np.asarray(np.arange(boxes.labels.size) - boxes.starts[images_of(boxes)])
+
+
+def _cheapest(images: Rows, costs: Float64[np.ndarray, " _"], boxes: Rows) -> list[Kept]:
+    """Of every image the box of the least cost."""
+    order = np.lexsort((boxes, costs, images))
+    first = order[np.unique(images[order], return_index=True)[1]]
+    return [
+        Kept(*each) for each in zip(costs[first].tolist(), images[first].tolist(), boxes[first].tolist(), strict=True)
+    ]
 
 
 def _dearest(kept: list[Kept]) -> list[Kept]:
     return sorted(kept)[:COUNT]
 
 
-def _boxes(there: Objects, found: Detections, compared: Compared) -> dict[str, Any]:
+def _boxes(truth: Objects, said: Detections, compared: Compared, image: int) -> dict[str, Any]:
+    there, found = (slice(*each.starts[image : image + 2]) for each in (truth, said))
     return {
-        "boxes": found.edges.tolist(),
-        "classes": found.labels.tolist(),
-        "scores": found.scores.tolist(),
-        "ious": compared.ious.tolist(),
-        "on": compared.on.tolist(),
-        "hits": compared.hits.tolist(),
-        "true_boxes": there.edges.tolist(),
-        "true_classes": there.labels.tolist(),
-        "flags": there.flags.tolist(),
-        "found": compared.found.tolist(),
+        "boxes": said.edges[found].tolist(),
+        "classes": said.labels[found].tolist(),
+        "scores": said.scores[found].tolist(),
+        "ious": compared.ious[found].tolist(),
+        "on": compared.on[found].tolist(),
+        "hits": compared.hits[found].tolist(),
+        "true_boxes": truth.edges[there].tolist(),
+        "true_classes": truth.labels[there].tolist(),
+        "flags": truth.flags[there].tolist(),
+        "found": compared.found[there].tolist(),
     }

@@ -12,6 +12,7 @@ from assay.data.geometry import onto_source
 from assay.report.figures import Figure
 from assay.report.tables import Cell, Column, Table
 from assay.results.formats import fixed, grouped
+from assay.tasks.box_matching import Area, Detections, Objects, images_of, of_area, pairs
 from assay.tools.inspection import charts
 from assay.tools.inspection.in_words import are, count, have
 from assay.tools.inspection.inspecting import Inspection, split_names
@@ -19,8 +20,7 @@ from assay.tools.inspection.masks import listed, sizes
 
 Edges = Float32[np.ndarray, "m 4"]
 Rows = Int64[np.ndarray, " m"]
-SIZES = {"small": 32**2, "medium": 96**2, "large": np.inf}
-"""Pixels of a box below which it is so, in its own picture: as COCO counts them."""
+SIZES: tuple[Area, ...] = ("small", "medium", "large")
 TWICE = 0.8
 """Two boxes of a class with more of their union in common are taken for one thing drawn twice."""
 FEW = 30
@@ -36,14 +36,13 @@ def own_edges(found: Inspection, boxes: Boxes) -> Edges:
 
 def box_frame(found: Inspection, boxes: Boxes) -> pl.DataFrame:
     """Of each class and split: boxes, images with any, and boxes by size."""
-    image, splits = _image_of(boxes), np.array(split_names(found))
-    area = _areas(own_edges(found, boxes))
-    size = np.searchsorted(list(SIZES.values())[:2], area, side="right")
+    there, splits = _objects(found, boxes), np.array(split_names(found))
+    image, of_size = images_of(there), {size: of_area(there.edges, size) for size in SIZES}
     rows = []
     for split in dict.fromkeys(splits.tolist()):
         for k, name in enumerate(found.images.classes):
             here = (splits[image] == split) & (boxes.labels == k)
-            by_size = {of: int((size[here] == number).sum()) for number, of in enumerate(SIZES)}
+            by_size = {size: int(own[here].sum()) for size, own in of_size.items()}
             rows.append(
                 {"class": name, "split": split, "boxes": int(here.sum()), "images": len(set(image[here].tolist()))}
                 | by_size
@@ -67,24 +66,30 @@ def box_table(frame: pl.DataFrame) -> Table:
         [Cell(row["class"], is_name=True), Cell(row["split"]), *(Cell(grouped(row[key])) for key in keys)]
         for row in frame.iter_rows(named=True)
     ]
-    caption = "Small: under 32 × 32 pixels of their own picture; large: 96 × 96 or more, as COCO has it."
+    caption = (
+        "Small: up to 32 × 32 pixels of their own picture; large: from 96 × 96; a box of just so many counts on both "
+        "sides, as COCO has it."
+    )
     return Table("classes", caption, [*columns, *map(Column, SIZES)], lines, frame)
 
 
 def double_frame(found: Inspection, boxes: Boxes) -> pl.DataFrame:
     """Pairs of boxes of one class that overlap by more than ``TWICE``, in the pixels of their pictures."""
-    from torchvision.ops import box_iou
-
-    from assay.data.mapped import as_tensor
-
-    edges, rows = own_edges(found, boxes), []
-    for i, (start, end) in enumerate(zip(boxes.starts[:-1], boxes.starts[1:], strict=True)):
-        own = edges[start:end]
-        iou = box_iou(as_tensor(own), as_tensor(own)).numpy()
-        same = boxes.labels[start:end, None] == boxes.labels[None, start:end]
-        for a, b in np.argwhere(np.triu((iou > TWICE) & same, 1)).tolist():
-            told = {"image": found.images.names[i], "class": found.images.classes[boxes.labels[start + a]]}
-            rows.append(told | {"box": _text(own[a]), "other": _text(own[b]), "overlap": float(iou[a, b])})
+    there = _objects(found, boxes)
+    said = Detections(there.edges, there.labels, np.ones(len(there.labels), np.float32), there.starts)
+    near = pairs(there, said, len(found.images.classes), np.arange(len(there.labels)), TWICE)
+    image = images_of(there)
+    rows = [
+        {
+            "image": found.images.names[image[a]],
+            "class": found.images.classes[boxes.labels[a]],
+            "box": _text(there.edges[a]),
+            "other": _text(there.edges[b]),
+            "overlap": overlap,
+        }
+        for a, b, overlap in zip(*(part.tolist() for part in near), strict=True)
+        if a < b and overlap > TWICE
+    ]
     frame = pl.DataFrame(rows, schema={"image": str, "class": str, "box": str, "other": str, "overlap": float})
     return frame.sort("overlap", descending=True, maintain_order=True)
 
@@ -174,12 +179,9 @@ def drawn(
     return np.asarray(picture).transpose(2, 0, 1)
 
 
-def _image_of(boxes: Boxes) -> Rows:
-    return np.repeat(np.arange(len(boxes)), boxes.counts)
-
-
-def _areas(edges: Edges) -> Float32[np.ndarray, " m"]:
-    return np.asarray((edges[:, 2] - edges[:, 0]) * (edges[:, 3] - edges[:, 1]))
+def _objects(found: Inspection, boxes: Boxes) -> Objects:
+    """In the pixels of their own pictures; none has a flag."""
+    return Objects(own_edges(found, boxes), boxes.labels, np.zeros_like(boxes.flags), boxes.starts)
 
 
 def _text(box: Float32[np.ndarray, " 4"]) -> str:
