@@ -188,7 +188,7 @@ def of_area(edges: Float32[np.ndarray, "_ 4"], area: Area) -> Bool[np.ndarray, "
     return np.asarray((of_each >= least) & (of_each <= most))
 
 
-def sides(edges: Float[np.ndarray, "*_ 4"]) -> Float64[np.ndarray, "*_ 2"]:
+def sides(edges: Float[np.ndarray, "*shape 4"]) -> Float64[np.ndarray, "*shape 2"]:
     """Width and height."""
     wide = edges.astype(np.float64)
     return np.asarray(wide[..., 2:] - wide[..., :2])
@@ -200,8 +200,10 @@ def have_extent(edges: Float32[np.ndarray, "_ 4"]) -> Bool[np.ndarray, " _"]:
 
 
 def overlaps(
-    boxes: Float[np.ndarray, "*#_ 4"], others: Float[np.ndarray, "*#_ 4"], crowd: Bool[np.ndarray, " _"] | None = None
-) -> Float64[np.ndarray, "*_"]:
+    boxes: Float[np.ndarray, "*#shape 4"],
+    others: Float[np.ndarray, "*#shape 4"],
+    crowd: Bool[np.ndarray, " _"] | None = None,
+) -> Float64[np.ndarray, "*shape"]:
     """IoU of each with the one beside it, 0 of boxes without area; of a ``crowd`` the part of the box in it."""
     a, b = boxes.astype(np.float64), others.astype(np.float64)
     shared = (np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])).clip(0).prod(axis=-1)
