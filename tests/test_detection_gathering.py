@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pytest
 import torch
 
 from assay.data import ImageData
@@ -14,14 +15,14 @@ from assay.models.detector import Found
 from assay.recipe import CrossEntropy, Data
 from assay.results import answers as comparing
 from assay.results.answers import Answers
-from assay.runs.data import describe
+from assay.runs.data import describe, images_digest
 from assay.tasks.detection import task
 from assay.tasks.detection.predictions import Predictions
 from assay.tasks.scores import Score
 from drawn_boxes import jpeg
 
 LINES = [f"0 {(20 + k + 1 / 512) / 60:.9f} {(15 + k + 1 / 512) / 40:.9f} 0.2 0.3" for k in range(10)]
-"""Boxes whose edges lie between two of the 256 parts of a pixel."""
+"""Boxes whose edges are no whole numbers of pixels."""
 
 
 def a_set(folder: Path, first: str = LINES[0]) -> Path:
@@ -80,15 +81,18 @@ def answers_of(folder: Path, size: int) -> Answers:
     return Answers(said.table("test", names), task.TRUTH, partial(evidence, metric="map_50"))
 
 
-def test_runs_of_two_sizes_are_compared_on_truth_that_they_round_differently(tmp_path: Path) -> None:
+def test_truth_is_that_of_the_files_whatever_the_size_of_the_canvas(tmp_path: Path) -> None:
     folder = a_set(tmp_path / "set")
     one, other = answers_of(folder, 52), answers_of(folder, 75)
-    edges = [np.array(each.table["true_boxes"].to_list()) for each in (one, other)]
-    assert not np.array_equal(*edges)
-    assert np.abs(edges[0] - edges[1]).max() <= 1 / 128
+    x, y, width, height = 20 + 1 / 512, 15 + 1 / 512, 0.2 * 60, 0.3 * 40
+    edges = np.array([x - width / 2, y - height / 2, x + width / 2, y + height / 2], np.float32)
+    assert np.array(one.table["true_boxes"][0][0].to_list()) == pytest.approx(edges, rel=1e-7)
+    assert one.table["true_boxes"].equals(other.table["true_boxes"])
     assert comparing.tested(one, other) is not None
+    assert images_digest(data(folder, 52), "test") == images_digest(data(folder, 75), "test")
 
 
-def test_runs_of_pictures_with_other_objects_are_not_compared(tmp_path: Path) -> None:
-    plain, swapped = a_set(tmp_path / "a" / "set"), a_set(tmp_path / "b" / "set", LINES[0].replace("0", "1", 1))
-    assert comparing.tested(answers_of(plain, 52), answers_of(swapped, 52)) is None
+@pytest.mark.parametrize("moved", [LINES[0].replace("0", "1", 1), LINES[0].replace("0.2", "0.21"), LINES[1]])
+def test_runs_of_pictures_with_other_objects_are_not_compared(tmp_path: Path, moved: str) -> None:
+    plain, other = a_set(tmp_path / "a" / "set"), a_set(tmp_path / "b" / "set", moved)
+    assert comparing.tested(answers_of(plain, 52), answers_of(other, 52)) is None

@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 from scipy.special import expit
 
+from assay.results.metrics import label
 from assay.tasks.box_matching import Detections, Objects, match
 from assay.tasks.box_scores import map_score, precision_at_recalls, recall_score
 from assay.tasks.detection import calibration, thresholds
@@ -182,3 +183,9 @@ def test_the_table_of_classes_is_right_where_a_name_looks_like_a_metric_of_anoth
     table = by_class(found)
     assert table["ap"].to_list() == pytest.approx([1.0, 0.6])
     assert table["ap_50"].to_list() == pytest.approx([1.0, 1.0])
+    of_classes = {name: value(found.evidence(name), [1]) for name in found.metrics if name.startswith(("ap_", "ap50"))}
+    assert of_classes == pytest.approx({"ap_a": 1.0, "ap_50_a": 0.6, "ap50_a": 1.0, "ap50_50_a": 1.0})
+    labels = {name: label(name) for name in of_classes}
+    assert labels == {
+        "ap_a": "AP of a", "ap_50_a": "AP of 50_a", "ap50_a": "AP50 of a", "ap50_50_a": "AP50 of 50_a",
+    }  # fmt: skip

@@ -59,7 +59,7 @@ def test_boxes_are_counted_by_class_split_and_size_in_their_own_pixels(planted: 
         rows = {(row["class"], row["split"]): row for row in box_frame(found, boxes(found)).iter_rows(named=True)}
         dogs = rows["dog", "training"]
         assert (dogs["boxes"], dogs["images"]) == (5, 4)
-        assert (dogs["small"], dogs["medium"], dogs["large"]) == (3, 2, 0)
+        assert (dogs["small"], dogs["medium"], dogs["large"]) == (4, 2, 0)  # 32 × 32 pixels are both
         assert rows["cat", "test"]["boxes"] == 0
         twice = double_frame(found, boxes(found))
         assert twice["overlap"].to_list() == pytest.approx([39 / 40, 31 / 32], abs=1e-5)

@@ -70,6 +70,8 @@ class Boxes:
     flags: UInt8[np.ndarray, " m"]
     """``DIFFICULT``, ``CROWD`` or 0."""
     starts: Int64[np.ndarray, " _"]
+    in_pictures: Float32[np.ndarray, "m 4"] | None = None
+    """The edges in the pictures' own pixels, where these were ``placed`` on a canvas."""
     kind: ClassVar[str] = "boxes"
     stored: ClassVar[dict[str, str]] = {
         "edges": "edges", "labels": "box_labels", "flags": "flags", "starts": "starts",
@@ -93,12 +95,18 @@ class Boxes:
         count = self.counts[rows]
         starts = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
         which = np.repeat(self.starts[:-1][rows] - starts[:-1], count) + np.arange(starts[-1])
-        return Boxes(self.edges[which], self.labels[which], self.flags[which], starts)
+        own = None if self.in_pictures is None else self.in_pictures[which]
+        return Boxes(self.edges[which], self.labels[which], self.flags[which], starts, own)
 
     def placed(self, scale: Float64[np.ndarray, "n 2"], offset: Float64[np.ndarray, "n 2"]) -> "Boxes":
         """The boxes of pictures that were scaled and shifted: see ``geometry.placed``."""
         of_each = (np.repeat(each, self.counts, axis=0) for each in (scale, offset))
-        return replace(self, edges=onto_canvas(self.edges, *of_each))
+        return replace(self, edges=onto_canvas(self.edges, *of_each), in_pictures=self.edges)
+
+    @property
+    def own_edges(self) -> Float32[np.ndarray, "m 4"]:
+        """The edges in the pixels of the pictures."""
+        return self.edges if self.in_pictures is None else self.in_pictures
 
     @property
     def counts(self) -> Int64[np.ndarray, " n"]:
@@ -112,9 +120,9 @@ class Boxes:
         return rarest(present)
 
     def line(self, i: int) -> str:
-        """Label, flag and edges of every box."""
+        """Label, flag and own edges of every box."""
         own = slice(self.starts[i], self.starts[i + 1])
-        rows = zip(self.labels[own], self.flags[own], self.edges[own].tolist(), strict=True)
+        rows = zip(self.labels[own], self.flags[own], self.own_edges[own].tolist(), strict=True)
         return "; ".join(f"{label} {flag} {' '.join(map(repr, edges))}" for label, flag, edges in rows)
 
     @cached_property

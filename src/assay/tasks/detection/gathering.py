@@ -15,10 +15,6 @@ from assay.tasks.box_matching import Detections, Objects, have_extent
 from assay.tasks.detection.predictions import Predictions
 from assay.tasks.detection.thresholds import THRESHOLD
 
-FINE = 256
-"""Edges of true boxes come back from the canvas to so many parts of a pixel, so that whole ones are whole again; others
-may be off by a part."""
-
 Edges = Float32[np.ndarray, "m 4"]
 
 
@@ -47,8 +43,7 @@ def gathered(
         _joined([one.scores.float().numpy() for one in found], np.float32)[inside],
         starts_of(np.bincount(np.repeat(places, counts)[inside], minlength=len(found))),
     )
-    true = np.rint(in_own_pixels(truth.edges, truth.counts, data, indices) * FINE) / FINE
-    there = Objects(true.astype(np.float32), truth.labels, truth.flags.astype(np.int64), truth.starts)
+    there = Objects(truth.own_edges, truth.labels, truth.flags.astype(np.int64), truth.starts)
     sizes, thresholds = own_sizes(data, indices), np.full(len(data.classes), THRESHOLD)
     unset = np.zeros(len(said.scores), dtype=bool), np.full(len(indices), np.nan)
     return Predictions(indices, tuple(data.classes), there, said, sizes, *unset).by(thresholds, np.nan)

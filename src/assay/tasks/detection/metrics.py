@@ -11,8 +11,7 @@ from assay.tasks.metric import NOT_NEGATIVE, TO_ONE, Metric
 _share = partial(Metric, better="higher", of="answers", unit="share", within=TO_ONE)
 _lower = partial(Metric, better="lower", of="answers")
 _SIZE = {"size": "small|medium|large"}
-_CLASS = {"class": "(?!50_).+"}
-"""AP of a class of such a name is in the table ``classes``."""
+_CLASS = {"class": ".+"}
 
 DETECTION = (
     _share("map", "mAP"),
@@ -38,12 +37,12 @@ DETECTION = (
     _lower("ece_tempered", "calibration error (ECE) by temperature", within=TO_ONE),
     _share("validation_map", "validation mAP"),
     _share("train_map", "train mAP"),
-    _share("ap_50_{class}", "AP50 of {class}", where={"class": ".+"}),
+    _share("ap50_{class}", "AP50 of {class}", where=_CLASS),
     _share("ap_{class}", "AP of {class}", where=_CLASS),
     Metric("temperature", "temperature", of="calibration", within=NOT_NEGATIVE),
-    Metric("threshold_{class}", "threshold of {class}", of="calibration", within=TO_ONE, where={"class": ".+"}),
+    Metric("threshold_{class}", "threshold of {class}", of="calibration", within=TO_ONE, where=_CLASS),
     _share("proposal_recall", "recall of the regions", of="recipe"),
-    _share("proposal_recall_{class}", "recall of the regions, {class}", of="recipe", where={"class": ".+"}),
+    _share("proposal_recall_{class}", "recall of the regions, {class}", of="recipe", where=_CLASS),
     Metric("score_floor", "least score", of="recipe", within=TO_ONE),
     Metric("nms", "IoU of NMS", of="recipe", within=TO_ONE),
     Metric("most", "boxes an image at most", of="recipe", within=NOT_NEGATIVE),

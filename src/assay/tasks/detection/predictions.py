@@ -165,7 +165,7 @@ RECALLS: dict[str, tuple[Area, int]] = {
     "recall_small": ("small", 100), "recall_medium": ("medium", 100), "recall_large": ("large", 100),
 }  # fmt: skip
 """Metric → the objects that count, and how many detections an image and class."""
-OF_CLASS = {"ap_50": 0.5, "ap": None}
+OF_CLASS = {"ap50": 0.5, "ap": None}
 """What a metric of one class begins with → the overlap."""
 OTHERS: dict[str, Callable[[Predictions], Score]] = {
     "precision": lambda found: precision_score(found.above),

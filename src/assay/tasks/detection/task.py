@@ -35,7 +35,7 @@ __all__ = [
     "told",
 ]
 
-TRUTH = ("true_classes", "flags")
+TRUTH = ("true_boxes", "true_classes", "flags")
 """Without the edges, which come back from canvases of two sizes with another rounding each."""
 epoch = means
 read = Predictions.read

@@ -8,7 +8,6 @@ from jaxtyping import Float32, Int64, UInt8
 from PIL import Image, ImageDraw
 
 from assay.data.boxes import Boxes
-from assay.data.geometry import onto_source
 from assay.report.figures import Figure
 from assay.report.tables import Cell, Column, Table
 from assay.results.formats import fixed, grouped
@@ -28,15 +27,9 @@ FEW = 30
 SHOWN, SIDE = 20, 224
 
 
-def own_edges(found: Inspection, boxes: Boxes) -> Edges:
-    """The boxes in the pixels of their own pictures."""
-    scale, offset = (np.repeat(each, boxes.counts, axis=0) for each in found.images.placement)
-    return onto_source(boxes.edges, scale, offset)
-
-
 def box_frame(found: Inspection, boxes: Boxes) -> pl.DataFrame:
     """Of each class and split: boxes, images with any, and boxes by size."""
-    there, splits = _objects(found, boxes), np.array(split_names(found))
+    there, splits = _objects(boxes), np.array(split_names(found))
     image, of_size = images_of(there), {size: of_area(there.edges, size) for size in SIZES}
     rows = []
     for split in dict.fromkeys(splits.tolist()):
@@ -75,7 +68,7 @@ def box_table(frame: pl.DataFrame) -> Table:
 
 def double_frame(found: Inspection, boxes: Boxes) -> pl.DataFrame:
     """Pairs of boxes of one class that overlap by more than ``TWICE``, in the pixels of their pictures."""
-    there = _objects(found, boxes)
+    there = _objects(boxes)
     said = Detections(there.edges, there.labels, np.ones(len(there.labels), np.float32), there.starts)
     near = pairs(there, said, len(found.images.classes), np.arange(len(there.labels)), TWICE)
     image = images_of(there)
@@ -179,9 +172,9 @@ def drawn(
     return np.asarray(picture).transpose(2, 0, 1)
 
 
-def _objects(found: Inspection, boxes: Boxes) -> Objects:
+def _objects(boxes: Boxes) -> Objects:
     """In the pixels of their own pictures; none has a flag."""
-    return Objects(own_edges(found, boxes), boxes.labels, np.zeros_like(boxes.flags), boxes.starts)
+    return Objects(boxes.own_edges, boxes.labels, np.zeros_like(boxes.flags), boxes.starts)
 
 
 def _text(box: Float32[np.ndarray, " 4"]) -> str:
