@@ -1,11 +1,16 @@
+import re
+import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from assay.recipe.study import Study
 from assay.results import Results
 from assay.results.compare import compare
 from assay.results.folders import Run
+from assay.results.metrics import lower_is_better
 from assay.results.notes import notes
 from assay.results.verdict import isolated, short_names, verdict
 from synthetic import fabricate, make_study
@@ -18,13 +23,14 @@ def study_of(key="model.activation", levels=("relu", "tanh"), **changes):
     return Study.model_validate({"title": "t", "name": "n", "base": base, "vary": {key: list(levels)}} | changes)
 
 
-def told(rows, metric="accuracy", **changes):
+def told(rows, metric="accuracy", reference=None, **options):
     """The verdict on values by variant (in the order of the study) and seed."""
-    study = study_of(levels=list(rows), **changes)
+    study = study_of(levels=list(rows))
     values = {f"activation={k}": dict(enumerate(row)) for k, row in rows.items()}
-    sign = -1 if "loss" in metric or metric == "parameters" else 1
+    sign = -1 if lower_is_better(metric) else 1
     best = max((v for v in values if values[v]), key=lambda v: sign * sum(values[v].values()) / len(values[v]))
-    return verdict(study, metric, values, compare(values, metric, best, chosen_by_value=True))
+    first = f"activation={reference}" if reference else best
+    return verdict(study, metric, values, compare(values, metric, first, is_named=reference is not None, **options))
 
 
 def test_two_variants():
@@ -34,7 +40,7 @@ def test_two_variants():
 
 def test_two_variants_that_cannot_be_told_apart():
     text = told({"relu": [0.910, 0.930, 0.920], "elu": [0.907, 0.933, 0.917]})
-    assert text == "Cannot tell relu from elu (0.1 ± 0.9 points); about 94 more seeds would."
+    assert text == "Cannot tell relu from elu (0.1 ± 0.9 points)."
 
 
 def test_two_that_are_the_same():
@@ -43,33 +49,66 @@ def test_two_that_are_the_same():
     assert same == "relu and elu do not differ in parameters."
 
 
+def test_a_metric_that_the_seed_does_not_change_is_said():
+    text = told({"relu": [0.9, 0.9], "elu": [0.8, 0.8]})
+    assert text == (
+        "Cannot tell relu from elu (10.0 points). The seed does not change it in any variant, so there is no error to "
+        "go by."
+    )
+
+
 def test_lower_is_better_in_a_loss():
     text = told({"relu": [0.40, 0.42, 0.41], "elu": [0.30, 0.31, 0.32]}, "loss")
     assert text == "elu has a lower test loss than relu by 0.10 ± 0.02."
 
 
+THREE = {
+    "relu": [0.920, 0.930, 0.925, 0.916],
+    "elu": [0.921, 0.928, 0.927, 0.914],
+    "tanh": [0.860, 0.874, 0.866, 0.855],
+}
+
+
 def test_several_variants():
-    rows = {
-        "relu": [0.920, 0.930, 0.925, 0.916],
-        "elu": [0.921, 0.928, 0.926, 0.914],
-        "tanh": [0.860, 0.872, 0.866, 0.856],
-    }
-    assert told(rows) == (
-        "relu has the highest accuracy (92.3 ± 1.0 %). It is better than tanh by 5.9 ± 0.2 points. "
-        "It cannot be told from elu (0.1 ± 0.3 points; about 125 more seeds would)."
+    """An answer: what to use, what may be as good, what is worse; the error is pooled by hand in test_compare."""
+    assert told(THREE) == (
+        "Use relu (92.3 %); elu (0.0 ± 0.4 points less) may still be as good; tanh is worse by 5.9 ± 0.4 points."
     )
 
 
-def test_of_the_variants_it_cannot_be_told_from_the_nearest_comes_first():
+def test_of_a_metric_that_is_no_quality_nothing_is_to_be_used():
+    text = told({"relu": [9.0, 9.2, 9.1], "elu": [5.0, 5.3, 5.1], "tanh": [5.1, 5.1, 5.3]}, "training_seconds")
+    assert text.startswith("elu has the shortest training time (5.13 s); tanh (0.0 ± ")
+    assert text.endswith("s more) may equal it; it has a shorter training time than relu by 4.0 ± 0.3 s.")
+
+
+def test_where_none_is_worse_none_is_to_be_used():
     rows = {
         "relu": [0.920, 0.930, 0.925],
         "tanh": [0.918, 0.910, 0.935],
         "gelu": [0.905, 0.928, 0.920],
         "elu": [0.928, 0.920, 0.924],
     }
-    after = told(rows).partition("It cannot be told from ")[2]
-    assert 0 < after.index("(0.1 ±") < after.index("(0.4 ±") < after.index("(0.7 ±")
-    assert after.index("elu") < after.index("tanh") < after.index("gelu")
+    assert told(rows) == (
+        "Cannot tell which is best: relu comes first (92.5 %); elu (0.1 ± 2.7 points less), tanh (0.4 ± 2.7 points "
+        "less) and gelu (0.7 ± 2.7 points less) may still be as good."
+    )
+
+
+def test_against_a_reference_that_the_study_names():
+    text = told(THREE, reference="tanh")
+    assert text == "Against tanh (86.4 %): better are elu by 5.9 ± 0.4 points and relu by 5.9 ± 0.4 points."
+    text = told(THREE, reference="elu")
+    assert text.startswith(
+        "Against elu (92.3 %): tanh is worse by 5.9 ± 0.4 points; relu (0.0 ± 0.4 points more) cannot"
+    )
+
+
+def test_differences_that_do_not_matter_are_equal_for_practical_purposes():
+    assert "; elu (0.0 ± 0.4 points less) is as good for practical purposes;" in told(THREE, indifferent=0.01)
+    two = {name: THREE[name] for name in ("relu", "elu")}
+    text = told(two, indifferent=0.01)
+    assert text == "relu and elu are equal for practical purposes (0.0 ± 0.3 points)."
 
 
 def test_variants_without_runs_are_not_spoken_of():
@@ -79,37 +118,56 @@ def test_variants_without_runs_are_not_spoken_of():
     assert told({"relu": [0.9]}) == "relu: accuracy 90.0 %."
 
 
-def test_one_seed_says_that_seeds_were_not_varied(tmp_path):
+def test_one_seed_speaks_of_these_networks(tmp_path):
     results = Results.read(fabricate(tmp_path, make_study(2, seeds=1), accuracies=[0.9, 0.7]))
-    assert results.verdict().startswith("relu is better than elu by 20.2 ± ")
-    assert "seeds were not varied" in results.verdict()
+    assert results.verdict().startswith("The network of relu is better than the network of elu by 20.2 ± ")
+    assert "not of their recipes: seeds were not varied" in results.verdict()
+    assert "Two seeds of each are the least that speak of recipes" in results.verdict()
     assert "one run of each says nothing about others" in results.verdict("training_seconds")
     assert results.notes()[0].startswith("Seeds were not varied")
     assert any("McNemar" in note and "bootstrap" in note for note in results.notes())
+
+
+def test_one_seed_of_three_variants_recommends_no_recipe(tmp_path):
+    results = Results.read(fabricate(tmp_path, make_study(3, seeds=1), accuracies=[0.9, 0.8, 0.5]))
+    assert results.verdict().startswith("Of these networks that of relu has the highest accuracy (")
+    assert "Use" not in results.verdict()
 
 
 def test_one_shared_seed_among_several(tmp_path):
     states = {("activation=tanh", seed): "failed" for seed in (1, 2)}
     results = Results.read(fabricate(tmp_path, make_study(3, seeds=3), accuracies=[0.9, 0.8, 0.7], states=states))
     assert "tanh by 20." in results.verdict()
-    assert results.verdict().endswith("One pair of runs (tanh) speaks of those networks, not of training again.")
+    assert results.verdict().endswith("One pair of runs (tanh) speaks of those networks, not of the recipes.")
 
 
 def test_one_pair_left_of_several_seeds_is_not_taken_for_seeds_that_were_not_varied(tmp_path):
     states = {(f"activation={name}", seed): "failed" for name in ("relu", "elu") for seed in (1, 2)}
     results = Results.read(fabricate(tmp_path, make_study(2, seeds=3), accuracies=[0.9, 0.7], states=states))
     told = " ".join([results.verdict(), *results.notes()])
-    assert "these trained networks: of 3 seeds one pair of runs is left, and training again may change it." in told
+    assert "not of their recipes: of 3 seeds one pair of runs is left, and training again may change it." in told
     assert "Of several seeds one run of a variant is left" in told
     assert "not varied" not in told
 
 
-def test_an_interval_without_0_that_cannot_be_told_names_the_correction():
-    rows = {"relu": [0.920, 0.930, 0.925], "tanh": [0.906, 0.910, 0.899], "elu": [0.905, 0.926, 0.931]}
-    assert "tanh (2.0 ± 1.5 points, p 0.086 after Holm's correction over 3 pairs; about" in told(rows)
-    assert "elu (0.4 ± 2.6 points; about" in told(rows)
-    two = told({name: rows[name] for name in ("relu", "tanh")})
-    assert two.startswith("relu is better than tanh by 2.0 ± ")
+def test_variants_that_are_one_network_are_told(tmp_path):
+    folder = fabricate(tmp_path, make_study(3, seeds=2), accuracies=[0.9, 0.8, 0.7])
+    for seed in (0, 1):
+        for name in ("metrics.json", "predictions.parquet"):
+            shutil.copy(folder / f"activation=elu/seed-{seed}/{name}", folder / f"activation=tanh/seed-{seed}/{name}")
+    told = Results.read(folder).verdict()
+    assert told.endswith(" elu and tanh are the same network in every seed: all their numbers agree to the last digit.")
+    assert "relu and" not in told
+
+
+def test_two_that_are_one_network_have_no_other_verdict(tmp_path):
+    folder = fabricate(tmp_path, make_study(2, seeds=2))
+    for seed in (0, 1):
+        path = f"seed-{seed}/metrics.json"
+        shutil.copy(folder / "activation=elu" / path, folder / "activation=relu" / path)
+    assert Results.read(folder).verdict() == (
+        "relu and elu are the same network in every seed: all their numbers agree to the last digit."
+    )
 
 
 def test_a_best_variant_that_loses_on_the_seeds_it_shares():
@@ -117,8 +175,22 @@ def test_a_best_variant_that_loses_on_the_seeds_it_shares():
     values = {"activation=relu": {0: 0.80, 1: 0.81, 2: 0.99, 3: 0.99}, "activation=tanh": {0: 0.85, 1: 0.8601}}
     values["activation=elu"] = {7: 0.5}
     text = verdict(study, "accuracy", values, compare(values, "accuracy", "activation=relu"))
-    assert "Over the seeds they share, tanh is better than it by 5.00 ± 0.06 points." in text
+    assert "Over the seeds they share, tanh is better than it by 5.00 ± 0.10 points." in text
     assert "No seed has finished both in it and in elu." in text
+
+
+metrics_of = st.sampled_from(["accuracy", "loss", "training_seconds"])
+rows_of = st.lists(st.lists(st.floats(0.01, 0.99), min_size=3, max_size=3), min_size=2, max_size=5)
+
+
+@given(rows_of, metrics_of)
+def test_no_interval_in_a_sentence_contradicts_it(rows, metric):
+    """Of numbers as they are shown: a difference that is decided is larger than its half width, any other is not."""
+    text = told({f"a{i}": row for i, row in enumerate(rows)}, metric)
+    for sentence in re.split(r"; |\. ", text):
+        for size, half in re.findall(r"([\d.,]+) ± ([\d.,]*\d)", sentence):
+            is_decided = " by " in sentence
+            assert (float(size.replace(",", "")) > float(half.replace(",", ""))) == is_decided, text
 
 
 @pytest.mark.parametrize(
@@ -142,24 +214,29 @@ def test_names_cannot_turn_or_break_the_sentence():
     assert isolated("a\u202eb\x1b[31m\n") == "ab\ufffd[31m\ufffd"
 
 
-def test_notes_say_what_the_seeds_allow():
+def test_notes_say_what_the_intervals_are():
     study = study_of(levels=["relu", "tanh", "elu"])
 
-    def told_of(n):
-        values = {
-            v: {s: 0.9 - 0.01 * i + 0.001 * ((s * 7 + i * 3) % 5) for s in range(n)} for i, v in enumerate(study.plan)
-        }
-        runs = [Run(v, s, Path("runs"), "finished") for v in study.plan for s in range(n)]
-        base = compare(values, "accuracy", "activation=relu")
-        return "\n".join(notes(study, runs, base, compare(values, "accuracy", "activation=relu", chosen_by_value=True)))
+    def told_of(reference, wild=0.0, **options):
+        rows = zip(study.plan, ([0.92, 0.93, 0.925], [0.86, 0.874, 0.866], [0.921, 0.928, 0.927 - wild]), strict=True)
+        values = {variant: dict(enumerate(row)) for variant, row in rows}
+        runs = [Run(v, s, Path("runs"), "finished") for v in study.plan for s in range(3)]
+        found = compare(values, "accuracy", f"activation={reference}", **options)
+        return "\n".join(notes(study, runs, found, found))
 
-    three = told_of(3)
-    assert "95 % t interval over its seeds" in three
-    assert "95 % paired t interval" in three
-    assert "cannot go below p = 2/2³ = 0.25 with 3 pairs, so it never reaches 0.05; that takes 6 pairs" in three
-    assert "2 against the base; all 3 pairs of variants against the best" in three
-    assert "never reaches" not in told_of(8)
-    assert "Seeds were not varied" not in three
+    best = told_of("relu")
+    assert "95 % t interval over its seeds" in best
+    assert "hold together in 95 % of studies (3 comparisons, all pairs of variants)" in best
+    assert (
+        "All differences share one error (Tukey's intervals): no variant's runs vary more than chance has it." in best
+    )
+    assert "Seeds were not varied" not in best
+    named = told_of("relu", is_named=True, alpha=0.0025)
+    assert "hold together in 99.75 % of studies (2 comparisons, every variant with the reference)" in named
+    assert "(Dunnett's intervals)" in named
+    wild = told_of("relu", wild=0.3)
+    assert "More than the others' vary the runs of elu (" in wild
+    assert "errors of their own (paired t intervals at 0.05/3); all others share one (Tukey's intervals)" in wild
 
 
 def test_notes_name_what_is_missing(tmp_path):
@@ -176,6 +253,6 @@ def test_notes_name_what_is_missing(tmp_path):
 def test_many_variants_do_not_fill_the_page():
     rows = {f"a{n}": [0.5 + n / 100, 0.51 + n / 100, 0.505 + n / 100 + n % 2 / 1000] for n in range(12)}
     text = told(rows)
-    assert "a0 by 11" in text
-    assert " others" in text
+    assert text.startswith("Use a11 (61.5 %); it is better than a10 by ")
+    assert text.endswith(" and 8 others.")
     assert len(text) < 500

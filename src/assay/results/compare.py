@@ -111,12 +111,12 @@ def _evidence(
     if is_exact(family.metric) and len(set(a)) == len(set(b)) == 1:
         d = a[0] - b[0]
         return replace(empty, difference=d, low=d, high=d, method="exact")
+    if len(seeds) == 1:
+        return _one_pair(replace(empty, difference=a[0] - b[0], method="single runs"), seeds[0], family, answers)
     if family.variants > 2 and family.deviation and family.apart.keys().isdisjoint((variant, reference)):
         spread = math.sqrt(2) * family.deviation
         c = replace(empty, difference=float(np.mean(a) - np.mean(b)), method="pooled t over seeds", deviation=spread)
         return _interval(c, spread / math.sqrt(len(seeds)), family.freedom, seeds, family)
-    if len(seeds) == 1:
-        return _one_pair(replace(empty, difference=a[0] - b[0], method="single runs"), seeds[0], family, answers)
     t = statistics.paired_t(a, b)
     c = replace(empty, difference=t.difference, method="paired t over seeds", deviation=t.deviation)
     return _interval(c, (t.deviation or 0.0) / math.sqrt(len(seeds)), len(seeds) - 1, seeds, family)

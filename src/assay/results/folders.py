@@ -1,6 +1,6 @@
 """The run folders of a study as data: which runs are planned, how far each is, what its files hold."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,3 +126,14 @@ def _standing(folder: Path, recipe_hash: str) -> tuple[State, str | None, float 
             return ("damaged", "; ".join(found), spent) if found else ("finished", None, spent)
         case other:
             return "damaged", f"{folder / 'status.json'}: unknown state {other!r}; {MEND}", None
+
+
+def stacked(finished: Sequence[Run], name: str) -> pl.DataFrame:
+    """The table ``<name>.parquet`` of all runs that have it, with variant and seed before its own columns."""
+    tables = []
+    for run in finished:
+        path = run.folder / f"{name}.parquet"
+        if path.exists():
+            names = [pl.lit(run.variant).alias("variant"), pl.lit(run.seed, pl.Int64).alias("seed")]
+            tables.append(read_table(path).select(*names, pl.all()))
+    return pl.concat(tables, how="diagonal_relaxed")

@@ -15,12 +15,14 @@ from assay.recipe.tasks import TASKS
 from assay.results.compare import Values
 from assay.results.comparing import chosen_by, compared, errors_of
 from assay.results.comparison import Comparisons
-from assay.results.folders import Run, planned_runs, read_description, read_table
+from assay.results.factors import FactorEffect, main_effects
+from assay.results.folders import Run, planned_runs, read_description, read_table, stacked
 from assay.results.image_errors import ImageErrors
 from assay.results.means import best, means
 from assay.results.metrics import in_order
 from assay.results.notebook import results_html
 from assay.results.notes import half_loaded, not_measured, notes, other_test_images
+from assay.results.same import same_networks
 from assay.results.standing import Standing, remarks, standing
 from assay.results.telling import told
 from assay.results.verdict import verdict
@@ -192,9 +194,13 @@ class Results:
         metric = metric or self.metric
         if not self.finished:
             return verdict(self.study, metric, {}, None)
-        return told(
-            self.study, self.standing, metric, self.values(metric), self.answering(metric), self._chosen_by(metric)
-        )
+        by, same = self._chosen_by(metric), same_networks(self.frame, list(self.study.plan))
+        return told(self.study, self.standing, metric, self.values(metric), self.answering(metric), by, same)
+
+    def main_effects(self, metric: str | None = None) -> list[FactorEffect]:
+        """What each factor of a complete grid does on average over the others, the largest first; else none."""
+        metric = metric or self.metric
+        return main_effects(self.study, self.values(metric), metric, self.answering(metric).alpha)
 
     def notes(self, metric: str | None = None) -> list[str]:
         """What the verdict rests on: the intervals' assumptions, what the seeds allow, which runs are missing, whether
@@ -256,13 +262,7 @@ class Results:
         self._need_finished()
         if name not in self.tables:
             raise AssayError(f"the finished runs in {self.folder} have no table '{name}'; {nearest(name, self.tables)}")
-        stacked = []
-        for run in self.finished:
-            path = run.folder / f"{name}.parquet"
-            if path.exists():
-                names = [pl.lit(run.variant).alias("variant"), pl.lit(run.seed, pl.Int64).alias("seed")]
-                stacked.append(read_table(path).select(*names, pl.all()))
-        return pl.concat(stacked, how="diagonal_relaxed")
+        return stacked(self.finished, name)
 
     def predictions(self, run: Run) -> pl.DataFrame:
         """A row per image: split, image, name, label, predicted, confidence, loss, probabilities."""

@@ -1,8 +1,11 @@
 """All that is told of a study's answer in one metric, sentence after sentence."""
 
+from collections.abc import Sequence
+
 from assay.recipe.study import Study
 from assay.results.compare import Values
 from assay.results.comparison import Comparisons
+from assay.results.factors import in_words, main_effects
 from assay.results.means import best
 from assay.results.metrics import value_text
 from assay.results.more_seeds import more_seeds
@@ -12,17 +15,26 @@ from assay.results.verdict import short_names, verdict
 
 
 def told(
-    study: Study, where: Standing, metric: str, values: Values, found: Comparisons, chosen_by: Values | None
+    study: Study,
+    where: Standing,
+    metric: str,
+    values: Values,
+    found: Comparisons,
+    chosen_by: Values | None,
+    same: Sequence[Sequence[str]],
 ) -> str:
-    """The verdict, how the best was chosen, what looking again costs, what more seeds tell; or what there is so far.
+    """The verdict, which factor of a grid matters most, how the best was chosen, what looking again costs, what more
+    seeds tell; or what there is so far.
 
-    ``chosen_by``: the values by which the best was chosen, where they are not those told.
+    ``chosen_by``: the values by which the best was chosen, where they are not those told; ``same``: groups of variants
+    that are one network.
     """
     if where.is_interim:
         return interim(study, where, metric, values)
-    more = more_seeds(study, values, found, where.looks.next_level)
+    effects = in_words(study, metric, main_effects(study, values, metric, found.alpha))
     chosen = "" if chosen_by is None else choice(study, metric, chosen_by)
-    return " ".join(filter(None, [verdict(study, metric, values, found), chosen, again(where), more]))
+    more = more_seeds(study, values, found, where.looks.next_level)
+    return " ".join(filter(None, [verdict(study, metric, values, found, same), effects, chosen, again(where), more]))
 
 
 def choice(study: Study, metric: str, by_validation: Values) -> str:

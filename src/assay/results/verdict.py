@@ -27,12 +27,16 @@ def isolated(name: str) -> str:
 
 
 def verdict(
-    study: Study, metric: str, values: Mapping[str, Mapping[int, float]], comparisons: Comparisons | None
+    study: Study,
+    metric: str,
+    values: Mapping[str, Mapping[int, float]],
+    comparisons: Comparisons | None,
+    same: Sequence[Sequence[str]] = (),
 ) -> str:
     """The answer in a few sentences: which variant to use, which may still be as good, which are worse and by how much.
 
     ``comparisons`` are those against the best variant, or against the reference that the study names; None when no run
-    has finished. Half the width of the interval follows ±.
+    has finished. Half the width of the interval follows ±. ``same``: groups of variants that are one network.
     """
     if comparisons is None:
         return "No run has finished yet."
@@ -45,22 +49,25 @@ def verdict(
         alone = "; no other variant has a value" if len(values) > 1 else ""
         return f"{name(first)}: {metric_label(metric)} {standing}{alone}."
     standing = "" if mean.mean is None else f" ({value_text(metric, mean.mean)})"
-    if any(c.decided == "interim" for c in rivals):
-        return f"Interim: so far {name(first)} has {superlative(metric)}{standing}. Nothing is decided yet."
+    rest = _of_networks(study, rivals, name) + _unchanged(rivals, values)
+    rest += "".join(f" {_same([name(variant) for variant in group])}" for group in same)
     if len(rivals) == 1 and rivals[0].difference is not None:
-        return _pair(rivals[0], name) + _of_networks(study, rivals, name)
+        return rest.lstrip() if same and rivals[0].difference == 0 else _pair(rivals[0], name) + rest
     if comparisons.is_named:
-        head = f"Against {name(first)}{standing}"
-        return _against(rivals, head, name) + _of_networks(study, rivals, name)
-    return _answer(rivals, _head(rivals, name(first)) + standing, name) + _of_networks(study, rivals, name)
+        return _against(rivals, f"Against {name(first)}{standing}", name) + rest
+    return _answer(rivals, _head(rivals, name(first), standing), name) + rest
 
 
-def _head(rivals: Sequence[Comparison], best: str) -> str:
+def _head(rivals: Sequence[Comparison], best: str, standing: str) -> str:
     """What the best variant is: what to use, where the metric is one of quality and recipes were compared."""
     metric = rivals[0].metric
     if not _is_quality(metric):
-        return f"{best} has {superlative(metric)}"
-    return f"Of these networks, that of {best} is the best" if all(map(_is_one_pair, rivals)) else f"Use {best}"
+        return f"{best} has {superlative(metric)}{standing}"
+    if all(map(_is_one_pair, rivals)):
+        return f"Of these networks that of {best} has {superlative(metric)}{standing}"
+    if not any(c.decided in ("worse", "equal") for c in rivals):
+        return f"Cannot tell which is best: {best} comes first{standing}"
+    return f"Use {best}{standing}"
 
 
 def _is_quality(metric: str) -> bool:
@@ -94,11 +101,26 @@ def _pair(c: Comparison, name: Name) -> str:
     one, other = (f"the network of {name(v)}" if _is_one_pair(c) else name(v) for v in (first, second))
     if c.decided in ("better", "worse"):
         text = f"{one} {comparative(c.metric)} {other} by {size(c)}."
+    elif c.decided == "equal" and c.low == c.high == 0:
+        text = f"{one} and {other} do not differ in {metric_label(c.metric)}."
     elif c.decided == "equal":
-        text = f"{one} and {other} {_equal(c, 2)}."
+        text = f"{one} and {other} are equal for practical purposes ({size(c)})."
     else:
         text = f"cannot tell {one} from {other} ({size(c)}{_single(c)})."
     return text if text.startswith(name(first)) else text[0].upper() + text[1:]
+
+
+def _unchanged(rivals: Sequence[Comparison], values: Mapping[str, Mapping[int, float]]) -> str:
+    """That the seed does not change the metric, which none but the recipe was thought to leave alone."""
+    seen = [list(values[variant].values()) for variant in {v for c in rivals for v in (c.variant, c.reference)}]
+    is_still = all(len(found) > 1 and len(set(found)) == 1 for found in seen)
+    if not is_still or all(c.method == "exact" for c in rivals):
+        return ""
+    return " The seed does not change it in any variant, so there is no error to go by."
+
+
+def _same(names: Sequence[str]) -> str:
+    return f"{listed(names)} are the same network in every seed: all their numbers agree to the last digit."
 
 
 def _answer(rivals: Sequence[Comparison], head: str, name: Name) -> str:
@@ -106,16 +128,15 @@ def _answer(rivals: Sequence[Comparison], head: str, name: Name) -> str:
     kinds, quality = _kinds(rivals), _is_quality(rivals[0].metric)
     parts = [head]
     if unsure := kinds.get("cannot tell"):
-        shown = [f"{name(c.variant)} ({_beside(c)}{_single(c)})" for c in reversed(unsure)]
-        parts.append(f"{listed(shortened(shown))} may {'still be as good' if quality else 'equal it'}")
+        parts.append(f"{_each(unsure, name)} may {'still be as good' if quality else 'equal it'}")
     if equal := kinds.get("equal"):
-        parts.append(f"{listed(shortened([name(c.variant) for c in equal]))} {_equal(equal[0], len(equal))}")
+        parts.append(_equals(equal, name))
     if worse := kinds.get("worse"):
         shown = shortened([f"{name(c.variant)} by {size(c)}" for c in worse])
-        than = f"it {comparative(worse[0].metric)}"
-        parts.append(
-            f"the others are worse: {listed(shown)}" if quality and len(parts) > 1 else f"{than} {listed(shown)}"
-        )
+        of_others = quality and len(parts) > 1
+        than = "the others are worse:" if of_others else f"it {comparative(worse[0].metric)}"
+        is_one = of_others and len(worse) == 1
+        parts.append(f"{name(worse[0].variant)} is worse by {size(worse[0])}" if is_one else f"{than} {listed(shown)}")
     text = "; ".join(parts) + "."
     for c in kinds.get("better", []):
         text += f" Over the seeds they share, {name(c.variant)} {comparative(c.metric)} it by {size(c)}."
@@ -131,12 +152,12 @@ def _against(rivals: Sequence[Comparison], head: str, name: Name) -> str:
     for decided in ("better", "worse"):
         if found := kinds.get(decided):
             shown = shortened([f"{name(c.variant)} by {size(c)}" for c in found])
-            parts.append(f"{decided} {'is' if len(found) == 1 else 'are'} {listed(shown)}")
+            one = f"{name(found[0].variant)} is {decided} by {size(found[0])}"
+            parts.append(one if len(found) == 1 else f"{decided} are {listed(shown)}")
     if equal := kinds.get("equal"):
-        parts.append(f"{listed(shortened([name(c.variant) for c in equal]))} {_equal(equal[0], len(equal))}")
+        parts.append(_equals(equal, name))
     if unsure := kinds.get("cannot tell"):
-        shown = shortened([f"{name(c.variant)} ({_beside(c)}{_single(c)})" for c in reversed(unsure)])
-        parts.append(f"{listed(shown, 'or')} cannot be told from it")
+        parts.append(f"{_each(unsure, name)} cannot be told from it")
     if unpaired := kinds.get("unpaired"):
         names = listed(shortened([name(c.variant) for c in unpaired]), "or")
         parts.append(f"no seed has finished both in it and in {names}")
@@ -144,18 +165,24 @@ def _against(rivals: Sequence[Comparison], head: str, name: Name) -> str:
 
 
 def _kinds(rivals: Sequence[Comparison]) -> dict[str, list[Comparison]]:
-    """By decision, the largest difference first."""
+    """By decision, the smallest difference first."""
     kinds = dict[str, list[Comparison]]()
-    for c in sorted(rivals, key=lambda c: -abs(c.difference or 0)):
+    for c in sorted(rivals, key=lambda c: abs(c.difference or 0)):
         kinds.setdefault("unpaired" if c.difference is None else c.decided, []).append(c)
     return kinds
 
 
-def _equal(c: Comparison, count: int) -> str:
-    if c.low == c.high == 0:
-        return f"{'do' if count > 1 else 'does'} not differ in {metric_label(c.metric)}"
-    are = "are" if count > 1 else "is"
-    return f"{are} equal for practical purposes ({size(c)})"
+def _equals(equal: Sequence[Comparison], name: Name) -> str:
+    """Which do not differ at all, or not for practical purposes."""
+    if all(c.low == c.high == 0 for c in equal):
+        names = listed(shortened([name(c.variant) for c in equal]))
+        return f"{names} {'does' if len(equal) == 1 else 'do'} not differ from it in this"
+    return f"{_each(equal, name)} {'is' if len(equal) == 1 else 'are'} as good for practical purposes"
+
+
+def _each(comparisons: Sequence[Comparison], name: Name) -> str:
+    """``tanh (1.2 ± 3.0 points less) and elu (…)``."""
+    return listed(shortened([f"{name(c.variant)} ({_beside(c)}{_single(c)})" for c in comparisons]))
 
 
 def size(c: Comparison) -> str:

@@ -11,6 +11,7 @@ from assay.report.choices import quality_metrics
 from assay.report.figures import Figure
 from assay.report.section import Aside, Folded, Part, Section, Sentences, View, Views
 from assay.report.sections import results_charts
+from assay.report.sections.factors import main_effects
 from assay.report.sections.variants import mark, mean_and_ends, variants_table
 from assay.report.subject import SEPARATOR, Subject
 from assay.report.tables import Cell, Column, Table
@@ -29,7 +30,10 @@ def section(subject: Subject) -> Section:
 
 def answer(subject: Subject) -> list[Part]:
     """The results in one metric."""
-    parts: list[Part] = [quality(subject), *effect(subject), *levels(subject)]
+    parts: list[Part] = [quality(subject), *effect(subject)]
+    if (factors := main_effects(subject)) is not None:
+        parts.append(factors)
+    parts += levels(subject)
     if notes := subject.results.notes(subject.metric):
         parts.append(Aside(f"notes{subject.suffix}", "What these numbers allow", [Sentences(notes)]))
     if (table := differences(subject)) is not None:

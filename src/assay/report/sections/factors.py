@@ -1,0 +1,48 @@
+"""The main effects of a grid's factors, as a table."""
+
+import polars as pl
+
+from assay.recipe.study import short_keys
+from assay.report.subject import Subject
+from assay.report.tables import Cell, Column, Table
+from assay.results.factors import FactorEffect, LevelEffect
+from assay.results.formats import p_value, signed, value
+from assay.results.metrics import is_share, label
+
+
+def main_effects(subject: Subject) -> Table | None:
+    """Which factor matters, by how much; None where the study is no complete grid of several factors and seeds."""
+    effects = subject.results.main_effects(subject.metric)
+    if not effects:
+        return None
+    short, metric = short_keys(subject.results.study.factors), subject.metric
+    heads = ["factor", "best level", "against"]
+    columns = [Column(head, "left") for head in heads]
+    columns += [Column(head) for head in ("difference", "p", "in single cells", "p if alike")]
+    pairs = [(effect, level) for effect in effects for level in effect.levels]
+    lines = [
+        [
+            Cell(short[effect.factor], is_name=True),
+            Cell(effect.best, is_name=True),
+            Cell(level.level, is_name=True),
+            Cell(signed(level.difference, level.low, level.high, metric), "better" if level.is_decided else ""),
+            Cell(p_value(level.p)),
+            Cell(f"{value(level.least, metric)} to {value(level.most, metric)}"),
+            Cell(p_value(effect.p_same)),
+        ]
+        for effect, level in pairs
+    ]
+    unit = " (percentage points)" if is_share(metric) else ""
+    caption = (
+        f"Which factor matters, by how much: differences in {label(metric)}{unit} between the best level of a factor "
+        "and its others, over all other factors and seeds. Their intervals (Tukey's, from the pooled error) hold "
+        f"together in {100 * (1 - len(effects) * effects[0].alpha):.4g} % of studies. The smallest and the largest "
+        "difference in a single cell of the other factors follow, and how likely they lie so far apart if the "
+        "difference is the same in all."
+    )
+    frame = pl.DataFrame([_row(effect, level) for effect, level in pairs])
+    return Table(f"factors{subject.suffix}", caption, columns, lines, frame)
+
+
+def _row(effect: FactorEffect, level: LevelEffect) -> dict[str, str | float]:
+    return {"factor": effect.factor, "best": effect.best, **vars(level), "p_same": effect.p_same}

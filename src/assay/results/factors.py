@@ -1,0 +1,116 @@
+"""Which factor of a grid matters, by how much: the main effects, each over all other factors and all seeds."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from assay.recipe.study import Study, label, short_keys
+from assay.results import quantiles
+from assay.results.formats import value
+from assay.results.metrics import difference_text, lower_is_better
+from assay.results.pooled import Residual, residual
+
+CROSSED = 0.05
+"""Below this p of equal differences in all cells a sentence says that they differ."""
+
+Cells = Float[np.ndarray, "levels cells seeds"]
+
+
+@dataclass(frozen=True)
+class LevelEffect:
+    """The best level of a factor minus another, on average over the other factors and the seeds."""
+
+    level: str
+    difference: float
+    low: float
+    high: float
+    p: float
+    least: float
+    """The smallest difference in any cell of the other factors …"""
+    most: float
+    """… and the largest."""
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether the interval excludes 0."""
+        return not self.low <= 0 <= self.high
+
+
+@dataclass(frozen=True)
+class FactorEffect:
+    """What the levels of one factor do; the worst first."""
+
+    factor: str
+    best: str
+    """The level with the best mean."""
+    levels: tuple[LevelEffect, ...]
+    alpha: float
+    """The intervals of the levels hold together in 1 − alpha."""
+    p_same: float
+    """How likely the differences vary so much from cell to cell if they are the same in all (F test of the
+    interaction)."""
+
+
+def main_effects(
+    study: Study, values: Mapping[str, Mapping[int, float]], metric: str, alpha: float = 0.05
+) -> list[FactorEffect]:
+    """Of every factor of a full grid of two or more, the one with the largest difference first; else none.
+
+    From the seeds that all variants have, two or more. The error is the pooled one of variants and seeds
+    (``assay.results.pooled``), of which a level's mean has as many runs as cells times seeds (Fisher, Design of
+    Experiments, 1935, ch. 6); intervals are Tukey's over the levels at ``alpha`` over the number of factors, so that
+    they hold together for all factors.
+    """
+    seeds = sorted(set.intersection(*(set(values[variant]) for variant in study.plan)))
+    levels = {key: [label(variant.levels[key]) for variant in study.plan.values()] for key in study.vary}
+    varied = [key for key, found in levels.items() if len(set(found)) > 1]
+    if study.design != "grid" or len(varied) < 2 or len(seeds) < 2:
+        return []
+    table = np.array([[values[variant][seed] for seed in seeds] for variant in study.plan])
+    left = residual(table)
+    if not left.squares:
+        return []
+    sign, found = -1 if lower_is_better(metric) else 1, []
+    for key in varied:
+        names = list(dict.fromkeys(levels[key]))
+        cells = np.array([table[[level == name for level in levels[key]]] for name in names])
+        found.append(_of(key, names, cells, sign, left, alpha / len(varied)))
+    return sorted(found, key=lambda effect: -abs(effect.levels[0].difference))
+
+
+def _of(key: str, names: list[str], cells: Cells, sign: int, left: Residual, alpha: float) -> FactorEffect:
+    from scipy.stats import f
+
+    count, means = len(names), cells.mean(axis=(1, 2))
+    best = int((sign * means).argmax())
+    error = math.sqrt(2 * left.variance / cells[0].size)
+    far = quantiles.quantile(alpha, count, left.freedom) * error
+    levels = []
+    for i in (sign * means).argsort():
+        if i != best:
+            d, by_cell = float(means[best] - means[i]), (cells[best] - cells[i]).mean(axis=1)
+            p = quantiles.chance(abs(d) / error, count, left.freedom)
+            ends = float(by_cell.min()), float(by_cell.max())
+            levels.append(LevelEffect(names[i], d, d - far, d + far, p, *ends))
+    crossed = residual(cells.mean(axis=2))
+    ratio = crossed.variance * cells.shape[2] / left.variance
+    return FactorEffect(key, names[best], tuple(levels), alpha, float(f.sf(ratio, crossed.freedom, left.freedom)))
+
+
+def in_words(study: Study, metric: str, effects: list[FactorEffect]) -> str:
+    """Which factor matters most, in one sentence; empty where nothing is decided."""
+    if not effects or not effects[0].levels[0].is_decided:
+        return ""
+    first, worst = effects[0], effects[0].levels[0]
+    short = short_keys(study.factors)
+    others = " and ".join(short[key] for key in study.vary if key != first.factor)
+    size = difference_text(metric, worst.difference, worst.low, worst.high)
+    told = f"{short[first.factor]} matters most: {first.best} over {worst.level} by {size} on average over {others}"
+    if first.p_same >= CROSSED:
+        return f"{told}."
+    sign, half = -1 if worst.difference < 0 else 1, (worst.high - worst.low) / 2
+    low, high = (value(end, metric, half) for end in sorted(sign * end for end in (worst.least, worst.most)))
+    return f"{told}, but by {low} to {high} from one {others} to another."
