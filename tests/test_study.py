@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from assay import AssayError, Study, load_study
 from assay.recipe.folder_names import folder_name
-from assay.recipe.study import label, short_keys
+from assay.recipe.names import label, short_keys
 from assay.recipe.validation import validate
 
 BASE = {"data": {"source": "digits"}, "model": {"name": "mlp"}}

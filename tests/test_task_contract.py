@@ -28,6 +28,7 @@ from assay.recipe import Recipe
 from assay.recipe.tasks import TASKS
 from assay.recipe.validation import mistakes
 from assay.report.sections.catalogue import SECTIONS
+from assay.results.metrics import bounds
 from assay.runs.checks import check_network
 from assay.runs.data import describe
 from assay.tasks import catalogue
@@ -231,6 +232,17 @@ def test_its_measures_agree_with_its_evidence(name: str) -> None:
         found = scores(said[split], TASKS[name].watched)
         prefix = "" if split == "test" else f"{split}_"
         assert {key: values[f"{prefix}{key}"] for key in found} == pytest.approx(found)
+
+
+@every_task
+def test_it_says_what_ignoring_the_images_reaches_in_its_metric(name: str) -> None:
+    task, metric, loss = catalogue.task(name), TASKS[name].metric, sample_recipe(name).train.loss
+    table = said_by(name).table("test", sample_data(name).images.names)
+    level, (low, high) = task.chance(table, metric, loss), bounds(metric)
+    assert level is not None
+    assert low <= round(level.value, 9) < high
+    assert level.guess
+    assert task.chance(table, "training_seconds", loss) is None
 
 
 @every_task

@@ -12,7 +12,7 @@ from assay.results.compare import compare
 from assay.results.folders import Run
 from assay.results.metrics import lower_is_better
 from assay.results.notes import notes
-from assay.results.verdict import isolated, short_names, verdict
+from assay.results.verdict import verdict
 from synthetic import fabricate, make_study
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -191,27 +191,6 @@ def test_no_interval_in_a_sentence_contradicts_it(rows, metric):
         for size, half in re.findall(r"([\d.,]+) ± ([\d.,]*\d)", sentence):
             is_decided = " by " in sentence
             assert (float(size.replace(",", "")) > float(half.replace(",", ""))) == is_decided, text
-
-
-@pytest.mark.parametrize(
-    ("study", "names"),
-    [
-        (study_of(), ["relu", "tanh"]),
-        (study_of("model.dropout", [0.0, 0.1]), ["dropout=0.0", "dropout=0.1"]),
-        (study_of("train.optimizer", [{"name": "sgd", "lr": 0.1}, "adam"]), ["sgd(lr=0.1)", "adam"]),
-        (study_of(design="one_at_a_time"), ["base", "relu", "tanh"]),
-        (study_of(vary={"model.a": ["x"], "model.b": ["y", "z"]}), ["a=x, b=y", "a=x, b=z"]),
-        (study_of(vary={}, variants={"plain": {}, "other": {"model.a": 1}}), ["plain", "other"]),
-    ],
-)
-def test_short_names(study, names):
-    assert list(short_names(study).values()) == names
-
-
-def test_names_cannot_turn_or_break_the_sentence():
-    assert isolated("tanh") == "tanh"
-    assert isolated("שלום") == "\u2068שלום\u2069"
-    assert isolated("a\u202eb\x1b[31m\n") == "ab\ufffd[31m\ufffd"
 
 
 def test_notes_say_what_the_intervals_are():

@@ -13,11 +13,10 @@ from assay.errors import AssayError, unknown
 from assay.recipe import Recipe, Section, overrides
 from assay.recipe.folder_names import folder_name
 from assay.recipe.indifference import Indifferent
+from assay.recipe.names import DEFAULT, Names, label, names, short_keys
 from assay.recipe.validation import mistakes, validate
 from assay.recipe.yaml_files import dump_yaml, read_yaml
 
-DEFAULT = "default"
-"""The level of a factor that a variant does not state, where only the network's builder knows it."""
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
@@ -170,6 +169,11 @@ class Study(Section):
             return bool(overrides.get(self.base, key) == level)
         return Recipe.model_validate(changed) == Recipe.model_validate(self.base)
 
+    @cached_property
+    def shown(self) -> Names:
+        """What a reader calls the factors and the variants."""
+        return names({name: one.levels for name, one in self.plan.items()}, self.design if self.vary else None)
+
     @property
     def base_variant(self) -> str:
         """The name of the variant that the others are compared to."""
@@ -188,7 +192,8 @@ class Study(Section):
         """The variant that is the reference by plan: the one named, or the base of ``one_at_a_time``; else None."""
         if self.reference is None:
             return self.base_variant if self.design == "one_at_a_time" else None
-        called = {level: name for name, level in level_names(self).items()} | {name: name for name in self.plan}
+        shown = [*self.shown.in_tables.items(), *self.shown.in_sentences.items()]
+        called = {called: name for name, called in shown} | {name: name for name in self.plan}
         if self.reference not in called:
             raise unknown("variant", self.reference, called)
         return called[self.reference]
@@ -250,48 +255,12 @@ def refuse_undecidable(study: Study) -> None:
         )
 
 
-def level_names(study: Study) -> dict[str, str]:
-    """Variant → its level alone (``tanh``) where the one factor's levels are words, else its name."""
-    names = {name: name for name in study.plan}
-    if len(study.vary) != 1:
-        return names
-    (key,) = study.vary
-    levels = {name: variant.levels[key] for name, variant in study.plan.items()}
-    told = {name for name, level in levels.items() if isinstance(level, str | dict) and level != DEFAULT}
-    short = {name: label(level) if name in told else name for name, level in levels.items()}
-    return short if len(set(short.values())) == len(short) else names
-
-
 def changed_keys(values: dict[str, Any]) -> set[str]:
     """The dotted keys in which the variants of a study file differ; it has not been checked yet."""
     vary, variants = values.get("vary") or {}, values.get("variants") or {}
     named = variants.values() if isinstance(variants, dict) else ()
     changes = [vary, *named]
     return {str(key) for change in changes if isinstance(change, dict) for key in change}
-
-
-def short_keys(keys: list[str]) -> dict[str, str]:
-    """Dotted key → its shortest ending that no other key shares."""
-    short = {}
-    for key in keys:
-        parts = key.split(".")
-        endings = [".".join(parts[-n:]) for n in range(1, len(parts) + 1)]
-        others = [other for other in keys if other != key]
-        unique = (e for e in endings if not any(other == e or other.endswith("." + e) for other in others))
-        short[key] = next(unique, key)
-    return short
-
-
-def label(level: Any) -> str:
-    """A level as a person would say it: ``tanh``, ``16-32``, ``sgd(lr=0.1)``."""
-    if isinstance(level, dict):
-        rest = ",".join(f"{k}={label(v)}" for k, v in level.items() if k != "name" and v is not None)
-        return str(level["name"]) + (f"({rest})" if rest else "") if "name" in level else rest
-    if isinstance(level, list | tuple):
-        return "-".join(label(v) for v in level) or "none"
-    if level is None:
-        return "none"
-    return str(level).lower() if isinstance(level, bool) else str(level)
 
 
 def stated_or_default(tree: dict[str, Any], key: str) -> Any:

@@ -6,7 +6,7 @@ colour of the variants come in as explicit scale domains, so names never enter a
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import polars as pl
@@ -96,6 +96,24 @@ def dashed_rule(name: str, at: float) -> alt.Chart:
     """A rule at one value, the only one of the column ``name``; encoded as x it stands, as y it lies."""
     rule: alt.Chart = alt.Chart(pl.DataFrame({name: [at]})).mark_rule(**DASHED)
     return rule
+
+
+def chance_line(at: float, axis: Literal["x", "y"]) -> list[alt.Chart]:
+    """A dashed rule at the level of chance of what ``axis`` shows, with its name."""
+    data = pl.DataFrame({"chance": [at], "name": ["chance"]})
+    rule, words = (
+        alt.Chart(data).mark_rule(**DASHED),
+        alt.Chart(data).mark_text(color=LIGHT["muted"], baseline="top", align="left", dx=4),
+    )
+    if axis == "x":
+        return [rule.encode(x="chance:Q"), words.encode(x="chance:Q", y=alt.value(2), text="name:N")]
+    return [rule.encode(y="chance:Q"), words.encode(y="chance:Q", x=alt.value(0), text="name:N")]
+
+
+def in_sight(at: float, values: pl.Series) -> bool:
+    """Whether a line at one value leaves the others room: it lies no further from them than they lie apart."""
+    least, most = float(values.min()), float(values.max())  # type: ignore[arg-type]
+    return least - (most - least) <= at <= most + (most - least)
 
 
 def variant_color(field: str, colors: Colors) -> alt.Color:

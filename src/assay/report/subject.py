@@ -9,16 +9,18 @@ from typing import Any
 import polars as pl
 
 from assay.recipe.folder_names import folder_name
-from assay.recipe.study import Variant, label, short_keys
+from assay.recipe.names import label
+from assay.recipe.study import Variant
 from assay.report import style
 from assay.report.charts import Menu
 from assay.report.choices import choices
 from assay.results import Results
+from assay.results.chance import shared
 from assay.results.comparison import Comparisons
 from assay.results.folders import Run
 from assay.results.metrics import lower_is_better
+from assay.tasks.chance import Chance
 
-SEPARATOR = " · "
 MEASURED_AS = {
     "classification": {"focal": "cross_entropy"},
     "multilabel": {"focal": "binary_cross_entropy"},
@@ -67,18 +69,12 @@ class Subject:
     @cached_property
     def shown(self) -> dict[str, str]:
         """Full name → the name on the page: in a grid the levels alone (``tanh · 32``), which stand under ``key``."""
-        study = self.results.study
-        if study.vary and (study.design == "grid" or len(study.vary) == 1):
-            names = {name: SEPARATOR.join(map(label, variant.levels.values())) for name, variant in self.plan.items()}
-            if len(set(names.values())) == len(names):
-                return names
-        return {name: name for name in self.plan}
+        return self.results.study.shown.in_tables
 
     @cached_property
     def key(self) -> str:
         """What the names on the page are levels of: ``activation``, ``activation · lr``, or just ``variant``."""
-        vary = list(self.results.study.vary)
-        return SEPARATOR.join(short_keys(vary).values()) if self.shown != {n: n for n in self.plan} else "variant"
+        return self.results.study.shown.heading
 
     @cached_property
     def base_in_words(self) -> str:
@@ -146,6 +142,11 @@ class Subject:
         if not self.means or self.base not in self.means or len(self.means) < 2:
             return None
         return self.results.compare(self.metric)
+
+    @cached_property
+    def chance(self) -> Chance | None:
+        """What ignoring the images reaches in the metric, where that is one number for all variants."""
+        return shared(self.results.truth.chance(self.metric)) if self.finished else None
 
     @cached_property
     def colors(self) -> dict[str, str]:

@@ -14,6 +14,7 @@ from assay.results.answers import Answers
 from assay.results.compare import AnswersOf, Values, compare
 from assay.results.comparison import Comparisons
 from assay.results.image_errors import ImageErrors, image_errors
+from assay.results.means import best
 from assay.results.metrics import known
 from assay.results.standing import Standing
 from assay.results.wanted import indifference, study_metric
@@ -21,6 +22,8 @@ from assay.tasks import catalogue
 
 Predictions = Callable[[str, int], pl.DataFrame]
 """(variant, seed) → the table of that run's answers."""
+Errors = Callable[[str], ImageErrors | None]
+"""Metric → what other test images would change."""
 
 
 def compared(
@@ -29,21 +32,40 @@ def compared(
     metric: str,
     reference: str,
     predictions: Predictions,
-    errors: ImageErrors | None,
+    errors: Errors,
     where: Standing,
 ) -> Comparisons:
     """Every other variant of the study against ``reference``, at the level of the look at it."""
+    of_images = errors(metric)
     return compare(
         values,
         metric,
         reference,
         answers_of(study, metric, predictions),
-        images=None if errors is None else errors.between,
+        images=None if of_images is None else of_images.between,
         alpha=where.alpha,
         is_interim=where.is_interim,
         indifferent=indifference(study) if metric == study_metric(study) else None,
         is_named=reference == study.reference_variant,
     )
+
+
+def compared_again(
+    study: Study,
+    metric: str,
+    by: Values | None,
+    predictions: Predictions,
+    errors: Errors,
+    where: Standing,
+    left: Values,
+) -> Comparisons | None:
+    """What a verdict on the values ``left`` would speak of, ``by`` others choosing the best where they are given; None
+    where the reference has no value."""
+    ranked = left if by is None else {v: {seed: by[v][seed] for seed in own} for v, own in left.items()}
+    reference = study.reference_variant or best(ranked, metric)
+    if reference is None or not left[reference]:
+        return None
+    return compared(study, left, metric, reference, predictions, errors, where)
 
 
 def answers_of(study: Study, metric: str, predictions: Predictions) -> AnswersOf:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from assay.recipe.study import Study, label, short_keys
+from assay.recipe.names import label, shown_keys
+from assay.recipe.study import Study
 from assay.results import quantiles
 from assay.results.formats import value
 from assay.results.metrics import difference_text, lower_is_better
@@ -105,7 +106,7 @@ def in_words(study: Study, metric: str, effects: list[FactorEffect]) -> str:
     if not effects or not effects[0].levels[0].is_decided:
         return ""
     first, worst = effects[0], effects[0].levels[0]
-    short = short_keys(study.factors)
+    short = shown_keys(study.factors)
     others = " and ".join(short[key] for key in study.vary if key != first.factor)
     size = difference_text(metric, worst.difference, worst.low, worst.high)
     told = f"{short[first.factor]} matters most: {first.best} over {worst.level} by {size} on average over {others}"

@@ -19,6 +19,15 @@ State = Literal["waiting", "running", "interrupted", "failed", "damaged", "finis
 NEEDED = ["metrics.json", "timing.json", "data.json", "environment.json", "recipe.yaml"]
 NEEDED += ["history.parquet", "predictions.parquet"]
 """What every finished run has and results read."""
+STACKED = {
+    "histories": "history",
+    "curves": "curves",
+    "layers": "separation",
+    "layers_by_epoch": "separation_by_epoch",
+    "reliability": "reliability",
+    "risk_coverage": "risk_coverage",
+}
+"""Method that there was → the table that it stacked."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from typing import Any
 
 import polars as pl
 
-from assay.recipe.study import Study, label
+from assay.recipe.names import label
+from assay.recipe.study import Study
 from assay.results.compare import Values
 from assay.results.metrics import bounds, lower_is_better
 from assay.results.statistics import mean_interval

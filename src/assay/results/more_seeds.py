@@ -9,9 +9,9 @@ from assay.recipe.study import Study
 from assay.results.compare import Values
 from assay.results.comparison import Comparison, Comparisons
 from assay.results.metrics import difference_text
+from assay.results.names import short_names
 from assay.results.pooled import residual
 from assay.results.seeds_needed import MOST, Design, Range, needed_range
-from assay.results.verdict import short_names
 
 LEAST = 4
 """Pairs of runs below which a deviation is too little known for advice that nobody asked for."""

@@ -7,7 +7,8 @@ from assay.recipe.study import Study
 from assay.results.comparison import Comparison, Comparisons
 from assay.results.folders import Run
 from assay.results.metrics import label as metric_label
-from assay.results.verdict import listed, short_names
+from assay.results.names import short_names
+from assay.results.verdict import listed
 
 SHOWN = 6
 """So many missing runs, and tensors, are named."""

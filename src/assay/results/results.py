@@ -3,21 +3,25 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import polars as pl
 
 from assay.errors import AssayError, nearest, unknown
-from assay.recipe.study import Study, label, load_study
+from assay.recipe.names import label
+from assay.recipe.study import Study, load_study
 from assay.recipe.tasks import TASKS
+from assay.results.background import background
+from assay.results.chance import Truth
 from assay.results.compare import Values
-from assay.results.comparing import chosen_by, compared, errors_of
+from assay.results.comparing import chosen_by, compared, compared_again, errors_of
 from assay.results.comparison import Comparisons
 from assay.results.factors import FactorEffect, main_effects
-from assay.results.folders import Run, planned_runs, read_description, read_table, stacked
+from assay.results.folders import STACKED, Run, planned_runs, read_description, read_table, stacked
 from assay.results.image_errors import ImageErrors
+from assay.results.known import knowing, none_finished
 from assay.results.means import best, means
 from assay.results.metrics import in_order
 from assay.results.notebook import results_html
@@ -25,18 +29,7 @@ from assay.results.notes import half_loaded, not_measured, notes, other_test_ima
 from assay.results.same import same_networks
 from assay.results.standing import Standing, remarks, standing
 from assay.results.telling import told
-from assay.results.verdict import verdict
 from assay.system.files import read_object
-
-STACKED = {
-    "histories": "history",
-    "curves": "curves",
-    "layers": "separation",
-    "layers_by_epoch": "separation_by_epoch",
-    "reliability": "reliability",
-    "risk_coverage": "risk_coverage",
-}
-"""Method that there was → the table that it stacked."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,17 +151,12 @@ class Results:
             reference = self.best(metric)
         elif reference not in values:
             raise unknown("variant", reference, [*values, "best"])
-        if (metric, reference) not in self._compared:
-            errors = self.image_errors(metric)
-            self._compared[metric, reference] = compared(
-                self.study, values, metric, reference, self._answers, errors, self.standing
-            )
-        return self._compared[metric, reference]
+        return self._compared(metric, reference)
 
     @cached_property
-    def _compared(self) -> dict[tuple[str, str], Comparisons]:
-        """By metric and reference: draws over test images take seconds."""
-        return {}
+    def _compared(self) -> Callable[[str, str], Comparisons]:
+        how = (self._answers, self.image_errors, self.standing)
+        return cache(lambda metric, reference: compared(self.study, self.values(metric), metric, reference, *how))
 
     @cached_property
     def _chosen_by(self) -> Callable[[str], Values | None]:
@@ -191,26 +179,34 @@ class Results:
 
     def verdict(self, metric: str | None = None) -> str:
         """What the study found, in a few sentences of plain text (escape it before it goes into HTML)."""
-        metric = metric or self.metric
         if not self.finished:
-            return verdict(self.study, metric, {}, None)
-        by, same = self._chosen_by(metric), same_networks(self.frame, list(self.study.plan))
-        return told(self.study, self.standing, metric, self.values(metric), self.answering(metric), by, same)
+            return none_finished(self.runs)
+        values, found = self.values(metric), self.answering(metric)
+        by, how = self._chosen_by(found.metric), (self._answers, self.image_errors, self.standing)
+        same = same_networks(self.frame, list(self.study.plan))
+        text = told(self.study, self.standing, found.metric, values, found, by, same)
+        again = partial(compared_again, self.study, found.metric, by, *how)
+        return knowing(text, self.study, self.runs, values, found, self.frame, self.truth, again)
 
     def main_effects(self, metric: str | None = None) -> list[FactorEffect]:
         """What each factor of a complete grid does on average over the others, the largest first; else none."""
         metric = metric or self.metric
         return main_effects(self.study, self.values(metric), metric, self.answering(metric).alpha)
 
+    @cached_property
+    def truth(self) -> Truth:
+        """What is true of the test images, and what ignoring them reaches."""
+        return Truth(self.study, self.finished)
+
     def notes(self, metric: str | None = None) -> list[str]:
-        """What the verdict rests on: the intervals' assumptions, what the seeds allow, which runs are missing, whether
-        all were tested on the same images, which weights were loaded in part."""
+        """What the verdict rests on: assumptions, missing runs, test images, loaded weights, the epochs."""
         against = (self.compare(metric), self.answering(metric)) if self.finished else (None, None)
         lenient = [run for run in self.finished if not self.study.plan[run.variant].recipe.model.strict]
         loaded = [(run.variant, self.environment(run).get("pretrained", {})) for run in lenient]
         tested = [(run.seed, self.data(run).get("images_sha256", {}).get("test")) for run in self.finished]
         found = notes(self.study, self.runs, *against) + other_test_images(tested) + half_loaded(self.study, loaded)
-        return found + remarks(self.standing) + self.not_measured
+        found += remarks(self.standing) + background(self.study, self.frame, self.stacked, against[1])
+        return found + self.not_measured
 
     @property
     def not_measured(self) -> list[str]:
@@ -271,8 +267,6 @@ class Results:
     def pictures(self, run: Run) -> pl.DataFrame:
         """A row per picture kept for the report: kind, name, label, predicted, confidence, png."""
         return read_table(run.folder / "pictures.parquet")
-
-    # ----------------------------------------------------------------------------------------------------
 
     if not TYPE_CHECKING:
 

@@ -9,8 +9,9 @@ from assay.results import looks
 from assay.results.folders import Run
 from assay.results.looks import Looks
 from assay.results.metrics import bounds, label, lower_is_better, value_text
+from assay.results.names import short_names
 from assay.results.statistics import mean_interval
-from assay.results.verdict import listed, short_names, shortened
+from assay.results.verdict import listed, shortened
 
 ORDINALS = ("", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 

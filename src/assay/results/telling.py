@@ -9,9 +9,10 @@ from assay.results.factors import in_words, main_effects
 from assay.results.means import best
 from assay.results.metrics import value_text
 from assay.results.more_seeds import more_seeds
+from assay.results.names import short_names
 from assay.results.standing import Standing, again, interim
 from assay.results.statistics import mean_interval
-from assay.results.verdict import short_names, verdict
+from assay.results.verdict import verdict
 
 
 def told(

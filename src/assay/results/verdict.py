@@ -1,29 +1,15 @@
 """The verdict: what a study found and how sure it is, in sentences of plain text (not HTML)."""
 
-import re
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 
-from assay.recipe.study import Study, level_names
+from assay.recipe.study import Study
 from assay.results import statistics
 from assay.results.comparison import Comparison, Comparisons
 from assay.results.metrics import bounds, comparative, difference_text, known, superlative, value_text
 from assay.results.metrics import label as metric_label
+from assay.results.names import short_names
 
 Name = Callable[[str], str]
-
-
-def short_names(study: Study) -> dict[str, str]:
-    """Variant → what a sentence calls it: the level alone (``tanh``) where the one factor's levels are words."""
-    return {name: isolated(text) for name, text in level_names(study).items()}
-
-
-def isolated(name: str) -> str:
-    """``name`` without control characters, and with right-to-left script kept from turning the sentence around."""
-    clean = "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cs") else c for c in name)
-    clean = re.sub(r"[\u202a-\u202e\u2066-\u2069]", "", clean)
-    turned = any(unicodedata.bidirectional(c) in ("R", "AL", "AN") for c in clean)
-    return f"\u2068{clean}\u2069" if turned else clean
 
 
 def verdict(

@@ -1,4 +1,4 @@
-"""What a task is: a module with nine functions. No base class, no registration.
+"""What a task is: a module with ten functions. No base class, no registration.
 
 A task of ``recipe/tasks.py`` lies in ``tasks/<its name>/task.py``, and mypy holds each module against ``Task``.
 """
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from assay.data.batches import ImageData
 from assay.recipe import Loss, Measure, Recipe
+from assay.tasks.chance import Chance
 from assay.tasks.metric import Metric
 from assay.tasks.scores import Score
 
@@ -125,6 +126,11 @@ class Task(Protocol):
 
     def read(self, table: pl.DataFrame) -> Predictions:
         """The inverse of the predictions' ``table``."""
+        ...
+
+    def chance(self, table: pl.DataFrame, metric: str, loss: Loss) -> Chance | None:
+        """What ignoring the images reaches in ``metric``, where ``table`` is that of test predictions, of networks
+        trained with ``loss``: the best of answers that are the same for every image. None where nobody can say."""
         ...
 
     def told(self, answers: Answers, pictures: Sequence[Path], about: Mapping[str, Any]) -> Sequence[Told]:

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from assay.recipe.study import short_keys
+from assay.recipe.names import shown_keys
 from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Table
 from assay.results.factors import FactorEffect, LevelEffect
@@ -15,7 +15,7 @@ def main_effects(subject: Subject) -> Table | None:
     effects = subject.results.main_effects(subject.metric)
     if not effects:
         return None
-    short, metric = short_keys(subject.results.study.factors), subject.metric
+    short, metric = shown_keys(subject.results.study.factors), subject.metric
     heads = ["factor", "best level", "against"]
     columns = [Column(head, "left") for head in heads]
     columns += [Column(head) for head in ("difference", "p", "in single cells", "p if alike")]

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from assay.errors import AssayError
-from assay.recipe.study import label as level_label
+from assay.recipe.names import label as level_label
 from assay.report.section import Code, Command, Facts, Folded, Name, Pairs, Part, Section, Sheet, Text
 from assay.report.subject import Subject
 from assay.results.formats import value

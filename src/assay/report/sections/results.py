@@ -4,18 +4,19 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from assay.recipe.study import label as level_label
-from assay.recipe.study import short_keys
+from assay.recipe.names import SEPARATOR, shown_keys
+from assay.recipe.names import label as level_label
 from assay.report import style
+from assay.report.charts import in_sight
 from assay.report.choices import quality_metrics
 from assay.report.figures import Figure
 from assay.report.section import Aside, Folded, Part, Section, Sentences, View, Views
 from assay.report.sections import results_charts
 from assay.report.sections.factors import main_effects
 from assay.report.sections.variants import mark, mean_and_ends, variants_table
-from assay.report.subject import SEPARATOR, Subject
+from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Table
-from assay.results.formats import heading, in_title, p_value, signed
+from assay.results.formats import heading, in_title, p_value, signed, with_unit
 from assay.results.metrics import factor, is_share, label, lower_is_better
 from assay.results.superiority import Share, chance_to_beat, share_text
 
@@ -54,6 +55,8 @@ def quality(subject: Subject) -> Table:
     )
     if len(subject.finished) > 1:
         caption += f" ● the {'lowest' if subject.lower_is_better else 'highest'} {label(subject.metric)}."
+    if subject.chance is not None:
+        caption += f" Chance, {subject.chance.guess}: {with_unit(subject.chance.value, subject.metric)}."
     if "si_test" in others:
         caption += " SI and CSI are of the last layer."
     if "smi_test" in others:
@@ -129,6 +132,7 @@ def effect(subject: Subject) -> Iterator[Figure]:
     floats = dict.fromkeys(["difference", "low", "high", "p"], pl.Float64)
     frame = pl.DataFrame(rows, schema_overrides={**floats, "seed": pl.Int64}, infer_schema_length=None)
     unit = " (percentage points)" if is_share(metric) else ""
+    chance = _chance(subject, frame["difference"], subject.means[subject.base])
     order = [subject.shown[name] for name in subject.order if name in by_name]
     better = "smaller" if lower_is_better(metric) else "larger"
     dots = bool((frame["kind"] == "seed").any())
@@ -142,7 +146,7 @@ def effect(subject: Subject) -> Iterator[Figure]:
         f"For {label(metric)}, {better} is better.",
         f"Differences in {label(metric)} to {base} with 95 % intervals, {len(order)} variants; "
         "the numbers are in the table above.",
-        results_charts.effect(frame, order, f"difference in {label(metric)}{unit}"),
+        results_charts.effect(frame, order, f"difference in {label(metric)}{unit}", chance),
         frame,
         is_file=not subject.suffix,
     )
@@ -151,7 +155,7 @@ def effect(subject: Subject) -> Iterator[Figure]:
 def levels(subject: Subject) -> Iterator[Figure]:
     """The metric against each numeric factor, a line for each combination of the other factors."""
     study, metric = subject.results.study, subject.metric
-    short, scale = short_keys(study.factors), factor(metric)
+    short, scale = shown_keys(study.factors), factor(metric)
     for key in subject.numeric:
         others = [k for k in study.factors if k != key]
         rows = []
@@ -181,6 +185,7 @@ def levels(subject: Subject) -> Iterator[Figure]:
         if len(groups) == 1:
             colors = {groups[0]: style.LIGHT["accent"]}
         found = frame["level"].unique()
+        chance = _chance(subject, frame["value"])
         log = bool((found > 0).all()) and float(found.max() / found.min()) >= 8  # type: ignore[arg-type, operator]
         yield Figure(
             f"levels-{key}{subject.suffix}",
@@ -190,11 +195,20 @@ def levels(subject: Subject) -> Iterator[Figure]:
             else "One seed a level, so no intervals over seeds.",
             f"{label(metric)} against {key}, {len(found)} levels.",
             results_charts.levels(
-                frame, short[key], heading(metric), colors, SEPARATOR.join(short[k] for k in others), log
+                frame, short[key], heading(metric), colors, SEPARATOR.join(short[k] for k in others), log, chance
             ),
             frame,
             is_file=not subject.suffix,
         )
+
+
+def _chance(subject: Subject, shown: pl.Series, less: float = 0.0) -> float | None:
+    """Where the level of chance, ``less`` so much, stands among the numbers that a chart shows; None where it is out of
+    sight of them."""
+    if subject.chance is None:
+        return None
+    at = factor(subject.metric) * (subject.chance.value - less)
+    return at if in_sight(at, shown) else None
 
 
 def _only_differs_in(subject: Subject, name: str, key: str) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 import polars as pl
 
-from assay.report.charts import FOCUS, Chart, Colors, dashed_rule, in_focus, layered, variant_color
+from assay.report.charts import FOCUS, Chart, Colors, chance_line, dashed_rule, in_focus, layered, variant_color
 from assay.report.style import LIGHT
 
 VERDICTS = {
@@ -17,8 +17,8 @@ VERDICTS = {
 }
 
 
-def effect(frame: pl.DataFrame, order: Sequence[str], title: str) -> Chart:
-    """Paired differences to the base.
+def effect(frame: pl.DataFrame, order: Sequence[str], title: str, chance: float | None = None) -> Chart:
+    """Paired differences to the base, and that of chance.
 
     Columns: variant, kind ("interval" or "seed"), seed, difference, low, high, verdict (a key of VERDICTS), p.
     """
@@ -38,6 +38,7 @@ def effect(frame: pl.DataFrame, order: Sequence[str], title: str) -> Chart:
     return layered(
         frame,
         dashed_rule("zero", 0.0).encode(x="zero:Q"),
+        *([] if chance is None else chance_line(chance, "x")),
         interval.mark_rule(strokeWidth=3, strokeCap="round").encode(
             y=y, x=alt.X("low:Q", title=title), x2="high:Q", color=color, opacity=in_focus(), tooltip=tooltip
         ),
@@ -60,7 +61,15 @@ def effect(frame: pl.DataFrame, order: Sequence[str], title: str) -> Chart:
     ).add_params(FOCUS)
 
 
-def levels(frame: pl.DataFrame, factor: str, measure: str, colors: Colors, key: str, log: bool) -> Chart:
+def levels(
+    frame: pl.DataFrame,
+    factor: str,
+    measure: str,
+    colors: Colors,
+    key: str,
+    log: bool,
+    chance: float | None = None,
+) -> Chart:
     """A metric against the levels of a numeric factor; ``colors`` has the combinations of the others, ``key``.
 
     Columns: group, level, kind ("interval" or "seed"), seed, value, low, high.
@@ -95,4 +104,4 @@ def levels(frame: pl.DataFrame, factor: str, measure: str, colors: Colors, key: 
     ]
     if frame["low"].null_count() == frame.height:
         del marks[2]
-    return layered(frame, *marks, height=320)
+    return layered(frame, *([] if chance is None else chance_line(chance, "y")), *marks, height=320)

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from assay.recipe.names import SEPARATOR
 from assay.report.section import Line, Name, Picture, Section
 from assay.report.sections.galleries import drawn, section_of
-from assay.report.subject import SEPARATOR, Subject
+from assay.report.subject import Subject
 from assay.results.formats import grouped
 from assay.results.metrics import number
 

@@ -10,6 +10,9 @@ from assay.results.formats import heading, p_value, plus_minus, signed
 from assay.results.metrics import bounds, factor, is_share, label, lower_is_better
 from assay.results.statistics import mean_interval
 
+REFERENCE = (Cell("reference"), Cell(""))
+"""In place of the base's difference to itself, and its p."""
+
 
 def variants_table(
     subject: Subject,
@@ -40,7 +43,9 @@ def variants_table(
             shown = plus_minus(row[m], row[f"{m}_low"], row[f"{m}_high"], m)
             line.append(Cell(shown, "best" if is_best else "", value=row[m]))
             if m == subject.metric and compared:
-                line += _difference(compared.get(variant), m)
+                line += (
+                    [Cell("reference"), Cell("")] if variant == subject.base else _difference(compared.get(variant), m)
+                )
         lines.append(line)
     return Table(name, caption, columns, lines, table, is_of_variants=True)
 

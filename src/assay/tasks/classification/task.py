@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from assay.data.batches import ImageData
 from assay.errors import AssayError
 from assay.recipe import BinaryCrossEntropy, Loss, Measure
+from assay.tasks.classification.chance import chance
 from assay.tasks.classification.losses import correct, objective, per_sample_loss, probabilities
 from assay.tasks.classification.metrics import CLASSIFICATION as METRICS
 from assay.tasks.classification.predictions import Predictions
@@ -25,6 +26,7 @@ __all__ = [
     "METRICS",
     "TRUTH",
     "Prediction",
+    "chance",
     "epoch",
     "gathered",
     "learning",

@@ -11,6 +11,7 @@ from assay.data.boxes import BoxBatch
 from assay.models.detector import Found
 from assay.recipe import Loss
 from assay.tasks.contract import Images, Step, Sums
+from assay.tasks.detection.chance import chance
 from assay.tasks.detection.gathering import boxes_of, gathered
 from assay.tasks.detection.metrics import DETECTION as METRICS
 from assay.tasks.detection.prediction import Prediction, together, told
@@ -24,6 +25,7 @@ __all__ = [
     "METRICS",
     "TRUTH",
     "Prediction",
+    "chance",
     "epoch",
     "gathered",
     "learning",

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from assay.data.batches import ImageData
 from assay.recipe import Loss, Measure
 from assay.tasks.contract import Images, Step, Sums
+from assay.tasks.multilabel.chance import chance
 from assay.tasks.multilabel.losses import binary_cross_entropy, objective, stated_weights
 from assay.tasks.multilabel.metrics import MULTILABEL as METRICS
 from assay.tasks.multilabel.predictions import THRESHOLD, Predictions
@@ -25,6 +26,7 @@ __all__ = [
     "METRICS",
     "TRUTH",
     "Prediction",
+    "chance",
     "epoch",
     "gathered",
     "learning",

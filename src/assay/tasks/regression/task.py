@@ -16,6 +16,7 @@ from assay.recipe import Loss, Measure
 from assay.tasks.contract import Images, Step, Sums
 from assay.tasks.metric import LOSS
 from assay.tasks.outputs import as_said, means_of, said
+from assay.tasks.regression.chance import chance
 from assay.tasks.regression.losses import per_sample_loss
 from assay.tasks.regression.metrics import REGRESSION
 from assay.tasks.regression.predictions import Predictions
@@ -27,6 +28,7 @@ __all__ = [
     "METRICS",
     "TRUTH",
     "Prediction",
+    "chance",
     "epoch",
     "gathered",
     "learning",

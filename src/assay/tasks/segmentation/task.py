@@ -13,6 +13,7 @@ from assay.errors import AssayError
 from assay.recipe import Loss, SumOfLosses
 from assay.tasks.contract import Images, Step, Sums
 from assay.tasks.outputs import as_said, said, weights_fit
+from assay.tasks.segmentation.chance import chance
 from assay.tasks.segmentation.gathering import gathered
 from assay.tasks.segmentation.losses import objective, of_pictures, pixel_losses, smoothing_of
 from assay.tasks.segmentation.metrics import SEGMENTATION as METRICS
@@ -27,6 +28,7 @@ __all__ = [
     "METRICS",
     "TRUTH",
     "Prediction",
+    "chance",
     "epoch",
     "gathered",
     "learning",

@@ -1,0 +1,55 @@
+"""What the notes say of how the numbers came about: the epoch kept, the best chosen, curves that had not settled."""
+
+from collections.abc import Callable
+
+import polars as pl
+
+from assay.recipe.study import Study
+from assay.recipe.tasks import TASKS
+from assay.results import rise, schedules
+from assay.results.comparison import Comparisons
+from assay.results.metrics import is_exact, known, label
+from assay.results.names import short_names
+
+KEPT_BEST = (
+    "Each run keeps the epoch that is best on its validation images (keep: best) and is then tested once: no epoch was "
+    "chosen by test images."
+)
+CHOSEN = (
+    "Which variant is the best was read off the same test numbers that are told of it, so that its mean leans upward, "
+    "the more so the more variants there are and the less they differ; the differences allow for that. With "
+    "'select_on: validation' in the study file validation images choose, and the test images have no part in it."
+)
+OF_RECIPE = "{} follows from the recipe and no seed changes it: the numbers differ or they do not."
+UNMOVED = "No seed changes {}: each variant has one value in all its runs, which says nothing of its spread."
+
+
+def background(
+    study: Study, frame: pl.DataFrame, stacked: Callable[[str], pl.DataFrame], told: Comparisons | None
+) -> list[str]:
+    """In the order of what matters most. ``frame`` has a row a finished run, ``stacked`` gives the tables of all;
+    ``told`` are the comparisons that the verdict speaks of, None where no run has finished."""
+    if told is None:
+        return []
+    found = unmoved(told.metric, frame)
+    if known(told.metric).of != "answers":
+        return found
+    histories = stacked("history")
+    name = short_names(study)
+    columns = [f"validation_{TASKS[study.task].metric}", "validation_loss", "train_loss"]
+    found += schedules.told(schedules.same_schedules(study, histories), name)
+    found += rise.told(rise.risen(histories, columns), name)
+    if study.select_on == "test" and not told.is_named and len(told) > 1:
+        found.append(CHOSEN)
+    validated = any(c.startswith("validation_") and histories[c].is_not_null().any() for c in histories.columns)
+    kept = {study.plan[variant].recipe.train.keep for variant in frame["variant"].unique()}
+    return found + [KEPT_BEST] * (validated and "best" in kept)
+
+
+def unmoved(metric: str, frame: pl.DataFrame) -> list[str]:
+    """That a seed does not change the metric, where several seeds give one number."""
+    values = frame.filter(pl.col(metric).is_not_null()).group_by("variant").agg(pl.len(), pl.col(metric).n_unique())
+    if not values.height or (values[metric] > 1).any() or (values["len"] < 2).all():
+        return []
+    words = label(metric)
+    return [OF_RECIPE.format(words[0].upper() + words[1:]) if is_exact(metric) else UNMOVED.format(words)]

@@ -1,0 +1,98 @@
+"""What a reader must know beside the verdict: which runs collapsed and whether it hangs on them, what is at chance."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import polars as pl
+
+from assay.recipe.study import Study
+from assay.results import chance, collapse
+from assay.results.chance import Truth
+from assay.results.collapse import Collapse
+from assay.results.compare import Values
+from assay.results.comparison import Comparisons
+from assay.results.folders import Run
+from assay.results.metrics import known
+from assay.results.metrics import label as metric_label
+from assay.results.names import short_names
+from assay.results.verdict import listed, shortened, verdict
+from assay.tasks.chance import Chance
+
+Again = Callable[[Values], Comparisons | None]
+"""What a verdict on other values would speak of; None where nothing is left to compare."""
+
+
+def none_finished(runs: Sequence[Run]) -> str:
+    """Of runs of which none has finished: whether all ended in what is not finite."""
+    gone = collapse.broken(runs)
+    if gone and len(gone) == len(runs):
+        return f"All {len(gone)} runs collapsed: training ended in numbers that are not finite."
+    return "No run has finished yet."
+
+
+def knowing(
+    text: str,
+    study: Study,
+    runs: Sequence[Run],
+    values: Values,
+    found: Comparisons,
+    frame: pl.DataFrame,
+    truth: Truth,
+    again: Again,
+) -> str:
+    """The verdict with a sentence for each thing that it hangs on, or what takes its place.
+
+    ``found`` are the comparisons that it speaks of, ``frame`` has a row a finished run, ``truth`` what is true of the
+    test images.
+    """
+    metric = found.metric
+    if known(metric).of != "answers":
+        return text
+    gone = collapse.collapsed(runs, metric, frame, truth)
+    fallen = sum(one.value is not None for one in gone)
+    if gone and fallen == frame.height:
+        return all_collapsed(metric, gone, len(runs), truth)
+    name, left = short_names(study), collapse.without(values, gone)
+    said = [text, *collapse.told(metric, gone, len(study.seed_list), name.__getitem__)]
+    if fallen:
+        said += _without(study, left, len(gone), found, again)
+    upright = {variant: level for variant, level in truth.chance(metric).items() if left[variant]}
+    return " ".join([*said, *at_chance(metric, values, upright, name)])
+
+
+def all_collapsed(metric: str, gone: Sequence[Collapse], planned: int, truth: Truth) -> str:
+    """In place of a verdict, where no run that has ended learned something."""
+    count = f"All {len(gone)} runs" if len(gone) == planned else f"All runs that ended, {len(gone)} of {planned},"
+    values, level = [one.value for one in gone if one.value is not None], chance.shared(truth.chance(metric))
+    told = f"{metric_label(metric)} {collapse.ends(metric, values)}"
+    told += f"; chance is {chance.text(metric, level)}" if level else ""
+    return f"{count} collapsed ({told}): nothing can be said of the variants."
+
+
+def at_chance(metric: str, values: Values, levels: Mapping[str, Chance], name: Mapping[str, str]) -> list[str]:
+    """Which variants are no better than chance, and which cannot be told from it."""
+    level = chance.shared(levels)
+    if level is None:
+        return []
+    as_good, unsure = ([name[v] for v in those] for those in chance.not_above(metric, values, levels))
+    text, found = chance.text(metric, level), []
+    if as_good:
+        are = "is" if len(as_good) == 1 else "are"
+        found.append(f"{listed(shortened(as_good))} {are} no better than chance ({text}).")
+    if unsure:
+        found.append(f"{listed(shortened(unsure))} cannot be told from chance ({text}).")
+    return found
+
+
+def _without(study: Study, left: Values, count: int, before: Comparisons, again: Again) -> list[str]:
+    """The verdict without the collapsed runs, where it is another."""
+    after = again(left)
+    if after is None or any(c.decided == "interim" for c in before):
+        return []
+    first, second = _decided(before), _decided(after)
+    if before.reference == after.reference and all(first[v] == second[v] for v in first.keys() & second.keys()):
+        return []
+    return [f"Without {'it' if count == 1 else 'them'}: {verdict(study, before.metric, left, after)}"]
+
+
+def _decided(comparisons: Comparisons) -> dict[str, str]:
+    return {c.variant: c.decided for c in comparisons if c.difference is not None}

@@ -1,0 +1,30 @@
+"""What telling numbers without looking reaches: the mean or the median of the test images for every one of them."""
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+
+from assay.recipe import Loss
+from assay.tasks.chance import AT_RANDOM, Chance
+from assay.tasks.regression.predictions import Predictions
+
+BEST = {"r2": "mean", "rmse": "mean", "mae": "median"}
+"""Metric → the number that is best in it."""
+
+
+def chance(table: pl.DataFrame, metric: str, loss: Loss) -> Chance | None:
+    """Of a metric of the test images in ``table``; None where none is known, as of a loss of standardised values.
+
+    R² is 0, RMSE the deviation, MAE the mean distance from the median; a rank correlation is 0.
+    """
+    name = metric.partition("_")[0]
+    if name == "spearman":
+        return Chance(0.0, AT_RANDOM)
+    if name not in BEST:
+        return None
+    found = Predictions.read(table)
+    middle = {"mean": np.mean, "median": np.median}[BEST[name]](found.truth, axis=0)
+    score = replace(found, said=np.tile(middle, (len(found.truth), 1))).evidence(metric)
+    value = np.nan if score is None else float(score(np.ones((1, len(found.truth))))[0])
+    return Chance(value, f"guessing the {BEST[name]}") if np.isfinite(value) else None
