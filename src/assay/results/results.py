@@ -121,8 +121,8 @@ class Results:
     def table(self, metrics: Sequence[str] | None = None) -> pl.DataFrame:
         """A row per variant: variant, factors, seeds (finished), and per metric ``<m>``, ``<m>_low``, ``<m>_high``.
 
-        The mean over seeds and its 95 % t interval, null with one seed and cut at 0 and 1 for a share. ``metrics``
-        defaults to all.
+        The mean over seeds and its 95 % t interval, null with one seed and cut at 0 and 1 for a share; of all metrics
+        unless ``metrics`` names some.
         """
         counts = {name: sum(run.variant == name for run in self.finished) for name in self.study.plan}
         values = {metric: self.values(metric) for metric in (self.metric_names if metrics is None else metrics)}
@@ -145,8 +145,7 @@ class Results:
         See ``assay.results.compare.compare`` for the tests. Raises AssayError for an unknown metric or variant.
         """
         metric = metric or self.metric
-        values = self.values(metric)
-        reference = self.base if against is None else against
+        values, reference = self.values(metric), self.base if against is None else against
         if against == "best" and "best" not in values:
             reference = self.best(metric)
         elif reference not in values:
@@ -155,8 +154,8 @@ class Results:
 
     @cached_property
     def _compared(self) -> Callable[[str, str], Comparisons]:
-        how = (self._answers, self.image_errors, self.standing)
-        return cache(lambda metric, reference: compared(self.study, self.values(metric), metric, reference, *how))
+        told = partial(compared, predictions=self._answers, errors=self.image_errors, where=self.standing)
+        return cache(lambda metric, reference: told(self.study, self.values(metric), metric, reference))
 
     @cached_property
     def _chosen_by(self) -> Callable[[str], Values | None]:
