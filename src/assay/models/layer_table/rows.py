@@ -1,0 +1,74 @@
+"""The rows of the table and its totals."""
+
+from dataclasses import dataclass
+from io import StringIO
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from assay.models.layer_table.window import Window, times
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What one layer does with one image; of a layer called twice, the sums of both calls."""
+
+    name: str
+    kind: str
+    input_shape: tuple[int, ...]
+    """Of the (last) call for one image, without the batch."""
+    output_shape: tuple[int, ...]
+    window: Window | None
+    """Of a convolution or a pooling."""
+    parameters: int
+    parameters_formula: str
+    """``16·(3·7+1)``; empty where there are none."""
+    macs: int
+    """Multiply-accumulates for one image."""
+    macs_formula: str
+    """``498·16·3·7``: output places, output channels, kernel, input channels of a group."""
+    operations: int
+    """Other than multiply-accumulates, for one image; ``Counting`` says how they are counted."""
+    activation_bytes: int
+    """Of the outputs for one image; 0 where the layer hands on the memory of its input (flatten, dropout)."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A network's layers and totals; printed, it is a table."""
+
+    layers: tuple[Layer, ...]
+    """In the order in which they finish; at the end, those whose weights are read without their being called."""
+    parameters: int
+    trainable_parameters: int
+    macs: int
+    """Multiply-accumulates of convolutions and matrix products for one image, also of those outside the layers."""
+    operations: int
+    """Other than multiply-accumulates; floating-point operations are 2 · MACs + these."""
+    weight_bytes: int
+    """Of parameters and buffers."""
+    activation_bytes: int
+    """Of all layers' outputs for one image, as if none were freed."""
+
+    def __str__(self) -> str:
+        table = Table("layer", "kind", "input", "output", "window", box=SIMPLE)
+        for heading in ("parameters", "MACs", "operations", "bytes out"):
+            table.add_column(heading, justify="right")
+        for layer in self.layers:
+            counts = (layer.parameters, layer.macs, layer.operations, layer.activation_bytes)
+            shapes = (times(layer.input_shape), times(layer.output_shape))
+            table.add_row(layer.name, layer.kind, *shapes, str(layer.window or ""), *(f"{n:,}" for n in counts))
+        table.add_section()
+        totals = (self.parameters, self.macs, self.operations, self.activation_bytes)
+        table.add_row("total", "", "", "", "", *(f"{n:,}" for n in totals))
+        console = Console(file=StringIO(), width=200, color_system=None)
+        with console.capture() as capture:
+            console.print(table)
+        lines = [line.rstrip() for line in capture.get().splitlines()]
+        return "\n".join([*filter(None, lines), f"  {self.facts}"])
+
+    @property
+    def facts(self) -> str:
+        """What stands below the table."""
+        return f"{self.trainable_parameters:,} trainable parameters, {self.weight_bytes:,} bytes of weights and buffers"
