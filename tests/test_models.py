@@ -39,7 +39,7 @@ def test_listing_names_does_not_import_torch(name: str) -> None:
 # ---------------------------------------------------------------------------------- every model keeps these
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if name not in (*SEGMENTERS, *DETECTORS)])
+@pytest.mark.parametrize("name", [name for name in MODELS if name not in (*SEGMENTERS, *DETECTORS, "sequence")])
 class TestEveryModel:
     def test_gives_one_row_of_logits_for_each_image(self, name: str) -> None:
         model = make(name, (3, 32, 28), 7)

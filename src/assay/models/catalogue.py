@@ -23,6 +23,8 @@ MODELS: dict[str, tuple[str, str]] = {
     "mlp": ("assay.models.mlp:mlp", "dense layers on flattened images"),
     "elu_resnet": ("assay.models.elu_resnet:elu_resnet", "two residual stages with ELU, for 32×32 images"),
     "resnet9": ("assay.models.resnet9:resnet9", "nine layers that learn CIFAR-10 in seconds on a card"),
+    "inception": ("assay.models.inception:inception", "a module of parallel kernels between plain convolutions"),
+    "sequence": ("assay.models.sequence:sequence", "your own layers, one after the other, without code"),
     "cnn": ("assay.models.cnn:cnn", "convolutions with or without pooling and norm, then dense layers"),
     "deeplab": ("assay.models.deeplab:deeplab", "a class a pixel: atrous convolutions, pyramid and decoder"),
     "detector": (
@@ -59,8 +61,10 @@ SEES_PIXELS = ("rcnn",)
 """Names of networks that must know how their images were normalised."""
 
 
-def build(model: Model, shape: tuple[int, int, int], outputs: int) -> "torch.nn.Module":
+def build(model: Model, shape: tuple[int, ...], outputs: int) -> "torch.nn.Module":
     """The network for images of ``shape`` (channels, height, width) with ``outputs`` logits, frozen where asked.
+
+    Only ``sequence`` takes images of one or three dimensions.
 
     Weights are drawn from torch's global generator: seed it with ``assay.seeds.scoped``. Pretrained ones are loaded by
     ``assay.models.weights.load_pretrained``. Raises AssayError for an unknown name, wrong arguments, a network that
@@ -71,6 +75,10 @@ def build(model: Model, shape: tuple[int, int, int], outputs: int) -> "torch.nn.
     from assay.models.head import replace_head
     from assay.models.segmenter import Segmenter
 
+    if len(shape) != 3 and model.name != "sequence":
+        raise AssayError(
+            f"model '{model.name}' takes channels, height and width, found a shape of {len(shape)} numbers"
+        )
     layers = model.head if isinstance(model.head, tuple) else None
     network: torch.nn.Module = _builder(model.name)(shape, outputs, **_validated(model))
     if not (model.is_off_the_shelf or isinstance(network, Segmenter | Detector)):
@@ -263,7 +271,7 @@ def _sentence(model: Model, kind: type[BaseModel], error: ValidationError) -> st
         return mistakes(create_model("Keys", model=(kind, ...)), {"model": dict(model.arguments)})[0]
     if detail["type"] == "extra_forbidden":
         return f"model '{model.name}' has no argument '{name}'; {nearest(name, kind.model_fields)}"
-    if detail["type"] == "missing":
+    if detail["type"] == "missing" and len(detail["loc"]) == 1:
         return f"model '{model.name}' needs the argument '{name}'"
     field = kind.model_fields[name]
     value = model.arguments[name]

@@ -90,7 +90,7 @@ def _formula(packet: Any, args: Sequence[Any], out: Tensor) -> str:
 def operations(func: Any, args: Sequence[Any], out: Any) -> int:
     """What one operation computes besides multiply-accumulates."""
     name = func._schema.name.removeprefix("aten::")
-    made = [value for value in tree_leaves(out) if isinstance(value, Tensor)]
+    made: list[Tensor] = [value for value in tree_leaves(out) if isinstance(value, Tensor)]
     if func.is_view or not made or any(part in name for part in MOVES):
         return 0
     values = int(made[0].numel())
@@ -107,7 +107,7 @@ def operations(func: Any, args: Sequence[Any], out: Any) -> int:
     if "pool" in name:
         return _pooling(name, args, made[0])
     if name.startswith("upsample") and "nearest" not in name:
-        return (2 * 2 ** (made[0].ndim - 2) - 1) * values
+        return int(2 ** (made[0].ndim - 1) - 1) * values
     if torch.Tag.reduction in func.tags:
         return int(args[0].numel())
     return values if torch.Tag.pointwise in func.tags or name.strip("_") in LIKE_POINTWISE else 0
