@@ -69,7 +69,8 @@ def test_the_mean_over_places_stands_before_a_dense_layer() -> None:
         ),
         (
             ["relu", {"conv2d": {"filters": 4, "kernel": 11, "padding": 1}}],
-            "model.layers, layer 2 (conv2d): the kernel spans 11×11, more than the 10×10 that come in (padding included)",
+            "model.layers, layer 2 (conv2d): the kernel spans 11×11, more than the 10×10 that come in "
+            "(padding included)",
         ),
         (
             [{"conv2d": {"filters": 4, "kernel": 5, "dilation": 2}}],
@@ -107,8 +108,8 @@ def test_the_mean_over_places_stands_before_a_dense_layer() -> None:
         ),
         (
             [],
-            "model.layers: the dense layer of the outputs, which follows the last one, takes a row of numbers, and 3×8×8 "
-            "comes in; put flatten or average before it",
+            "model.layers: the dense layer of the outputs, which follows the last one, takes a row of numbers, and "
+            "3×8×8 comes in; put flatten or average before it",
         ),
         (
             [{"inception": {"paths": [4, 4, 4, 4], "kernels": [2, 5]}}],

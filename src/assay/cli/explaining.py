@@ -6,21 +6,46 @@ from typing import Annotated
 import typer
 
 from assay.cli.app import AsJson, app
-from assay.errors import AssayError
 from assay.tools.terminal import print_json
 
 
 @app.command()
 def explain(
-    target: Annotated[str, typer.Argument(metavar="TARGET", help="A YAML file of numbers.")],
-    out: Annotated[Path | None, typer.Option(help="The page's folder; else explained/<name>.")] = None,
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="TARGET",
+            help="A network's name, the folder of a finished run, or a YAML file: of numbers, or with a model.",
+        ),
+    ],
+    shape: Annotated[
+        str | None,
+        typer.Option(
+            metavar="C,H,W", help="An image of the network: channels and up to three sides, 7,500 or 3,32,32."
+        ),
+    ] = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the network: model.norm=batch.")
+    ] = None,
+    outputs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of the network; else 10, and 1,000 of one off the shelf.", show_default=False),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The page's folder; else explained/<name>, or explain in the run's folder.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Work layers through, forward and backward, with every number. The page is for a lecture, or to be handed in."""
-    from assay.system.process import own_command
+    """Show what each layer of a network costs and sees, or work layers through by hand. Either is a page.
 
-    if not target.endswith((".yaml", ".yml")):
-        raise AssayError(f"{target}: expected a YAML file of numbers, such as numbers.yaml")
+    Of a network: shapes, parameters and multiply-accumulates with their formulas, receptive fields, a drawing of its
+    paths, and for a finished run the separation of its layers. Of numbers: every step forward and backward.
+    """
+    from assay.system.process import own_command
+    from assay.tools.anatomy.command import has_model, show_anatomy
+
+    if not target.endswith((".yaml", ".yml")) or has_model(Path(target)):
+        return show_anatomy(target, shape, changes or (), outputs, out, own_command(), as_json)
     from assay.tools.worked.command import explain_numbers
 
     found = explain_numbers(Path(target), out, own_command())

@@ -96,7 +96,7 @@ def build(model: Model, shape: tuple[int, ...], outputs: int) -> "torch.nn.Modul
             raise AssayError(
                 f"model.head is made of layers for whole images, and '{model.name}' has {kept}; leave it out"
             )
-        replace_head(network, shape, layers, outputs)
+        replace_head(network, (shape[0], shape[1], shape[2]), layers, outputs)
     freeze(network, model.freeze)
     return network
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import nn
@@ -10,7 +10,7 @@ from torch import nn
 from assay.errors import AssayError, unknown
 from assay.models.inception import Inception, Paths
 from assay.models.layer_table.window import times
-from assay.models.layers import ACTIVATIONS, Activation, Dropout
+from assay.models.layers import ACTIVATIONS, Dropout
 from assay.recipe.section import Section
 from assay.recipe.validation import validate
 
@@ -204,6 +204,10 @@ def _batch_norm(told: Nothing, shape: Shape) -> tuple[nn.Module, Shape]:
     return BATCH_NORMS[max(0, len(shape) - 2)](shape[0]), shape
 
 
+def _value_by_value(kind: type[nn.Module]) -> Make:
+    return lambda told, shape: (kind(), shape)
+
+
 def _inception(told: Branches, shape: Shape) -> tuple[nn.Module, Shape]:
     if len(shape) != 3:
         raise AssayError(f"needs channels and two dimensions, and {times(shape)} comes in")
@@ -222,6 +226,6 @@ LAYERS: dict[str, tuple[type[Section], Make]] = {
     "batch_norm": (Nothing, _batch_norm),
     "dropout": (Dropping, lambda told, shape: (nn.Dropout(told.share), shape)),
     "inception": (Branches, _inception),
-    **{name: (Nothing, lambda told, shape, kind=ACTIVATIONS[name]: (kind(), shape)) for name in get_args(Activation)},
+    **{name: (Nothing, _value_by_value(kind)) for name, kind in ACTIVATIONS.items()},
 }
 """Name → (its options, how it is made)."""
