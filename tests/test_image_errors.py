@@ -123,7 +123,7 @@ def test_seeds_and_images_together_by_hand():
 @given(st.floats(0, 10), st.integers(2, 40), st.floats(0, 10), st.floats(0, 10), st.integers(1, 500))
 def test_together_they_are_never_far_below_the_larger_nor_less_sure_than_both(seeds, freedom, images, crossed, more):
     found = combined(seeds, freedom, ImageError(images, crossed, more))
-    assert found.variance >= FLOOR * max(seeds, images)
+    assert found.variance >= FLOOR / freedom * max(seeds, images)
     assert found.freedom >= min(freedom, more)
 
 
@@ -142,6 +142,17 @@ def test_a_comparison_shows_both_parts_and_covers_both():
     assert c.error**2 == pytest.approx(1 / 9 + 1 / 3 - 1 / 18)
     assert alone.images_error is None
     assert alone.error == alone.seeds_error == pytest.approx(c.seeds_error)
+
+
+def test_a_shared_variance_over_seeds_has_the_crossed_part_of_all_pairs():
+    a, b, c = np.random.default_rng(2).normal(size=(3, 4, 30))
+    values = {name: dict(enumerate(runs.mean(axis=1).tolist())) for name, runs in (("a", a), ("b", b), ("c", c))}
+    found = compare(values, "loss", "a", images=asked(of(a=a, b=b, c=c)).between)
+    assert {one.method for one in found} == {"pooled t over seeds"}
+    crossed = np.mean([brute_force(x - y)[1] for x, y in ((a, b), (a, c), (b, c))])
+    for one, runs in zip(found, (b, c), strict=True):
+        own = ImageError(brute_force(runs - a)[0], crossed, 29)
+        assert one.error**2 == pytest.approx(combined(one.seeds_error**2, 6, own).variance)
 
 
 def test_seeds_that_give_the_same_difference_leave_the_images():

@@ -15,7 +15,7 @@ from scipy.special import ndtri
 from assay.results import quantiles, statistics
 from assay.results.answers import Answers, tested
 from assay.results.comparison import Comparison, Comparisons, Decision
-from assay.results.image_errors import ImageError, combined
+from assay.results.image_errors import Images, combined, pooled_crossed
 from assay.results.metrics import is_exact, lower_is_better
 from assay.results.pooled import residual, set_apart
 
@@ -24,10 +24,6 @@ ALPHA = 0.05
 Values = Mapping[str, Mapping[int, float]]
 AnswersOf = Callable[[str, int], Answers]
 """(variant, seed) → what that run says of its test images."""
-
-
-Images = Callable[[str, str, Sequence[int]], ImageError | None]
-"""(variant, reference, seeds) → of their difference over these seeds; None where the answers do not say."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +39,8 @@ class _Family:
     freedom: int
     apart: Mapping[str, float]
     images: Images | None
+    crossed: float | None = None
+    """Of the difference in one seed, the part in the images' error that the seeds' has as well, pooled."""
 
     @property
     def size(self) -> int:
@@ -91,7 +89,8 @@ def _family(values: Values, metric: str, alpha: float, is_named: bool, images: I
     left = residual(table)
     deviation = math.sqrt(left.variance) if left.freedom else 0.0
     apart = {there[row]: ratio for row, ratio in set_apart(table).items()}
-    return _Family(metric, alpha, len(there), is_named, deviation, left.freedom, apart, images)
+    family = _Family(metric, alpha, len(there), is_named, deviation, left.freedom, apart, images)
+    return replace(family, crossed=pooled_crossed(values, images) if images and family.variants > 2 else None)
 
 
 def _evidence(
@@ -127,6 +126,8 @@ def _interval(
 ) -> Comparison:
     """The t interval and its p, over test images too where their part is known."""
     images = family.images(c.variant, c.reference, seeds) if family.images else None
+    if images and family.crossed is not None and c.method == "pooled t over seeds":
+        images = images._replace(crossed=family.crossed / len(seeds))
     whole, difference = combined(of_seeds**2, freedom, images), c.difference or 0.0
     if not whole.variance:
         return _one_difference(c, difference, family)

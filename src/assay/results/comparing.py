@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -37,7 +38,7 @@ def compared(
 ) -> Comparisons:
     """Every other variant of the study against ``reference``, at the level of the look at it."""
     of_images = errors(metric)
-    return compare(
+    found = compare(
         values,
         metric,
         reference,
@@ -48,6 +49,8 @@ def compared(
         indifferent=indifference(study) if metric == study_metric(study) else None,
         is_named=reference == study.reference_variant,
     )
+    covers_images = any(c.images_error is not None for c in found)
+    return replace(found, images=of_images.images if of_images and covers_images else None)
 
 
 def compared_again(

@@ -74,6 +74,15 @@ class Comparisons(Sequence[Comparison]):
     indifferent: float | None = None
     """Differences up to this, in the metric's own unit, are of no account."""
 
+    images: int | None = None
+    """How many test images there are, where the intervals cover others like them."""
+
+    @property
+    def images_lead(self) -> bool:
+        """Whether the choice of test images adds more to most of the differences' errors than the seeds do."""
+        both = [(c.images_error, c.seeds_error) for c in self.items if c.images_error is not None]
+        return 2 * sum(of_images > (of_seeds or 0.0) for of_images, of_seeds in both) > len(both)
+
     @overload
     def __getitem__(self, index: int) -> Comparison: ...
     @overload

@@ -7,6 +7,7 @@ Owen, Ann. Appl. Stat. 1, 2007; two-way clusters: Cameron, Gelbach & Miller, JBE
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -19,9 +20,10 @@ from assay.tasks.scores import MeanScore, Score
 
 DRAWS = 200
 """Of test images, in which every run's metric is taken; the deviation that they give is sure to 5 %."""
-FLOOR = 2 / 3
-"""The whole variance is at least this share of its larger part. Tuned by ``benchmarks/simulate_images.py``: without a
-floor three seeds miss the truth in up to 7 % of studies, never below the larger part in 2 %."""
+FLOOR = 4 / 3
+"""The whole variance is at least so much of its larger part, over the freedom of the variance over seeds: two thirds at
+two degrees, where chance can make that very small. Tuned by ``benchmarks/simulate_images.py``: without a floor the
+intervals of three seeds miss the truth in up to 7.5 % of studies, never below the larger part in 2 %."""
 
 Run = tuple[str, int]
 """Variant and seed."""
@@ -37,6 +39,10 @@ class ImageError(NamedTuple):
     """Degrees of freedom of the variance."""
 
 
+Images = Callable[[str, str, Sequence[int]], ImageError | None]
+"""(variant, reference, seeds) → of their difference over these seeds; None where the answers do not say."""
+
+
 class Combined(NamedTuple):
     """The variance of a mean over seeds and images, and its degrees of freedom."""
 
@@ -49,17 +55,28 @@ class Combined(NamedTuple):
 def combined(variance: float, freedom: int | float, images: ImageError | None) -> Combined:
     """A mean's ``variance`` over seeds, known with so much ``freedom``, and the part of the test images together.
 
-    V = V_seeds + V_images − V_crossed, at least ``FLOOR`` of the larger of the first two, with Satterthwaite's freedom
-    (Biometrics Bulletin 2, 1946). Below two degrees of freedom, the one difference of two seeds, the variance over
-    seeds is too uncertain for anything to be taken from it, and stays alone.
+    V = V_seeds + V_images − V_crossed, at least ``FLOOR``/freedom of the larger of the first two, with Satterthwaite's
+    freedom (Biometrics Bulletin 2, 1946). Below two degrees of freedom, two seeds of two variants, the
+    variance over seeds is too uncertain for anything to be taken from it, and stays alone.
     """
     if images is None or freedom < 2:
         return Combined(variance, freedom)
     parts = (variance, freedom), (images.variance, images.freedom), (images.crossed, freedom * images.freedom)
-    whole = max(variance + images.variance - images.crossed, FLOOR * max(variance, images.variance))
+    whole = max(variance + images.variance - images.crossed, FLOOR / freedom * max(variance, images.variance))
     uncertain = sum(part**2 / of for part, of in parts)
     least = min(freedom, images.freedom)
     return Combined(whole, max(whole**2 / uncertain, least) if uncertain else least, images)
+
+
+def pooled_crossed(values: Mapping[str, Mapping[int, float]], images: Images) -> float | None:
+    """What ``ImageError.crossed`` is of one seed, the mean over all pairs of variants: as the variance over seeds that
+    they share has it."""
+    found = []
+    for a, b in combinations(values, 2):
+        seeds = sorted(values[a].keys() & values[b].keys())
+        if error := images(a, b, seeds):
+            found.append(error.crossed * len(seeds))
+    return sum(found) / len(found) if found else None
 
 
 @dataclass(frozen=True, eq=False)

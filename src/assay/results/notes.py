@@ -42,6 +42,14 @@ ORIGINALS = (
     "the two networks' answers to them exchanged for p, all copies of one together. Both assume independent originals "
     "and say nothing about other seeds."
 )
+BOTH = (
+    "The intervals of the differences cover other seeds and other test images like these {images:,}, taken for "
+    "independent draws: the variance over seeds and that over images, less what both contain."
+)
+IMAGES_LEAD = (
+    "{images:,} test images: they add more to the errors of the differences than the seeds do. More test images would "
+    "narrow the intervals, more seeds hardly."
+)
 OTHER_IMAGES = (
     "The variants were not all tested on the same images, so that a difference between them is one between images too, "
     "and the runs of a pair have no more than their seed in common."
@@ -65,6 +73,7 @@ def notes(
     found = [OVER_SEEDS] if seeds > 1 else [] if not seeds else [ONE_SEED] if len(study.seed_list) == 1 else [ONE_LEFT]
     if methods & OVER_PAIRS:
         found.append(PAIRED)
+    found += _over_images(against_best or against_base)
     if "sign flip over seeds" in methods:
         found.append(SAME_DIFFERENCE)
     found += [note for method, note in OVER_IMAGES.items() if method in methods]
@@ -105,6 +114,12 @@ def _in_part(record: Mapping[str, Any]) -> str:
             more = ", …" if len(names) > SHOWN else ""
             parts.append(f"{len(names)} {what} ({', '.join(names[:SHOWN])}{more})")
     return listed(parts)
+
+
+def _over_images(found: Comparisons | None) -> list[str]:
+    if found is None or found.images is None:
+        return []
+    return [note.format(images=found.images) for note in (BOTH, IMAGES_LEAD)[: 1 + found.images_lead]]
 
 
 def _together(study: Study, found: Comparisons | None) -> list[str]:

@@ -16,7 +16,8 @@ from assay.report.sections.factors import main_effects
 from assay.report.sections.variants import mark, mean_and_ends, variants_table
 from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Table
-from assay.results.formats import heading, in_title, p_value, signed, with_unit
+from assay.results.comparison import Comparison
+from assay.results.formats import heading, in_title, p_value, signed, value, with_unit
 from assay.results.metrics import factor, is_share, label, lower_is_better
 from assay.results.superiority import Share, chance_to_beat, share_text
 
@@ -57,6 +58,9 @@ def quality(subject: Subject) -> Table:
         caption += f" ● the {'lowest' if subject.lower_is_better else 'highest'} {label(subject.metric)}."
     if subject.chance is not None:
         caption += f" Chance, {subject.chance.guess}: {with_unit(subject.chance.value, subject.metric)}."
+    against = subject.comparisons
+    if against and against.images and against.images_lead:
+        caption += f" {against.images:,} test images, which limit the differences more than the seeds do."
     if "si_test" in others:
         caption += " SI and CSI are of the last layer."
     if "smi_test" in others:
@@ -88,6 +92,8 @@ def differences(subject: Subject) -> Table | None:
         pl.Series(f"beats_{end}".removesuffix("_value"), ends[end], pl.Float64) for end in ends
     )
     columns = [Column(subject.key, "left"), Column("against", "left"), Column("pairs"), Column("difference")]
+    images = next((group.images for group in groups if group.images), None)
+    columns += [Column("± by seeds"), Column("± by images")] if images else []
     columns += [Column("p"), Column("beats it in"), Column("verdict", "left")]
     lines = [
         [
@@ -95,6 +101,7 @@ def differences(subject: Subject) -> Table | None:
             Cell(subject.shown[c.reference], is_name=True),
             Cell(str(c.pairs)),
             Cell(signed(c.difference, c.low, c.high, c.metric)),
+            *(_parts(c) if images else ()),
             Cell(p_value(c.p)),
             Cell(share_text(share)),
             Cell(c.decided, mark(c)),
@@ -103,7 +110,21 @@ def differences(subject: Subject) -> Table | None:
     ]
     unit = "percentage points" if is_share(subject.metric) else heading(subject.metric)
     caption = f"Paired differences in {label(subject.metric)} ({unit}), variant minus reference, with 95 % intervals."
+    if images:
+        caption += (
+            f" They cover other seeds and other test images like these {images:,}; both parts contain some of the same "
+            "(the square of the whole is that of both, less what they share)."
+        )
     return Table(f"differences{subject.suffix}", caption, columns, lines, frame)
+
+
+def _parts(c: Comparison) -> list[Cell]:
+    """Of the half width of the interval, the seeds' part and the test images'."""
+    if not c.error or c.low is None or c.high is None:
+        return [Cell("–"), Cell("–")]
+    half = (c.high - c.low) / 2
+    parts = (None if part is None else half * part / c.error for part in (c.seeds_error, c.images_error))
+    return [Cell(value(part, c.metric, half)) for part in parts]
 
 
 def effect(subject: Subject) -> Iterator[Figure]:
@@ -123,9 +144,9 @@ def effect(subject: Subject) -> Iterator[Figure]:
         if c.difference is not None:
             numbers = {"seed": None, "difference": scale * c.difference, **ends, "p": c.p}
             rows.append(shared | {"kind": "interval"} | numbers)
-        for seed, value in subject.values(name, metric).items():
+        for seed, reached in subject.values(name, metric).items():
             if seed in reference and c.pairs > 1:
-                numbers = {"seed": seed, "difference": scale * (value - reference[seed])}
+                numbers = {"seed": seed, "difference": scale * (reached - reference[seed])}
                 rows.append(shared | {"kind": "seed"} | numbers | {"low": None, "high": None, "p": None})
     if not rows:
         return
@@ -137,11 +158,12 @@ def effect(subject: Subject) -> Iterator[Figure]:
     better = "smaller" if lower_is_better(metric) else "larger"
     dots = bool((frame["kind"] == "seed").any())
     methods = sorted({c.method for c in subject.comparisons})
+    over = ", and over test images" * bool(subject.comparisons.images)
     yield Figure(
         f"effect{subject.suffix}",
         f"Difference in {label(metric)} to {base}",
         f"Large mark: the difference to {base}{', mean of the pairs' * dots}; line: its 95\u00a0% interval "
-        f"({'; '.join(methods)}){'; small dots: one seed each' * dots}. "
+        f"({'; '.join(methods)}{over}){'; small dots: one seed each' * dots}. "
         f"Coloured where the Holm-corrected p is below 0.05. "
         f"For {label(metric)}, {better} is better.",
         f"Differences in {label(metric)} to {base} with 95 % intervals, {len(order)} variants; "
