@@ -50,12 +50,14 @@ def compared(right: np.ndarray) -> Iterator[Comparisons]:
 
 
 def covers(found: Comparisons) -> bool:
-    return all(c.low is not None and c.high is not None and c.low <= 0 <= c.high for c in found)
+    """Whether no interval excludes 0."""
+    return all(c.decided == "cannot tell" for c in found)
 
 
 def half_width(found: Comparisons) -> float:
     """Mean, in points."""
-    return float(np.mean([100 * (c.high - c.low) / 2 for c in found if c.low is not None and c.high is not None]))
+    widths = [100 * (c.high - c.low) / 2 for c in found if c.low is not None and c.high is not None]
+    return float(np.mean(widths)) if widths else np.nan
 
 
 def main() -> None:
@@ -72,7 +74,7 @@ def main() -> None:
             [(covers(one), half_width(one)) for one in compared(study(generator, variants, seeds, images, interaction))]
             for _ in range(options.studies)
         ]
-        (both, width), (alone, narrow) = np.mean(found, axis=0).tolist()
+        (both, width), (alone, narrow) = np.nanmean(found, axis=0).tolist()
         print(
             f"{variants:8} {images:6} {interaction:11} {seeds:5} {100 * both:13.1f} {width:11.2f} {100 * alone:20.1f} "
             f"{narrow:11.2f}",

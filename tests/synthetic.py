@@ -65,10 +65,12 @@ def fabricate(
     states: Mapping[tuple[str, int], str] | None = None,
     reason: str = "the loss is not finite at epoch 2",
     skipped: Sequence[tuple[str, str]] = (),
+    one_test_set: bool = False,
 ) -> Path:
     """Write every run of ``study`` under ``root/<name>``.
 
     ``accuracies`` are the expected ones, per variant (0.9, 0.87, …); ``noise`` is their deviation over seeds.
+    Every seed has a test set of its own but for ``one_test_set``.
     ``states`` maps (variant, seed) to waiting, running or failed; every other run is finished.
     """
     folder = root / study.name
@@ -87,7 +89,8 @@ def fabricate(
             random = np.random.default_rng([seed, index])
             if state == "finished":
                 accuracy = float(np.clip(expected + noise * random.standard_normal(), 0, 1))
-                _write_end(run, variant, seed, accuracy, list(classes), images, validation, random, index)
+                tested = np.random.default_rng([0 if one_test_set else seed, 10_000])
+                _write_end(run, variant, seed, accuracy, list(classes), images, validation, random, index, tested)
             else:
                 _history(expected, 2, validation, random).write_parquet(run / "history.parquet")
     return folder
@@ -131,10 +134,11 @@ def _write_end(
     validation: bool,
     random: np.random.Generator,
     index: int,
+    tested: np.random.Generator,
 ) -> None:
     history = _history(accuracy, variant.recipe.train.epochs, validation, random)
     history.write_parquet(run / "history.parquet")
-    test = _predictions("test", accuracy, classes, images, np.random.default_rng([seed, 10_000]), random)
+    test = _predictions("test", accuracy, classes, images, tested, random)
     parts = [test]
     if validation:
         held = np.random.default_rng([seed, 20_000])

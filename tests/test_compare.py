@@ -9,7 +9,8 @@ from scipy import stats
 
 from assay.results import metrics
 from assay.results.answers import Answers
-from assay.results.compare import ImageError, compare
+from assay.results.compare import compare
+from assay.results.image_errors import ImageError
 from assay.tasks.scores import mean_score
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -121,9 +122,9 @@ def test_errors_of_seeds_and_images_are_added_once():
         return ImageError(variance=4e-4, crossed=0.5e-4, freedom=100.0)
 
     (c,) = compare({"relu": RELU, "tanh": TANH}, "accuracy", "relu", images=images)
-    of_seeds, both = 1e-4 / 3, 1e-4 / 3 + 4e-4 - 0.5e-4
-    both = max(both, 4e-4)
-    freedom = both**2 / (of_seeds**2 / 2 + (4e-4) ** 2 / 100)
+    of_seeds = 1e-4 / 3
+    both = of_seeds + 4e-4 - 0.5e-4
+    freedom = both**2 / (of_seeds**2 / 2 + (4e-4) ** 2 / 100 + (0.5e-4) ** 2 / 200)
     assert (c.seeds_error, c.images_error, c.error) == pytest.approx((of_seeds**0.5, 0.02, both**0.5))
     assert c.freedom == pytest.approx(freedom)
     far = stats.t.ppf(0.975, freedom) * both**0.5

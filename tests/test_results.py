@@ -267,3 +267,21 @@ def test_variants_tested_on_other_images_are_told(tmp_path):
         variants = {"base": {}, name: others[name]}
         results = run_study(Study(title="?", name=name, base=base, variants=variants, seeds=2), tmp_path, quiet=True)
         assert any(note.startswith(said) for note in results.notes()) == told
+
+
+def test_intervals_of_what_is_a_property_of_answers_cover_other_test_images(tmp_path):
+    results = Results.read(fabricate(tmp_path, make_study(2, seeds=3), images=60, one_test_set=True))
+    for metric in ("accuracy", "balanced_accuracy", "loss"):
+        (found,) = results.compare(metric)
+        assert found.images_error > 0
+        assert results.compare(metric).images == 60
+        assert any("other test images like these 60" in note for note in results.notes(metric))
+    leads = results.compare("accuracy").images_lead
+    assert any(note.startswith("60 test images:") for note in results.notes("accuracy")) == leads
+    assert results.compare("training_seconds").images is None
+    assert not any("other test images like these" in note for note in results.notes("training_seconds"))
+
+
+def test_seeds_that_were_tested_on_images_of_their_own_have_intervals_over_seeds(results):
+    assert results.compare("accuracy").images is None
+    assert all(c.images_error is None for c in results.compare("accuracy"))
