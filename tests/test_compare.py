@@ -125,7 +125,7 @@ def test_errors_of_seeds_and_images_are_added_once():
     of_seeds = 1e-4 / 3
     both = of_seeds + 4e-4 - 0.5e-4
     freedom = both**2 / (of_seeds**2 / 2 + (4e-4) ** 2 / 100 + (0.5e-4) ** 2 / 200)
-    assert (c.seeds_error, c.images_error, c.error) == pytest.approx((of_seeds**0.5, 0.02, both**0.5))
+    assert (c.seeds_error, c.images_error, c.error) == pytest.approx((of_seeds**0.5, (4e-4 - 0.5e-4) ** 0.5, both**0.5))
     assert c.freedom == pytest.approx(freedom)
     far = stats.t.ppf(0.975, freedom) * both**0.5
     assert (c.low, c.high) == pytest.approx((-0.03 - far, -0.03 + far))

@@ -132,7 +132,7 @@ def _interval(
     if not whole.variance:
         return _one_difference(c, difference, family)
     error, freedom = math.sqrt(whole.variance), whole.freedom
-    of_images = math.sqrt(whole.images.variance) if whole.images else None
+    of_images = None if whole.images is None else math.sqrt(whole.images)
     t, count = abs(difference) / error, family.size
     if c.method == "pooled t over seeds":
         far = error * quantiles.quantile(family.alpha, family.variants, freedom, family.is_named)

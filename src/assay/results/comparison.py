@@ -47,9 +47,9 @@ class Comparison:
     seeds_error: float | None = None
     """Standard error of the difference for the seeds …"""
     images_error: float | None = None
-    """… and for the test images, where the metric is a property of their answers."""
+    """… and for the test images, where the metric is a property of their answers: what no number of seeds takes away."""
     error: float | None = None
-    """Of the two together, never less than the larger …"""
+    """Of the two together …"""
     freedom: int | float | None = None
     """… with so many degrees of freedom."""
     decided: Decision = "cannot tell"

@@ -48,8 +48,8 @@ class Combined(NamedTuple):
 
     variance: float
     freedom: int | float
-    images: ImageError | None = None
-    """Their part, where it counts."""
+    images: float | None = None
+    """Of the variance what no number of seeds takes away, where the images count."""
 
 
 def combined(variance: float, freedom: int | float, images: ImageError | None) -> Combined:
@@ -64,8 +64,8 @@ def combined(variance: float, freedom: int | float, images: ImageError | None) -
     parts = (variance, freedom), (images.variance, images.freedom), (images.crossed, freedom * images.freedom)
     whole = max(variance + images.variance - images.crossed, FLOOR / freedom * max(variance, images.variance))
     uncertain = sum(part**2 / of for part, of in parts)
-    least = min(freedom, images.freedom)
-    return Combined(whole, max(whole**2 / uncertain, least) if uncertain else least, images)
+    least, lasting = min(freedom, images.freedom), max(images.variance - images.crossed, 0.0)
+    return Combined(whole, max(whole**2 / uncertain, least) if uncertain else least, lasting)
 
 
 def pooled_crossed(values: Mapping[str, Mapping[int, float]], images: Images) -> float | None:

@@ -112,8 +112,8 @@ def differences(subject: Subject) -> Table | None:
     caption = f"Paired differences in {label(subject.metric)} ({unit}), variant minus reference, with 95 % intervals."
     if images:
         caption += (
-            f" They cover other seeds and other test images like these {images:,}; both parts contain some of the same "
-            "(the square of the whole is that of both, less what they share)."
+            f" They cover other seeds and other test images like these {images:,}; the part by images is what no "
+            "number of seeds takes away."
         )
     return Table(f"differences{subject.suffix}", caption, columns, lines, frame)
 
