@@ -37,8 +37,8 @@ TERMS = (
          "Compares two networks by the images that exactly one of them gets right: were they alike, each would be as "
          "often the one."),
     Term("images", ("± by images", "± by seeds"),
-         "How much of the interval is due to the seeds, and how much no number of seeds takes away, as it is due to the "
-         "choice of the test images. They add up in squares."),
+         "How much of the interval is due to the seeds, and how much no number of seeds takes away, as it is due to "
+         "the choice of the test images. They add up in squares."),
     Term("base", ("base",), "The variant that the others are compared to: the study's base recipe, unchanged."),
     Term("balanced", ("balanced accuracy",), "The mean over classes of the share of their images that is right."),
     Term("macro", ("macro",),

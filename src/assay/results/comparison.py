@@ -47,7 +47,7 @@ class Comparison:
     seeds_error: float | None = None
     """Standard error of the difference for the seeds …"""
     images_error: float | None = None
-    """… and for the test images, where the metric is a property of their answers: what no number of seeds takes away."""
+    """… and what no number of seeds takes away, for the test images where the metric is a property of their answers."""
     error: float | None = None
     """Of the two together …"""
     freedom: int | float | None = None
