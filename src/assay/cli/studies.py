@@ -84,6 +84,36 @@ def show_forecast(found: "Forecast", as_json: bool) -> None:
 
 
 @app.command()
+def plan(
+    study: Annotated[Path, typer.Argument(help="A study file, or the folder of a study.")],
+    difference: Annotated[
+        str,
+        typer.Option(
+            metavar="SIZE", help="The smallest worth telling, as it is shown: 1.0 percentage points of a share."
+        ),
+    ],
+    power: Annotated[float, typer.Option(help="The share of studies in which it is to be told.")] = 0.8,
+    like: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUNS", help="A study whose runs vary as those will, where none of its own have finished."
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The folder of all studies.")] = Path("runs"),
+    as_json: AsJson = False,
+) -> None:
+    """Say before training how many seeds decide a difference. How much runs vary, its own or a like study's say."""
+    from assay.recipe.study import load_study
+    from assay.start.plan import plan, plan_table
+
+    loaded = load_study(study)
+    found = plan(loaded, difference, power, study if study.is_dir() else out / loaded.name, like)
+    if as_json:
+        return print_json(found)
+    show(plan_table(found, loaded))
+
+
+@app.command()
 def report(
     folder: StudyFolder,
     metric: Annotated[

@@ -1,47 +1,17 @@
 """What more seeds would tell, from how much the runs of a study have varied."""
 
 import math
-from typing import NamedTuple
-
-import numpy as np
 
 from assay.recipe.study import Study
 from assay.results.compare import Values
-from assay.results.comparison import Comparison, Comparisons
+from assay.results.comparison import Comparisons
 from assay.results.metrics import difference_text
 from assay.results.names import short_names
-from assay.results.pooled import residual
 from assay.results.seeds_needed import MOST, Design, Range, needed_range
+from assay.results.spread import is_pooled, spread
 
 LEAST = 4
 """Pairs of runs below which a deviation is too little known for advice that nobody asked for."""
-
-
-class Spread(NamedTuple):
-    """How much a difference between two variants varies."""
-
-    deviation: float
-    """From seed to seed, in the metric's own unit …"""
-    freedom: int
-    """… estimated with so many degrees of freedom."""
-    fixed: float
-    """Variance that more seeds do not reduce, for the choice of test images."""
-
-
-def spread(c: Comparison, values: Values) -> Spread | None:
-    """Of the difference in one comparison of ``values``; None where several seeds do not say."""
-    if not c.deviation or c.error is None or c.seeds_error is None:
-        return None
-    there = [by_seed for by_seed in values.values() if by_seed]
-    seeds = sorted({seed for by_seed in there for seed in by_seed})
-    table = np.array([[by_seed.get(seed, math.nan) for seed in seeds] for by_seed in there])
-    freedom = residual(table).freedom if is_pooled(c) else c.pairs - 1
-    return Spread(c.deviation, freedom, max(0.0, c.error**2 - c.seeds_error**2))
-
-
-def is_pooled(c: Comparison) -> bool:
-    """Whether its error is that which all variants share."""
-    return c.method == "pooled t over seeds"
 
 
 def more_seeds(study: Study, values: Values, found: Comparisons, alpha: float) -> str:

@@ -15,13 +15,22 @@ def study_metric(study: Study) -> str:
 def indifference(study: Study) -> float | None:
     """The stated difference in the own unit of the study's metric: 0.005 of an accuracy for 0.5 points; None where none
     is stated. Raises AssayError where it is stated in another unit."""
-    if study.indifferent is None:
-        return None
-    stated, metric = parse(study.indifferent), study_metric(study)
-    if stated.unit not in ("", unit(metric)):
+    return None if study.indifferent is None else in_own_unit(study.indifferent, study_metric(study), "indifferent")
+
+
+def in_own_unit(stated: int | float | str, metric: str, key: str) -> float:
+    """A difference stated in the unit in which those of the metric are shown, in its own.
+
+    Raises AssayError, which names the ``key``, for what is no difference above 0, or in another unit.
+    """
+    try:
+        found = parse(stated)
+    except ValueError as error:
+        raise AssayError(f"{key}: found {stated!r}, {error}") from None
+    if found.unit not in ("", unit(metric)):
         shown = f"in {unit(metric)}" if unit(metric) else "as numbers without a unit"
-        raise AssayError(f"indifferent: found {study.indifferent!r}, but differences of {metric} are shown {shown}")
-    return stated.size / factor(metric)
+        raise AssayError(f"{key}: found {stated!r}, but differences of {metric} are shown {shown}")
+    return found.size / factor(metric)
 
 
 def refuse_unwanted(study: Study) -> None:

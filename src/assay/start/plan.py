@@ -1,0 +1,173 @@
+"""``assay plan``: how many seeds decide a difference, before they are trained."""
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from assay.errors import AssayError
+from assay.recipe.study import Study
+from assay.results import Results, looks
+from assay.results.metrics import difference_text, duration, is_exact
+from assay.results.metrics import label as metric_label
+from assay.results.more_seeds import in_words
+from assay.results.seeds_needed import POWER, Design, Range, deviation_range, needed, needed_range
+from assay.results.spread import Spread, usual_spread
+from assay.results.standing import percent
+from assay.results.verdict import short_names
+from assay.results.wanted import in_own_unit, study_metric
+from assay.tools.terminal import read_results
+
+DEVIATIONS = (0.5, 1.0, 2.0, 4.0)
+"""Differences, in deviations of a run, for which the seeds are told where the deviation is not known."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many seeds a study needs."""
+
+    study: str
+    metric: str
+    difference: float
+    """That is to be told, in the metric's own unit, …"""
+    power: float
+    """… in this share of studies."""
+    variants: int
+    reference: str | None
+    """The variant that the study holds the others against; None where it decides all pairs."""
+    alpha: float
+    """The level of the next look at the study."""
+    is_pooled: bool
+    """Whether all variants share one error."""
+    known_from: Path | None
+    """The study whose runs say how much they vary; None where nothing does."""
+    runs: int
+    """Of them, that have finished."""
+    seconds_a_run: float | None
+    """What the study's own finished runs took on average."""
+    deviation: float | None = None
+    """Of a run with the seed's own effect taken out, in the metric's own unit, and its 80 % interval."""
+    deviation_low: float | None = None
+    deviation_high: float | None = None
+    seeds_low: int | None = None
+    """The seeds needed in all, at either end of the deviation; None for more than 1,000, or where nothing is known."""
+    seeds_high: int | None = None
+    in_deviations: dict[float, int | None] = field(default_factory=dict)
+    """Difference in deviations of a run → the seeds that tell it; empty where the deviation is known."""
+
+
+def plan(
+    study: Study,
+    difference: str | float,
+    power: float = POWER,
+    folder: str | Path | None = None,
+    like: Path | None = None,
+) -> Plan:
+    """How many seeds decide a ``difference`` of two variants of the study, at the deviations of its runs in ``folder``,
+    else of the study in the folder ``like``.
+
+    ``difference``: in the unit in which the metric's are shown. Reading them decides nothing, and is no look. Raises
+    AssayError where the study compares nothing, or ``like`` says nothing.
+    """
+    metric = study_metric(study)
+    size = in_own_unit(difference, metric, "--difference")
+    if not 0 < power < 1:
+        raise AssayError(f"--power: found {power:g}, expected a share of studies between 0 and 1")
+    if len(study.plan) < 2:
+        raise AssayError(f"the study '{study.name}' has one variant, and nothing that seeds could decide")
+    if is_exact(metric):
+        raise AssayError(f"{metric} follows from the recipe, whatever the seed: one seed tells it")
+    own = _finished(folder)
+    source, known = own, _spread(own, metric) if own else None
+    if known is None and like is not None:
+        source = read_results(like)
+        if (known := _spread(source, metric)) is None:
+            raise AssayError(f"--like {like}: no two seeds have finished in it that say how much its runs vary")
+    alpha = looks.ALPHA if own is None else looks.read(own.folder).next_level
+    varies, is_pooled = known or (None, True)
+    design = Design(len(study.plan), alpha, study.reference_variant is not None, is_pooled)
+    wanted = _wanted(size, varies, design, power)
+    took = [run.seconds for run in own.finished if run.seconds] if own else []
+    return Plan(
+        study=study.name,
+        metric=metric,
+        difference=size,
+        power=power,
+        variants=len(study.plan),
+        reference=study.reference_variant,
+        alpha=alpha,
+        is_pooled=is_pooled,
+        known_from=source.folder if source and known else None,
+        runs=len(source.finished) if source and known else 0,
+        seconds_a_run=sum(took) / len(took) if took else None,
+        **wanted,
+    )
+
+
+def _wanted(size: float, varies: Spread | None, design: Design, power: float) -> dict[str, Any]:
+    """The fields of a plan on deviation and seeds."""
+    if varies is None:
+        return {"in_deviations": {each: needed(each, math.sqrt(2), design, wanted=power) for each in DEVIATIONS}}
+    seeds = needed_range(size, varies.deviation, varies.freedom, design, varies.fixed, power)
+    ends = (varies.deviation, *deviation_range(varies.deviation, varies.freedom))
+    deviation, low, high = (end / math.sqrt(2) for end in ends)
+    known = {"deviation": deviation, "deviation_low": low, "deviation_high": high}
+    return known | {"seeds_low": seeds.low, "seeds_high": seeds.high}
+
+
+def _finished(folder: str | Path | None) -> Results | None:
+    """The study's own runs, where any has finished."""
+    if folder is None or not (Path(folder) / "study.yaml").is_file():
+        return None
+    found = Results.read(folder)
+    return found if found.finished else None
+
+
+def _spread(results: Results, metric: str) -> tuple[Spread, bool] | None:
+    errors = results.image_errors(metric)
+    return usual_spread(results.values(metric), metric, errors.between if errors else None)
+
+
+def plan_table(found: Plan, study: Study) -> RenderableType:
+    """The plan for the terminal: what is asked, what is known, what it takes."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for what, said in _lines(found, short_names(study)):
+        table.add_row(what, Text(said))
+    if found.deviation is not None:
+        return table
+    units = Table("difference, in deviations of a run", "seeds in all", box=None, pad_edge=False)
+    for size, seeds in found.in_deviations.items():
+        units.add_row(f"{size:g}", in_words(Range(seeds, seeds)))
+    pilot = f"assay run STUDY --seeds 4 --out pilots, then assay plan STUDY --like {Path('pilots') / found.study}"
+    return Group(table, "", units, "", Text(f"A pilot of 4 seeds tells the deviation: {pilot}"))
+
+
+def _lines(found: Plan, names: dict[str, str]) -> list[tuple[str, str]]:
+    metric = found.metric
+    size = difference_text(metric, found.difference)
+    lines = [("difference", f"{size} of {metric_label(metric)}, to be told in {found.power:.0%} of studies")]
+    pairs = found.variants * (found.variants - 1) // 2
+    family = (
+        f"all {pairs} pairs of {found.variants} variants"
+        if found.reference is None
+        else (f"{found.variants - 1} variants against {names[found.reference]}")
+    )
+    error = "one error for all" if found.is_pooled else "each pair's own error"
+    again = "" if found.alpha == looks.ALPHA else ", since the study was read before"
+    lines.append(("decided", f"{family} together at {percent(found.alpha)}{again}; {error}"))
+    if found.deviation is None or found.deviation_low is None or found.deviation_high is None:
+        return [*lines, ("deviation", "nothing is known of how much runs vary")]
+    middle, low, high = (
+        difference_text(metric, x) for x in (found.deviation, found.deviation_low, found.deviation_high)
+    )
+    known = f"{middle} from run to run (80 % interval {low} to {high}), from {found.runs} runs in {found.known_from}"
+    lines += [("deviation", known), ("seeds", in_words(Range(found.seeds_low, found.seeds_high)) + " in all")]
+    seconds = [n * found.variants * (found.seconds_a_run or 0.0) for n in (found.seeds_low, found.seeds_high) if n]
+    if any(seconds):
+        took = " to ".join(dict.fromkeys(map(duration, seconds)))
+        lines.append(("training", f"{took} in all, a run after the other"))
+    return lines
