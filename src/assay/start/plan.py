@@ -62,7 +62,7 @@ class Plan:
 
 def plan(
     study: Study,
-    difference: str | float,
+    difference: int | float | str,
     power: float = POWER,
     folder: str | Path | None = None,
     like: Path | None = None,
@@ -149,7 +149,7 @@ def plan_table(found: Plan, study: Study) -> RenderableType:
 def _lines(found: Plan, names: dict[str, str]) -> list[tuple[str, str]]:
     metric = found.metric
     size = difference_text(metric, found.difference)
-    lines = [("difference", f"{size} of {metric_label(metric)}, to be told in {found.power:.0%} of studies")]
+    lines = [("difference", f"{size} of {metric_label(metric)}, to be told in {100 * found.power:g} % of studies")]
     pairs = found.variants * (found.variants - 1) // 2
     family = (
         f"all {pairs} pairs of {found.variants} variants"
@@ -168,6 +168,6 @@ def _lines(found: Plan, names: dict[str, str]) -> list[tuple[str, str]]:
     lines += [("deviation", known), ("seeds", in_words(Range(found.seeds_low, found.seeds_high)) + " in all")]
     seconds = [n * found.variants * (found.seconds_a_run or 0.0) for n in (found.seeds_low, found.seeds_high) if n]
     if any(seconds):
-        took = " to ".join(dict.fromkeys(map(duration, seconds)))
+        took = " to ".join(dict.fromkeys(map(duration, seconds))) + " or more" * (found.seeds_high is None)
         lines.append(("training", f"{took} in all, a run after the other"))
     return lines
