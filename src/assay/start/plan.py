@@ -15,10 +15,10 @@ from assay.results import Results, looks
 from assay.results.metrics import difference_text, duration, is_exact
 from assay.results.metrics import label as metric_label
 from assay.results.more_seeds import in_words
+from assay.results.names import short_names
 from assay.results.seeds_needed import POWER, Design, Range, deviation_range, needed, needed_range
 from assay.results.spread import Spread, usual_spread
 from assay.results.standing import percent
-from assay.results.verdict import short_names
 from assay.results.wanted import in_own_unit, study_metric
 from assay.tools.terminal import read_results
 
