@@ -59,6 +59,7 @@ def run(folder: Path) -> None:
     heads = {"with dropout": {"model.head": ["batch_norm", {"dropout": 0.5}]}}
     for file, changes, few in (
         ("fashion-mnist/activation.yaml", quick, {"vary": {"model.activation": ["relu", "tanh"]}, "seeds": 2}),
+        ("fashion-mnist/pooling.yaml", quick, {"variants": {"neither": {}}, "seeds": 1}),
         ("regression/discs.yaml", drawn, {"vary": {"train.loss": ["huber"]}, "seeds": 1}),
         ("segmentation/loss.yaml", scenes, {"vary": {"train.loss": ["dice"]}, "seeds": 1}),
         ("bccd/anchors.yaml", cells, {"vary": {"model.head": ["anchors"]}, "seeds": 1}),

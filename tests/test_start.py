@@ -230,7 +230,11 @@ def schema() -> Any:
     return jsonschema.Draft202012Validator(study_schema())
 
 
-@pytest.mark.parametrize("name", sorted(str(p.relative_to(ROOT)) for p in (ROOT / "studies").rglob("*.yaml")))
+SHIPPED = [path for path in (ROOT / "studies").rglob("*.yaml") if path.parent.name != "explain"]
+"""All but the numbers that ``assay explain`` works."""
+
+
+@pytest.mark.parametrize("name", sorted(str(p.relative_to(ROOT)) for p in SHIPPED))
 def test_the_schema_takes_the_shipped_studies(name: str, schema: Any) -> None:
     schema.validate(read_yaml(ROOT / name))
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from assay.cli.app import AsJson, app
+from assay.errors import AssayError
 from assay.tools.terminal import print_json
 
 
@@ -31,6 +32,13 @@ def explain(
         int | None,
         typer.Option(min=1, help="Of the network; else 10, and 1,000 of one off the shelf.", show_default=False),
     ] = None,
+    layer: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of a run: a convolution, worked at a place of a picture.")
+    ] = None,
+    picture: Annotated[Path | None, typer.Option(help="With --layer: an image file.")] = None,
+    at: Annotated[
+        str | None, typer.Option(metavar="Y,X", help="With --layer: row and column from 0, as the network sees it.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="The page's folder; else explained/<name>, or explain in the run's folder.")
     ] = None,
@@ -39,16 +47,23 @@ def explain(
     """Show what each layer of a network costs and sees, or work layers through by hand. Either is a page.
 
     Of a network: shapes, parameters and multiply-accumulates with their formulas, receptive fields, a drawing of its
-    paths, and for a finished run the separation of its layers. Of numbers: every step forward and backward.
+    paths, and for a finished run the separation of its layers. Of numbers, or of a run's convolution at a place of a
+    picture: every number forward and backward.
     """
     from assay.system.process import own_command
     from assay.tools.anatomy.command import has_model, show_anatomy
+    from assay.tools.worked.command import explain_numbers, explain_place
 
-    if not target.endswith((".yaml", ".yml")) or has_model(Path(target)):
+    if layer or picture or at:
+        if not (layer and picture and at):
+            raise AssayError(
+                "a place needs all of --layer, --picture and --at: --layer conv1 --picture p.png --at 12,7"
+            )
+        found = explain_place(Path(target), layer, picture, at, out, own_command())
+    elif target.endswith((".yaml", ".yml")) and not has_model(Path(target)):
+        found = explain_numbers(Path(target), out, own_command())
+    else:
         return show_anatomy(target, shape, changes or (), outputs, out, own_command(), as_json)
-    from assay.tools.worked.command import explain_numbers
-
-    found = explain_numbers(Path(target), out, own_command())
     if as_json:
         return print_json(found.record)
     print(*found.lines, f"page: {found.page}", sep="\n")

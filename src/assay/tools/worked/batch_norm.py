@@ -66,10 +66,15 @@ def batch_norm(before: Before, scale: Numbers, shift: Numbers, epsilon: Fraction
         ]  # fmt: skip
 
     def by_torch(rows: Tensor, given: Mapping[str, Tensor]) -> Tensor:
-        axes = [axis for axis in range(rows.ndim) if axis != 1]
-        across = [1, channels, *[1] * (rows.ndim - 2)]
-        centred = rows - rows.mean(axes, keepdim=True)
-        deviation = (centred.square().mean(axes, keepdim=True) + float(epsilon)).sqrt()
-        return centred / deviation * given[gamma].view(across) + given[beta].view(across)
+        return normalised(rows, given[gamma], given[beta], float(epsilon))
 
     return Layer("batch_norm", {gamma: scale, beta: shift}, forward, backward, by_torch)
+
+
+def normalised(rows: Tensor, scale: Tensor, shift: Tensor, epsilon: float) -> Tensor:
+    """Batch norm by torch's operations; its own function takes no epsilon of 0."""
+    axes = [axis for axis in range(rows.ndim) if axis != 1]
+    across = [1, -1, *[1] * (rows.ndim - 2)]
+    centred = rows - rows.mean(axes, keepdim=True)
+    deviation = (centred.square().mean(axes, keepdim=True) + epsilon).sqrt()
+    return centred / deviation * scale.view(across) + shift.view(across)

@@ -5,13 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from assay.report.document import data_address
+from assay.tools.looking.page import enlarged, png
+from assay.tools.worked.at_place import Seen, worked_at
 from assay.tools.worked.boards import squeezed
 from assay.tools.worked.checks import Check, checks
 from assay.tools.worked.exact import shown
 from assay.tools.worked.expressions import Numbers
-from assay.tools.worked.page import write_worked
+from assay.tools.worked.page import Place, write_worked
 from assay.tools.worked.problem import read_problem
 from assay.tools.worked.working import Worked, work
+
+FRAME = np.array([213, 94, 0], np.uint8)
+"""Its colour."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,42 @@ def explain_numbers(path: Path, out: Path | None = None, command: str = "") -> E
     worked = work(read_problem(path))
     held = checks(worked)
     page = write_worked(worked, held, out or Path("explained") / path.stem, command)
+    return explained(worked, held, page)
+
+
+def explain_place(
+    run: Path, layer: str, picture: Path, at: str, out: Path | None = None, command: str = ""
+) -> Explained:
+    """Work a convolution of a run at a place of a picture, and write its page into ``out``, else ``explained/<layer>``.
+
+    Errors as of ``assay.tools.worked.at_place.worked_at``.
+    """
+    worked, held, seen = worked_at(run, layer, picture, at)
+    place = Place(framed(seen), *seen.place, seen.facts, seen.answer, seen.filters, seen.following)
+    page = write_worked(worked, held, out or Path("explained") / layer, command, place)
+    return explained(worked, held, page)
+
+
+def framed(seen: Seen) -> str:
+    """The picture, enlarged, with a frame around the place: a ``data:`` address."""
+    pixels = seen.pixels.numpy()
+    large = enlarged(pixels).repeat(4 - len(pixels), axis=0)[:3] if len(pixels) == 1 else enlarged(pixels)
+    times = large.shape[1] // pixels.shape[1]
+    y, x = (times * each for each in seen.place)
+    edge = max(2, times // 5)
+    for rows, columns in (
+        (slice(y - edge, y), slice(x - edge, x + times + edge)),
+        (slice(y + times, y + times + edge), slice(x - edge, x + times + edge)),
+        (slice(y - edge, y + times + edge), slice(x - edge, x)),
+        (slice(y - edge, y + times + edge), slice(x + times, x + times + edge)),
+    ):
+        inside = [slice(max(0, each.start), max(0, each.stop)) for each in (rows, columns)]
+        large[:, inside[0], inside[1]] = FRAME[:, None, None]
+    return data_address(png(large))
+
+
+def explained(worked: Worked, held: Sequence[Check], page: Path) -> Explained:
+    """What is said of a page."""
     names = [name for name in worked.arrays if name in ("L", worked.output) or name.startswith("d")]
     lines = [f"{name} = {written(worked.arrays[name])}" for name in names]
     return Explained(page, [*lines, *map(told, held)], record(worked, held, page))

@@ -19,7 +19,7 @@ from assay.tools.worked.exact import shown
 from assay.tools.worked.expressions import Arrays, Definition, Expression, Factor, Sum, refs
 from assay.tools.worked.matrices import sizes
 from assay.tools.worked.turned import turnings
-from assay.tools.worked.working import Worked
+from assay.tools.worked.working import Worked, given
 
 FEW = 40
 """So many sums of a step are shown at once; more are folded."""
@@ -41,9 +41,27 @@ class Step:
     folded: bool
 
 
-def write_worked(worked: Worked, held: Sequence[Check], folder: Path, command: str = "") -> Path:
+@dataclass(frozen=True)
+class Place:
+    """A place of a picture in a network."""
+
+    picture: str
+    """A ``data:`` address."""
+    row: int
+    column: int
+    facts: str
+    answer: str
+    filters: Sequence[tuple[str, str, str]]
+    """Number, output, gradient."""
+    following: Sequence[tuple[str, str, str]]
+    """Layer, kind, number."""
+
+
+def write_worked(
+    worked: Worked, held: Sequence[Check], folder: Path, command: str = "", place: Place | None = None
+) -> Path:
     """Write ``index.html`` into ``folder``; returns its path. AssayError for claims that are about nothing."""
-    turns = list(turnings(worked))
+    turns = [] if place else list(turnings(worked))
     arrays = {**worked.arrays, **{name: numbers for each in turns for name, numbers in each.arrays.items()}}
     turned = [each for it in turns for each in it.steps]
     parts = (worked.forward, worked.backward, turned)
@@ -60,8 +78,9 @@ def write_worked(worked: Worked, held: Sequence[Check], folder: Path, command: s
         script=resources.files("assay.tools.worked").joinpath("worked.js").read_text(encoding="utf-8"),
         title=worked.problem.title,
         facts=facts(worked),
-        loss=shown(worked.arrays["L"].values[0]),
-        given=[board(name, numbers) for name, numbers in worked.given.items()],
+        verdict=verdict(worked, held, place),
+        given=[board(name, numbers) for name, numbers in given(worked.built).items()],
+        place=place,
         forward=forward,
         backward=backward,
         turned=by_turning,
@@ -73,6 +92,22 @@ def write_worked(worked: Worked, held: Sequence[Check], folder: Path, command: s
     )
     write(folder / "index.html", page)
     return folder / "index.html"
+
+
+def verdict(worked: Worked, held: Sequence[Check], place: Place | None) -> str:
+    """The first sentences of the page."""
+    ways = sum(each.difference is not None for each in held)
+    agree = "agree" if all(each.passes for each in held) else "do not all agree"
+    loss, output = (shown(worked.arrays[name].values[0]) for name in ("L", worked.output))
+    if place:
+        slope = shown(worked.arrays[f"d{worked.output}"].values[0])
+        begin = (
+            f"The network says {place.answer}. The layer gives {output} here; a unit more of it would change that "
+            f"answer's logit by {slope}."
+        )
+    else:
+        begin = f"The loss is L = {loss}. Each number below is the sum that stands beside it."
+    return f"{begin} {ways} other ways to the gradients {agree}."
 
 
 def facts(worked: Worked) -> str:

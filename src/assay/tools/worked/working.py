@@ -41,7 +41,11 @@ class Worked:
 
 def work(problem: Problem) -> Worked:
     """Every number. AssayError for sizes that do not go together, and for more products than a page can show."""
-    built = build(problem)
+    return work_built(problem, build(problem))
+
+
+def work_built(problem: Problem, built: Built) -> Worked:
+    """Every number of layers that are there already; errors as of ``work``."""
     arrays = given(built)
     forward = [step for layer in built.layers for step in layer.forward] + list(built.loss.forward)
     count = sum(terms(step) for step in forward)

@@ -1,0 +1,97 @@
+"""A place of a picture in a network's convolution: the sum is the layer's, the gradient the network's."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from assay import AssayError
+from assay.tools.worked.at_place import MOST_CHANNELS, own_gradient, own_output, where, worked_spot
+from assay.tools.worked.checks import checks
+from assay.tools.worked.place import convolution_called, parse_place, run_through, scaled
+
+
+def network(**options: Any) -> nn.Sequential:
+    torch.manual_seed(0)
+    return (
+        nn.Sequential(
+            nn.Conv2d(2, 20, 3, padding=1),
+            nn.BatchNorm2d(20),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(20, 4, **{"kernel_size": 3} | options),
+            nn.ReLU(inplace=True),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(4, 3),
+        )
+        .double()
+        .eval()
+    )
+
+
+PICTURE = torch.rand(2, 9, 8, generator=torch.Generator().manual_seed(1)).double()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"padding": "same"},
+        {"stride": 2, "padding": (1, 0)},
+        {"dilation": 2, "padding": 2},
+        {"kernel_size": (1, 4), "padding": "same", "bias": False},
+        {"groups": 2},
+    ],
+)
+@pytest.mark.parametrize("at", [(0, 0), (2, 1)])
+def test_the_sum_is_the_layers_output_and_the_gradient_the_networks(
+    options: dict[str, Any], at: tuple[int, int]
+) -> None:
+    model = network(**options)
+    layer = convolution_called(model, "3")
+    passed = run_through(model, layer, "3", PICTURE)
+    spot = where("3", layer, passed, at)
+    worked = worked_spot(spot, "a title")
+    assert worked.arrays["X"].shape[1] == min(MOST_CHANNELS, 20 // layer.groups)
+    for each in [*checks(worked), own_output(worked, spot), own_gradient(worked, spot)]:
+        assert each.passes, each
+    theirs = model[:4](PICTURE[None])[0, :, at[0], at[1]]
+    assert spot.filter == int(theirs.argmax())
+    assert float(worked.arrays["O"].values[0]) == pytest.approx(float(theirs.max().detach()), abs=1e-12)
+
+
+def test_what_is_seen_of_the_first_layer_is_the_picture_and_what_follows_is_told() -> None:
+    model = network()
+    layer = convolution_called(model, "0")
+    passed = run_through(model, layer, "0", PICTURE)
+    spot = where("0", layer, passed, (4, 5))
+    worked = worked_spot(spot, "a title")
+    assert [float(v) for v in worked.arrays["X"].values] == PICTURE[:, 3:6, 4:7].flatten().tolist()
+    assert [each.kind for each in passed.following] == ["BatchNorm2d", "ReLU"]
+    normed, rectified = (float(each.output[spot.filter, 4, 5]) for each in passed.following)
+    assert rectified == max(0.0, normed)
+    assert own_gradient(worked, spot).difference == pytest.approx(0, abs=1e-12)
+    assert "dX∑" in worked.arrays
+
+
+def test_a_place_of_the_picture_is_one_of_the_layers() -> None:
+    assert parse_place(" 3, 4 ", 8, 9) == (3, 4)
+    assert scaled((7, 4), (4, 4), (8, 8)) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("8,0", "lies outside of the picture, .* 8 × 9 pixels; expected up to 7,8"), ("3", "row and column")],
+)
+def test_a_place_that_is_none_is_told(text: str, said: str) -> None:
+    with pytest.raises(AssayError, match=said):
+        parse_place(text, 8, 9)
+
+
+@pytest.mark.parametrize(
+    ("layer", "said"), [("33", "no layer is called '33'"), ("2", "2 is a ReLU, expected a convolution")]
+)
+def test_a_layer_that_is_no_convolution_is_told(layer: str, said: str) -> None:
+    with pytest.raises(AssayError, match=said):
+        convolution_called(network(), layer)
