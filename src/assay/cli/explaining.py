@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from assay.cli.app import AsJson, app
-from assay.errors import AssayError
 from assay.tools.terminal import print_json
 
 
@@ -16,7 +15,7 @@ def explain(
         str,
         typer.Argument(
             metavar="TARGET",
-            help="A network's name, the folder of a finished run, or a YAML file: of numbers, or with a model.",
+            help="A network's name, the folder of a finished run, a YAML file of numbers or with a model, or descent.",
         ),
     ],
     shape: Annotated[
@@ -52,13 +51,12 @@ def explain(
     """
     from assay.system.process import own_command
     from assay.tools.anatomy.command import has_model, show_anatomy
+    from assay.tools.descent.command import show_descent
     from assay.tools.worked.command import explain_numbers, explain_place
 
+    if target == "descent":
+        return show_descent(out, own_command(), as_json)
     if layer or picture or at:
-        if not (layer and picture and at):
-            raise AssayError(
-                "a place needs all of --layer, --picture and --at: --layer conv1 --picture p.png --at 12,7"
-            )
         found = explain_place(Path(target), layer, picture, at, out, own_command())
     elif target.endswith((".yaml", ".yml")) and not has_model(Path(target)):
         found = explain_numbers(Path(target), out, own_command())

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from assay.errors import AssayError
 from assay.report.document import data_address
 from assay.tools.looking.page import enlarged, png
 from assay.tools.worked.at_place import Seen, worked_at
@@ -43,12 +44,14 @@ def explain_numbers(path: Path, out: Path | None = None, command: str = "") -> E
 
 
 def explain_place(
-    run: Path, layer: str, picture: Path, at: str, out: Path | None = None, command: str = ""
+    run: Path, layer: str | None, picture: Path | None, at: str | None, out: Path | None = None, command: str = ""
 ) -> Explained:
     """Work a convolution of a run at a place of a picture, and write its page into ``out``, else ``explained/<layer>``.
 
-    Errors as of ``assay.tools.worked.at_place.worked_at``.
+    Errors as of ``assay.tools.worked.at_place.worked_at``, and for a part of the place that is not told.
     """
+    if not (layer and picture and at):
+        raise AssayError("a place needs all of --layer, --picture and --at: --layer conv1 --picture p.png --at 12,7")
     worked, held, seen = worked_at(run, layer, picture, at)
     place = Place(framed(seen), *seen.place, seen.facts, seen.answer, seen.filters, seen.following)
     page = write_worked(worked, held, out or Path("explained") / layer, command, place)
