@@ -34,17 +34,16 @@ PICTURE = torch.rand(2, 9, 8, generator=torch.Generator().manual_seed(1)).double
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("options", "at"),
     [
-        {},
-        {"padding": "same"},
-        {"stride": 2, "padding": (1, 0)},
-        {"dilation": 2, "padding": 2},
-        {"kernel_size": (1, 4), "padding": "same", "bias": False},
-        {"groups": 2},
+        ({}, (0, 0)),
+        ({"padding": "same"}, (0, 0)),
+        ({"stride": 2, "padding": (1, 0)}, (2, 1)),
+        ({"dilation": 2, "padding": 2}, (2, 1)),
+        ({"kernel_size": (1, 4), "padding": "same", "bias": False}, (8, 7)),
+        ({"groups": 2}, (2, 1)),
     ],
 )
-@pytest.mark.parametrize("at", [(0, 0), (2, 1)])
 def test_the_sum_is_the_layers_output_and_the_gradient_the_networks(
     options: dict[str, Any], at: tuple[int, int]
 ) -> None:
