@@ -14,6 +14,7 @@ from assay.models.detector import Selecting
 from assay.models.freezing import training
 from assay.models.weights import in_words, load_pretrained
 from assay.recipe import Model, Recipe
+from assay.train.optimizers import blocks, groups
 from two_pictures import boxes, learn_two_pictures
 
 SMALL = "timm/mobilenetv3_small_050"
@@ -126,3 +127,27 @@ def test_mistakes_are_told(model: dict[str, Any], said: str) -> None:
 def test_a_classifier_gives_no_boxes() -> None:
     with pytest.raises(AssayError, match=r"gives .* for an image, expected boxes; networks for detection: detector"):
         try_out(Model(name=SMALL), SHAPE, 2, "boxes")
+
+
+@pytest.mark.parametrize(
+    ("model", "first"),
+    [
+        ({"name": "detector", "backbone": SMALL, "head": "anchor_free"}, "encoder.model."),
+        ({"name": "detector", "backbone": SMALL, "head": "faster_rcnn"}, "backbone.body.model."),
+        ({"name": "torchvision/ssdlite320_mobilenet_v3_large"}, "backbone.features."),
+        ({"name": "torchvision/fasterrcnn_mobilenet_v3_large_320_fpn"}, "backbone.body."),
+        ({"name": "yolo"}, "backbone."),
+    ],
+)
+def test_rates_fall_from_the_head_of_a_detector_to_the_stem_of_its_encoder(model: dict[str, Any], first: str) -> None:
+    network = build(Model.model_validate(model), (3, 96, 96), 2)
+    body, heads = blocks(network)
+    assert len(body) > 5
+    assert all(name.startswith(first) for name in body)
+    assert not any(network.is_encoders(f"{name}.") for name in heads)
+    share = {id(p): group["share"] for group in groups(network, 0.5) for p in group["params"]}
+    of = {name: share[id(parameter)] for name, parameter in network.named_parameters()}
+    assert {share for name, share in of.items() if not network.is_encoders(name)} == {1.0}
+    assert {share for name, share in of.items() if network.is_encoders(name)} == {
+        0.5 ** (k + 1) for k in range(len(body))
+    }

@@ -7,6 +7,7 @@ from torch import Tensor, empty_like, nn, optim
 
 from assay import recipe as r
 from assay.errors import AssayError
+from assay.models.encoded import Encoded
 from assay.models.head import head_names
 
 OPENED = ("encoder", "backbone", "model")
@@ -69,10 +70,14 @@ def kinds_of(model: nn.Module) -> dict[str, str]:
 def blocks(model: nn.Module) -> tuple[list[str], list[str]]:
     """The names of the blocks from the stem on, and of the head (some networks have several).
 
-    Blocks are the children of the network in their order, and in place of one that is a sequence of several its
-    members; those without parameters do not count. Children called ``encoder``, ``backbone`` and ``model`` are opened
-    too, as in torchvision's vit and in networks for segmentation.
+    Blocks are the children of the network in their order, of one that has an encoder those of the encoder, and in place
+    of one that is a sequence of several its members; those without parameters do not count. Children called
+    ``encoder``, ``backbone`` and ``model`` are opened too, as in torchvision's vit.
     """
+    if isinstance(model, Encoded) and model.encoder_name:
+        inside = [f"{model.encoder_name}.{name}" for name in learning(model.get_submodule(model.encoder_name))]
+        rest = [name for name in model.rest_names if any(True for _ in model.get_submodule(name).parameters())]
+        return list(opened(model, inside)), rest
     children = learning(model)
     try:
         heads = {name.partition(".")[0] for name in head_names(model)}
