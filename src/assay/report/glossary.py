@@ -18,12 +18,16 @@ class Term:
 
 
 TERMS = (
-    Term("holm", ("p (Holm)", "Holm-corrected p", "Holm's method"),
-         "How probable a difference at least as large would be if the variants were alike, corrected by Holm's method "
-         "for the number of comparisons made in this metric. Below 0.05 the page speaks of better or worse."),
-    Term("flip", ("p (sign flip)", "sign-flip test"),
-         "The same by a test that assumes less: how many ways of swapping the two variants, seed by seed, would give a "
-         "difference at least as large."),
+    Term("together", ("hold together",),
+         "In that share of studies all these intervals at once have the true difference in them, so that any variant, "
+         "the best too, may be taken as the reference. Where one excludes 0 the page speaks of better or worse."),
+    Term("tukey", ("Tukey's intervals", "Tukey's"),
+         "Intervals of all differences between variants that hold together; how much runs vary is estimated from all "
+         "variants at once."),
+    Term("dunnett", ("Dunnett's intervals",),
+         "The same of the differences to one reference that was named beforehand, which are fewer."),
+    Term("flip", ("sign-flip",),
+         "Asks how many ways of swapping the two variants, seed by seed, would give a difference at least as large."),
     Term("t", ("95 % t interval", "95\u00a0% t interval", "t interval"),
          "From so many seeds, the mean over all possible seeds lies in it with 95 % confidence, if values are roughly "
          "normal (Student's t). It does not speak of other test images."),

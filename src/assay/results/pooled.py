@@ -24,7 +24,7 @@ class Residual(NamedTuple):
         return self.squares / self.freedom
 
 
-APART = 0.6
+APART = 0.65
 """Below this p of equal deviations the variant whose runs vary most has errors of its own. Lower would find more and be
 wrong more often where deviations differ (``benchmarks/simulate_verdicts.py``)."""
 

@@ -13,10 +13,6 @@ from jaxtyping import Bool, Float
 from assay.errors import AssayError
 
 LEVEL = 0.95
-POWER = 0.8
-MOST_SEEDS = 1000
-EXACT_PAIRS = 16
-"""Up to so many pairs the sign-flip test enumerates all 2ⁿ sign patterns; above, it draws from them."""
 
 Values = Sequence[int | float] | Float[np.ndarray, " n"]
 
@@ -65,7 +61,7 @@ def paired_t(a: Values, b: Values, level: float = LEVEL) -> PairedT:
 
     Assumes that the differences are independent and roughly normal. Where they do not vary there is no spread to go by:
     all zero gives p = 1 and the interval [0, 0]; all equal and not zero gives neither interval nor p (the t statistic
-    would be infinite and p zero, which n equal numbers do not warrant) — use ``sign_flip``. One pair gives neither.
+    would be infinite and p zero, which n equal numbers do not warrant). One pair gives neither.
     """
     first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if first.shape != second.shape or first.size == 0:
@@ -86,39 +82,13 @@ def paired_t(a: Values, b: Values, level: float = LEVEL) -> PairedT:
     return PairedT(n, difference, difference - half, difference + half, p, deviation)
 
 
-def sign_flip(differences: Values, seed: int = 0) -> float:
-    """Two-sided p of the sign-flip (paired permutation) test of the mean (Fisher, Design of Experiments, 1935, §21).
-
-    Assumes only that each difference would be as likely with the other sign if there were no effect. Exact over all 2ⁿ
-    patterns for n ≤ 16; above, (1 + hits)/(1 + draws) over 100,000 seeded draws (Phipson & Smyth, SAGMB 9, 2010).
-    """
-    d = np.asarray(differences, dtype=np.float64)
-    if d.size == 0:
-        raise AssayError("sign_flip: expected at least one difference, found none")
-    at_least = abs(d.sum()) * (1 - 1e-9)  # patterns that tie up to rounding count as ties
-    if d.size <= EXACT_PAIRS:
-        patterns = (
-            np.arange(2 ** (d.size - 1))[:, None] >> np.arange(d.size)
-        ) & 1  # the last sign fixed: p is two-sided
-        return float((np.abs((1 - 2 * patterns) @ d) >= at_least).mean())
-    from assay.seeds import numpy_generator
-
-    generator = numpy_generator(seed, "sign flip")
-    batches = (1 - 2 * generator.integers(0, 2, (10_000, d.size)) for _ in range(10))
-    return (1 + sum(int((np.abs(signs @ d) >= at_least).sum()) for signs in batches)) / 100_001
-
-
 def sign_flip_floor(pairs: int) -> float:
-    """The smallest p that a sign-flip test on so many pairs can give: 2/2ⁿ, for three pairs 0.25."""
+    """The smallest p that a sign-flip (paired permutation) test of so many pairs can give: 2/2ⁿ, for three 0.25.
+
+    It is that of equal differences. The test assumes only that each would be as likely with the other sign if there
+    were no effect (Fisher, Design of Experiments, 1935, §21).
+    """
     return min(1.0, 2.0 / 2.0**pairs)
-
-
-def pairs_for(p: float) -> int:
-    """The fewest pairs with which a sign-flip test can go below ``p``: six for 0.05."""
-    pairs = 1
-    while sign_flip_floor(pairs) >= p:
-        pairs += 1
-    return pairs
 
 
 def holm(p: Values) -> Float[np.ndarray, " n"]:
@@ -165,37 +135,6 @@ def bootstrap_accuracy_difference(
     differences = (counts[:, 0] - counts[:, 1]) / n
     low, high = np.quantile(differences, [(1 - level) / 2, (1 + level) / 2])
     return Interval((wins - losses) / n, float(low), float(high))
-
-
-def power_of_paired_t(effect: float, pairs: int, alpha: float = 0.05) -> float:
-    """Chance that the two-sided paired t test finds an effect of ``effect`` deviations of the differences.
-
-    From the noncentral t with noncentrality effect·√n (Cohen, Statistical Power Analysis, 1988, ch. 2).
-    """
-    from scipy.stats import nct, t
-
-    freedom, shift = pairs - 1, min(abs(effect) * math.sqrt(pairs), 1e6)
-    critical = float(t.isf(alpha / 2, freedom))
-    wrong_side = float(nct.cdf(-critical, freedom, shift))  # SciPy gives nan where it is below about 1e-12
-    return float(nct.sf(critical, freedom, shift)) + (0.0 if math.isnan(wrong_side) else wrong_side)
-
-
-def more_seeds(difference: float, deviation: float | None, pairs: int, alpha: float = 0.05) -> int | None:
-    """How many seeds to add so that a paired t test would have 80 % power, if difference and deviation are as observed.
-
-    At least 1. None where no number can be given (no difference, no deviation known) or it exceeds 1000. A rough
-    guide: the observed difference and deviation are themselves uncertain with few seeds.
-    """
-    if not difference or not deviation or pairs < 2:
-        return None
-    effect = abs(difference) / deviation
-    low, high = pairs, pairs + MOST_SEEDS
-    if power_of_paired_t(effect, high, alpha) < POWER:
-        return None
-    while high - low > 1:  # power grows with the number of pairs: bisect
-        middle = (low + high) // 2
-        low, high = (low, middle) if power_of_paired_t(effect, middle, alpha) >= POWER else (middle, high)
-    return high - pairs
 
 
 def _t_quantile(level: float, freedom: int) -> float:

@@ -19,6 +19,7 @@ from assay.report.tables import Cell, Column, Table
 from assay.results.comparison import Comparison
 from assay.results.formats import heading, in_title, p_value, signed, value, with_unit
 from assay.results.metrics import factor, is_share, label, lower_is_better
+from assay.results.standing import percent
 from assay.results.superiority import Share, chance_to_beat, share_text
 
 WIDEST = 4
@@ -83,9 +84,8 @@ def differences(subject: Subject) -> Table | None:
     """Every variant against the base and against the best, in full."""
     if subject.comparisons is None:
         return None
-    groups = [subject.comparisons]
-    if subject.best != subject.base:
-        groups.append(subject.results.answering(subject.metric))
+    answer = subject.results.answering(subject.metric)
+    groups = [subject.comparisons] if answer is subject.comparisons else [subject.comparisons, answer]
     beats = [chance_to_beat(c) for group in groups for c in group]
     ends = {end: [share and getattr(share, end) for share in beats] for end in Share._fields}
     frame = pl.concat([group.frame for group in groups]).with_columns(
@@ -162,9 +162,9 @@ def effect(subject: Subject) -> Iterator[Figure]:
     yield Figure(
         f"effect{subject.suffix}",
         f"Difference in {label(metric)} to {base}",
-        f"Large mark: the difference to {base}{', mean of the pairs' * dots}; line: its 95\u00a0% interval "
-        f"({'; '.join(methods)}{over}){'; small dots: one seed each' * dots}. "
-        f"Coloured where the Holm-corrected p is below 0.05. "
+        f"Large mark: the difference to {base}{', mean of the pairs' * dots}; line: its interval, all at "
+        f"once {percent(subject.comparisons.alpha)} ({'; '.join(methods)}{over}){'; small dots: one seed each' * dots}. "
+        f"Coloured where the interval excludes 0. "
         f"For {label(metric)}, {better} is better.",
         f"Differences in {label(metric)} to {base} with 95 % intervals, {len(order)} variants; "
         "the numbers are in the table above.",
