@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from assay.results.pooled import residual, set_apart
+from assay.results.pooled import freedom_of_each, residual, set_apart
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -43,7 +43,7 @@ def test_f_of_one_variant_among_three_by_hand():
 def test_the_chance_to_set_any_apart_is_as_told():
     """Of 1,000 studies in which all vary alike."""
     drawn = np.random.default_rng(2).normal(0, 1, (1000, 4, 5)) + np.random.default_rng(3).normal(0, 9, (1000, 1, 5))
-    assert np.mean([bool(set_apart(table)) for table in drawn]) == pytest.approx(0.55, abs=0.06)
+    assert np.mean([bool(set_apart(table)) for table in drawn]) == pytest.approx(0.62, abs=0.05)
 
 
 def test_two_wild_variants_are_both_set_apart():
@@ -55,3 +55,11 @@ def test_two_wild_variants_are_both_set_apart():
 def test_two_are_never_set_apart(table):
     assert set_apart(table[:2].astype(float)) == {}
     assert len(set_apart(table.astype(float))) <= len(table) - 2
+
+
+def test_freedom_is_whole_where_all_vary_alike_and_that_of_one_where_one_alone_varies():
+    one = np.zeros((50, 3))
+    one[0] = [1, 0, -1]
+    assert freedom_of_each(one) == pytest.approx(2, rel=0.1)
+    alike = np.random.default_rng(0).normal(0, 1, (3, 4000))
+    assert freedom_of_each(alike) == pytest.approx(residual(alike).freedom, rel=0.02)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -12,12 +13,19 @@ from assay.recipe.study import Study
 from assay.results import quantiles
 from assay.results.formats import value
 from assay.results.metrics import difference_text, lower_is_better
-from assay.results.pooled import Residual, residual
+from assay.results.pooled import freedom_of_each, residual
 
 CROSSED = 0.05
 """Below this p of equal differences in all cells a sentence says that they differ."""
 
 Cells = Float[np.ndarray, "levels cells seeds"]
+
+
+class Error(NamedTuple):
+    """Variance of a run and its degrees of freedom."""
+
+    variance: float
+    freedom: float
 
 
 @dataclass(frozen=True)
@@ -63,7 +71,7 @@ def main_effects(
     From the seeds that all variants have, two or more. The error is the pooled one of variants and seeds
     (``assay.results.pooled``), of which a level's mean has as many runs as cells times seeds (Fisher, Design of
     Experiments, 1935, ch. 6); intervals are Tukey's over the levels at ``alpha`` over the number of factors, so that
-    they hold together for all factors.
+    they hold together for all factors. Freedom is Satterthwaite's, since the runs of some variants may vary more.
     """
     seeds = sorted(set.intersection(*(set(values[variant]) for variant in study.plan)))
     levels = {key: [label(variant.levels[key]) for variant in study.plan.values()] for key in study.vary}
@@ -74,31 +82,32 @@ def main_effects(
     left = residual(table)
     if not left.squares:
         return []
+    error = Error(left.variance, freedom_of_each(table))
     sign, found = -1 if lower_is_better(metric) else 1, []
     for key in varied:
         names = list(dict.fromkeys(levels[key]))
         cells = np.array([table[[level == name for level in levels[key]]] for name in names])
-        found.append(_of(key, names, cells, sign, left, alpha / len(varied)))
+        found.append(_of(key, names, cells, sign, error, alpha / len(varied)))
     return sorted(found, key=lambda effect: -abs(effect.levels[0].difference))
 
 
-def _of(key: str, names: list[str], cells: Cells, sign: int, left: Residual, alpha: float) -> FactorEffect:
+def _of(key: str, names: list[str], cells: Cells, sign: int, error: Error, alpha: float) -> FactorEffect:
     from scipy.stats import f
 
     count, means = len(names), cells.mean(axis=(1, 2))
     best = int((sign * means).argmax())
-    error = math.sqrt(2 * left.variance / cells[0].size)
-    far = quantiles.quantile(alpha, count, left.freedom) * error
+    of_means = math.sqrt(2 * error.variance / cells[0].size)
+    far = quantiles.quantile(alpha, count, error.freedom) * of_means
     levels = []
     for i in (sign * means).argsort():
         if i != best:
             d, by_cell = float(means[best] - means[i]), (cells[best] - cells[i]).mean(axis=1)
-            p = quantiles.chance(abs(d) / error, count, left.freedom)
+            p = quantiles.chance(abs(d) / of_means, count, error.freedom)
             ends = float(by_cell.min()), float(by_cell.max())
             levels.append(LevelEffect(names[i], d, d - far, d + far, p, *ends))
     crossed = residual(cells.mean(axis=2))
-    ratio = crossed.variance * cells.shape[2] / left.variance
-    return FactorEffect(key, names[best], tuple(levels), alpha, float(f.sf(ratio, crossed.freedom, left.freedom)))
+    ratio = crossed.variance * cells.shape[2] / error.variance
+    return FactorEffect(key, names[best], tuple(levels), alpha, float(f.sf(ratio, crossed.freedom, error.freedom)))
 
 
 def in_words(study: Study, metric: str, effects: list[FactorEffect]) -> str:

@@ -35,15 +35,25 @@ def residual(table: Table) -> Residual:
     if not there.any():
         return Residual(0.0, 0)
     if there.all():
-        left = table - table.mean(axis=1, keepdims=True) - table.mean(axis=0) + table.mean()
         freedom = (table.shape[0] - 1) * (table.shape[1] - 1)
-        return Residual(_squares(left, table), freedom)
+        return Residual(_squares(_left(table), table), freedom)
     variant, seed = np.nonzero(there)
     of_variant = variant[:, None] == np.arange(table.shape[0])
     of_seed = seed[:, None] == np.arange(table.shape[1])
     design, values = np.concatenate([of_variant, of_seed], axis=1).astype(np.float64), table[there]
     solution, _, rank, _ = np.linalg.lstsq(design, values)
     return Residual(_squares(values - design @ solution, table[there]), values.size - int(rank))
+
+
+def freedom_of_each(table: Table) -> float:
+    """Degrees of freedom of the residual variance of a complete table if every variant has a variance of its own.
+
+    From each variant's squares (Satterthwaite, Biometrics Bulletin 2, 1946), at least those of one variant.
+    """
+    count, seeds = table.shape
+    squares = (_left(table) ** 2).sum(axis=1)
+    as_many = float(squares.sum() ** 2 / (squares**2).sum())
+    return max(1.0, (count - 1) / count * as_many) * (seeds - 1)
 
 
 def set_apart(table: Table) -> dict[int, float]:
@@ -77,6 +87,11 @@ def _noisiest(table: Table, rows: list[int]) -> tuple[float, float, int]:
         times = math.sqrt(max(0.0, (count * ratio - 1) / (count - 1)))
         found.append((min(1.0, count * float(f.sf(ratio, added, rest.freedom))), times, row))
     return min(found)
+
+
+def _left(table: Table) -> Table:
+    left: Table = table - table.mean(axis=1, keepdims=True) - table.mean(axis=0) + table.mean()
+    return left
 
 
 def _squares(left: np.ndarray, values: np.ndarray) -> float:

@@ -162,8 +162,8 @@ def effect(subject: Subject) -> Iterator[Figure]:
     yield Figure(
         f"effect{subject.suffix}",
         f"Difference in {label(metric)} to {base}",
-        f"Large mark: the difference to {base}{', mean of the pairs' * dots}; line: its interval, all at "
-        f"once {percent(subject.comparisons.alpha)} ({'; '.join(methods)}{over}){'; small dots: one seed each' * dots}. "
+        f"Large mark: the difference to {base}{', mean of the pairs' * dots}; line: its interval, all together at "
+        f"{percent(subject.comparisons.alpha)} ({'; '.join(methods)}{over}){'; small dots: one seed each' * dots}. "
         f"Coloured where the interval excludes 0. "
         f"For {label(metric)}, {better} is better.",
         f"Differences in {label(metric)} to {base} with 95 % intervals, {len(order)} variants; "
