@@ -53,7 +53,7 @@ def freedom_of_each(table: Table) -> float:
     count, seeds = table.shape
     squares = (_left(table) ** 2).sum(axis=1)
     as_many = float(squares.sum() ** 2 / (squares**2).sum())
-    return max(1.0, (count - 1) / count * as_many) * (seeds - 1)
+    return float(max(1.0, (count - 1) / count * as_many) * (seeds - 1))
 
 
 def set_apart(table: Table) -> dict[int, float]:
