@@ -138,7 +138,10 @@ def test_one_shared_seed_among_several(tmp_path):
     states = {("activation=tanh", seed): "failed" for seed in (1, 2)}
     results = Results.read(fabricate(tmp_path, make_study(3, seeds=3), accuracies=[0.9, 0.8, 0.7], states=states))
     assert "tanh by 20." in results.verdict()
-    assert results.verdict().endswith("One pair of runs (tanh) speaks of those networks, not of the recipes.")
+    assert results.verdict().endswith(
+        "One pair of runs (tanh) speaks of those networks, not of the recipes. "
+        "2 of 3 runs of tanh collapsed (seed 1: not finite, seed 2: not finite)."
+    )
 
 
 def test_one_pair_left_of_several_seeds_is_not_taken_for_seeds_that_were_not_varied(tmp_path):
