@@ -23,13 +23,13 @@ class Spread(NamedTuple):
 
 def spread(c: Comparison, values: Values) -> Spread | None:
     """Of the difference in one comparison of ``values``; None where several seeds do not say."""
-    if not c.deviation or c.error is None or c.seeds_error is None:
+    if not c.deviation:
         return None
     there = [by_seed for by_seed in values.values() if by_seed]
     seeds = sorted({seed for by_seed in there for seed in by_seed})
     table = np.array([[by_seed.get(seed, math.nan) for seed in seeds] for by_seed in there])
     freedom = residual(table).freedom if is_pooled(c) else c.pairs - 1
-    return Spread(c.deviation, freedom, max(0.0, c.error**2 - c.seeds_error**2))
+    return Spread(c.deviation, freedom, (c.images_error or 0.0) ** 2)
 
 
 def is_pooled(c: Comparison) -> bool:
