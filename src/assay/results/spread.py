@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from assay.results.compare import Images, Values, compare
+from assay.results.compare import Values, compare
 from assay.results.comparison import Comparison
+from assay.results.image_errors import Images
 from assay.results.pooled import residual
 
 

@@ -109,7 +109,12 @@ def differences(subject: Subject) -> Table | None:
         for c, share in zip((c for group in groups for c in group), beats, strict=True)
     ]
     unit = "percentage points" if is_share(subject.metric) else heading(subject.metric)
-    caption = f"Paired differences in {label(subject.metric)} ({unit}), variant minus reference, with 95 % intervals."
+    caption = (
+        f"Paired differences in {label(subject.metric)} ({unit}), variant minus reference, with intervals that hold "
+        f"together in {percent(groups[-1].alpha)} of studies."
+    )
+    if any(beats):
+        caption += " Beats it in: of so many seeds a run of the variant is better than that of the reference."
     if images:
         caption += (
             f" They cover other seeds and other test images like these {images:,}; the part by images is what no "
@@ -166,7 +171,7 @@ def effect(subject: Subject) -> Iterator[Figure]:
         f"{percent(subject.comparisons.alpha)} ({'; '.join(methods)}{over}){'; small dots: one seed each' * dots}. "
         f"Coloured where the interval excludes 0. "
         f"For {label(metric)}, {better} is better.",
-        f"Differences in {label(metric)} to {base} with 95 % intervals, {len(order)} variants; "
+        f"Differences in {label(metric)} to {base} with intervals, {len(order)} variants; "
         "the numbers are in the table above.",
         results_charts.effect(frame, order, f"difference in {label(metric)}{unit}", chance),
         frame,
