@@ -12,6 +12,8 @@ from assay.results.metrics import is_share, label
 
 def main_effects(subject: Subject) -> Table | None:
     """Which factor matters, by how much; None where the study is no complete grid of several factors and seeds."""
+    if not subject.finished:
+        return None
     effects = subject.results.main_effects(subject.metric)
     if not effects:
         return None
