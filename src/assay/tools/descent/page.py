@@ -1,5 +1,6 @@
 """The page of the walks: a map, the numbers of a step, all steps; it needs no network."""
 
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from markupsafe import Markup
 
 from assay.report.document import document, json_for_script
 from assay.system.files import write
-from assay.tools.descent.walking import RULES, SURFACES, Surface, by_torch, walk
+from assay.tools.descent.walking import RULES, SURFACES, Step, Surface, by_torch, walk
 
 
 def write_descent(folder: Path, command: str = "") -> Path:
@@ -45,7 +46,7 @@ def largest_difference() -> float:
     )
 
 
-def both(surface: Surface, name: str, rate: float) -> tuple[Any, Any]:
+def both(surface: Surface, name: str, rate: float) -> tuple[Iterator[Step], Iterator[tuple[float, float]]]:
     """The walk here, and by torch."""
     return walk(surface, name, rate), by_torch(surface, name, rate)
 

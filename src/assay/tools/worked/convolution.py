@@ -57,8 +57,8 @@ def convolution(before: Before, it: Convolution) -> Layer:
     x, size, kernel, where = before.name, before.shape, it.kernel.shape, before.where
     if size[1] != kernel[1] * it.groups:
         each = f", {it.groups} groups of {kernel[1]}" if it.groups > 1 else ""
-        found = kernel[1] * it.groups
-        raise AssayError(f"{where}: expected a kernel for {size[1]} channels, as its input has, found {found}{each}")
+        theirs = kernel[1] * it.groups
+        raise AssayError(f"{where}: expected a kernel for {size[1]} channels, as its input has, found {theirs}{each}")
     if kernel[0] % it.groups:
         raise AssayError(f"{where}: {kernel[0]} filters cannot be shared out among {it.groups} groups evenly")
     out = (size[0], kernel[0], *it.window.out(size[2:], where))

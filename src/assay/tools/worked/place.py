@@ -1,6 +1,6 @@
 """One place of a picture in a network's convolution: the numbers there, forward and backward."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -138,7 +138,7 @@ def parse_place(text: str, height: int, width: int) -> tuple[int, int]:
     return y, x
 
 
-def scaled(at: tuple[int, int], size: tuple[int, int], picture: tuple[int, int]) -> tuple[int, int]:
+def scaled(at: tuple[int, int], size: Sequence[int], picture: Sequence[int]) -> tuple[int, int]:
     """The place of a layer's output that lies over a place of the picture."""
     (y, x), (rows, columns), (height, width) = at, size, picture
     return y * rows // height, x * columns // width
