@@ -178,8 +178,40 @@ def test_a_best_variant_that_loses_on_the_seeds_it_shares():
     values = {"activation=relu": {0: 0.80, 1: 0.81, 2: 0.99, 3: 0.99}, "activation=tanh": {0: 0.85, 1: 0.8601}}
     values["activation=elu"] = {7: 0.5}
     text = verdict(study, "accuracy", values, compare(values, "accuracy", "activation=relu"))
-    assert "Over the seeds they share, tanh is better than it by 5.00 ± 0.10 points." in text
+    assert text.startswith(
+        "relu comes first (89.8 %), but over the seeds they share tanh is better than it by 5.00 ± 0.10 points. "
+    )
     assert "No seed has finished both in it and in elu." in text
+
+
+def test_what_other_images_chose_is_not_recommended_where_the_test_images_find_another_better():
+    study = study_of(levels=["relu", "tanh", "elu"])
+    rows = {"relu": [0.850, 0.851, 0.852], "tanh": [0.900, 0.901, 0.9025], "elu": [0.800, 0.801, 0.803]}
+    values = {f"activation={name}": dict(enumerate(row)) for name, row in rows.items()}
+    assert verdict(study, "accuracy", values, compare(values, "accuracy", "activation=relu")) == (
+        "relu comes first (85.1 %), but over the seeds they share tanh is better than it by 5.02 ± 0.08 points; elu is "
+        "worse by 4.97 ± 0.08 points."
+    )
+
+
+def test_train_accuracy_recommends_nothing():
+    text = told(THREE, "train_accuracy")
+    assert text.startswith("relu has the highest train accuracy (92.3 %); elu (0.0 ± 0.4 points less) may equal it; ")
+
+
+def test_the_twin_of_the_best_is_not_told_as_a_rival(tmp_path):
+    """It has the error of the others beside it, but is no other network."""
+    folder = fabricate(tmp_path, make_study(3, seeds=3), accuracies=[0.9, 0.9, 0.8])
+    for seed in range(3):
+        for name in ("metrics.json", "predictions.parquet"):
+            shutil.copy(folder / f"activation=relu/seed-{seed}/{name}", folder / f"activation=elu/seed-{seed}/{name}")
+    told = Results.read(folder)
+    assert told.verdict().startswith("Use relu (90.2 %); it is better than tanh by 10.7 ± ")
+    assert "may still" not in told.verdict()
+    assert told.verdict().endswith(
+        "relu and elu are the same network in every seed: all their numbers agree to the last digit."
+    )
+    assert "elu" in told.verdict("training_seconds").split(". relu and elu")[0]
 
 
 metrics_of = st.sampled_from(["accuracy", "loss", "training_seconds"])

@@ -27,8 +27,9 @@ def verdict(
     if comparisons is None:
         return "No run has finished yet."
     name = short_names(study).__getitem__
-    rivals = [c for c in comparisons if values[c.variant]]
     first = comparisons.reference
+    twins = {variant for group in same if first in group for variant in group}
+    rivals = [c for c in comparisons if values[c.variant]]
     mean = statistics.mean_interval(list(values[first].values()), within=bounds(metric))
     if not rivals:
         standing = "" if mean.mean is None else value_text(metric, mean.mean, mean.low, mean.high)
@@ -37,11 +38,14 @@ def verdict(
     standing = "" if mean.mean is None else f" ({value_text(metric, mean.mean)})"
     rest = _of_networks(study, rivals, name) + _unchanged(rivals, values)
     rest += "".join(f" {_same([name(variant) for variant in group])}" for group in same)
+    others = [c for c in rivals if c.variant not in twins or c.difference]
+    if not others:
+        return rest.lstrip()
     if len(rivals) == 1 and rivals[0].difference is not None:
-        return rest.lstrip() if same and rivals[0].difference == 0 else _pair(rivals[0], name) + rest
+        return _pair(rivals[0], name) + rest
     if comparisons.is_named:
-        return _against(rivals, f"Against {name(first)}{standing}", name) + rest
-    return _answer(rivals, _head(rivals, name(first), standing), name) + rest
+        return _against(others, f"Against {name(first)}{standing}", name) + rest
+    return _answer(others, _head(others, name(first), standing) + _but(others, name), name) + rest
 
 
 def _head(rivals: Sequence[Comparison], best: str, standing: str) -> str:
@@ -51,13 +55,22 @@ def _head(rivals: Sequence[Comparison], best: str, standing: str) -> str:
         return f"{best} has {superlative(metric)}{standing}"
     if all(map(_is_one_pair, rivals)):
         return f"Of these networks that of {best} has {superlative(metric)}{standing}"
+    if any(c.decided == "better" for c in rivals):
+        return f"{best} comes first{standing}"
     if not any(c.decided in ("worse", "equal") for c in rivals):
         return f"Cannot tell which is best: {best} comes first{standing}"
     return f"Use {best}{standing}"
 
 
+def _but(rivals: Sequence[Comparison], name: Name) -> str:
+    """Those that beat what comes first: other seeds are behind its mean, or other images chose it."""
+    better = [f"{name(c.variant)} {comparative(c.metric)} it by {size(c)}" for c in _kinds(rivals).get("better", [])]
+    return f", but over the seeds they share {listed(shortened(better))}" if better else ""
+
+
 def _is_quality(metric: str) -> bool:
-    return known(metric).of == "answers"
+    """Whether it tells which variant to use: what is learned by heart does not."""
+    return known(metric).of == "answers" and not metric.startswith("train_")
 
 
 def _is_one_pair(c: Comparison) -> bool:
@@ -119,13 +132,11 @@ def _answer(rivals: Sequence[Comparison], head: str, name: Name) -> str:
         parts.append(_equals(equal, name))
     if worse := kinds.get("worse"):
         shown = shortened([f"{name(c.variant)} by {size(c)}" for c in worse])
-        of_others = quality and len(parts) > 1
+        of_others = quality and (len(parts) > 1 or "better" in kinds)
         than = "the others are worse:" if of_others else f"it {comparative(worse[0].metric)}"
         is_one = of_others and len(worse) == 1
         parts.append(f"{name(worse[0].variant)} is worse by {size(worse[0])}" if is_one else f"{than} {listed(shown)}")
     text = "; ".join(parts) + "."
-    for c in kinds.get("better", []):
-        text += f" Over the seeds they share, {name(c.variant)} {comparative(c.metric)} it by {size(c)}."
     if unpaired := kinds.get("unpaired"):
         names = listed(shortened([name(c.variant) for c in unpaired]), "or")
         text += f" No seed has finished both in it and in {names}."
