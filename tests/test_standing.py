@@ -51,6 +51,19 @@ def test_before_all_planned_runs_are_done_nothing_is_decided_and_no_look_is_spen
     assert looks(results.folder) == []
 
 
+def test_before_all_planned_runs_are_done_the_page_colours_no_factor_and_decides_nothing(tmp_path):
+    vary = {"model.activation": ["relu", "tanh"], "train.optimizer.lr": [0.1, 0.01]}
+    study = make_study(seeds=3, vary=vary)
+    states = {("activation=tanh, lr=0.01", 2): "waiting"}
+    results = Results.read(fabricate(tmp_path, study, accuracies=[0.9, 0.85, 0.7, 0.65], states=states))
+    assert results.main_effects() == []
+    notes = " ".join(results.notes())
+    assert "what is decided" not in notes
+    assert "Which variant is the best was read off" not in notes
+    page = write_report(results).read_text()
+    assert "Nothing is decided yet." in page
+
+
 def test_failed_runs_are_done(tmp_path):
     study = make_study(2, seeds=4)
     folder = fabricate(tmp_path, study, accuracies=[0.95, 0.5], states={("activation=elu", 1): "failed"})

@@ -241,15 +241,14 @@ def test_notes_say_what_the_intervals_are():
     best = told_of("relu")
     assert "95 % t interval over its seeds" in best
     assert "hold together in 95 % of studies (3 comparisons, all pairs of variants)" in best
-    assert (
-        "All differences share one error (Tukey's intervals): no variant's runs vary more than chance has it." in best
-    )
+    assert "All differences share one error (Tukey's intervals): no variant's runs stand out by how they vary." in best
     assert "Seeds were not varied" not in best
     named = told_of("relu", is_named=True, alpha=0.0025)
     assert "hold together in 99.75 % of studies (2 comparisons, every variant with the reference)" in named
     assert "(Dunnett's intervals)" in named
     wild = told_of("relu", wild=0.3)
     assert "More than the others' vary the runs of elu (" in wild
+    assert "which may be chance, and is allowed for" in wild
     assert "errors of their own (paired t intervals at 0.05/3); all others share one (Tukey's intervals)" in wild
 
 
@@ -261,7 +260,15 @@ def test_notes_name_what_is_missing(tmp_path):
         "2 of 8 runs are missing from the comparison: relu seed 0 (failed: the loss is not finite at epoch 2)" in text
     )
     assert "elu seed 2 (waiting)" in text
-    assert "Fewer pairs than seeds could be compared with the base: elu (2 of 3)." in text
+    assert "Fewer pairs than seeds could be compared with relu: elu (2 of 3)." in text
+
+
+def test_notes_tell_the_level_of_a_single_interval_and_none_of_what_is_exact(tmp_path):
+    results = Results.read(fabricate(tmp_path, make_study(2, seeds=3)))
+    assert "The interval of the difference holds in 95 % of studies. " in "\n".join(results.notes())
+    exact = "\n".join(results.notes("parameters"))
+    assert "No seed changes parameters, which the recipe gives: the numbers differ or they do not." in exact
+    assert "of studies" not in exact
 
 
 def test_many_variants_do_not_fill_the_page():

@@ -36,7 +36,8 @@ TERMS = (
          "that what the seed does to both cancels out."),
     Term("bootstrap", ("bootstrap interval", "bootstrap over test images", "bootstrap over originals"),
          "The test images are drawn again and again with replacement; the interval holds the middle 95 % of the "
-         "differences found. It speaks of these trained networks, not of training again."),
+         "differences found, and is wider where several have to hold together. It speaks of these trained networks, "
+         "not of training again."),
     Term("mcnemar", ("McNemar's exact test", "McNemar"),
          "Compares two networks by the images that exactly one of them gets right: were they alike, each would be as "
          "often the one."),
@@ -44,6 +45,8 @@ TERMS = (
          "How much of the interval is due to the seeds, and how much no number of seeds takes away, as it is due to "
          "the choice of the test images. They add up in squares."),
     Term("base", ("base",), "The variant that the others are compared to: the study's base recipe, unchanged."),
+    Term("reference", ("to reference", "the reference"),
+         "The variant that the study names, before any run, as the one that the others are compared to."),
     Term("balanced", ("balanced accuracy",), "The mean over classes of the share of their images that is right."),
     Term("macro", ("macro",),
          "The mean over classes, every class alike. A class without test images has no value and is left out."),

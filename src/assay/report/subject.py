@@ -76,12 +76,17 @@ class Subject:
         """What the names on the page are levels of: ``activation``, ``activation · lr``, or just ``variant``."""
         return self.results.study.shown.heading
 
+    @property
+    def base_word(self) -> str:
+        """What the variant that the others are compared to is to the study: its base, or a reference it names."""
+        return "base" if self.base == self.results.study.base_variant else "reference"
+
     @cached_property
     def base_in_words(self) -> str:
         """``the base (dropout 0.2)``."""
         level = self.shown[self.base]
         named = f"{self.key} {level}" if len(self.results.study.vary) == 1 and self.key != "variant" else level
-        return "the base" if named == "base" else f"the base ({named})"
+        return "the base" if named == "base" else f"the {self.base_word} ({named})"
 
     @cached_property
     def means(self) -> dict[str, float]:

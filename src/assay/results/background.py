@@ -20,7 +20,7 @@ CHOSEN = (
     "the more so the more variants there are and the less they differ; the differences allow for that. With "
     "'select_on: validation' in the study file validation images choose, and the test images have no part in it."
 )
-OF_RECIPE = "{} follows from the recipe and no seed changes it: the numbers differ or they do not."
+OF_RECIPE = "No seed changes {}, which the recipe gives: the numbers differ or they do not."
 UNMOVED = "No seed changes {}: each variant has one value in all its runs, which says nothing of its spread."
 
 
@@ -39,7 +39,7 @@ def background(
     columns = [f"validation_{TASKS[study.task].metric}", "validation_loss", "train_loss"]
     found += schedules.told(schedules.same_schedules(study, histories), name)
     found += rise.told(rise.risen(histories, columns), name)
-    if study.select_on == "test" and not told.is_named and len(told) > 1:
+    if study.select_on == "test" and not told.is_named and len(told) > 1 and not told.is_interim:
         found.append(CHOSEN)
     validated = any(c.startswith("validation_") and histories[c].is_not_null().any() for c in histories.columns)
     kept = {study.plan[variant].recipe.train.keep for variant in frame["variant"].unique()}
@@ -51,5 +51,4 @@ def unmoved(metric: str, frame: pl.DataFrame) -> list[str]:
     values = frame.filter(pl.col(metric).is_not_null()).group_by("variant").agg(pl.len(), pl.col(metric).n_unique())
     if not values.height or (values[metric] > 1).any() or (values["len"] < 2).all():
         return []
-    words = label(metric)
-    return [OF_RECIPE.format(words[0].upper() + words[1:]) if is_exact(metric) else UNMOVED.format(words)]
+    return [(OF_RECIPE if is_exact(metric) else UNMOVED).format(label(metric))]

@@ -78,6 +78,11 @@ class Comparisons(Sequence[Comparison]):
     """How many test images there are, where the intervals cover others like them."""
 
     @property
+    def is_interim(self) -> bool:
+        """Whether planned runs are still to come, so that no interval decides."""
+        return any(c.decided == "interim" for c in self.items)
+
+    @property
     def images_lead(self) -> bool:
         """Whether the choice of test images adds more to most of the differences' errors than the seeds do."""
         both = [(c.images_error, c.seeds_error) for c in self.items if c.images_error is not None]

@@ -86,7 +86,7 @@ def at_chance(metric: str, values: Values, levels: Mapping[str, Chance], name: M
 def _without(study: Study, left: Values, count: int, before: Comparisons, again: Again) -> list[str]:
     """The verdict without the collapsed runs, where it is another."""
     after = again(left)
-    if after is None or any(c.decided == "interim" for c in before):
+    if after is None or before.is_interim:
         return []
     first, second = _decided(before), _decided(after)
     if before.reference == after.reference and all(first[v] == second[v] for v in first.keys() & second.keys()):

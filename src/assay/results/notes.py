@@ -8,6 +8,7 @@ from assay.results.comparison import Comparison, Comparisons
 from assay.results.folders import Run
 from assay.results.metrics import label as metric_label
 from assay.results.names import short_names
+from assay.results.standing import percent
 from assay.results.verdict import listed
 
 SHOWN = 6
@@ -124,15 +125,16 @@ def _over_images(found: Comparisons | None) -> list[str]:
 
 def _together(study: Study, found: Comparisons | None) -> list[str]:
     """For what the intervals hold together, by which rule and why."""
-    if found is None or not any(c.low is not None for c in found):
+    if found is None or not any(c.low is not None and c.method != "exact" for c in found):
         return []
-    said, level = [], f"{100 * (1 - found.alpha):.4g} %"
-    if found.family > 1:
-        family = "every variant with the reference" if found.is_named else "all pairs of variants"
-        said.append(
-            f"The intervals of the differences in one metric hold together in {level} of studies ({found.family} "
-            f"comparisons, {family}). p is of the same procedure, and what is decided is what the interval says."
-        )
+    level, ends = percent(found.alpha), "p is of the same procedure"
+    if not found.is_interim:
+        ends += ", and what is decided is what the interval says"
+    family = "every variant with the reference" if found.is_named else "all pairs of variants"
+    together = f"intervals of the differences in one metric hold together in {level} of studies ({found.family} "
+    together += f"comparisons, {family})"
+    one = f"interval of the difference holds in {level} of studies"
+    said = [f"The {together if found.family > 1 else one}. {ends}."]
     if found.family > 1 and any(c.method in OVER_PAIRS for c in found):
         said.append(_error(found, short_names(study)))
     return said
@@ -142,10 +144,14 @@ def _error(found: Comparisons, name: Mapping[str, str]) -> str:
     """Which differences share an error, and why."""
     whose = "Dunnett" if found.is_named else "Tukey"
     if not found.apart:
-        return f"All differences share one error ({whose}'s intervals): no variant's runs vary more than chance has it."
+        return f"All differences share one error ({whose}'s intervals): no variant's runs stand out by how they vary."
     times = [f"{name[v]} ({'far more' if r > 99 else f'{r:.1f} times'})" for v, r in found.apart.items()]
     own = f"differences to them have errors of their own (paired t intervals at {found.alpha:.3g}/{found.family})"
-    return f"More than the others' vary the runs of {listed(times)}: {own}; all others share one ({whose}'s intervals)."
+    why = "which may be chance, and is allowed for"
+    return (
+        f"More than the others' vary the runs of {listed(times)}, {why}: {own}; all others share one ({whose}'s "
+        "intervals)."
+    )
 
 
 def _missing(study: Study, runs: Sequence[Run], against_base: Sequence[Comparison], seeds: int) -> list[str]:
@@ -157,9 +163,10 @@ def _missing(study: Study, runs: Sequence[Run], against_base: Sequence[Compariso
         rest = [f"{len(absent) - SHOWN} more"] if len(absent) > SHOWN else []
         count = f"{len(absent)} of {len(runs)} runs {'is' if len(absent) == 1 else 'are'}"
         found.append(f"{count} missing from the comparison: {listed([*shown, *rest])}.")
-    fewer = [f"{name[c.variant]} ({c.pairs} of {seeds})" for c in against_base if 0 < c.pairs < seeds]
+    fewer = [c for c in against_base if 0 < c.pairs < seeds]
     if fewer:
-        found.append(f"Fewer pairs than seeds could be compared with the base: {listed(fewer)}.")
+        names = listed([f"{name[c.variant]} ({c.pairs} of {seeds})" for c in fewer])
+        found.append(f"Fewer pairs than seeds could be compared with {name[fewer[0].reference]}: {names}.")
     return found
 
 

@@ -188,8 +188,11 @@ class Results:
         return knowing(text, self.study, self.runs, values, found, self.frame, self.truth, again)
 
     def main_effects(self, metric: str | None = None) -> list[FactorEffect]:
-        """What each factor of a complete grid does on average over the others, the largest first; else none."""
+        """What each factor of a complete grid does on average over the others, the largest first; else none, nor
+        before all planned runs are done."""
         metric = metric or self.metric
+        if self.standing.is_interim:
+            return []
         return main_effects(self.study, self.values(metric), metric, self.answering(metric).alpha)
 
     @cached_property

@@ -8,6 +8,7 @@ from assay.report.tables import Cell, Column, Table
 from assay.results.factors import FactorEffect, LevelEffect
 from assay.results.formats import p_value, signed, value
 from assay.results.metrics import is_share, label
+from assay.results.standing import percent
 
 
 def main_effects(subject: Subject) -> Table | None:
@@ -38,7 +39,7 @@ def main_effects(subject: Subject) -> Table | None:
     caption = (
         f"Which factor matters, by how much: differences in {label(metric)}{unit} between the best level of a factor "
         "and its others, over all other factors and seeds. Their intervals (Tukey's, from the pooled error) hold "
-        f"together in {100 * (1 - len(effects) * effects[0].alpha):.4g} % of studies. The smallest and the largest "
+        f"together in {percent(len(effects) * effects[0].alpha)} of studies. The smallest and the largest "
         "difference in a single cell of the other factors follow, and how likely they lie so far apart if the "
         "difference is the same in all."
     )

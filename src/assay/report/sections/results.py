@@ -40,7 +40,8 @@ def answer(subject: Subject) -> list[Part]:
     if notes := subject.results.notes(subject.metric):
         parts.append(Aside(f"notes{subject.suffix}", "What these numbers allow", [Sentences(notes)]))
     if (table := differences(subject)) is not None:
-        parts.append(Folded("Every comparison, against the base and against the best", [table]))
+        best = "" if subject.results.study.reference_variant else " and against the best"
+        parts.append(Folded(f"Every comparison, against the {subject.base_word}{best}", [table]))
     return parts
 
 
@@ -164,13 +165,16 @@ def effect(subject: Subject) -> Iterator[Figure]:
     dots = bool((frame["kind"] == "seed").any())
     methods = sorted({c.method for c in subject.comparisons})
     over = ", and over test images" * bool(subject.comparisons.images)
+    together = ", all together" * (subject.comparisons.family > 1)
+    colored = "Coloured where the interval excludes 0."
+    if subject.comparisons.is_interim:
+        colored = "Nothing is decided yet."
     yield Figure(
         f"effect{subject.suffix}",
         f"Difference in {label(metric)} to {base}",
-        f"Large mark: the difference to {base}{', mean of the pairs' * dots}; line: its interval, all together at "
+        f"Large mark: the difference to {base}{', mean of the pairs' * dots}; line: its interval{together} at "
         f"{percent(subject.comparisons.alpha)} ({'; '.join(methods)}{over}){'; small dots: one seed each' * dots}. "
-        f"Coloured where the interval excludes 0. "
-        f"For {label(metric)}, {better} is better.",
+        f"{colored} For {label(metric)}, {better} is better.",
         f"Differences in {label(metric)} to {base} with intervals, {len(order)} variants; "
         "the numbers are in the table above.",
         results_charts.effect(frame, order, f"difference in {label(metric)}{unit}", chance),

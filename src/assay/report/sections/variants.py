@@ -32,11 +32,14 @@ def variants_table(
     for m in metrics:
         columns.append(Column(heading(m)))
         if m == subject.metric and compared:
-            columns += [Column(f"difference to base ({'points' if is_share(m) else label(m)})"), Column("p")]
+            columns += [
+                Column(f"difference to {subject.base_word} ({'points' if is_share(m) else label(m)})"),
+                Column("p"),
+            ]
     lines = []
     for variant in [*subject.order, *(v for v in subject.plan if v not in subject.finished)]:
         row = rows[variant]
-        hint = "base" if variant == subject.base and len(subject.plan) > 1 else ""
+        hint = subject.base_word if variant == subject.base and len(subject.plan) > 1 else ""
         line = [Cell(subject.shown[variant], is_name=True, hint=hint), Cell(str(row["seeds"]), value=row["seeds"])]
         for m in metrics:
             is_best = m == subject.metric and len(subject.finished) > 1 and row[m] is not None and row[m] == best
