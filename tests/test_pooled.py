@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from assay.results.compare import compare
 from assay.results.pooled import freedom_of_each, residual, set_apart
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -63,3 +64,19 @@ def test_freedom_is_whole_where_all_vary_alike_and_that_of_one_where_one_alone_v
     assert freedom_of_each(one) == pytest.approx(2, rel=0.1)
     alike = np.random.default_rng(0).normal(0, 1, (3, 4000))
     assert freedom_of_each(alike) == pytest.approx(residual(alike).freedom, rel=0.02)
+
+
+def test_a_network_under_two_names_is_no_evidence_that_runs_vary_little():
+    """By hand: the differences 1, 2, 3 have the deviation 1, which a second row of the same would make √(2/3)."""
+    a = {0: 0.0, 1: 0.0, 2: 0.0}
+    found = compare({"a": a, "twin": a, "b": {0: 1.0, 1: 2.0, 2: 3.0}}, "loss", "a")
+    assert [c.deviation for c in found] == pytest.approx([1.0, 1.0])
+    assert [c.freedom for c in found] == [2, 2]
+    assert not found.apart
+
+
+def test_the_twin_of_a_variant_that_is_set_apart_is_too():
+    drawn = np.random.default_rng(4).normal(0, 1, (6, 12)) * np.array([[1], [9], [1], [1], [1], [1]])
+    values = {f"v{i}": dict(enumerate(row.tolist())) for i, row in enumerate(drawn)}
+    found = compare(values | {"twin": values["v1"]}, "loss", "v0")
+    assert found.apart["twin"] == found.apart["v1"] > 3

@@ -17,7 +17,7 @@ from assay.results.answers import Answers, tested
 from assay.results.comparison import Comparison, Comparisons, Decision
 from assay.results.image_errors import Images, combined, pooled_crossed
 from assay.results.metrics import is_exact, lower_is_better
-from assay.results.pooled import residual, set_apart
+from assay.results.pooled import residual, set_apart, table_of, twins
 
 ALPHA = 0.05
 
@@ -82,14 +82,14 @@ def compare(
 
 
 def _family(values: Values, metric: str, alpha: float, is_named: bool, images: Images | None) -> _Family:
-    there = [variant for variant in values if values[variant]]
-    seeds = sorted({seed for by_seed in values.values() for seed in by_seed})
-    table = np.array([[values[variant].get(seed, math.nan) for seed in seeds] for variant in there])
-    table = table.reshape(len(there), len(seeds))
+    first = twins(values)
+    rows = list(dict.fromkeys(first.values()))
+    table = table_of(values, rows)
     left = residual(table)
     deviation = math.sqrt(left.variance) if left.freedom else 0.0
-    apart = {there[row]: ratio for row, ratio in set_apart(table).items()}
-    family = _Family(metric, alpha, len(there), is_named, deviation, left.freedom, apart, images)
+    wild = {rows[row]: ratio for row, ratio in set_apart(table).items()}
+    apart = {variant: wild[own] for variant, own in first.items() if own in wild}
+    family = _Family(metric, alpha, len(first), is_named, deviation, left.freedom, apart, images)
     return replace(family, crossed=pooled_crossed(values, images) if images and family.variants > 2 else None)
 
 

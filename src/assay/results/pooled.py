@@ -4,6 +4,7 @@ Both take a table variant × seed, nan where a run is missing.
 """
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +28,20 @@ class Residual(NamedTuple):
 APART = 0.65
 """Below this p of equal deviations the variant whose runs vary most has errors of its own. Lower would find more and be
 wrong more often where deviations differ (``benchmarks/simulate_verdicts.py``)."""
+
+
+def twins(values: Mapping[str, Mapping[int, float]]) -> dict[str, str]:
+    """Every variant that has values → the first with the same in every seed: one network under two names, which would
+    count as evidence that runs vary little, is one row of a table."""
+    there = {variant: by_seed for variant, by_seed in values.items() if by_seed}
+    return {variant: next(first for first in there if there[first] == there[variant]) for variant in there}
+
+
+def table_of(values: Mapping[str, Mapping[int, float]], variants: Sequence[str]) -> Table:
+    """The values of the ``variants``, a row each."""
+    seeds = sorted({seed for by_seed in values.values() for seed in by_seed})
+    rows = [[values[variant].get(seed, math.nan) for seed in seeds] for variant in variants]
+    return np.array(rows, dtype=np.float64).reshape(len(rows), len(seeds))
 
 
 def residual(table: Table) -> Residual:

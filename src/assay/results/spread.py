@@ -8,7 +8,7 @@ import numpy as np
 from assay.results.compare import Values, compare
 from assay.results.comparison import Comparison
 from assay.results.image_errors import Images
-from assay.results.pooled import residual
+from assay.results.pooled import residual, table_of, twins
 
 
 class Spread(NamedTuple):
@@ -26,10 +26,8 @@ def spread(c: Comparison, values: Values) -> Spread | None:
     """Of the difference in one comparison of ``values``; None where several seeds do not say."""
     if not c.deviation:
         return None
-    there = [by_seed for by_seed in values.values() if by_seed]
-    seeds = sorted({seed for by_seed in there for seed in by_seed})
-    table = np.array([[by_seed.get(seed, math.nan) for seed in seeds] for by_seed in there])
-    freedom = residual(table).freedom if is_pooled(c) else c.pairs - 1
+    rows = list(dict.fromkeys(twins(values).values()))
+    freedom = residual(table_of(values, rows)).freedom if is_pooled(c) else c.pairs - 1
     return Spread(c.deviation, freedom, (c.images_error or 0.0) ** 2)
 
 

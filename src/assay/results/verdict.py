@@ -36,7 +36,7 @@ def verdict(
         alone = "; no other variant has a value" if len(values) > 1 else ""
         return f"{name(first)}: {metric_label(metric)} {standing}{alone}."
     standing = "" if mean.mean is None else f" ({value_text(metric, mean.mean)})"
-    rest = _of_networks(study, rivals, name) + _unchanged(rivals, values)
+    rest = _of_networks(study, rivals, name) + _unchanged(metric, rivals, values)
     rest += "".join(f" {_same([name(variant) for variant in group])}" for group in same)
     others = [c for c in rivals if c.variant not in twins or c.difference]
     if not others:
@@ -105,17 +105,17 @@ def _pair(c: Comparison, name: Name) -> str:
     elif c.decided == "equal":
         text = f"{one} and {other} are equal for practical purposes ({size(c)})."
     else:
-        text = f"cannot tell {one} from {other} ({size(c)}{_single(c)})."
+        text = f"cannot tell {one} from {other} ({size(c)}){_single([c])}."
     return text if text.startswith(name(first)) else text[0].upper() + text[1:]
 
 
-def _unchanged(rivals: Sequence[Comparison], values: Mapping[str, Mapping[int, float]]) -> str:
+def _unchanged(metric: str, rivals: Sequence[Comparison], values: Mapping[str, Mapping[int, float]]) -> str:
     """That the seed does not change the metric, which none but the recipe was thought to leave alone."""
     seen = [list(values[variant].values()) for variant in {v for c in rivals for v in (c.variant, c.reference)}]
     is_still = all(len(found) > 1 and len(set(found)) == 1 for found in seen)
     if not is_still or all(c.method == "exact" for c in rivals):
         return ""
-    return " The seed does not change it in any variant, so there is no error to go by."
+    return f" The seed does not change {metric_label(metric)} in any variant, so there is no error to go by."
 
 
 def _same(names: Sequence[str]) -> str:
@@ -127,7 +127,7 @@ def _answer(rivals: Sequence[Comparison], head: str, name: Name) -> str:
     kinds, quality = _kinds(rivals), _is_quality(rivals[0].metric)
     parts = [head]
     if unsure := kinds.get("cannot tell"):
-        parts.append(f"{_each(unsure, name)} may {'still be as good' if quality else 'equal it'}")
+        parts.append(f"{_each(unsure, name)} may {'still be as good' if quality else 'equal it'}{_single(unsure)}")
     if equal := kinds.get("equal"):
         parts.append(_equals(equal, name))
     if worse := kinds.get("worse"):
@@ -154,7 +154,7 @@ def _against(rivals: Sequence[Comparison], head: str, name: Name) -> str:
     if equal := kinds.get("equal"):
         parts.append(_equals(equal, name))
     if unsure := kinds.get("cannot tell"):
-        parts.append(f"{_each(unsure, name)} cannot be told from it")
+        parts.append(f"{_each(unsure, name)} cannot be told from it{_single(unsure)}")
     if unpaired := kinds.get("unpaired"):
         names = listed(shortened([name(c.variant) for c in unpaired]), "or")
         parts.append(f"no seed has finished both in it and in {names}")
@@ -179,7 +179,7 @@ def _equals(equal: Sequence[Comparison], name: Name) -> str:
 
 def _each(comparisons: Sequence[Comparison], name: Name) -> str:
     """``tanh (1.2 ± 3.0 points less) and elu (…)``."""
-    return listed(shortened([f"{name(c.variant)} ({_beside(c)}{_single(c)})" for c in comparisons]))
+    return listed(shortened([f"{name(c.variant)} ({_beside(c)})" for c in comparisons]))
 
 
 def size(c: Comparison) -> str:
@@ -192,8 +192,9 @@ def _beside(c: Comparison) -> str:
     return f"{size(c)} {'less' if c.difference < 0 else 'more'}" if c.difference else size(c)
 
 
-def _single(c: Comparison) -> str:
-    return "; one run of each says nothing about others" if c.method == "single runs" else ""
+def _single(comparisons: Sequence[Comparison]) -> str:
+    is_one = any(c.method == "single runs" for c in comparisons)
+    return ": one run of each says nothing about others" if is_one else ""
 
 
 def shortened(parts: Sequence[str], most: int = 4) -> list[str]:
