@@ -50,6 +50,17 @@ def test_dilated_convolutions_one_after_the_other() -> None:
     assert list(fields(model, (1, 64)).values())[:3] == ["3", "7", "15"]
 
 
+def test_what_is_flattened_keeps_its_field_in_images_smaller_than_that() -> None:
+    convolutions = [nn.Conv2d(1, 32, 3, padding=1), nn.MaxPool2d(2), nn.Conv2d(32, 64, 3, padding=1), nn.MaxPool2d(2)]
+    found = fields(nn.Sequential(*convolutions, nn.Flatten(), nn.ReLU(), nn.Linear(256, 10)), (1, 8, 8))
+    assert [found[str(n)] for n in range(7)] == ["3×3", "4×4", "8×8", "10×10", "10×10", "10×10", "all"]
+
+
+def test_a_long_wave_is_seen_whole_however_long() -> None:
+    model = nn.Sequential(nn.Conv1d(1, 1, 3, padding=1), nn.AdaptiveAvgPool1d(1))
+    assert fields(model, (1, 9000))["1"] == "all"
+
+
 def test_three_dimensions_each_have_their_own() -> None:
     model = nn.Sequential(nn.Conv3d(1, 4, (1, 3, 5)), nn.MaxPool3d(2), nn.Conv3d(4, 2, 3))
     assert list(fields(model, (1, 20, 20, 20)).values())[:3] == ["1×3×5", "2×4×6", "6×8×10"]

@@ -8,8 +8,9 @@ from assay.models.layer_table.window import times
 from assay.models.tracing.graph import Graph, trace
 from assay.models.tracing.reach import Untraceable
 
-LARGE = (2048, 4096)
-"""Sides of images in which the fields of all but the deepest networks have room."""
+LARGE = (2048, 256)
+"""Sides of images in which fields have room, each held against twice that: first those of all but the deepest networks;
+then, for layers behind a flattening, which has a place for each value, smaller ones."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,12 @@ def receptive_fields(model: nn.Module, shape: tuple[int, ...], graph: Graph | No
     Untraceable as ``trace`` does.
     """
     own = (graph or trace(model, shape)).reach
-    small, large = (_reach(model, (shape[0], *(max(side, n) for n in shape[1:]))) for side in LARGE)
-    return {name: _field(sides, shape, small.get(name), large.get(name)) for name, sides in own.items()}
+    found: dict[str, Field] = {}
+    for side in LARGE:
+        small, large = (_reach(model, (shape[0], *(scale * max(side, n) for n in shape[1:]))) for scale in (1, 2))
+        agreed = {name: Field(sides, False) for name, sides in small.items() if any(sides) and large.get(name) == sides}
+        found = agreed | found
+    return {name: found.get(name, Field(sides, sides == tuple(shape[1:]))) for name, sides in own.items()}
 
 
 def _reach(model: nn.Module, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
@@ -43,12 +48,3 @@ def _reach(model: nn.Module, shape: tuple[int, ...]) -> dict[str, tuple[int, ...
         return trace(model, shape).reach
     except (RuntimeError, AssertionError, ValueError, IndexError, Untraceable):
         return {}
-
-
-def _field(
-    own: tuple[int, ...], shape: tuple[int, ...], small: tuple[int, ...] | None, large: tuple[int, ...] | None
-) -> Field:
-    """What two large images agree on; else what the own one says, the whole where that is all of it."""
-    if small is not None and small == large and any(small):
-        return Field(small, False)
-    return Field(own, own == tuple(shape[1:]))
