@@ -1,5 +1,6 @@
 """Networks without code, and the network of parallel kernels: shapes, exact counts, and what a mistake is told."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from assay.models import build, summary
 from assay.models.catalogue import try_out
 from assay.models.inception import Inception
 from assay.recipe import Model
+from assay.recipe.study import load_study
 
 COURSE: list[Any] = [
     {"conv1d": {"filters": 16, "kernel": 3}}, "relu", {"max_pool1d": 2},
@@ -169,3 +171,16 @@ def test_kernels_of_the_module_are_arguments() -> None:
         build(Model(name="inception", kernels=[2, 3]), (1, 28, 28), 3)
     with pytest.raises(AssayError, match=r"^model\.paths: found \[8, 8\], expected channels of four paths"):
         build(Model(name="inception", paths=[8, 8]), (1, 28, 28), 3)
+
+
+def test_what_1x1_saves_in_the_shipped_study() -> None:
+    study = load_study(Path(__file__).parents[1] / "studies" / "cifar10" / "one-by-one.yaml")
+    networks = {name: build(variant.recipe.model, (3, 32, 32), 10) for name, variant in study.plan.items()}
+    found = {name: summary(network, (3, 32, 32)) for name, network in networks.items()}
+    inside = {name: [row for row in it.layers if row.kind == "Conv2d"][1:] for name, it in found.items()}
+    counts = {name: (sum(row.parameters for row in it), sum(row.macs for row in it)) for name, it in inside.items()}
+    assert counts["5×5"] == (153_632, 120_422_400)
+    assert counts["5×5 behind 1×1"] == (15_920, 12_443_648)
+    assert {inside[name][0].input_shape for name in ("5×5", "5×5 behind 1×1")} == {(192, 28, 28)}
+    assert (counts["3×3 twice"][0], counts["1×1 twice"][0]) == (46_144, 4_161)
+    assert {inside[name][0].input_shape for name in ("3×3 twice", "1×1 twice")} == {(128, 32, 32)}
