@@ -99,6 +99,26 @@ def test_a_mistake_is_one_sentence(words: list[str], said: str) -> None:
     assert str(caught.value) == said
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["descent", "--outputs", "3"], "--outputs: no use here, descent has its own surfaces"),
+        (["numbers.yaml", "--shape", "1,3,3"], "--shape: no use here, numbers.yaml has numbers and no network"),
+        (
+            ["run", "--set", "model.norm=batch", "--layer", "conv1"],
+            "--set: no use here, a place of a picture is worked with a finished run's own network",
+        ),
+    ],
+)
+def test_an_option_without_use_is_refused(
+    words: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("numbers.yaml").write_text("input: [1, 2]\n", encoding="utf-8")
+    ended = assay(capfd, "explain", *words)
+    assert (ended.status, ended.err.strip()) == (2, f"assay: {said}")
+
+
 def test_only_the_model_can_be_changed() -> None:
     with pytest.raises(AssayError, match="expected a key of the model"):
         anatomy("cnn", "1,8,8", ["train.epochs=3"])

@@ -159,6 +159,7 @@ CONVOLUTION = [{"convolution": {"kernel": [[1, 2], [3, 4]]}}]
         ({"layers": [{"convolution": {"kernel": [[[1]], [[2]]]}}]}, "expected a kernel for 3 channels"),
         ({"layers": [*CONVOLUTION, {"dense": {"weight": [[1, 2, 3]]}}]}, "the weight is for 3 inputs, there are 4"),
         ({"layers": [{"max_pool": 4}]}, "the kernel spans 4 × 4"),
+        ({"layers": [{"max_pool": 0}]}, "max_pool.size: expected a whole number of at least 1, found 0"),
         ({"layers": [{"max_pool": {"size": 2, "padding": 2}}]}, "padding 2 × 2 is more than half of the window"),
         ({"loss": "men"}, "unknown loss 'men'; did you mean 'mean'"),
         ({"loss": "cross_entropy"}, "expected the true class, from 0"),
@@ -198,4 +199,11 @@ def test_the_command_gives_arrays_and_checks_to_programs(tmp_path: Path, capfd: 
     found = json.loads(ended.out)
     assert found["arrays"]["dX"]["values"] == [value for row in D_X for value in row]
     assert [each["largest_difference"] for each in found["checks"]] == [0, 0, 0]
+    assert [(each["array"], each["right"]) for each in found["claims"]] == [("O", True), ("dF", True), ("dX", False)]
     assert Path(found["page"]).is_file()
+
+
+def test_the_terminal_tells_the_wrong_number_of_a_claim(tmp_path: Path) -> None:
+    lines = explain_numbers(STUDIES / "convolution.yaml", tmp_path).lines
+    assert lines[-3:-1] == ["Claimed: O is right.", "Claimed: dF is right."]
+    assert lines[-1].startswith("Claimed: dX[2, 1] is 0.25·(−3) + 0.25·2 = −0.25, not 1.25: ")

@@ -1,11 +1,12 @@
 """What a layer costs and what it does: numbers worked by hand, a network as a table, a place of a picture."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from assay.cli.app import AsJson, app
+from assay.errors import AssayError
 from assay.tools.terminal import print_json
 
 
@@ -54,14 +55,26 @@ def explain(
     from assay.tools.descent.command import show_descent
     from assay.tools.worked.command import explain_numbers, explain_place
 
+    of_network = {"--shape": shape, "--set": changes, "--outputs": outputs}
+    of_place = {"--layer": layer, "--picture": picture, "--at": at}
     if target == "descent":
+        refuse(of_network | of_place, "descent has its own surfaces")
         return show_descent(out, own_command(), as_json)
-    if layer or picture or at:
+    if any(of_place.values()):
+        refuse(of_network, "a place of a picture is worked with a finished run's own network")
         found = explain_place(Path(target), layer, picture, at, out, own_command())
     elif target.endswith((".yaml", ".yml")) and not has_model(Path(target)):
+        refuse(of_network, f"{target} has numbers and no network")
         found = explain_numbers(Path(target), out, own_command())
     else:
         return show_anatomy(target, shape, changes or (), outputs, out, own_command(), as_json)
     if as_json:
         return print_json(found.record)
     print(*found.lines, f"page: {found.page}", sep="\n")
+
+
+def refuse(options: dict[str, Any], why: str) -> None:
+    """AssayError for options that were given and have no use here."""
+    useless = [name for name, value in options.items() if value]
+    if useless:
+        raise AssayError(f"{', '.join(useless)}: no use here, {why}")

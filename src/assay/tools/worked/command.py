@@ -13,6 +13,7 @@ from assay.tools.looking.page import enlarged, png
 from assay.tools.worked.at_place import Seen, worked_at
 from assay.tools.worked.boards import squeezed
 from assay.tools.worked.checks import Check, checks
+from assay.tools.worked.claims import Claim, claims
 from assay.tools.worked.exact import shown
 from assay.tools.worked.expressions import Numbers
 from assay.tools.worked.page import Place, write_worked
@@ -80,7 +81,14 @@ def explained(worked: Worked, held: Sequence[Check], page: Path) -> Explained:
     """What is said of a page."""
     names = [name for name in worked.arrays if name in ("L", worked.output) or name.startswith("d")]
     lines = [f"{name} = {written(worked.arrays[name])}" for name in names]
-    return Explained(page, [*lines, *map(told, held)], record(worked, held, page))
+    held_against = claims(worked)
+    claimed = [line for each in held_against for line in claimed_lines(each)]
+    return Explained(page, [*lines, *map(told, held), *claimed], record(worked, held, held_against, page))
+
+
+def claimed_lines(claim: Claim) -> list[str]:
+    """What is wrong with a claim, or that nothing is."""
+    return [f"Claimed: {words}" for words in claim.words] or [f"Claimed: {claim.name} is right."]
 
 
 def written(numbers: Numbers) -> str:
@@ -102,11 +110,12 @@ def told(check: Check) -> str:
     return f"{check.name}: largest difference {check.difference:.2g}" + ("" if check.passes else ", which is too much")
 
 
-def record(worked: Worked, held: Sequence[Check], page: Path) -> dict[str, Any]:
-    """The arrays as they are written, and as doubles; the checks; the page."""
+def record(worked: Worked, held: Sequence[Check], claimed: Sequence[Claim], page: Path) -> dict[str, Any]:
+    """The arrays as they are written, and as doubles; the checks; the claims; the page."""
     arrays = {
         name: {"shape": list(n.shape), "exact": n.exact, "text": written(n), "values": [float(v) for v in n.values]}
         for name, n in worked.arrays.items()
     }
     checked = [{"name": c.name, "largest_difference": c.difference, "passes": c.passes} for c in held]
-    return {"title": worked.problem.title, "arrays": arrays, "checks": checked, "page": str(page)}
+    judged = [{"array": c.name, "right": not c.wrong, "words": list(c.words)} for c in claimed]
+    return {"title": worked.problem.title, "arrays": arrays, "checks": checked, "claims": judged, "page": str(page)}

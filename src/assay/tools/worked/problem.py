@@ -94,7 +94,7 @@ def asked(value: Any, where: str) -> Asked:
         raise AssayError(f"{where}: unknown layer {str(kind)!r}; {nearest(kind, LAYERS)}")
     where = f"{where}.{kind}"
     needed = NEEDED.get(kind)
-    if needed and options and not isinstance(options, dict):
+    if needed and options is not None and not isinstance(options, dict):
         options = {needed: options}
     if not isinstance(options or {}, dict):
         raise AssayError(f"{where}: expected keys and values, found {options!r}")
