@@ -43,5 +43,6 @@ def test_the_page_is_small_and_says_how_near_torch_it_is(tmp_path: Path) -> None
     path = write_descent(tmp_path)
     text = path.read_text("utf-8")
     assert path.stat().st_size < 400_000
+    assert 'max="59" value="59"' in text  # whole walks, on paper too
     assert largest_difference() < 1e-12
     assert f"{largest_difference():.1g}" in text

@@ -14,6 +14,9 @@ from assay.models.layer_table.rows import Layer, Summary
 from assay.models.layer_table.window import parameters_formula, window
 from assay.models.modes import evaluating, without_fused_attention
 
+STATISTICS = ("running_mean", "running_var")
+"""Buffers of norms."""
+
 
 def summary(model: nn.Module, shape: tuple[int, ...]) -> Summary:
     """Count what ``model`` does with one image of ``shape``: channels, then one, two or three dimensions.
@@ -36,6 +39,7 @@ def summary(model: nn.Module, shape: tuple[int, ...]) -> Summary:
         layers=layers,
         parameters=sum(p.numel() for p in parameters),
         trainable_parameters=sum(p.numel() for p in parameters if p.requires_grad),
+        statistics=sum(each.numel() for name, each in model.named_buffers() if name.endswith(STATISTICS)),
         macs=sum(layer.macs for layer in layers),
         operations=sum(layer.operations for layer in layers),
         weight_bytes=sum(t.numel() * t.element_size() for t in [*parameters, *model.buffers()]),

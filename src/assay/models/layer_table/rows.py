@@ -42,6 +42,8 @@ class Summary:
     """In the order in which they finish; at the end, those whose weights are read without their being called."""
     parameters: int
     trainable_parameters: int
+    statistics: int
+    """Running means and variances of norms, which are kept and not trained."""
     macs: int
     """Multiply-accumulates of convolutions and matrix products for one image, also of those outside the layers."""
     operations: int
@@ -71,4 +73,6 @@ class Summary:
     @property
     def facts(self) -> str:
         """What stands below the table."""
-        return f"{self.trainable_parameters:,} trainable parameters, {self.weight_bytes:,} bytes of weights and buffers"
+        kept = f"{self.statistics:,} running statistics of norms, " if self.statistics else ""
+        trained = f"{self.trainable_parameters:,} trainable parameters"
+        return f"{trained}, {kept}{self.weight_bytes:,} bytes of weights and buffers"

@@ -40,6 +40,7 @@ def show_anatomy(
                 "shape": times(found.shape),
                 "parameters": made.parameters,
                 "trainable_parameters": made.trainable_parameters,
+                "statistics": made.statistics,
                 "macs": made.macs,
                 "operations": made.operations,
                 "activation_bytes": made.activation_bytes,

@@ -12,11 +12,11 @@ from assay.report.tables import Cell, Column, Table
 from assay.results.formats import fixed
 from assay.tools.anatomy.anatomy import Anatomy
 
-LEFT = ("layer", "kind", "input", "output", "window", "field", "parameters", "multiply-accumulates")
+LEFT = ("layer", "kind", "input", "output", "window", "receptive field", "parameters", "multiply-accumulates")
 CAPTION = (
     "Parameters and multiply-accumulates with what they are counted by: outputs · kernel · inputs of a group, and a "
-    "bias. Operations are the others: additions, comparisons, functions; a convolution's own are its biases. Field: "
-    "how much of the image one unit depends on; all is the whole, however large. Floating-point operations are "
+    "bias. Operations are the others: additions, comparisons, functions; a convolution's own are its biases. Receptive "
+    "field: how much of the image one unit depends on; all is the whole, however large. Floating-point operations are "
     "2 · multiply-accumulates + operations."
 )
 
@@ -24,7 +24,7 @@ CAPTION = (
 def headings(found: Anatomy) -> list[str]:
     """Of the columns."""
     own = [f"{index}, {found.split}" for index in found.separation]
-    left = [heading for heading in LEFT if heading != "field" or found.fields]
+    left = [heading for heading in LEFT if heading != "receptive field" or found.fields]
     return [*left, *own, "operations", "bytes out"]
 
 
