@@ -28,3 +28,11 @@ def test_the_base_is_called_so_where_nothing_else_is_named(tmp_path):
     assert figure.title == "Difference in accuracy to the base (activation relu)"
     assert "line: its interval at 95 % (paired t over seeds)" in figure.caption
     assert titles(subject) == ["Every comparison, against the base and against the best"]
+
+
+def test_a_choice_by_validation_images_leaves_the_page_its_metrics_of_training(tmp_path):
+    results = Results.read(fabricate(tmp_path, make_study(3, seeds=3, select_on="validation")))
+    assert "relu was chosen by the validation images" in results.verdict()
+    assert results.verdict("train_accuracy").startswith("relu has the highest train accuracy (")
+    assert "validation images" not in results.verdict("train_accuracy")
+    assert all(titles(subject) for subject in Subject(results).choices)

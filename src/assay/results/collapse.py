@@ -96,6 +96,8 @@ def _told(metric: str, those: Sequence[Collapse], planned: int, name: str) -> st
     if len(values) == planned > 1:
         return f"All {planned} runs of {name} collapsed ({ends(metric, values)})."
     count = "The run" if planned == 1 else f"{len(those)} of {planned} runs"
+    if not values and len(those) == planned > 1:
+        return f"All {planned} runs of {name} collapsed ({NOT_FINITE})."
     shown = (f"seed {one.seed}: {NOT_FINITE if one.value is None else value_text(metric, one.value)}" for one in those)
     return f"{count} of {name} collapsed ({', '.join(shown)})."
 

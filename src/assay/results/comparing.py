@@ -94,10 +94,10 @@ def errors_of(study: Study, values: Values, metric: str, predictions: Prediction
 
 
 def chosen_by(study: Study, values: Values, metric: str, predictions: Predictions) -> Values | None:
-    """The values on the validation images, where the study selects the best variant by them and the metric is a
-    property of answers; None where ``values``, those on the test images, choose.
+    """The values on the validation images, where the study selects the best variant by them and every run has one;
+    None where ``values`` choose: those on the test images, or of a metric of training.
 
-    Raises AssayError where a run has no such value.
+    Raises AssayError where a run has none of the study's own metric.
     """
     if study.select_on == "test" or known(metric).of != "answers":
         return None
@@ -106,10 +106,11 @@ def chosen_by(study: Study, values: Values, metric: str, predictions: Prediction
     def value(variant: str, seed: int) -> float:
         rows = predictions(variant, seed).filter(pl.col("split") == "validation")
         score = task.read(rows).evidence(metric) if rows.height else None
-        found = math.nan if score is None else float(score(np.ones((1, rows.height)))[0])
-        if math.isnan(found):
-            why = f"the run of '{variant}' with seed {seed} has no {metric} over validation images"
-            raise AssayError(f"select_on: validation, but {why}")
-        return found
+        return math.nan if score is None else float(score(np.ones((1, rows.height)))[0])
 
-    return {variant: {seed: value(variant, seed) for seed in by_seed} for variant, by_seed in values.items()}
+    found = {variant: {seed: value(variant, seed) for seed in by_seed} for variant, by_seed in values.items()}
+    without = [(variant, seed) for variant, own in found.items() for seed in own if math.isnan(own[seed])]
+    if without and metric == study_metric(study):
+        why = "the run of '{}' with seed {} has no {} over validation images".format(*without[0], metric)
+        raise AssayError(f"select_on: validation, but {why}")
+    return None if without else found
