@@ -45,7 +45,7 @@ TERMS = (
          "How much of the interval is due to the seeds, and how much no number of seeds takes away, as it is due to "
          "the choice of the test images. They add up in squares."),
     Term("base", ("base",), "The variant that the others are compared to: the study's base recipe, unchanged."),
-    Term("reference", ("to reference", "the reference"),
+    Term("reference", ("to reference", "to the reference", "with the reference"),
          "The variant that the study names, before any run, as the one that the others are compared to."),
     Term("balanced", ("balanced accuracy",), "The mean over classes of the share of their images that is right."),
     Term("macro", ("macro",),
