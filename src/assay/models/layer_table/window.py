@@ -38,18 +38,22 @@ class Window:
 def window(module: nn.Module) -> Window | None:
     """The window of a convolution or a pooling; None of a layer without one."""
     if isinstance(module, _ConvNd):
-        kernel, dilation = module.kernel_size, module.dilation
-        reach = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
-        padding = module.padding
-        if isinstance(padding, str):
-            padding = tuple(r // 2 if padding == "same" else 0 for r in reach)
-        return Window(tuple(kernel), tuple(module.stride), tuple(padding), tuple(dilation), module.groups)
+        return window_of(module)
     dimensions = next((n for kind, n in POOLS.items() if isinstance(module, kind)), 0)
     if dimensions:
         values: list[Any] = [module.kernel_size, module.stride, module.padding, getattr(module, "dilation", 1)]
         kernel, stride, padding, rate = (each(value, dimensions) for value in values)
         return Window(kernel, stride, padding, rate)
     return None
+
+
+def window_of(convolution: _ConvNd) -> Window:
+    """The window of a convolution; ``same`` is half of what the kernel spans beyond 1, ``valid`` nothing."""
+    kernel, dilation, padding = convolution.kernel_size, convolution.dilation, convolution.padding
+    if isinstance(padding, str):
+        halves = [d * (k - 1) // 2 for k, d in zip(kernel, dilation, strict=True)]
+        padding = tuple(half if padding == "same" else 0 for half in halves)
+    return Window(tuple(kernel), tuple(convolution.stride), tuple(padding), tuple(dilation), convolution.groups)
 
 
 def each(value: int | tuple[int, ...] | list[int], dimensions: int) -> tuple[int, ...]:

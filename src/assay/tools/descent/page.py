@@ -7,8 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from assay.report.document import document, json_for_script
-from assay.system.files import write
+from assay.report.document import document, json_for_script, write_page
 from assay.tools.descent.walking import RULES, SURFACES, Step, Surface, by_torch, walk
 
 
@@ -25,8 +24,7 @@ def write_descent(folder: Path, command: str = "") -> Path:
         walks=Markup(json_for_script([for_script(surface) for surface in SURFACES])),
         command=command,
     )
-    write(folder / "index.html", page)
-    return folder / "index.html"
+    return write_page(folder, page, {})
 
 
 def rate_of(surface: Surface, optimizer: str, word: str) -> float:

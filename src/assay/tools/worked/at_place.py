@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from assay.models.layer_table.window import window_of
 from assay.recipe.tasks import require
 from assay.tools.predict import load_run, read_picture
 from assay.tools.worked.building import Built
@@ -18,7 +19,7 @@ from assay.tools.worked.expressions import Definition, Numbers, Sum, evaluate
 from assay.tools.worked.layer import Before
 from assay.tools.worked.losses import upstream
 from assay.tools.worked.matrices import sizes
-from assay.tools.worked.place import Pass, convolution_called, parse_place, run_through, scaled, steps_of
+from assay.tools.worked.place import Pass, convolution_called, parse_place, run_through, scaled
 from assay.tools.worked.problem import Problem
 from assay.tools.worked.windows import Window
 from assay.tools.worked.working import Worked, work_built
@@ -96,7 +97,7 @@ def numbers(values: Tensor, shape: tuple[int, ...]) -> Numbers:
 
 def patch(spot: Spot) -> Tensor:
     """What the kernel covers: (channels of the filter's group, rows, columns), zeros where it sees padding."""
-    module, inputs, steps = spot.module, spot.passed.inputs, steps_of(spot.module)
+    module, inputs, steps = spot.module, spot.passed.inputs, window_of(spot.module)
     width = inputs.shape[0] // module.groups
     first = spot.filter // (module.out_channels // module.groups) * width
     (y, x), (height, columns) = corner(spot), inputs.shape[1:]
@@ -110,7 +111,7 @@ def patch(spot: Spot) -> Tensor:
 
 def corner(spot: Spot) -> tuple[int, int]:
     """The place of the layer's input under the kernel's first weight; below 0 on padding."""
-    steps = steps_of(spot.module)
+    steps = window_of(spot.module)
     y, x = (a * s - p for a, s, p in zip(spot.at, steps.stride, steps.padding, strict=True))
     return y, x
 
@@ -135,7 +136,7 @@ def worked_spot(spot: Spot, title: str) -> Worked:
 
 def middle(spot: Spot) -> tuple[int, int] | None:
     """The place of the layer's input under the kernel's middle; None where that is padding."""
-    steps = steps_of(spot.module)
+    steps = window_of(spot.module)
     y, x = (a + k // 2 * d for a, k, d in zip(corner(spot), steps.kernel, steps.dilation, strict=True))
     height, width = spot.passed.inputs.shape[1:]
     return (y, x) if 0 <= y < height and 0 <= x < width else None
@@ -143,7 +144,7 @@ def middle(spot: Spot) -> tuple[int, int] | None:
 
 def covering(spot: Spot, place: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
     """(output row, output column, kernel row, kernel column) of all windows that cover a place of the input."""
-    steps, (rows, columns) = steps_of(spot.module), spot.passed.outputs.shape[1:]
+    steps, (rows, columns) = window_of(spot.module), spot.passed.outputs.shape[1:]
     for i, j in product(*map(range, steps.kernel)):
         y, x = (a + p - k * d for a, p, k, d in zip(place, steps.padding, (i, j), steps.dilation, strict=True))
         (o, p), on = (y // steps.stride[0], x // steps.stride[1]), y % steps.stride[0] == x % steps.stride[1] == 0

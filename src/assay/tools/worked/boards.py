@@ -19,8 +19,6 @@ class Cell:
     text: str
     place: int | None
     """In its array, row after row; None for a zero of the padding, which is no part of it."""
-    label: str = ""
-    """``O[1, 2]``: row and column from 1."""
     wrong: bool = False
 
 
@@ -42,7 +40,6 @@ class Board:
     heading: str
     size: str
     slices: Sequence[Slice]
-    note: str = ""
 
     @property
     def small(self) -> bool:
@@ -65,12 +62,9 @@ def labels(name: str, shape: Shape) -> list[str]:
     return [f"{name}[{', '.join(str(i + 1) for i in place)}]" for place in product(*map(range, sides))]
 
 
-def board(
-    name: str, numbers: Numbers, heading: str = "", ring: Shape = (), wrong: Collection[int] = (), note: str = ""
-) -> Board:
+def board(name: str, numbers: Numbers, heading: str = "", ring: Shape = (), wrong: Collection[int] = ()) -> Board:
     """An array as matrices; ``ring`` zeros around each, ``wrong`` the places that are marked."""
     sides = squeezed(numbers.shape)
-    called = labels(name, numbers.shape)
     area = prod(sides[-2:])
     rows, columns = sides[-2] if len(sides) > 1 else 1, sides[-1] if sides else 1
     words = KERNEL if name.lstrip("d").startswith("F") else AXES
@@ -80,13 +74,13 @@ def board(
         shown_axes = [f"{word} {i + 1}" for word, i in zip(words[len(front) - len(place) :], place, strict=False)]
         cells = [
             [
-                Cell(shown(numbers.values[at]), at, called[at], at in wrong)
+                Cell(shown(numbers.values[at]), at, at in wrong)
                 for at in range(number * area + row * columns, number * area + (row + 1) * columns)
             ]
             for row in range(rows)
         ]
         slices.append(Slice(", ".join(shown_axes), list(ringed(cells, ring[-2:], len(sides)))))
-    return Board(name, heading or name, " × ".join(map(str, sides)) if sides else "", slices, note)
+    return Board(name, heading or name, " × ".join(map(str, sides)) if sides else "", slices)
 
 
 def ringed(cells: Sequence[Sequence[Cell]], ring: Shape, axes: int) -> Iterator[list[Cell]]:

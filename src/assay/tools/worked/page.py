@@ -8,8 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from assay.report.document import document, json_for_script
-from assay.system.files import write
+from assay.report.document import document, json_for_script, write_page
 from assay.tools.worked import sums
 from assay.tools.worked.boards import Board, board, squeezed
 from assay.tools.worked.building import INPUT
@@ -90,8 +89,7 @@ def write_worked(
         numbers=Markup(json_for_script(for_script(arrays, [each for part in parts for each in part]))),
         command=command,
     )
-    write(folder / "index.html", page)
-    return folder / "index.html"
+    return write_page(folder, page, {})
 
 
 def verdict(worked: Worked, held: Sequence[Check], place: Place | None) -> str:

@@ -56,26 +56,6 @@ def convolution_called(model: nn.Module, layer: str) -> nn.Conv2d:
     return found
 
 
-@dataclass(frozen=True)
-class Steps:
-    """How a convolution moves, a number an axis."""
-
-    kernel: tuple[int, ...]
-    stride: tuple[int, ...]
-    padding: tuple[int, ...]
-    """Zeros above and left."""
-    dilation: tuple[int, ...]
-
-
-def steps_of(layer: nn.Conv2d) -> Steps:
-    """With ``same`` as torch has it: half of what the span exceeds 1, the odd zero below and right."""
-    kernel, dilation = tuple(layer.kernel_size), tuple(layer.dilation)
-    half = tuple(d * (k - 1) // 2 for k, d in zip(kernel, dilation, strict=True))
-    named = {"same": half, "valid": (0, 0)}
-    padding = named[layer.padding] if isinstance(layer.padding, str) else tuple(layer.padding)
-    return Steps(kernel, tuple(layer.stride), padding, dilation)
-
-
 def run_through(model: nn.Module, layer: nn.Conv2d, name: str, image: Image) -> Pass:
     """The layer's input, output and what follows, and the gradients of the winning class's logit there.
 
