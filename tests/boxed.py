@@ -12,6 +12,7 @@ from assay.data.targets import Values
 from assay.recipe.study import Study
 from assay.tasks.box_matching import Detections, Objects
 from assay.tasks.detection.pictures import gallery
+from assay.tasks.detection.predictions import Predictions
 from synthetic import fabricate, make_study
 
 CLASSES = ["red cell", "white <cell>", "platelet"]
@@ -21,6 +22,8 @@ SIZES = {"small": 7, "medium": 295, "large": 637}
 THRESHOLDS = np.array([0.4, 0.6, 0.3])
 SIDES = (120, 160)
 """Height and width of the pictures' files."""
+IMAGES = 60
+"""To test."""
 
 
 BASE = {
@@ -53,6 +56,9 @@ def _write(run: Path, loss: float, random: np.random.Generator, seed: int) -> No
     shares = {"ap": ap, "ap_50": ap_50, "precision": 0.9 * ap_50, "recall": ap_50, "f1": 0.95 * ap_50}
     frame = {"class": CLASSES, **shares, "threshold": THRESHOLDS + random.normal(0, 0.02, 3), "boxes": COUNTS}
     pl.DataFrame(frame).write_parquet(run / "classes.parquet")
+    _answers(quality, np.random.default_rng(seed)).table("test", [f"{i}.png" for i in range(IMAGES)]).write_parquet(
+        run / "predictions.parquet"
+    )
     _curves(run, ap_50)
     said = [*CLASSES, "background"]
     counts = np.diag([*(int(0.9 * n * quality) for n in COUNTS), 0]) + random.integers(0, 9, (4, 4))
@@ -79,7 +85,14 @@ def _write(run: Path, loss: float, random: np.random.Generator, seed: int) -> No
     path.write_text(json.dumps(metrics), encoding="utf-8")
     epoch = np.arange(1, 5)
     parts = {"train_class": 2 / epoch, "train_box": 1 / epoch, "validation_map": ap.mean() * (1 - 1 / (epoch + 1))}
-    history = {"epoch": epoch, "train_loss": 3 / epoch, "validation_loss": [None] * 4, **parts, "seconds": np.ones(4)}
+    history = {
+        "epoch": epoch,
+        "lr": 0.01 / epoch,
+        "train_loss": 3 / epoch,
+        "validation_loss": [None] * 4,
+        **parts,
+        "seconds": np.ones(4),
+    }
     pl.DataFrame(history).write_parquet(run / "history.parquet")
     _pictures(seed, random).write_parquet(run / "pictures.parquet")
 
@@ -123,3 +136,20 @@ def _pictures(seed: int, random: np.random.Generator, n: int = 40) -> pl.DataFra
     objects = Objects(edges, labels, np.zeros(5 * n, np.int64), starts)
     said = Detections(aside, named, scores, starts)
     return gallery(objects, said, np.arange(n), np.tile(np.array(SIDES), (n, 1)), THRESHOLDS, data, seed)
+
+
+def _answers(quality: float, random: np.random.Generator) -> Predictions:
+    """One box in every picture, and one that is said: of the right class in ``quality`` of them."""
+    labels, each = np.arange(IMAGES) % len(CLASSES), np.arange(IMAGES + 1)
+    edges = np.tile(np.array([[20, 30, 60, 80]], dtype=np.float32), (IMAGES, 1))
+    said = np.where(random.random(IMAGES) < quality, labels, (labels + 1) % len(CLASSES))
+    scores = random.uniform(0.3, 1, IMAGES).astype(np.float32)
+    return Predictions(
+        np.arange(IMAGES),
+        tuple(CLASSES),
+        Objects(edges, labels, np.zeros(IMAGES, dtype=np.int64), each),
+        Detections(edges, said, scores, each),
+        np.tile(np.array(SIDES), (IMAGES, 1)),
+        scores >= THRESHOLDS[said],
+        np.full(IMAGES, 1.4),
+    )

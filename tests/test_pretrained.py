@@ -378,7 +378,7 @@ def test_the_report_says_which_weights_fitted_in_part(tmp_path: Path) -> None:
         f"Of the weights that part began with, 5 tensors fitted ({tmp_path / 'some.safetensors'}), 1 of the network "
         "stayed random (dense1.weight) and 1 of the file went unused (stem.weight)."
     )
-    assert results.notes()[-1] == said
+    assert said in results.notes()
     assert "1 of the network stayed random" in write_report(results).read_text(encoding="utf-8")
 
 

@@ -44,7 +44,7 @@ def explain(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what each layer of a network costs and sees, or work layers through by hand. Either is a page.
+    """Show what each layer costs and sees, or work one by hand. Either is a page.
 
     Of a network: shapes, parameters and multiply-accumulates with their formulas, receptive fields, a drawing of its
     paths, and for a finished run the separation of its layers. Of numbers, or of a run's convolution at a place of a

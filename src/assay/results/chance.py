@@ -32,7 +32,7 @@ class Truth:
         known: dict[str, pl.DataFrame] = {}
         found: dict[str, pl.DataFrame] = {}
         for run in self.runs:
-            data = self.study.plan[run.variant].recipe.data.model_dump_json()
+            data = repr(self.study.plan[run.variant].recipe.data)
             if data not in known:
                 known[data] = read_table(run.folder / "predictions.parquet").filter(pl.col("split") == "test")
             found.setdefault(run.variant, known[data])
