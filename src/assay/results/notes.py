@@ -147,10 +147,9 @@ def _error(found: Comparisons, name: Mapping[str, str]) -> str:
         return f"All differences share one error ({whose}'s intervals): no variant's runs stand out by how they vary."
     times = [f"{name[v]} ({'far more' if r > 99 else f'{r:.1f} times'})" for v, r in found.apart.items()]
     own = f"differences to them have errors of their own (paired t intervals at {found.alpha:.3g}/{found.family})"
-    why = "which may be chance, and is allowed for"
     return (
-        f"More than the others' vary the runs of {listed(times)}, {why}: {own}; all others share one ({whose}'s "
-        "intervals)."
+        f"The runs of {listed(times)} vary more than the others', which may be chance, and is allowed for: {own}; all "
+        f"others share one ({whose}'s intervals)."
     )
 
 
