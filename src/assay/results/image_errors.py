@@ -7,6 +7,7 @@ Owen, Ann. Appl. Stat. 1, 2007; two-way clusters: Cameron, Gelbach & Miller, JBE
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 from typing import NamedTuple
 
@@ -24,6 +25,8 @@ FLOOR = 4 / 3
 """The whole variance is at least so much of its larger part, over the freedom of the variance over seeds: two thirds at
 two degrees, where chance can make that very small. Tuned by ``benchmarks/simulate_images.py``: without a floor the
 intervals of three seeds miss the truth in up to 7.5 % of studies, never below the larger part in 2 %."""
+KEPT = 2**22
+"""So many weights are kept from one run to the next, 32 MB."""
 
 Run = tuple[str, int]
 """Variant and seed."""
@@ -162,8 +165,15 @@ def _of_mean(score: MeanScore, unit: Int64[np.ndarray, " images"], units: int) -
 def _of_draws(score: Score, unit: Int64[np.ndarray, " images"], units: int) -> Float64[np.ndarray, " draws"]:
     """The metric of the same bootstrap draws for every run (Efron, Ann. Stat. 7, 1979), less what a draw from few
     originals varies too little."""
-    drawn = np.concatenate([score(weights) for weights in resamples(unit, units, DRAWS, 0)])
-    return np.asarray(drawn * (units / (units - 1)) ** 0.5)
+    few = DRAWS * unit.size <= KEPT
+    draws = _kept(unit.astype(np.int64).tobytes(), units) if few else resamples(unit, units, DRAWS, 0)
+    return np.asarray(np.concatenate([score(weights) for weights in draws]) * (units / (units - 1)) ** 0.5)
+
+
+@lru_cache(maxsize=1)
+def _kept(unit: bytes, units: int) -> list[Float64[np.ndarray, "block images"]]:
+    """The draws, which are the same for every run and metric."""
+    return list(resamples(np.frombuffer(unit, np.int64), units, DRAWS, 0))
 
 
 def _alike(tested: Sequence[Tested]) -> list[list[int]]:
