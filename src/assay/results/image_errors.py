@@ -96,24 +96,17 @@ class ImageErrors:
     def between(self, a: str, b: str, seeds: Sequence[int]) -> ImageError | None:
         """Of the mean difference of two variants over the seeds they share; None where there is only one, or their
         runs were not all tested on the same images."""
-        return self._error([(a, seed) for seed in seeds], [(b, seed) for seed in seeds])
-
-    def of(self, variant: str, seeds: Sequence[int]) -> ImageError | None:
-        """The same of the variant's own mean."""
-        return self._error([(variant, seed) for seed in seeds])
-
-    def _error(self, *sides: Sequence[Run]) -> ImageError | None:
-        runs, seeds = [run for side in sides for run in side], len(sides[0])
-        if seeds < 2 or not self.places.keys() >= set(runs):
+        runs, count = [(variant, seed) for variant in (a, b) for seed in seeds], len(seeds)
+        if count < 2 or not self.places.keys() >= set(runs):
             return None
         places = [self.places[run] for run in runs]
-        signs = np.kron(np.array([1.0, -1.0])[: len(sides)], np.eye(seeds))
+        signs = np.hstack([np.eye(count), -np.eye(count)])
         of_seeds = signs @ self.covariance[np.ix_(places, places)] @ signs.T
         if np.isnan(of_seeds).any():
             return None
         of_mean = max(float(of_seeds.mean()), 0.0)
-        left = max(float(of_seeds.trace()) / seeds - of_mean, 0.0)
-        return ImageError(of_mean, left / (seeds - 1), float(self.freedom[places].min()))
+        left = max(float(of_seeds.trace()) / count - of_mean, 0.0)
+        return ImageError(of_mean, left / (count - 1), float(self.freedom[places].min()))
 
 
 def image_errors(answers: Callable[[str, int], Answers], runs: Iterable[Run]) -> ImageErrors | None:
