@@ -1,7 +1,8 @@
-"""How a network runs for a while: in evaluation mode, with attention in the open."""
+"""How a network runs for a while: in evaluation mode, with attention in the open, watched module by module."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
@@ -31,3 +32,14 @@ def without_fused_attention() -> Iterator[None]:
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(enabled)
+
+
+@contextmanager
+def watched(modules: Iterable[nn.Module], before: Callable[..., Any], after: Callable[..., Any]) -> Iterator[None]:
+    """Call ``before`` (module, inputs) and ``after`` (module, inputs, output) around each call of the modules."""
+    handles = [hook for m in modules for hook in (m.register_forward_pre_hook(before), m.register_forward_hook(after))]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

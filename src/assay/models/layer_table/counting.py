@@ -12,7 +12,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from assay.models.layer_table.operations import Counting, Work
 from assay.models.layer_table.rows import Layer, Summary
 from assay.models.layer_table.window import parameters_formula, window
-from assay.models.modes import evaluating, without_fused_attention
+from assay.models.modes import evaluating, watched, without_fused_attention
 
 STATISTICS = ("running_mean", "running_var")
 """Buffers of norms."""
@@ -72,12 +72,8 @@ def _recording(model: nn.Module, log: list[Work], calls: list[Layer]) -> Iterato
             has_inner = len(calls) > first or not is_layer(module)
             calls.append(_layer(names[module], module, tensors(inputs), tensors(output), own, has_inner))
 
-    handles = [hook for m in names for hook in (m.register_forward_pre_hook(before), m.register_forward_hook(after))]
-    try:
+    with watched(names, before, after):
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
     idle = [m for m in names if m not in started and any(True for _ in m.parameters(recurse=False))]
     calls.extend(_layer(names[m], m, [], [], [], False) for m in idle)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from assay.models.layer_table.counting import tensors
-from assay.models.modes import evaluating, without_fused_attention
+from assay.models.modes import evaluating, watched, without_fused_attention
 from assay.models.tracing.reach import Reaching, Untraceable
 
 JOINS = {"add": "+", "add_": "+", "cat": "concatenate", "mul": "×", "mul_": "×", "sub": "−", "bmm": "product",
@@ -126,12 +126,8 @@ def _following(model: nn.Module, tracer: _Tracer) -> Iterator[None]:
             each.sources = here
         return None
 
-    handles = [hook for m in names for hook in (m.register_forward_pre_hook(before), m.register_forward_hook(after))]
-    try:
+    with watched(names, before, after):
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _is_node(module: nn.Module) -> bool:
