@@ -17,6 +17,7 @@ FLOORS = (
     ("models",),
     ("separation",),
     ("uncertainty",),
+    ("diagnosis",),
     ("after",),
     ("tasks",),
     ("train",),

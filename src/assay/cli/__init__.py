@@ -3,7 +3,7 @@
 A file a group of commands; they are imported in the order of the help.
 """
 
-from assay.cli import start, studies, before, finished, explaining  # noqa: F401, I001
+from assay.cli import start, studies, before, finished, explaining, diagnosing  # noqa: F401, I001
 from assay.cli.app import app
 from assay.cli.entry import main
 

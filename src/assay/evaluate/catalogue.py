@@ -37,6 +37,10 @@ MEASURES: dict[str, tuple[str, str]] = {
         "assay.evaluate.uncertainty:measure",
         "how far the answers may be believed: plain, by temperature, with dropout injected",
     ),
+    "diagnosis": (
+        "assay.evaluate.diagnosis:measure",
+        "what the course of the training says of it: exploded, not learning, unfinished and the like",
+    ),
 }
 """Name → (where the function is, what it measures)."""
 

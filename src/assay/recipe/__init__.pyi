@@ -23,6 +23,7 @@ from .measures import ClassificationMeasure as ClassificationMeasure
 from .measures import CostMeasure as CostMeasure
 from .measures import CurvesMeasure as CurvesMeasure
 from .measures import DetectionMeasure as DetectionMeasure
+from .measures import DiagnosisMeasure as DiagnosisMeasure
 from .measures import Measure as Measure
 from .measures import MultilabelMeasure as MultilabelMeasure
 from .measures import RegressionMeasure as RegressionMeasure

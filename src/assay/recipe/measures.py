@@ -112,6 +112,12 @@ class UncertaintyMeasure(Section):
     """Of the calibration errors and the reliability diagram of probabilities."""
 
 
+class DiagnosisMeasure(Section):
+    """What the course of the training says of it: exploded, not learning, unfinished and the like."""
+
+    name: Literal["diagnosis"] = "diagnosis"
+
+
 Measure = Annotated[
     ClassificationMeasure
     | RegressionMeasure
@@ -121,7 +127,8 @@ Measure = Annotated[
     | CurvesMeasure
     | CostMeasure
     | SeparationMeasure
-    | UncertaintyMeasure,
+    | UncertaintyMeasure
+    | DiagnosisMeasure,
     named(),
     Discriminator("name"),
 ]

@@ -49,7 +49,7 @@ TASKS: dict[str, Facts] = {
         target="labels",
         metric="accuracy",
         losses=("cross_entropy", "focal", "mse", "binary_cross_entropy"),
-        measures=("classification", "curves", "cost", "separation", "uncertainty"),
+        measures=("classification", "curves", "cost", "separation", "uncertainty", "diagnosis"),
         evaluate=("classification", "cost"),
     ),
     "regression": Facts(
@@ -57,7 +57,7 @@ TASKS: dict[str, Facts] = {
         target="values",
         metric="r2",
         losses=("mse", "mae", "huber"),
-        measures=("regression", "cost", "separation", "uncertainty"),
+        measures=("regression", "cost", "separation", "uncertainty", "diagnosis"),
         evaluate=("regression", "cost"),
     ),
     "multilabel": Facts(
@@ -65,7 +65,7 @@ TASKS: dict[str, Facts] = {
         target="tags",
         metric="average_precision_macro",
         losses=("binary_cross_entropy", "focal"),
-        measures=("multilabel", "curves", "cost"),
+        measures=("multilabel", "curves", "cost", "diagnosis"),
         evaluate=("multilabel", "cost"),
     ),
     "segmentation": Facts(
@@ -73,7 +73,7 @@ TASKS: dict[str, Facts] = {
         target="masks",
         metric="miou",
         losses=("cross_entropy", "dice", "focal", "lovasz", "sum"),
-        measures=("segmentation", "cost", "uncertainty"),
+        measures=("segmentation", "cost", "uncertainty", "diagnosis"),
         evaluate=("segmentation", "cost"),
     ),
     "detection": Facts(
@@ -81,7 +81,7 @@ TASKS: dict[str, Facts] = {
         target="boxes",
         metric="map",
         losses=("own",),
-        measures=("detection", "cost"),
+        measures=("detection", "cost", "diagnosis"),
         evaluate=("detection", "cost"),
         has_loss=False,
     ),

@@ -28,8 +28,9 @@ MEASURED: dict[str, tuple[Metric, ...]] = {
     "detection": DETECTION,
     "cost": COST,
     "separation": SEPARATION,
+    "diagnosis": (),
 }
-"""Measure → the rows of all that it can give; ``uncertainty`` depends on the task."""
+"""Measure → the rows of all that it can give; ``uncertainty`` depends on the task, and ``diagnosis`` gives tables."""
 
 OF_VALUES = (*INTERVALS, *(row for row in UNCERTAINTY if row.name in ("dropout_rate", "variance_scale")))
 _PIXELS = ("temperature", "aurc_{method}", "validation_nll_{method}", *(f"{name}_{{method}}" for name in OF_SAMPLED))

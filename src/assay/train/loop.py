@@ -26,6 +26,7 @@ from assay.train.average import averaged, remembered
 from assay.train.checkpoint import State
 from assay.train.mixing import of_mixed
 from assay.train.optimizers import build_optimizer, optimizer_tensors, restore_optimizer
+from assay.train.recording import Recording
 from assay.train.schedules import Pace, pace
 from assay.train.statistics import REMEMBERED, lagging, take_anew
 from assay.train.steps import Steps
@@ -61,7 +62,8 @@ def fit(
         if average:
             average.resume(state.average)
     learn = of_mixed(task.learning(config.loss, data, device))
-    steps = Steps(model, learn, optimizer, scaler, config, device, log, average)
+    recording = Recording(model) if any(measure.name == "diagnosis" for measure in recipe.evaluate) else None
+    steps = Steps(model, learn, optimizer, scaler, config, device, log, average, recording)
     planned = config.epochs * (parts(data.epoch_size, config)[-1].step + 1)
     if config.ema and state.epoch == state.start and (left := remembered(config.ema, planned)) > REMEMBERED:
         log(
@@ -108,7 +110,8 @@ def one_epoch(steps: Steps, task: Task, data: ImageData, recipe: Recipe, state: 
             checked = validate(task, steps.model, data, recipe, steps.device)
     except RunFailed as error:
         raise RunFailed(f"{error} in epoch {epoch} (learning rate {rate:g})") from None
-    return {"epoch": epoch, "lr": rate, **learned, **checked, "seconds": seconds}
+    recorded = steps.recording.row() if steps.recording else {}
+    return {"epoch": epoch, "lr": rate, **learned, **checked, **recorded, "seconds": seconds}
 
 
 def learn_once(steps: Steps, data: ImageData, recipe: Recipe, state: State) -> float:

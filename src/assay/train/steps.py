@@ -16,6 +16,7 @@ from assay.recipe import Train
 from assay.tasks.contract import Images, Step, Sums, Target
 from assay.train.accumulation import Part
 from assay.train.average import Average
+from assay.train.recording import Recording
 from assay.train.schedules import Pace
 
 PRECISIONS = {
@@ -42,6 +43,8 @@ class Steps:
     log: Callable[[str], None]
     average: Average | None = None
     """Updated at the end of every step."""
+    recording: Recording | None = None
+    """Told of every step."""
     sums: Sums = field(default_factory=dict)
     """Of the batches since ``begin``."""
     _done: int = 0
@@ -72,6 +75,8 @@ class Steps:
         """A new epoch: its sums are 0."""
         for total in self.sums.values():
             total.zero_()
+        if self.recording:
+            self.recording.begin()
 
     def shown(self) -> AbstractContextManager[None]:
         """A block in which the network has the average of its weights, where there is one."""
@@ -111,6 +116,8 @@ class Steps:
             self.device.type, PRECISIONS[config.precision], enabled=config.precision in ("bfloat16", "float16")
         ):
             loss, found = self.learn(self.model, images, target)
+            if self.recording:
+                self.recording.batch(loss)
             if config.l1:
                 loss = loss + config.l1 * sum(w.abs().sum() for w in self._weights)
             if config.accumulate > 1:
@@ -126,11 +133,16 @@ class Steps:
 
     def _descend(self) -> None:
         """A step of the optimizer with the gradients that there are."""
-        if self.config.clip is not None:
+        if self.config.clip is not None or self.recording:
             self.scaler.unscale_(self.optimizer)
+        if self.recording:
+            self.recording.before()
+        if self.config.clip is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
         self.scaler.step(self.optimizer)
         self.scaler.update()
+        if self.recording:
+            self.recording.after()
         if self.average:
             self.average.update()
         self.optimizer.zero_grad()

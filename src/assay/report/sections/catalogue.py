@@ -4,6 +4,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "classification": (
         "assay.report.sections.results:section",
         "assay.report.sections.learning:section",
+        "assay.report.sections.diagnosis:section",
         "assay.report.sections.classes:section",
         "assay.report.sections.layers:section",
         "assay.report.sections.uncertainty:section",
@@ -15,6 +16,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "regression": (
         "assay.report.sections.results:section",
         "assay.report.sections.learning:section",
+        "assay.report.sections.diagnosis:section",
         "assay.report.sections.values:section",
         "assay.report.sections.layers:section",
         "assay.report.sections.intervals:section",
@@ -26,6 +28,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "multilabel": (
         "assay.report.sections.results:section",
         "assay.report.sections.learning:section",
+        "assay.report.sections.diagnosis:section",
         "assay.report.sections.labels:section",
         "assay.report.sections.cost:section",
         "assay.report.sections.labels_pictures:section",
@@ -35,6 +38,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "segmentation": (
         "assay.report.sections.results:section",
         "assay.report.sections.learning:section",
+        "assay.report.sections.diagnosis:section",
         "assay.report.sections.segments:section",
         "assay.report.sections.uncertainty:section",
         "assay.report.sections.cost:section",
@@ -45,6 +49,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "detection": (
         "assay.report.sections.results:section",
         "assay.report.sections.learning:section",
+        "assay.report.sections.diagnosis:section",
         "assay.report.sections.boxes:section",
         "assay.report.sections.boxes_errors:section",
         "assay.report.sections.cost:section",

@@ -1,0 +1,97 @@
+"""Rules on the course of the epochs: losses, and the metric that was watched."""
+
+import numpy as np
+
+from assay.diagnosis.course import Course
+from assay.diagnosis.finding import Evidence
+
+EXPLODED = 1.5
+"""Times the loss of knowing nothing."""
+RISE, RISES = 0.02, 0.15
+"""Of the loss of knowing nothing; of the epochs."""
+LITTLE, ERRORS = 0.05, 3.0
+"""Of the way from chance to perfect; standard errors."""
+FALL, RECENT = 0.05, 0.25
+"""Of the loss; of the epochs, the last ones."""
+HARDER = 0.15
+"""Of the metric."""
+
+
+def exploded(course: Course) -> Evidence | None:
+    """A number was not finite, or an epoch's mean loss is far above that of knowing nothing."""
+    facts = course.facts
+    if facts.broke is not None:
+        return Evidence(f"the loss was not finite in epoch {facts.broke}", [facts.broke])
+    if facts.chance_loss is None or not len(course):
+        return None
+    high = np.flatnonzero(course.train_loss > EXPLODED * facts.chance_loss)
+    if not len(high):
+        return None
+    worst = int(high[course.train_loss[high].argmax()])
+    text = (
+        f"the mean training loss of epoch {worst + 1} is {course.train_loss[worst]:.3g}, "
+        f"{course.train_loss[worst] / facts.chance_loss:.3g} times the {facts.chance_loss:.3g} of knowing nothing"
+    )
+    return Evidence(text, (high + 1).tolist(), {"loss": float(course.train_loss[worst]), "chance": facts.chance_loss})
+
+
+def unstable(course: Course) -> Evidence | None:
+    """The training loss rises in many epochs."""
+    rises = np.diff(course.train_loss) / course.scale
+    rises[[place - 1 for place in course.begins]] = 0.0
+    high = np.flatnonzero(rises > RISE)
+    if len(high) < 2 or len(high) <= RISES * len(rises):
+        return None
+    text = f"the training loss rises in {len(high)} of {len(rises)} epochs, most in epoch {int(rises.argmax()) + 2}"
+    return Evidence(text, (high + 2).tolist(), {"rises": len(high), "largest": float(rises.max() * course.scale)})
+
+
+def not_learning(course: Course) -> Evidence | None:
+    """The metric stays at chance."""
+    facts = course.facts
+    is_checked = not np.isnan(course.validation_metric).all()
+    values, count = (course.validation_metric, facts.checked) if is_checked else (course.train_metric, facts.images)
+    if facts.chance_metric is None or np.isnan(values).all():
+        return None
+    chance = facts.chance_metric
+    error = np.sqrt(chance * (1 - chance) / max(count, 1)) if facts.is_share else 0.0
+    best, limit = int(np.nanargmax(values)), chance + LITTLE * (1 - chance) + ERRORS * error
+    if values[best] >= limit:
+        return None
+    of = "validation" if is_checked else "training"
+    text = (
+        f"the best {of} {facts.metric} is {values[best]:.3g} (epoch {best + 1}); knowing nothing reaches {chance:.3g}, "
+        f"and up to {limit:.3g} is told apart from that by nobody"
+    )
+    return Evidence(text, [best + 1], {"best": float(values[best]), "chance": chance, "limit": float(limit)})
+
+
+def unfinished(course: Course) -> Evidence | None:
+    """The watched loss was still falling when the training ended."""
+    loss, count = course.watched_loss, len(course)
+    recent = max(1, round(RECENT * count))
+    if count < 2 or np.isnan(loss).any():
+        return None
+    before, end = float(loss[: count - recent].min()), float(loss[-recent:].min())
+    fall = (before - end) / before if before > 0 else 0.0
+    if fall <= FALL or before - end <= FALL * RECENT * course.scale or int(loss.argmin()) < count - recent:
+        return None
+    name = "training" if loss is course.train_loss else "validation"
+    text = (
+        f"the last {recent} of {count} epochs took {fall:.0%} off the {name} loss ({before:.3g} to {end:.3g}), "
+        f"which is least in epoch {int(loss.argmin()) + 1}"
+    )
+    return Evidence(text, list(range(count - recent + 1, count + 1)), {"before": before, "end": end, "fall": fall})
+
+
+def training_harder(course: Course) -> Evidence | None:
+    """What the training asks is harder than what the validation does: dropout, augmentation, wrong labels."""
+    gap = (course.validation_metric - course.train_metric)[len(course) // 2 :]
+    if len(gap) < 3 or np.isnan(gap).any() or np.median(gap) <= HARDER:
+        return None
+    middle = float(np.median(gap))
+    text = (
+        f"over the last {len(gap)} epochs the validation {course.facts.metric} is {middle:.3g} above that of the "
+        "training images, in the middle"
+    )
+    return Evidence(text, list(range(len(course) - len(gap) + 1, len(course) + 1)), {"gap": middle})
