@@ -5,8 +5,8 @@ the rules of UMLAUT and of AutoTrainer (``published_rules``). About ten minutes 
 
 Targets, on CIFAR-10: at most 3 of 60 healthy runs flagged; the right name for at least 80 % of each of six faults.
 
-``--keep FILE`` writes what the runs recorded, and ``--read FILE`` reads it in place of training; ``--ship`` writes the
-rates of false alarms into the package.
+``--keep FILE`` writes what each run recorded as soon as it is there, and ``--read FILES`` reads that, without training;
+``--ship`` writes the rates of false alarms into the package.
 """
 
 import argparse
@@ -84,14 +84,18 @@ def with_random_labels(data: ImageData, share: float) -> ImageData:
     return replace(data, images=replace(data.images, targets=Labels(labels)))
 
 
-def trained(root: Path, sets: Iterable[str]) -> list[Seen]:
+def trained(root: Path, sets: Iterable[str], keep: Path | None) -> list[Seen]:
     """All of them; a line a set."""
     found = []
     for name in sets:
-        began = time.process_time()
-        own = [run(name, planted, root) for planted in (*healthy(name), *faulty(name))]
-        print(f"{name}: {len(own)} runs in {time.process_time() - began:.0f} s of processor time", file=sys.stderr)
-        found += own
+        began, count = time.process_time(), len(found)
+        for planted in (*healthy(name), *faulty(name)):
+            found.append(run(name, planted, root))
+            if keep:
+                with keep.open("a") as file:
+                    file.write(json.dumps(kept(found[-1])) + "\n")
+        seconds = time.process_time() - began
+        print(f"{name}: {len(found) - count} runs in {seconds:.0f} s of processor time", file=sys.stderr)
     return found
 
 
@@ -153,18 +157,15 @@ def main() -> None:
     """Train or read, print the table, hold it against the targets."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--keep", type=Path, metavar="FILE")
-    parser.add_argument("--read", type=Path, metavar="FILE")
+    parser.add_argument("--read", type=Path, nargs="+", metavar="FILE")
     parser.add_argument("--ship", action="store_true", help="write the rates into the package")
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=list(SETS))
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    runs = (
-        [read(line) for line in asked.read.read_text().splitlines()]
-        if asked.read
-        else trained(fashion_mnist(), asked.sets)
-    )
-    if asked.keep:
-        asked.keep.write_text("".join(json.dumps(kept(one)) + "\n" for one in runs))
+    if asked.read:
+        runs = [read(line) for path in asked.read for line in path.read_text().splitlines()]
+    else:
+        runs = trained(fashion_mnist(), asked.sets, asked.keep)
     table(runs)
     found, last = alarms(runs), list(SETS)[-1]
     verdict(f"healthy runs flagged on {last}", found[last]["flagged"], MOST + 1)

@@ -71,7 +71,8 @@ def faulty(name: str) -> Iterator[Planted]:
         yield Planted("exploded", recipe(name, network, usual | {"lr": lr}, 0))
         yield Planted("rate too low", recipe(name, network, usual | {"lr": TOO_LOW * usual["lr"]}, 0))
         yield Planted("unfinished", recipe(name, network, usual, 0, epochs=few))
-        by_numbers = {"normalize": {"mean": 0.0, "std": 1 / 255}}
+        channels = 3 if name == "cifar10" else 1
+        by_numbers = {"normalize": {"mean": [0.0] * channels, "std": [1 / 255] * channels}}
         yield Planted("inputs unscaled", own | {"data": own["data"] | by_numbers})
         yield Planted("overfitting", own | {"data": own["data"] | {"train": 100}})
         yield Planted("training harder than testing", recipe(name, network | {"dropout": 0.9}, usual, 0))

@@ -3,7 +3,7 @@
 UMLAUT (Schoop, Huang & Hartmann, CHI 2021) and AutoTrainer (Zhang, Zhai, Ma & Shen, ICSE 2021) with its default
 parameters. Approximations: both are asked once an epoch, where AutoTrainer looks at batches as well; gradients are root
 mean squares of the first and the last weights, averaged over an epoch; dying ReLU is judged by units that are constant
-over the validation images in place of gradients that are zero. UMLAUT's checks of code (softmax before the loss, shapes,
+over the validation images, not by gradients that are zero. UMLAUT's checks of code (softmax before the loss, shapes,
 missing activations) have nothing to say of recipes and are left out.
 """
 

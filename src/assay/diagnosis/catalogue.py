@@ -52,8 +52,8 @@ RULES: tuple[Rule, ...] = (
         "not learning",
         "fault",
         curve.not_learning,
-        f"The best validation value of the metric is less than {curve.LITTLE:.0%} of the way from chance to perfect and "
-        f"{curve.ERRORS:g} standard errors above chance.",
+        f"The best validation value of the metric is less than {curve.LITTLE:.0%} of the way from chance to perfect "
+        f"and {curve.ERRORS:g} standard errors above chance.",
         "chance as in the verdict: the best answer that is the same for every image",
     ),
     Rule(

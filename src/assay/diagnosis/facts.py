@@ -19,7 +19,7 @@ def overfitting(course: Course) -> Evidence | None:
     best, price = int(loss.argmin()), float(loss[-1] / loss.min())
     if price < WORSE:
         return None
-    kept = course.facts.kept or len(course)
+    kept = min(course.facts.kept or len(course), len(course))
     text = (
         f"the validation loss is least in epoch {best + 1} ({loss[best]:.3g}); at the end it is {price:.2g} times "
         f"that. The weights kept are of epoch {kept}, with {loss[kept - 1] / loss[best]:.2g} times the least"

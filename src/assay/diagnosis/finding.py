@@ -19,7 +19,7 @@ class Evidence:
     """A sentence with the numbers."""
     epochs: Sequence[int] = ()
     """Which it is about, from 1."""
-    numbers: Mapping[str, float] = field(default_factory=dict)
+    numbers: Mapping[str, float | int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -62,15 +62,15 @@ def kept(recipe: Recipe) -> Vary:
 
 
 AFTER: Mapping[str, Callable[[Recipe], Vary]] = {
-    "exploded": rates(1, 0.1, 0.01, 0.001),
+    "exploded": rates(1.0, 0.1, 0.01, 0.001),
     "inputs unscaled": scaled,
-    "unstable": rates(1, 0.3, 0.1, 0.03),
+    "unstable": rates(1.0, 0.3, 0.1, 0.03),
     "gradient fades": optimizers,
-    "rate too low": rates(1, 10, 100, 1000),
-    "not learning": rates(1, 0.01, 0.1, 10, 100),
+    "rate too low": rates(1.0, 10.0, 100.0, 1000.0),
+    "not learning": rates(1.0, 0.01, 0.1, 10.0, 100.0),
     "unfinished": longer,
     "training harder than testing": easier,
-    "dead or saturated units": rates(1, 0.1, 0.01),
+    "dead or saturated units": rates(1.0, 0.1, 0.01),
     "overfitting": kept,
 }
 """Finding → what to vary."""

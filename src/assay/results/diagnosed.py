@@ -7,7 +7,6 @@ import polars as pl
 
 from assay.diagnosis.catalogue import diagnose
 from assay.diagnosis.course import Course
-from assay.errors import AssayError
 from assay.evaluate.diagnosis import SCHEMA, facts_of, findings_table
 from assay.recipe import Recipe
 from assay.results.collapse import NOT_FINITE
@@ -25,23 +24,18 @@ def is_diagnosed(run: Run) -> bool:
 def findings_of(folder: Path, recipe: Recipe) -> pl.DataFrame:
     """The table ``diagnosis`` of a run that finished, or that ended in a number that was not finite.
 
-    Raises AssayError where a file is missing or damaged, or where the run has no epoch to speak of.
+    Raises AssayError where a file is missing or damaged.
     """
     status = read_object(folder / "status.json")
     if status.get("state") == "finished" and (folder / STORED).exists():
         return read_table(folder / STORED)
-    course = _course(folder, recipe)
-    if status.get("state") == "failed":
-        broke = int(status.get("epoch", 0)) + 1
-        course = replace(course, facts=replace(course.facts, broke=broke))
-    elif not len(course):
-        raise AssayError(f"{folder / 'history.parquet'} has no epoch")
-    return findings_table(diagnose(course, recipe))
+    broke = int(status.get("epoch", 0)) + 1 if status.get("state") == "failed" else None
+    return findings_table(diagnose(_course(folder, recipe, broke), recipe))
 
 
 def steps_are_missing(folder: Path) -> bool:
-    """Whether the run did not record its steps, units and inputs."""
-    return not (folder / STORED).exists()
+    """Whether the run finished without its steps, units and inputs having been recorded."""
+    return (folder / "predictions.parquet").exists() and not (folder / STORED).exists()
 
 
 def stacked_findings(runs: list[tuple[Run, Recipe]]) -> pl.DataFrame:
@@ -53,11 +47,12 @@ def stacked_findings(runs: list[tuple[Run, Recipe]]) -> pl.DataFrame:
     return pl.concat(tables, how="diagonal_relaxed")
 
 
-def _course(folder: Path, recipe: Recipe) -> Course:
-    """What the history alone tells, and the truth of the predictions where there are some."""
+def _course(folder: Path, recipe: Recipe, broke: int | None) -> Course:
+    """What the history alone tells, and the truth of the predictions; a run that ``broke`` may have neither."""
     history, said = folder / "history.parquet", folder / "predictions.parquet"
-    epochs = read_table(history) if history.exists() else pl.DataFrame({"epoch": []})
+    epochs = pl.DataFrame({"epoch": []}) if broke is not None and not history.exists() else read_table(history)
     counts = read_description(folder / "data.json").get("counts", {})
     split = "validation" if counts.get("validation") else "test"
-    table = read_table(said).filter(pl.col("split") == split) if said.exists() else pl.DataFrame()
-    return Course.read(epochs, facts_of(recipe, table, epochs, counts.get("train", 0), counts.get("validation", 0)))
+    table = pl.DataFrame() if broke is not None else read_table(said).filter(pl.col("split") == split)
+    facts = facts_of(recipe, table, epochs, counts.get("train", 0), counts.get("validation", 0))
+    return Course.read(epochs, replace(facts, broke=broke))

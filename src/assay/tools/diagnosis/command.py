@@ -37,8 +37,7 @@ def of_run(found: Diagnosed) -> list[str]:
     lines = [] if faults else ["No rule speaks of a fault.", ""]
     for row in rows:
         kind = "" if row["kind"] == "fault" else f" ({row['kind']})"
-        lines += [f"{row['finding']}{kind}: {row['evidence']}.", f"  {about(row)}"]
-        lines += [""]
+        lines += [f"{row['finding']}{kind}: {row['evidence']}.", f"  {about(row)}", ""]
     studies = [row for row in faults if row["next_study"]]
     if studies:
         lines += [f"The study to run next, after '{studies[0]['finding']}':", "", studies[0]["next_study"]]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from assay.errors import AssayError, nearest
+from assay.errors import AssayError
 from assay.recipe import Recipe
 from assay.recipe.validation import validate
 from assay.recipe.yaml_files import read_yaml
@@ -46,12 +46,7 @@ def diagnosed(folder: Path) -> Diagnosed:
         return _of_study(Results.read(folder), None)
     if (folder.resolve().parent / "study.yaml").is_file():
         return _of_study(Results.read(folder.resolve().parent), folder.resolve().name)
-    near = [str(path.parent) for path in folder.parent.glob("*/status.json")]
-    raise AssayError(
-        f"{folder} holds neither a run nor a study; {nearest(str(folder), near)}"
-        if near
-        else (f"{folder} holds neither a run (status.json) nor a study (study.yaml)")
-    )
+    raise AssayError(f"{folder} holds neither a run (a status.json) nor a study (a study.yaml)")
 
 
 def _recipe_of_ended(folder: Path) -> Recipe:
