@@ -1,9 +1,9 @@
-"""What verdicts err: synthetic studies whose truth is known, read by assay's own comparison and its own sentence.
+"""What verdicts err: synthetic studies whose truth is known, read by ``Results.verdict`` itself.
 
 No training: a run is a number, of normal, skewed, heavy-tailed or collapsing noise, correlated between the variants of
-a seed. ``compare`` and ``verdict`` read ``--real`` studies of every cell; a vectorised copy of their decisions, held
-equal to them on those, reads ``--studies``. Of the sentences of ``--sentences`` more studies none may have an interval
-that contradicts it.
+a seed. ``Results`` read ``--real`` studies of every cell, decision and sentence, and as many that are extended and read
+again, looks on record; a vectorised copy of their decisions, held equal to them on those, reads ``--studies``. Of the
+sentences of ``--sentences`` more studies none may have an interval that contradicts it.
 
 Targets: false verdicts in at most 5.5 % of studies where all runs vary alike, however often they are looked at (3, 5,
 10 and 20 seeds); in at most 7 % where deviations are 1 : 3; the intervals against the best cover the truth together in
@@ -15,17 +15,18 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
+from drawn import UNTOLD, results, study_of
 from scipy import stats
 
 from assay.recipe.study import Study
-from assay.results.compare import Comparisons, compare
-from assay.results.factors import main_effects
+from assay.results.comparison import Comparisons
 from assay.results.looks import level
 from assay.results.pooled import APART
 from assay.results.quantiles import quantile
-from assay.results.verdict import verdict
 
 UNIT, LEVEL = 0.001, 0.8
 LOOKS = (3, 5, 10, 20)
@@ -145,22 +146,20 @@ def read(cell: Cell, runs: np.ndarray, alpha: float = 0.05) -> Read:
     return Read(reference, differences.mean(axis=2), half, truth)
 
 
-def study_of(variants: int, vary: dict[str, list[object]] | None = None) -> Study:
-    base = {"data": {"source": "digits"}, "model": {"name": "mlp"}}
-    vary = vary or {"model.activation": [f"a{i}" for i in range(variants)]}
-    return Study.model_construct(**vars(Study.model_validate({"title": "t", "name": "n", "base": base, "vary": vary})))
+def study_read(cell: Cell, seeds: int | None = None) -> Study:
+    """The study of a cell, with so many seeds."""
+    study = study_of(cell.variants, seeds or cell.seeds)
+    return study.model_copy(update={"reference": next(iter(study.plan))}) if cell.is_named else study
 
 
-def told(study: Study, cell: Cell, runs: np.ndarray, alpha: float = 0.05) -> tuple[Comparisons, str]:
-    """The real comparison and the real sentence of one study."""
-    values = {name: dict(enumerate(LEVEL + UNIT * row)) for name, row in zip(study.plan, runs, strict=True)}
-    reference = list(values)[0 if cell.is_named else int(runs.mean(axis=1).argmax())]
-    found = compare(values, "accuracy", reference, alpha=alpha, is_named=cell.is_named)
-    return found, verdict(study, "accuracy", values, found)
+def told(study: Study, runs: np.ndarray, folder: Path = UNTOLD) -> tuple[Comparisons, str]:
+    """What ``Results`` decide of one study, and their verdict."""
+    found = results(study, LEVEL + UNIT * runs, folder)
+    return found.answering(), found.verdict()
 
 
 def contradictions(found: Comparisons, text: str) -> list[str]:
-    """What a sentence says that its comparisons do not: a decision, or a number against its decision."""
+    """What a verdict says that its comparisons do not: a decision, or a number against its decision."""
     wrong = []
     for part in re.split(r"; |\. ", text):
         for size, half in re.findall(r"([\d.]+) ± ([\d.]*\d)", part):
@@ -175,15 +174,18 @@ def contradictions(found: Comparisons, text: str) -> list[str]:
 
 def hold_equal(cell: Cell, runs: np.ndarray) -> int:
     """Read studies for real; raise AssertionError where copy or sentence differ. How many there were."""
-    study, copy = study_of(cell.variants), read(cell, runs)
+    study, copy = study_read(cell), read(cell, runs)
     for i, one in enumerate(runs):
-        found, text = told(study, cell, one)
-        others = [j for j in range(cell.variants) if j != copy.reference[i]]
-        half = [(c.high - c.low) / 2 / UNIT for c in found]
-        np.testing.assert_allclose(half, copy.half[i, others], rtol=1e-6)
-        assert [c.decided in ("better", "worse") for c in found] == list(copy.decided[i, others])
-        assert not contradictions(found, text), contradictions(found, text)
+        hold_one_equal(cell, copy, i, *told(study, one))
     return len(runs)
+
+
+def hold_one_equal(cell: Cell, copy: Read, i: int, found: Comparisons, text: str) -> None:
+    others = [j for j in range(cell.variants) if j != copy.reference[i]]
+    half = [(c.high - c.low) / 2 / UNIT for c in found]
+    np.testing.assert_allclose(half, copy.half[i, others], rtol=1e-6)
+    assert [c.decided in ("better", "worse") for c in found] == list(copy.decided[i, others])
+    assert not contradictions(found, text), contradictions(found, text)
 
 
 def cells() -> Iterator[Cell]:
@@ -210,33 +212,36 @@ def missed(cell: Cell, false: float, covered: float, power: float) -> str:
     return " ".join(found) or "pass"
 
 
-def looked_at(variants: int, studies: int, generator: np.random.Generator) -> float:
+def looked_at(variants: int, studies: int, real: int, generator: np.random.Generator) -> float:
     """Share of studies without a difference that tell one at any of the looks, in percent."""
     cell = Cell(seeds=LOOKS[-1], variants=variants)
     runs, ever = draw(cell, studies, generator), np.zeros(studies, dtype=bool)
-    for n in LOOKS:
-        ever |= read(cell, runs[:, :, :n], level(LOOKS, n)).false()
+    copies = {n: read(cell, runs[:, :, :n], level(LOOKS, n)) for n in LOOKS}
+    for i in range(real):
+        with TemporaryDirectory() as folder:
+            for n, copy in copies.items():
+                hold_one_equal(cell, copy, i, *told(study_read(cell, n), runs[i, :, :n], Path(folder)))
+    for copy in copies.values():
+        ever |= copy.false()
     return 100 * float(ever.mean())
 
 
 def factors_told(studies: int, generator: np.random.Generator, deviations: str = "alike") -> float:
     """Share of 2 × 3 grids without a difference, three seeds, in which an effect of a factor is told, in percent."""
-    study, cell = study_of(6, {"model.a": ["x", "y"], "model.b": [1, 2, 3]}), Cell(variants=6, deviations=deviations)
-    hits = 0
-    for runs in draw(cell, studies, generator):
-        values = {name: dict(enumerate(row)) for name, row in zip(study.plan, runs, strict=True)}
-        hits += any(level.is_decided for e in main_effects(study, values, "accuracy") for level in e.levels)
-    return 100 * hits / studies
+    cell = Cell(variants=6, deviations=deviations)
+    study = study_of(6, vary={"model.activation": ["a0", "a1"], "train.batch_size": [8, 16, 32]})
+    found = (results(study, LEVEL + UNIT * runs).main_effects() for runs in draw(cell, studies, generator))
+    return 100 * sum(any(level.is_decided for e in effects for level in e.levels) for effects in found) / studies
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--studies", type=int, default=10_000)
-    parser.add_argument("--real", type=int, default=20)
+    parser.add_argument("--real", type=int, default=100)
     parser.add_argument("--sentences", type=int, default=10_000)
     asked = parser.parse_args()
     generator = np.random.default_rng(14)
-    print(f"{asked.studies:,} studies a cell, {asked.real} of them read by compare and verdict themselves")
+    print(f"{asked.studies:,} studies a cell, {asked.real} of them read by Results themselves")
     print("noise    corr  n   k deviations better against  | false  all covered  power")
     for cell in cells():
         runs = draw(cell, asked.studies, generator)
@@ -245,7 +250,7 @@ def main() -> None:
         false, covered, power = 100 * found.false().mean(), 100 * found.covered().mean(), 100 * found.power()
         print(f"{cell} | {false:5.1f} {covered:9.1f} {power:9.1f}  {missed(cell, false, covered, power)}", flush=True)
     for variants in (2, 3, 5, 10):
-        ever = looked_at(variants, asked.studies, generator)
+        ever = looked_at(variants, asked.studies, asked.real, generator)
         print(f"looks at {LOOKS} seeds, {variants} variants: {ever:.1f} false  {'pass' if ever <= 5.5 else 'false'}")
     for deviations in ("alike", "1 : 3"):
         false = factors_told(asked.studies // 5, generator, deviations)
