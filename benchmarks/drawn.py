@@ -20,6 +20,7 @@ class Drawn(Results):
     """Of runs without files: their numbers are the frame's, and of their answers nothing is known."""
 
     def predictions(self, run: Run) -> pl.DataFrame:
+        """None."""
         return pl.DataFrame(schema={"split": pl.String, "image": pl.Int64, "name": pl.String})
 
 
