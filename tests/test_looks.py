@@ -12,9 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.results import looks
-from assay.results.looks import Looks, level, read, told
+from assay.results.looks import Look, Looks, level, look_at, read, told
 
 LOOKER = Path(__file__).with_name("looker.py")
+
+
+def of(seeds, variants="ab"):
+    """A look at these seeds of variants called by a letter."""
+    return look_at(seeds, variants)
 
 
 def lines(folder):
@@ -45,22 +50,30 @@ def test_whatever_was_looked_at_the_levels_add_up_to_less_than_5_and_a_half_perc
 
 
 def test_each_set_of_seeds_is_written_once_with_its_number_and_the_time(tmp_path):
-    told(tmp_path, [0, 1, 2])
-    found = told(tmp_path, [2, 1, 0])
-    assert found == told(tmp_path, range(3)) == Looks(((0, 1, 2),))
+    told(tmp_path, of([0, 1, 2], "ab"))
+    found = told(tmp_path, of([2, 1, 0], "ba"))
+    assert found == told(tmp_path, of(range(3))) == Looks((Look((0, 1, 2), ("a", "b")),))
     (line,) = lines(tmp_path)
     assert json.loads(line)["seeds"] == 3
+    assert json.loads(line)["variants"] == ["a", "b"]
     assert json.loads(line)["time"].endswith("+00:00")
 
 
 def test_seeds_that_are_raised_lowered_or_others_are_later_looks(tmp_path):
-    for seeds in (range(3), range(5), range(2), range(10, 13)):
-        found = told(tmp_path, seeds)
-    assert [found.level(seeds) for seeds in (range(3), range(5), range(2), range(10, 13))] == pytest.approx(
-        [0.05, 0.005 / 2, 0.005 / 6, 0.005 / 12]
-    )
-    assert found.before(range(2)) == [3, 5]
-    assert found.before(range(3)) == []
+    looked = [of(seeds) for seeds in (range(3), range(5), range(2), range(10, 13))]
+    for look in looked:
+        found = told(tmp_path, look)
+    assert [found.level(look) for look in looked] == pytest.approx([0.05, 0.005 / 2, 0.005 / 6, 0.005 / 12])
+    assert found.before(looked[2]) == tuple(looked[:2])
+    assert found.since(looked[2]) == (looked[3],)
+    assert found.before(looked[0]) == found.since(looked[3]) == found.since(of(range(99))) == ()
+
+
+def test_variants_that_are_added_or_left_out_are_a_later_look_at_the_same_seeds(tmp_path):
+    looked = [of(range(3), names) for names in ("ab", "abc", "ac")]
+    for look in looked:
+        found = told(tmp_path, look)
+    assert [found.level(look) for look in looked] == pytest.approx([0.05, 0.005 / 2, 0.005 / 6])
 
 
 def test_reading_writes_nothing(tmp_path):
@@ -69,22 +82,24 @@ def test_reading_writes_nothing(tmp_path):
 
 
 def test_a_damaged_line_is_counted_as_such_and_the_others_are_read(tmp_path):
-    told(tmp_path, range(3))
+    told(tmp_path, of(range(3)))
     with open(tmp_path / looks.NAME, "ab") as file:
-        file.write(b'not JSON\n[1]\n{"which": "3"}\n{"which": []}\n{"which": [true]}\n\xff\xfe\n\n{"seeds": 4}\n')
-    found = told(tmp_path, range(5))
-    assert found == Looks((tuple(range(3)), tuple(range(5))), damaged=7)
-    assert found.level(range(5)) == pytest.approx(0.0025)
+        file.write(b'not JSON\n[1]\n{"which": "3"}\n{"which": [1]}\n\xff\xfe\n\n{"seeds": 4}\n')
+        for which, variants in (([], ["a"]), ([True], ["a"]), ([1], [2]), ([1], "a")):
+            file.write(json.dumps({"which": which, "variants": variants}).encode() + b"\n")
+    found = told(tmp_path, of(range(5)))
+    assert found == Looks((of(range(3)), of(range(5))), damaged=10)
+    assert found.level(of(range(5))) == pytest.approx(0.0025)
 
 
 def test_a_line_that_a_killed_process_left_unfinished_costs_neither_the_next_nor_those_before(tmp_path):
-    told(tmp_path, range(3))
+    told(tmp_path, of(range(3)))
     whole = (tmp_path / looks.NAME).read_bytes()
     for length in range(1, len(whole)):
         (tmp_path / looks.NAME).write_bytes(whole + whole[:length])
-        found = told(tmp_path, range(5))
-        assert found.seeds == (tuple(range(3)), tuple(range(5)))
-        assert found.level(range(5)) == pytest.approx(0.0025)
+        found = told(tmp_path, of(range(5)))
+        assert found.told == (of(range(3)), of(range(5)))
+        assert found.level(of(range(5))) == pytest.approx(0.0025)
 
 
 @pytest.mark.parametrize("obstacle", ["file", "folder"])
@@ -95,10 +110,10 @@ def test_where_nothing_can_be_written_the_look_is_known_all_the_same(tmp_path, o
     else:
         folder = tmp_path
         (folder / looks.NAME).mkdir()
-    found = told(folder, range(3))
-    assert found.seeds == ()
+    found = told(folder, of(range(3)))
+    assert found.told == ()
     assert "looks.jsonl" in found.unwritable
-    assert found.level(range(3)) == 0.05
+    assert found.level(of(range(3))) == 0.05
 
 
 def test_processes_that_tell_at_once_leave_whole_lines_and_agree_on_the_order(tmp_path):
@@ -114,13 +129,13 @@ def test_processes_that_tell_at_once_leave_whole_lines_and_agree_on_the_order(tm
     assert all(process.returncode == 0 for process in started)
     found = read(tmp_path)
     assert found.damaged == 0
-    assert {len(seeds) for seeds in found.seeds} == {first + r for first in (2, 40, 80) for r in range(rounds)}
+    assert {len(look.seeds) for look in found.told} == {first + r for first in (2, 40, 80) for r in range(rounds)}
     for first, levels in zip(starts, said, strict=True):
-        assert [float(each) for each in levels] == [found.level(range(first + r)) for r in range(rounds)]
+        assert [float(each) for each in levels] == [found.level(of(range(first + r))) for r in range(rounds)]
 
 
 def test_a_process_killed_while_it_tells_leaves_what_was_told_before(tmp_path):
-    told(tmp_path, range(1))
+    told(tmp_path, of(range(1)))
     for wait in (0.0, 0.003, 0.01, 0.02, 0.05):
         process = subprocess.Popen(
             [sys.executable, LOOKER, tmp_path, "1000", "0", "2"], stdout=subprocess.PIPE, text=True
@@ -130,6 +145,6 @@ def test_a_process_killed_while_it_tells_leaves_what_was_told_before(tmp_path):
         process.kill()
         process.communicate()
         found = read(tmp_path)
-        assert found.seeds[0] == (0,)
-        assert all(len(b) == len(a) + 1 for a, b in pairwise(found.seeds))
+        assert found.told[0].seeds == (0,)
+        assert all(len(b.seeds) == len(a.seeds) + 1 for a, b in pairwise(found.told))
         assert found.damaged <= 1

@@ -142,7 +142,8 @@ def test_where_the_look_cannot_be_written_the_study_is_read_and_the_notes_say_so
 
 
 def test_damaged_lines_are_noted_and_nothing_trips_over_the_record(five):
-    (five / NAME).write_text('{"which": [0, 1]}\n{"wh\nnonsense\n')
+    variants = json.dumps(list(Results.read(five).study.plan))
+    (five / NAME).write_text(f'{{"which": [0, 1], "variants": {variants}}}\n{{"wh\nnonsense\n')
     results = Results.read(five)
     assert "Second look: it was read at 2 seeds before" in results.verdict()
     assert any(note.startswith("2 lines of looks.jsonl cannot be read") for note in results.notes())

@@ -63,10 +63,10 @@ def compared_again(
     left: Values,
 ) -> Comparisons | None:
     """What a verdict on the values ``left`` would speak of, ``by`` others choosing the best where they are given; None
-    where the reference has no value."""
+    where the reference has no value among them."""
     ranked = left if by is None else {v: {seed: by[v][seed] for seed in own} for v, own in left.items()}
     reference = study.reference_variant or best(ranked, metric)
-    if reference is None or not left[reference]:
+    if reference is None or not left.get(reference):
         return None
     return compared(study, left, metric, reference, predictions, errors, where)
 

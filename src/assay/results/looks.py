@@ -1,4 +1,5 @@
-"""At how many seeds a study's decisions have been told: each further time costs level, for chance has another try.
+"""From which seeds and variants a study's decisions have been told: each further time costs level, for chance has
+another try.
 
 ``looks.jsonl`` in the study's folder has a line a look, in the order in which they were told; nothing takes one away.
 """
@@ -9,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from assay.errors import StudyStopped
 from assay.system.files import append
@@ -20,43 +22,57 @@ LATER = 0.005
 """… and of all later ones together."""
 
 
+class Look(NamedTuple):
+    """What decisions were told from, both in order."""
+
+    seeds: tuple[int, ...]
+    variants: tuple[str, ...]
+
+
+def look_at(seeds: Iterable[int], variants: Iterable[str]) -> Look:
+    """The look at these seeds of these variants."""
+    return Look(tuple(sorted(seeds)), tuple(sorted(variants)))
+
+
 @dataclass(frozen=True)
 class Looks:
     """What stands in ``looks.jsonl``."""
 
-    seeds: tuple[tuple[int, ...], ...]
-    """The seeds of each look, in the order in which they were first told."""
+    told: tuple[Look, ...]
+    """In the order in which they were first told."""
     damaged: int = 0
     """Lines that tell nothing."""
     unwritable: str = ""
     """Why the present look could not be added."""
 
-    def level(self, seeds: Sequence[int]) -> float:
-        """The level at which decisions from these seeds are taken: ``level`` of all looks so far."""
-        return level(self.seeds, tuple(sorted(seeds)))
+    def level(self, look: Look) -> float:
+        """The level at which its decisions are taken: ``level`` of all looks so far."""
+        return level(self.told, look)
 
     @property
     def next_level(self) -> float:
-        """That at which decisions from seeds that were not yet told are taken."""
-        return level(self.seeds, None)
+        """That at which decisions that were not yet told are taken."""
+        return level(self.told, None)
 
-    def before(self, seeds: Sequence[int]) -> list[int]:
-        """At how many seeds decisions had been told before they were from these."""
-        own = tuple(sorted(seeds))
-        earlier = self.seeds[: self.seeds.index(own)] if own in self.seeds else self.seeds
-        return [len(each) for each in earlier]
+    def before(self, look: Look) -> tuple[Look, ...]:
+        """Those that were told before it."""
+        return self.told[: self.told.index(look)] if look in self.told else self.told
+
+    def since(self, look: Look) -> tuple[Look, ...]:
+        """Those that were first told after it."""
+        return self.told[self.told.index(look) + 1 :] if look in self.told else ()
 
 
-def level(looks: Iterable[Hashable], seeds: Hashable) -> float:
-    """The level of the look at ``seeds`` among those told, as numbers or sets of seeds, in the order of telling.
+def level(looks: Iterable[Hashable], own: Hashable) -> float:
+    """The level of a look among those told, in the order of telling.
 
     0.05 at the first; 0.005/((j−1)·j) at look j ≥ 2, whose sum over all j is 0.005: by Boole's inequality at most
-    5.5 % of studies in which nothing differs ever tell a difference, however often they are extended. Looking again at
-    the same seeds is the same look.
+    5.5 % of studies in which nothing differs ever tell a difference, however often they are extended, by seeds or by
+    variants. Looking again at the same is the same look.
     """
     told = list(dict.fromkeys(looks))
-    look = told.index(seeds) + 1 if seeds in told else len(told) + 1
-    return ALPHA if look == 1 else LATER / ((look - 1) * look)
+    number = told.index(own) + 1 if own in told else len(told) + 1
+    return ALPHA if number == 1 else LATER / ((number - 1) * number)
 
 
 def read(folder: Path) -> Looks:
@@ -67,24 +83,25 @@ def read(folder: Path) -> Looks:
         return Looks(())
     except OSError:
         return Looks((), damaged=1)
-    found = [_seeds(line) for line in lines if line.strip()]
+    found = [_look(line) for line in lines if line.strip()]
     return Looks(tuple(dict.fromkeys(each for each in found if each)), found.count(None))
 
 
-def told(folder: Path, seeds: Sequence[int]) -> Looks:
-    """The looks with that from these seeds, which is added unless it is there.
+def told(folder: Path, own: Look) -> Looks:
+    """The looks with this one, which is added unless it is there.
 
     It is written first and then read back, so that of two processes that tell at once one is the later. A folder that
     cannot be written changes nothing but ``unwritable``.
     """
-    own, there = tuple(sorted(seeds)), read(folder)
-    if own in there.seeds:
+    there = read(folder)
+    if own in there.told:
         return there
-    line = json.dumps({"seeds": len(own), "which": own, "time": datetime.now(UTC).isoformat(timespec="seconds")})
+    which = {"seeds": len(own.seeds), "which": own.seeds, "variants": own.variants}
+    line = json.dumps(which | {"time": datetime.now(UTC).isoformat(timespec="seconds")})
     try:
         append(folder / NAME, "\n" * _is_torn(folder / NAME) + line)
     except (StudyStopped, FileNotFoundError) as error:
-        return Looks(there.seeds, there.damaged, str(error))
+        return Looks(there.told, there.damaged, str(error))
     return read(folder)
 
 
@@ -95,11 +112,14 @@ def _is_torn(path: Path) -> bool:
     return False
 
 
-def _seeds(line: str) -> tuple[int, ...] | None:
-    """The seeds of a line; None where it tells none."""
+def _look(line: str) -> Look | None:
+    """The look of a line; None where it tells none."""
     try:
-        which = json.loads(line)["which"]
+        found = json.loads(line)
+        seeds, variants = found["which"], found["variants"]
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
-    whole = isinstance(which, list) and all(isinstance(seed, int) and not isinstance(seed, bool) for seed in which)
-    return tuple(which) or None if whole else None
+    is_whole = all(isinstance(part, list) and part for part in (seeds, variants))
+    if not is_whole or not all(type(seed) is int for seed in seeds) or not all(type(name) is str for name in variants):
+        return None
+    return look_at(seeds, variants)

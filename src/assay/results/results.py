@@ -18,6 +18,7 @@ from assay.results.chance import Truth
 from assay.results.compare import Values
 from assay.results.comparing import chosen_by, compared, compared_again, errors_of
 from assay.results.comparison import Comparisons
+from assay.results.earlier import earlier
 from assay.results.factors import FactorEffect, main_effects
 from assay.results.folders import STACKED, Run, planned_runs, read_description, read_table, stacked
 from assay.results.image_errors import ImageErrors
@@ -181,11 +182,12 @@ class Results:
         if not self.finished:
             return none_finished(self.runs)
         values, found = self.values(metric), self.answering(metric)
-        by, how = self._chosen_by(found.metric), (self._answers, self.image_errors, self.standing)
+        by, where = self._chosen_by(found.metric), self.standing
+        again = partial(compared_again, self.study, found.metric, by, self._answers, self.image_errors)
+        before = earlier(self.study, where, values, again, partial(self.compare, found.metric))
         same = same_networks(self.frame, list(self.study.plan))
-        text = told(self.study, self.standing, found.metric, values, found, by, same)
-        again = partial(compared_again, self.study, found.metric, by, *how)
-        return knowing(text, self.study, self.runs, values, found, self.frame, self.truth, again)
+        text = told(self.study, where, found.metric, values, found, by, same, before)
+        return knowing(text, self.study, self.runs, values, found, self.frame, self.truth, partial(again, where))
 
     def main_effects(self, metric: str | None = None) -> list[FactorEffect]:
         """What each factor of a complete grid does on average over the others, the largest first; else none, nor

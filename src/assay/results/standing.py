@@ -1,13 +1,13 @@
 """How far a study is and how often it was looked at: whether anything is decided yet, and at which level."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from assay.recipe.study import Study
 from assay.results import looks
 from assay.results.folders import Run
-from assay.results.looks import Looks
+from assay.results.looks import Look, Looks, look_at
 from assay.results.metrics import bounds, label, lower_is_better, value_text
 from assay.results.names import short_names
 from assay.results.statistics import mean_interval
@@ -24,6 +24,8 @@ class Standing:
     """Its seeds …"""
     complete: tuple[int, ...]
     """… and those of which every variant's run has ended, finished or not."""
+    look: Look
+    """At all that is planned."""
     looks: Looks
     """The looks at it, the present one among them."""
 
@@ -35,7 +37,16 @@ class Standing:
     @property
     def alpha(self) -> float:
         """The level of what is decided from all planned seeds."""
-        return self.looks.level(self.planned)
+        return self.looks.level(self.look)
+
+    @property
+    def before(self) -> tuple[Look, ...]:
+        """The looks that were told before this one."""
+        return self.looks.before(self.look)
+
+    def then(self, look: Look) -> "Standing":
+        """Where the study stood at an earlier look."""
+        return replace(self, planned=look.seeds, complete=look.seeds, look=look)
 
 
 def standing(folder: Path, study: Study, runs: Sequence[Run]) -> Standing:
@@ -48,8 +59,9 @@ def standing(folder: Path, study: Study, runs: Sequence[Run]) -> Standing:
     complete = [seed for seed in planned if seed not in to_come]
     compared = {run.variant for run in runs if run.state == "finished"}
     decides = not to_come and len(compared) > 1 and len(planned) > 1
-    found = looks.told(folder, planned) if decides else looks.read(folder)
-    return Standing(tuple(planned), tuple(complete), found)
+    own = look_at(planned, study.plan)
+    found = looks.told(folder, own) if decides else looks.read(folder)
+    return Standing(tuple(planned), tuple(complete), own, found)
 
 
 def interim(study: Study, where: Standing, metric: str, values: Mapping[str, Mapping[int, float]]) -> str:
@@ -67,14 +79,31 @@ def interim(study: Study, where: Standing, metric: str, values: Mapping[str, Map
 
 
 def again(where: Standing) -> str:
-    """That the study was looked at before, and what that costs; empty at the first look."""
-    before = where.looks.before(where.planned)
-    if not before or where.is_interim:
+    """That the study was looked at before or since, and what that costs; empty at the only look."""
+    if where.is_interim:
         return ""
-    number = len(before) + 1
-    which = ORDINALS[number].capitalize() if number < len(ORDINALS) else f"{number}th"
-    at = listed([str(seeds) for seeds in before])
-    return f"{which} look: it was read at {at} seeds before, so that the intervals are at {percent(where.alpha)}."
+    number, found = len(where.before) + 1, []
+    if where.before:
+        which = ORDINALS[number].capitalize() if number < len(ORDINALS) else f"{number}th"
+        level = f"so that the intervals are at {percent(where.alpha)}"
+        found.append(f"{which} look: it was read {_at(where, where.before)} before, {level}.")
+    if since := where.looks.since(where.look):
+        found.append(f"Since then it was read {_at(where, since)}: what that told is not taken back by this.")
+    return " ".join(found)
+
+
+def _at(where: Standing, looks: Sequence[Look]) -> str:
+    """``at 3 and 5 seeds``, ``at 3 seeds with 2 variants``."""
+    alike = [look for look in looks if look.variants == where.look.variants]
+    parts = [f"at {listed([str(len(look.seeds)) for look in alike])} seeds"] if alike else []
+    return listed([*parts, *(at(look, where) for look in looks if look not in alike)])
+
+
+def at(look: Look, where: Standing) -> str:
+    """``at 3 seeds``, and with how many variants, where they were not those of now."""
+    count = len(look.variants)
+    with_ = "" if look.variants == where.look.variants else f" with {count} variants"
+    return f"at {len(look.seeds)} seeds{with_}"
 
 
 def percent(alpha: float) -> str:
@@ -84,11 +113,12 @@ def percent(alpha: float) -> str:
 
 def remarks(where: Standing) -> list[str]:
     """What is to be known of the looks: what they cost, and where the record of them is not whole."""
-    found, before = [], where.looks.before(where.planned)
-    if before and not where.is_interim:
+    found = []
+    if where.before and not where.is_interim:
         found.append(
-            "The first look at a study is at the level 0.05, and all later ones together spend 0.005 (at look j "
-            "0.005/((j−1)·j)), so that extending it until it tells something errs in at most 5.5 % of studies."
+            "The first look at a study is at the level 0.05, and all later ones together, at other seeds or variants, "
+            "spend 0.005 (at look j 0.005/((j−1)·j)), so that extending it until it tells something errs in at most "
+            "5.5 % of studies."
         )
     if where.looks.damaged:
         lines = "1 line" if where.looks.damaged == 1 else f"{where.looks.damaged} lines"

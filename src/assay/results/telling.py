@@ -23,19 +23,21 @@ def told(
     found: Comparisons,
     chosen_by: Values | None,
     same: Sequence[Sequence[str]],
+    before: str = "",
 ) -> str:
     """The verdict, which factor of a grid matters most, how the best was chosen, what looking again costs, what more
     seeds tell; or what there is so far.
 
     ``chosen_by``: the values by which the best was chosen, where they are not those told; ``same``: groups of variants
-    that are one network.
+    that are one network; ``before``: what earlier looks told.
     """
     if where.is_interim:
         return interim(study, where, metric, values)
     effects = in_words(study, metric, main_effects(study, values, metric, found.alpha))
     chosen = "" if chosen_by is None else choice(study, metric, chosen_by)
     more = more_seeds(study, values, found, where.looks.next_level)
-    return " ".join(filter(None, [verdict(study, metric, values, found, same), effects, chosen, again(where), more]))
+    said = [verdict(study, metric, values, found, same), effects, chosen, again(where), before, more]
+    return " ".join(filter(None, said))
 
 
 def choice(study: Study, metric: str, by_validation: Values) -> str:
