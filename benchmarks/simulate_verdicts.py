@@ -6,8 +6,9 @@ again, looks on record; a vectorised copy of their decisions, held equal to them
 sentences of ``--sentences`` more studies none may have an interval that contradicts it.
 
 Targets: false verdicts in at most 5.5 % of studies where all runs vary alike, however often they are looked at (3, 5,
-10 and 20 seeds; 2 to 10 variants); in at most 7 % where deviations are 1 : 3; the intervals against the best cover the truth together in
-93 to 97 %; one of five variants better by 4 deviations of a run, 3 seeds: it is found to beat 60 % of its rivals.
+10 and 20 seeds; 2 to 10 variants); in at most 7 % where deviations are 1 : 3; the intervals against the best cover the
+truth together in 93 to 97 %; one of five variants better by 4 deviations of a run, 3 seeds: it is found to beat 60 % of
+its rivals.
 """
 
 import argparse
