@@ -146,6 +146,32 @@ def test_before_the_study_is_done_nothing_is_decided():
     assert c.decided == "worse"
 
 
+def test_an_interim_comparison_has_no_p():
+    assert compare({"a": RELU, "b": TANH}, "accuracy", "a", is_interim=True)[0].p is None
+
+
+@pytest.mark.parametrize(
+    ("metric", "unit", "alpha", "is_too_wide"),
+    [
+        ("accuracy", 0.01, 0.05, False),  # t(0.975; 1) = 12.7 standard errors
+        ("accuracy", 0.01, 0.0025, True),  # 255
+        ("accuracy", 0.2, 0.05, True),  # ± 127 points, of a share
+        ("loss", 0.2, 0.05, False),
+        ("loss", 0.2, 0.0025, True),
+    ],
+)
+def test_an_interval_wider_than_anything_says_that_there_are_too_few_seeds(metric, unit, alpha, is_too_wide):
+    values = {"a": {0: 0.5, 1: 0.5}, "b": {0: 0.5, 1: 0.5 + unit}}
+    (c,) = compare(values, metric, "a", alpha=alpha)
+    assert (c.is_too_wide, c.decided) == (is_too_wide, "cannot tell")
+
+
+def test_a_difference_that_is_told_has_an_interval_however_wide():
+    values = {"a": {0: 0.5, 1: 0.5}, "b": {0: 0.3, 1: 0.3001}}
+    (c,) = compare(values, "accuracy", "a", alpha=0.0025)
+    assert (c.is_too_wide, c.decided) == (False, "worse")
+
+
 def test_of_a_loss_the_lower_is_better():
     (c,) = compare({"relu": RELU, "tanh": TANH}, "loss", "relu")
     assert (c.difference < 0, c.decided) == (True, "better")

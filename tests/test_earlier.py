@@ -102,4 +102,4 @@ def test_going_back_to_an_earlier_look_takes_nothing_back(two):
     Results.read(two).verdict()
     _plan(two, 3).verdict()
     text = _plan(two, 2).verdict()
-    assert "Since then it was read at 3 seeds with 3 variants: what that told is not taken back by this." in text
+    assert "It has since been read at 3 seeds with 3 variants; what was told there holds beside this." in text

@@ -62,6 +62,9 @@ def test_before_all_planned_runs_are_done_the_page_colours_no_factor_and_decides
     assert "Which variant is the best was read off" not in notes
     page = write_report(results).read_text()
     assert "Nothing is decided yet." in page
+    assert "beats it in" not in page.lower()
+    assert not re.search(r"<th[^>]*>\s*p\s*<", page)
+    assert "p is of the same procedure" not in page
 
 
 def test_failed_runs_are_done(tmp_path):

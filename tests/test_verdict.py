@@ -194,6 +194,15 @@ def test_what_other_images_chose_is_not_recommended_where_the_test_images_find_a
     )
 
 
+def test_too_few_seeds_to_tell_stand_in_place_of_an_interval_wider_than_anything():
+    study = study_of(levels=["relu", "tanh"])
+    values = {"activation=relu": {0: 0.9, 1: 0.9}, "activation=tanh": {0: 0.8, 1: 0.86}}
+    at_a_late_look = compare(values, "accuracy", "activation=relu", alpha=0.0025)
+    told = "Cannot tell relu from tanh (7.0 points, too few seeds to tell)."
+    assert verdict(study, "accuracy", values, at_a_late_look) == told
+    assert "too few" not in verdict(study, "accuracy", values, compare(values, "accuracy", "activation=relu"))
+
+
 def test_train_accuracy_recommends_nothing():
     text = told(THREE, "train_accuracy")
     assert text.startswith("relu has the highest train accuracy (92.3 %); elu (0.0 ± 0.4 points less) may equal it; ")
@@ -212,6 +221,9 @@ def test_the_twin_of_the_best_is_not_told_as_a_rival(tmp_path):
         "relu and elu are the same network in every seed: all their numbers agree to the last digit."
     )
     assert "elu" in told.verdict("training_seconds").split(". relu and elu")[0]
+    decided = {c.variant: c.decided for c in told.compare(against="activation=relu")}
+    assert decided == {"activation=elu": "same network", "activation=tanh": "worse"}
+    assert "same network" not in {c.decided for c in told.compare("training_seconds")}
 
 
 metrics_of = st.sampled_from(["accuracy", "loss", "training_seconds"])

@@ -77,7 +77,8 @@ def compare(
     for variant in values:
         if variant != reference:
             found = _evidence(variant, reference, values[variant], values[reference], family, known)
-            items.append(replace(found, decided=_decision(found, indifferent, is_interim)))
+            decided = _decision(found, indifferent, is_interim)
+            items.append(replace(found, decided=decided, p=None if decided == "interim" else found.p))
     return Comparisons(metric, reference, tuple(items), family.size, alpha, is_named, family.apart, indifferent)
 
 

@@ -1,8 +1,8 @@
 """What a comparison in a study rests on: its reference, its level, the answers to its test images."""
 
 import math
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -17,6 +17,7 @@ from assay.results.comparison import Comparisons
 from assay.results.image_errors import ImageErrors, image_errors
 from assay.results.means import best
 from assay.results.metrics import known
+from assay.results.same import OF_NETWORKS
 from assay.results.standing import Standing
 from assay.results.wanted import indifference, study_metric
 from assay.tasks import catalogue
@@ -27,40 +28,40 @@ Errors = Callable[[str], ImageErrors | None]
 """Metric → what other test images would change."""
 
 
-def compared(
-    study: Study,
-    values: Values,
-    metric: str,
-    reference: str,
-    predictions: Predictions,
-    errors: Errors,
-    where: Standing,
-) -> Comparisons:
+@dataclass(frozen=True)
+class Basis:
+    """What a study's comparisons rest on beside its numbers."""
+
+    predictions: Predictions
+    errors: Errors
+    same: Sequence[Sequence[str]] = ()
+    """Groups of variants that are one network."""
+
+
+def compared(study: Study, values: Values, metric: str, reference: str, basis: Basis, where: Standing) -> Comparisons:
     """Every other variant of the study against ``reference``, at the level of the look at it."""
-    of_images = errors(metric)
+    of_images = basis.errors(metric)
     found = compare(
         values,
         metric,
         reference,
-        answers_of(study, metric, predictions),
+        answers_of(study, metric, basis.predictions),
         images=None if of_images is None else of_images.between,
         alpha=where.alpha,
         is_interim=where.is_interim,
         indifferent=indifference(study) if metric == study_metric(study) else None,
         is_named=reference == study.reference_variant,
     )
+    twins = {variant for group in basis.same if reference in group for variant in group}
+    items = found.items
+    if known(metric).of in OF_NETWORKS and not found.is_interim:
+        items = tuple(replace(c, decided="same network") if c.variant in twins else c for c in items)
     covers_images = any(c.images_error is not None for c in found)
-    return replace(found, images=of_images.images if of_images and covers_images else None)
+    return replace(found, items=items, images=of_images.images if of_images and covers_images else None)
 
 
 def compared_again(
-    study: Study,
-    metric: str,
-    by: Values | None,
-    predictions: Predictions,
-    errors: Errors,
-    where: Standing,
-    left: Values,
+    study: Study, metric: str, by: Values | None, basis: Basis, where: Standing, left: Values
 ) -> Comparisons | None:
     """What a verdict on the values ``left`` would speak of, ``by`` others choosing the best where they are given; None
     where the reference has no value among them."""
@@ -68,7 +69,7 @@ def compared_again(
     reference = study.reference_variant or best(ranked, metric)
     if reference is None or not left.get(reference):
         return None
-    return compared(study, left, metric, reference, predictions, errors, where)
+    return compared(study, left, metric, reference, basis, where)
 
 
 def answers_of(study: Study, metric: str, predictions: Predictions) -> AnswersOf:

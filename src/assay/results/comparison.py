@@ -7,7 +7,7 @@ from typing import Any, Literal, overload
 import polars as pl
 
 from assay.results.formats import p_value
-from assay.results.metrics import difference_text, label
+from assay.results.metrics import bounds, difference_text, label
 from assay.results.notebook import html_table
 
 Method = Literal[
@@ -21,7 +21,9 @@ Method = Literal[
     "single runs",
     "no pairs",
 ]
-Decision = Literal["better", "worse", "equal", "cannot tell", "interim"]
+Decision = Literal["better", "worse", "equal", "cannot tell", "same network", "interim"]
+FAR = 30.0
+"""Standard errors: an interval that reaches further says that there are too few seeds, and no more."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Comparison:
     """End of the interval of the difference, which holds together with all others of the study in 1 − alpha."""
     high: float | None = None
     p: float | None = None
-    """Of the same procedure: below alpha exactly where the interval excludes 0."""
+    """Of the same procedure: below alpha exactly where the interval excludes 0; None in an interim comparison."""
     method: Method = "no pairs"
     deviation: float | None = None
     """Standard deviation of the difference from seed to seed: √2 times that of a run where it is pooled."""
@@ -53,7 +55,17 @@ class Comparison:
     freedom: int | float | None = None
     """… with so many degrees of freedom."""
     decided: Decision = "cannot tell"
-    """Better or worse where the interval excludes 0; equal where it lies inside what is indifferent."""
+    """Better or worse where the interval excludes 0; equal where it lies inside what is indifferent; the same network
+    where all numbers of two agree in every seed."""
+
+    @property
+    def is_too_wide(self) -> bool:
+        """Whether the interval tells nothing but that there are too few seeds: it has 0 and is wider than what the
+        metric can be at all, or than ``FAR`` standard errors to either side."""
+        if self.low is None or self.high is None or not self.low <= 0 <= self.high:
+            return False
+        half, (least, most) = (self.high - self.low) / 2, bounds(self.metric)
+        return half >= most - least or bool(self.error and half > FAR * self.error)
 
 
 @dataclass(frozen=True)
@@ -114,7 +126,8 @@ class Comparisons(Sequence[Comparison]):
         rows = []
         for c in self.items:
             sign = "" if not c.difference else "−" if c.difference < 0 else "+"
-            size = "" if c.difference is None else sign + difference_text(c.metric, c.difference, c.low, c.high)
+            ends = (None, None) if c.is_too_wide else (c.low, c.high)
+            size = "" if c.difference is None else sign + difference_text(c.metric, c.difference, *ends)
             p = "" if c.p is None else p_value(c.p)
             rows.append([c.variant, size, p, str(c.pairs), c.method, c.decided])
         return html_table(head, rows)

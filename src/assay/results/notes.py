@@ -127,14 +127,14 @@ def _together(study: Study, found: Comparisons | None) -> list[str]:
     """For what the intervals hold together, by which rule and why."""
     if found is None or not any(c.low is not None and c.method != "exact" for c in found):
         return []
-    level, ends = percent(found.alpha), "p is of the same procedure"
-    if not found.is_interim:
-        ends += ", and what is decided is what the interval says"
+    level, ends = percent(found.alpha), " p is of the same procedure, and what is decided is what the interval says."
+    if found.is_interim:
+        ends = ""
     family = "every variant with the reference" if found.is_named else "all pairs of variants"
     together = f"intervals of the differences in one metric hold together in {level} of studies ({found.family} "
     together += f"comparisons, {family})"
     one = f"interval of the difference holds in {level} of studies"
-    said = [f"The {together if found.family > 1 else one}. {ends}."]
+    said = [f"The {together if found.family > 1 else one}.{ends}"]
     if found.family > 1 and any(c.method in OVER_PAIRS for c in found):
         said.append(_error(found, short_names(study)))
     return said

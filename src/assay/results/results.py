@@ -16,7 +16,7 @@ from assay.recipe.tasks import TASKS
 from assay.results.background import background
 from assay.results.chance import Truth
 from assay.results.compare import Values
-from assay.results.comparing import chosen_by, compared, compared_again, errors_of
+from assay.results.comparing import Basis, chosen_by, compared, compared_again, errors_of
 from assay.results.comparison import Comparisons
 from assay.results.earlier import earlier
 from assay.results.factors import FactorEffect, main_effects
@@ -155,8 +155,12 @@ class Results:
 
     @cached_property
     def _compared(self) -> Callable[[str, str], Comparisons]:
-        told = partial(compared, predictions=self._answers, errors=self.image_errors, where=self.standing)
+        told = partial(compared, basis=self._basis, where=self.standing)
         return cache(lambda metric, reference: told(self.study, self.values(metric), metric, reference))
+
+    @cached_property
+    def _basis(self) -> Basis:
+        return Basis(self._answers, self.image_errors, same_networks(self.frame, list(self.study.plan)))
 
     @cached_property
     def _chosen_by(self) -> Callable[[str], Values | None]:
@@ -183,10 +187,9 @@ class Results:
             return none_finished(self.runs)
         values, found = self.values(metric), self.answering(metric)
         by, where = self._chosen_by(found.metric), self.standing
-        again = partial(compared_again, self.study, found.metric, by, self._answers, self.image_errors)
+        again = partial(compared_again, self.study, found.metric, by, self._basis)
         before = earlier(self.study, where, values, again, partial(self.compare, found.metric))
-        same = same_networks(self.frame, list(self.study.plan))
-        text = told(self.study, where, found.metric, values, found, by, same, before)
+        text = told(self.study, where, found.metric, values, found, by, self._basis.same, before)
         return knowing(text, self.study, self.runs, values, found, self.frame, self.truth, partial(again, where))
 
     def main_effects(self, metric: str | None = None) -> list[FactorEffect]:

@@ -88,7 +88,7 @@ def again(where: Standing) -> str:
         level = f"so that the intervals are at {percent(where.alpha)}"
         found.append(f"{which} look: it was read {_at(where, where.before)} before, {level}.")
     if since := where.looks.since(where.look):
-        found.append(f"Since then it was read {_at(where, since)}: what that told is not taken back by this.")
+        found.append(f"It has since been read {_at(where, since)}; what was told there holds beside this.")
     return " ".join(found)
 
 

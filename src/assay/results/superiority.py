@@ -17,7 +17,9 @@ class Share(NamedTuple):
 
 def chance_to_beat(c: Comparison) -> Share | None:
     """Chance that a run of the variant is better than one of the reference with the same seed; None where several seeds
-    do not say. Its interval excludes a half exactly where that of the difference excludes 0."""
+    do not say, or not yet. Its interval excludes a half exactly where that of the difference excludes 0."""
+    if c.decided in ("interim", "same network"):
+        return None
     if c.difference is None or c.high is None or not c.error or not c.deviation or c.freedom is None:
         return None
     sign = -1 if lower_is_better(c.metric) else 1

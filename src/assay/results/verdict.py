@@ -105,7 +105,7 @@ def _pair(c: Comparison, name: Name) -> str:
     elif c.decided == "equal":
         text = f"{one} and {other} are equal for practical purposes ({size(c)})."
     else:
-        text = f"cannot tell {one} from {other} ({size(c)}){_single([c])}."
+        text = f"cannot tell {one} from {other} ({size(c)}{_few(c)}){_single([c])}."
     return text if text.startswith(name(first)) else text[0].upper() + text[1:]
 
 
@@ -183,13 +183,19 @@ def _each(comparisons: Sequence[Comparison], name: Name) -> str:
 
 
 def size(c: Comparison) -> str:
-    """The difference without its sign, half the width of its interval after ±."""
-    return "" if c.difference is None else difference_text(c.metric, c.difference, c.low, c.high)
+    """The difference without its sign, half the width of its interval after ± unless that tells nothing."""
+    ends = (None, None) if c.is_too_wide else (c.low, c.high)
+    return "" if c.difference is None else difference_text(c.metric, c.difference, *ends)
 
 
 def _beside(c: Comparison) -> str:
     """The same with the side on which it lies of the reference."""
-    return f"{size(c)} {'less' if c.difference < 0 else 'more'}" if c.difference else size(c)
+    side = f" {'less' if c.difference < 0 else 'more'}" if c.difference else ""
+    return f"{size(c)}{side}{_few(c)}"
+
+
+def _few(c: Comparison) -> str:
+    return ", too few seeds to tell" if c.is_too_wide else ""
 
 
 def _single(comparisons: Sequence[Comparison]) -> str:

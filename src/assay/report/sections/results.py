@@ -13,11 +13,11 @@ from assay.report.figures import Figure
 from assay.report.section import Aside, Folded, Part, Section, Sentences, View, Views
 from assay.report.sections import results_charts
 from assay.report.sections.factors import main_effects
-from assay.report.sections.variants import mark, mean_and_ends, variants_table
+from assay.report.sections.variants import difference, mark, mean_and_ends, variants_table
 from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Table
 from assay.results.comparison import Comparison
-from assay.results.formats import heading, in_title, p_value, signed, value, with_unit
+from assay.results.formats import heading, in_title, p_value, value, with_unit
 from assay.results.metrics import factor, is_share, label, lower_is_better
 from assay.results.standing import percent
 from assay.results.superiority import Share, chance_to_beat, share_text
@@ -95,16 +95,18 @@ def differences(subject: Subject) -> Table | None:
     columns = [Column(subject.key, "left"), Column("against", "left"), Column("pairs"), Column("difference")]
     images = next((group.images for group in groups if group.images), None)
     columns += [Column("± by seeds"), Column("± by images")] if images else []
-    columns += [Column("p"), Column("beats it in"), Column("verdict", "left")]
+    tested = any(c.p is not None for group in groups for c in group)
+    columns += [Column("p")] * tested + [Column("beats it in")] * any(beats)
+    columns.append(Column("verdict", "left"))
     lines = [
         [
             Cell(subject.shown[c.variant], is_name=True),
             Cell(subject.shown[c.reference], is_name=True),
             Cell(str(c.pairs)),
-            Cell(signed(c.difference, c.low, c.high, c.metric)),
+            Cell(difference(c)),
             *(_parts(c) if images else ()),
-            Cell(p_value(c.p)),
-            Cell(share_text(share)),
+            *[Cell(p_value(c.p))] * tested,
+            *[Cell(share_text(share))] * any(beats),
             Cell(c.decided, mark(c)),
         ]
         for c, share in zip((c for group in groups for c in group), beats, strict=True)
@@ -126,7 +128,7 @@ def differences(subject: Subject) -> Table | None:
 
 def _parts(c: Comparison) -> list[Cell]:
     """Of the half width of the interval, the seeds' part and the test images'."""
-    if not c.error or c.low is None or c.high is None:
+    if not c.error or c.low is None or c.high is None or c.is_too_wide:
         return [Cell("–"), Cell("–")]
     half = (c.high - c.low) / 2
     parts = (None if part is None else half * part / c.error for part in (c.seeds_error, c.images_error))
@@ -146,7 +148,8 @@ def effect(subject: Subject) -> Iterator[Figure]:
             continue
         c = by_name[name]
         shared = {"variant": subject.shown[name], "verdict": c.decided}
-        ends = {"low": None if c.low is None else scale * c.low, "high": None if c.high is None else scale * c.high}
+        shown = (None, None) if c.is_too_wide else (c.low, c.high)
+        ends = {end: None if at is None else scale * at for end, at in zip(("low", "high"), shown, strict=True)}
         if c.difference is not None:
             numbers = {"seed": None, "difference": scale * c.difference, **ends, "p": c.p}
             rows.append(shared | {"kind": "interval"} | numbers)

@@ -13,6 +13,7 @@ VERDICTS = {
     "cannot tell": (LIGHT["unsure"], "circle"),
     "interim": (LIGHT["unsure"], "circle"),
     "equal": (LIGHT["unsure"], "square"),
+    "same network": (LIGHT["unsure"], "square"),
     "worse": (LIGHT["bad"], "triangle-left"),
 }
 

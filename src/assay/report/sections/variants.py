@@ -27,15 +27,14 @@ def variants_table(
     table = subject.results.table(None if is_whole else metrics)
     rows = {row["variant"]: row for row in table.iter_rows(named=True)}
     compared = {c.variant: c for c in subject.comparisons or ()} if is_compared and subject.metric in metrics else {}
+    tested = any(c.p is not None for c in compared.values())
     best = _best(subject.metric, [rows[n].get(subject.metric) for n in subject.finished])
     columns = [Column(subject.key, "left"), Column("seeds")]
     for m in metrics:
         columns.append(Column(heading(m)))
         if m == subject.metric and compared:
-            columns += [
-                Column(f"difference to {subject.base_word} ({'points' if is_share(m) else label(m)})"),
-                Column("p"),
-            ]
+            columns.append(Column(f"difference to {subject.base_word} ({'points' if is_share(m) else label(m)})"))
+            columns += [Column("p")] * tested
     lines = []
     for variant in [*subject.order, *(v for v in subject.plan if v not in subject.finished)]:
         row = rows[variant]
@@ -46,18 +45,23 @@ def variants_table(
             shown = plus_minus(row[m], row[f"{m}_low"], row[f"{m}_high"], m)
             line.append(Cell(shown, "best" if is_best else "", value=row[m]))
             if m == subject.metric and compared:
-                line += (
-                    [Cell("reference"), Cell("")] if variant == subject.base else _difference(compared.get(variant), m)
-                )
+                told = REFERENCE if variant == subject.base else _difference(compared.get(variant))
+                line += told[: 1 + tested]
         lines.append(line)
     return Table(name, caption, columns, lines, table, is_of_variants=True)
 
 
-def _difference(c: Comparison | None, metric: str) -> list[Cell]:
+def _difference(c: Comparison | None) -> tuple[Cell, ...]:
     if c is None:
-        return [Cell(""), Cell("")]
-    shown = signed(c.difference, c.low, c.high, metric)
-    return [Cell(shown, mark(c), value=c.difference), Cell(p_value(c.p), value=c.p)]
+        return Cell(""), Cell("")
+    return Cell(difference(c), mark(c), value=c.difference), Cell(p_value(c.p), value=c.p)
+
+
+def difference(c: Comparison) -> str:
+    """With its sign and interval, ``+3.10 ± 0.42``; ``−49.8, too few seeds`` where that tells nothing."""
+    if c.is_too_wide:
+        return f"{signed(c.difference, None, None, c.metric)}, too few seeds"
+    return signed(c.difference, c.low, c.high, c.metric)
 
 
 def mark(c: Comparison) -> Mark:
