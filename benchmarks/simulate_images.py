@@ -14,10 +14,12 @@ from itertools import product
 import numpy as np
 import polars as pl
 from benchmark import verdict
+from drawn import study_of
 
 from assay.results.answers import Answers
 from assay.results.compare import compare
 from assay.results.comparison import Comparisons
+from assay.results.factors import main_effects
 from assay.results.image_errors import image_errors
 from assay.tasks.scores import mean_score
 
@@ -54,6 +56,17 @@ def covers(found: Comparisons) -> bool:
     return all(c.decided == "cannot tell" for c in found)
 
 
+def effects_told(right: np.ndarray) -> list[bool]:
+    """Whether an effect of a factor is told of a grid of 2 × 3 recipes: with the test images, and without."""
+    grid = study_of(6, right.shape[1], {"model.activation": ["a0", "a1"], "train.batch_size": [8, 16, 32]})
+    place = {variant: str(number) for number, variant in enumerate(grid.plan)}
+    values = {v: dict(enumerate(right[int(place[v])].mean(axis=1).tolist())) for v in grid.plan}
+    runs = [(variant, seed) for variant in values for seed in values[variant]]
+    errors = image_errors(lambda variant, seed: answers(right)(place[variant], seed), runs)
+    found = (main_effects(grid, values, "accuracy", errors=each) for each in (errors, None))
+    return [any(level.is_decided for effect in effects for level in effect.levels) for effects in found]
+
+
 def half_width(found: Comparisons) -> float:
     """Mean, in points."""
     widths = [100 * (c.high - c.low) / 2 for c in found if c.low is not None and c.high is not None]
@@ -81,6 +94,13 @@ def main() -> None:
             flush=True,
         )
         least, most = min(least, 100 * both), max(most, 100 * both)
+    for images, seeds in product((200, 1000), (3, 10)):
+        generator = np.random.default_rng(images + seeds)
+        told = [effects_told(study(generator, 6, seeds, images, 1.0)) for _ in range(options.studies)]
+        both, alone = (100 * np.mean(told, axis=0)).tolist()
+        print(
+            f"2 × 3 grid, {images} images, {seeds} seeds, interaction 1: {both:.1f} tell an effect (alone {alone:.1f})"
+        )
     error = 100 * (0.05 * 0.95 / options.studies) ** 0.5
     print(f"standard error of a cell: {error:.1f}")
     verdict("least coverage", least, 93, " %", at_least=True)

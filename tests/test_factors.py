@@ -9,6 +9,7 @@ from scipy import stats
 from assay.recipe.study import Study
 from assay.results import Results
 from assay.results.factors import in_words, main_effects
+from assay.results.image_errors import ImageErrors
 from assay.results.pooled import residual
 from synthetic import fabricate
 
@@ -113,6 +114,32 @@ def test_a_harder_seed_changes_no_effect(numbers, shifts):
     for a, b in zip(one, other, strict=True):
         assert [level.p for level in a.levels] == pytest.approx([level.p for level in b.levels], abs=1e-9)
         assert all(level.is_decided == (level.p < 0.025) for level in a.levels)
+
+
+def test_the_test_images_part_is_added_to_that_of_the_seeds_once():
+    study, table = grid(), table_of([0.5, 0.6, 0.7], [0.0, 0.02])
+    values, runs = valued(study, table), [(variant, seed) for variant in study.plan for seed in range(4)]
+    images = np.random.default_rng(3).normal(0, 0.2, (24, 50))
+    covariance = np.cov(images) / 50
+    errors = ImageErrors({run: place for place, run in enumerate(runs)}, covariance, np.full(24, 49.0), 50)
+    alone, both = (main_effects(study, values, "accuracy", errors=each)[1] for each in (None, errors))
+    assert (alone.images, both.images) == (None, 50)
+    assert both.levels[0].difference == alone.levels[0].difference
+    # of the activations: runs of tanh and of relu follow one another, four seeds each
+    signs = np.tile(np.repeat([-1, 1], 4), 3) / 12
+    of_pairs = []
+    for one, other in itertools.combinations(range(6), 2):
+        d = (images[4 * one : 4 * one + 4] - images[4 * other : 4 * other + 4]).T
+        cells = d - d.mean(0) - d.mean(1)[:, None] + d.mean()
+        of_pairs.append((cells**2).sum() / 3 / 49 / 50)
+    rows = ((table - table.mean(1, keepdims=True) - table.mean(0) + table.mean()) ** 2).sum(1)
+    freedom, of_seeds = 3 * 5 / 6 * rows.sum() ** 2 / (rows**2).sum(), 2 * residual(table).variance / 12
+    parts = of_seeds, float(signs @ covariance @ signs), float(np.mean(of_pairs)) / 12
+    uncertain = parts[0] ** 2 / freedom + parts[1] ** 2 / 49 + parts[2] ** 2 / (freedom * 49)
+    whole = parts[0] + parts[1] - parts[2]
+    assert whole > 4 / 3 / freedom * max(parts[:2])
+    far = stats.t.ppf(1 - 0.025 / 2, whole**2 / uncertain) * np.sqrt(whole)
+    assert both.levels[0].high - both.levels[0].difference == pytest.approx(far, rel=1e-6)
 
 
 def test_the_verdict_and_the_page_tell_them(tmp_path):

@@ -50,6 +50,16 @@ def test_three_seeds_of_four_images_by_hand():
     assert found.freedom == 3
 
 
+def test_the_difference_of_two_levels_varies_over_images_as_their_mean_answers_do():
+    # means over A and B: 5, 2, 1, 4/3 and 3, 2, 1, 2; without B, against all of A: 0
+    errors = asked(of(a=A, b=B, c=A))
+    cells = [[(v, seed) for v in "ac" for seed in range(3)], [("b", seed) for seed in range(3)]]
+    differences = np.mean(A, axis=0) - np.mean(B, axis=0)
+    assert errors.of_means(*cells) == (pytest.approx(differences.var(ddof=1) / 4), 3)
+    assert errors.of_means(*cells)[0] == pytest.approx(errors.between("a", "b", [0, 1, 2]).variance)
+    assert errors.of_means([("a", 9)], cells[1]) is None
+
+
 @given(st.integers(2, 5), st.integers(2, 12), st.integers(0, 2**32))
 def test_of_means_it_is_the_two_way_table_s(seeds, images, seed):
     a, b = np.random.default_rng(seed).normal(size=(2, seeds, images))

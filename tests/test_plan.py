@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,9 +13,10 @@ from scipy import stats
 from assay import AssayError
 from assay.results import Results
 from assay.results.compare import compare
+from assay.results.image_errors import ImageError
 from assay.results.looks import NAME
-from assay.results.more_seeds import in_words, more_seeds
-from assay.results.seeds_needed import Design, Range, deviation_range, needed, needed_range, power
+from assay.results.more_seeds import about, in_words, more_seeds
+from assay.results.seeds_needed import Design, Range, deviation_range, images_needed, needed, needed_range, power
 from assay.results.spread import usual_spread
 from assay.start.plan import plan
 from command import assay
@@ -69,6 +71,21 @@ def test_what_the_test_images_leave_open_no_number_of_seeds_decides():
     assert needed(1e-9, 1.0, Design(2)) is None
 
 
+def test_test_images_that_prevent_a_decision_are_told_with_how_many_it_takes():
+    # of 1,000 pairs t(0.975; 999) = 1.9623 and z(0.8) = 0.8416: a standard error of 1/2.8039
+    assert images_needed(1.0, Design(2), 0.5**2, 100) == math.ceil(100 * 0.5**2 * 2.80391**2)
+    assert images_needed(1.0, Design(2), 0.3**2, 100) is None
+    assert needed(1.0, 1e-9, Design(2), 0.5**2 * 100 / 196) is None
+    assert needed(1.0, 1e-9, Design(2), 0.5**2 * 100 / 198) is not None
+    assert [about(images) for images in (7, 98, 196, 197, 4801)] == [
+        "at least 7",
+        "at least 98",
+        "at least 200",
+        "at least 200",
+        "at least 4,900",
+    ]
+
+
 def test_a_deviation_of_four_degrees_of_freedom_has_the_chi_square_interval():
     low, high = deviation_range(1.0, 4)  # the table: 7.779 and 1.064
     assert (low, high) == pytest.approx((math.sqrt(4 / 7.7794), math.sqrt(4 / 1.0636)), rel=1e-4)
@@ -114,6 +131,16 @@ def test_below_four_seeds_and_of_what_is_told_or_indifferent_nothing_is_said():
     assert said(3) == ""
     assert said(6, gap=0.5) == ""
     assert said(5, indifferent=2) == ""
+
+
+def test_where_the_test_images_leave_it_open_the_verdict_says_how_many_are_needed():
+    study, values = make_study(2, seeds=5), two(5)
+    images = lambda a, b, seeds: ImageError(0.01, 0.0, 199)  # noqa: E731
+    found = replace(compare(values, "accuracy", "activation=relu", images=images), images=200)
+    needs = images_needed(found[0].difference, Design(2, 0.0025), found[0].images_error ** 2, 200)
+    told = more_seeds(study, values, found, 0.0025)
+    assert "no number of seeds would tell relu from elu on 200 test images; " in told
+    assert told.endswith(f"{about(needs)} would.")
 
 
 # ------------------------------------------------------------------------------------------- before training

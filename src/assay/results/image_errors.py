@@ -108,6 +108,17 @@ class ImageErrors:
         left = max(float(of_seeds.trace()) / count - of_mean, 0.0)
         return ImageError(of_mean, left / (count - 1), float(self.freedom[places].min()))
 
+    def of_means(self, first: Sequence[Run], second: Sequence[Run]) -> tuple[float, int | float] | None:
+        """Variance over test images of the mean over some runs minus that over others, and its degrees of freedom; None
+        where they were not all tested on the same images."""
+        runs = [*first, *second]
+        if not self.places.keys() >= set(runs):
+            return None
+        places = [self.places[run] for run in runs]
+        signs = np.concatenate([np.full(len(first), 1 / len(first)), np.full(len(second), -1 / len(second))])
+        variance = float(signs @ self.covariance[np.ix_(places, places)] @ signs)
+        return None if np.isnan(variance) else (max(variance, 0.0), float(self.freedom[places].min()))
+
 
 def image_errors(answers: Callable[[str, int], Answers], runs: Iterable[Run]) -> ImageErrors | None:
     """From what every run says of its test images; None where the metric is no property of answers."""

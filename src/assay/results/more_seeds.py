@@ -7,7 +7,7 @@ from assay.results.compare import Values
 from assay.results.comparison import Comparisons
 from assay.results.metrics import difference_text
 from assay.results.names import short_names
-from assay.results.seeds_needed import MOST, Design, Range, needed_range
+from assay.results.seeds_needed import MOST, Design, Range, images_needed, needed_range
 from assay.results.spread import is_pooled, spread
 
 LEAST = 4
@@ -30,12 +30,22 @@ def more_seeds(study: Study, values: Values, found: Comparisons, alpha: float) -
     name = short_names(study)
     pair = f"{name[c.reference]} from {name[c.variant]}"
     wanted = needed_range(c.difference, varies.deviation, varies.freedom, planned, varies.fixed)
-    if wanted.low is None and abs(c.difference) < planned.least(MOST) * math.sqrt(varies.fixed):
-        return f"More seeds alone would not tell {pair}; more test images would be needed."
+    size = difference_text(c.metric, c.difference)
+    images = images_needed(c.difference, planned, varies.fixed, found.images) if found.images else None
+    if wanted.low is None and images:
+        return (
+            f"If they differ by {size}, as seen, no number of seeds would tell {pair} on {found.images:,} test images; "
+            f"{about(images)} would."
+        )
     low = wanted.low and max(wanted.low, c.pairs + 1)
     high = wanted.high and max(wanted.high, c.pairs + 1)
-    size = difference_text(c.metric, c.difference)
     return f"If they differ by {size}, as seen, {in_words(Range(low, high))} in all would tell {pair}."
+
+
+def about(images: int) -> str:
+    """Two digits, rounded up: ``at least 4,800``."""
+    step = int(10 ** max(0, math.floor(math.log10(images)) - 1))
+    return f"at least {math.ceil(images / step) * step:,}"
 
 
 def in_words(seeds: Range) -> str:

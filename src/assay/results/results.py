@@ -186,19 +186,19 @@ class Results:
         if not self.finished:
             return none_finished(self.runs)
         values, found = self.values(metric), self.answering(metric)
-        by, where = self._chosen_by(found.metric), self.standing
+        by, where, effects = self._chosen_by(found.metric), self.standing, self.main_effects(found.metric)
         again = partial(compared_again, self.study, found.metric, by, self._basis)
         before = earlier(self.study, where, values, again, partial(self.compare, found.metric))
-        text = told(self.study, where, found.metric, values, found, by, self._basis.same, before)
+        text = told(self.study, where, found.metric, values, found, by, self._basis.same, effects, before)
         return knowing(text, self.study, self.runs, values, found, self.frame, self.truth, partial(again, where))
 
     def main_effects(self, metric: str | None = None) -> list[FactorEffect]:
         """What each factor of a complete grid does on average over the others, the largest first; else none, nor
         before all planned runs are done."""
         metric = metric or self.metric
-        if self.standing.is_interim:
-            return []
-        return main_effects(self.study, self.values(metric), metric, self.answering(metric).alpha)
+        values, alpha = self.values(metric), self.answering(metric).alpha
+        errors = self.image_errors(metric)
+        return [] if self.standing.is_interim else main_effects(self.study, values, metric, alpha, errors)
 
     @cached_property
     def truth(self) -> Truth:

@@ -74,6 +74,15 @@ def needed(
     return high
 
 
+def images_needed(difference: float, design: Design, fixed: float, images: int, wanted: float = POWER) -> int | None:
+    """The fewest test images that leave it to the seeds to tell the difference, where ``images`` with the variance
+    ``fixed`` prevent it with any number; else None. That variance is inverse to their number."""
+    from scipy.special import ndtri
+
+    most = (difference / (design.least(MOST) + float(ndtri(wanted)))) ** 2
+    return None if fixed <= most else math.ceil(images * fixed / most)
+
+
 def needed_range(
     difference: float,
     deviation: float,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from assay.recipe.study import Study
 from assay.results.compare import Values
 from assay.results.comparison import Comparisons
-from assay.results.factors import in_words, main_effects
+from assay.results.factors import FactorEffect, in_words
 from assay.results.means import best
 from assay.results.metrics import value_text
 from assay.results.more_seeds import more_seeds
@@ -23,20 +23,21 @@ def told(
     found: Comparisons,
     chosen_by: Values | None,
     same: Sequence[Sequence[str]],
-    before: str = "",
+    effects: Sequence[FactorEffect],
+    before: str,
 ) -> str:
     """The verdict, which factor of a grid matters most, how the best was chosen, what looking again costs, what more
     seeds tell; or what there is so far.
 
     ``chosen_by``: the values by which the best was chosen, where they are not those told; ``same``: groups of variants
-    that are one network; ``before``: what earlier looks told.
+    that are one network; ``effects``: those of the factors; ``before``: what earlier looks told.
     """
     if where.is_interim:
         return interim(study, where, metric, values)
-    effects = in_words(study, metric, main_effects(study, values, metric, found.alpha))
+    matters = in_words(study, metric, effects)
     chosen = "" if chosen_by is None else choice(study, metric, chosen_by)
     more = more_seeds(study, values, found, where.looks.next_level)
-    said = [verdict(study, metric, values, found, same), effects, chosen, again(where), before, more]
+    said = [verdict(study, metric, values, found, same), matters, chosen, again(where), before, more]
     return " ".join(filter(None, said))
 
 

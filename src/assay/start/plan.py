@@ -14,9 +14,9 @@ from assay.recipe.study import Study
 from assay.results import Results, looks
 from assay.results.metrics import difference_text, duration, is_exact
 from assay.results.metrics import label as metric_label
-from assay.results.more_seeds import in_words
+from assay.results.more_seeds import about, in_words
 from assay.results.names import short_names
-from assay.results.seeds_needed import POWER, Design, Range, deviation_range, needed, needed_range
+from assay.results.seeds_needed import POWER, Design, Range, deviation_range, images_needed, needed, needed_range
 from assay.results.spread import Spread, usual_spread
 from assay.results.standing import percent
 from assay.results.wanted import in_own_unit, study_metric
@@ -56,6 +56,10 @@ class Plan:
     seeds_low: int | None = None
     """The seeds needed in all, at either end of the deviation; None for more than 1,000, or where nothing is known."""
     seeds_high: int | None = None
+    images: int | None = None
+    """Of the test images, where what is known covers others like them, …"""
+    images_needed: int | None = None
+    """… and how many it takes at least, where these prevent it with any number of seeds."""
     in_deviations: dict[float, int | None] = field(default_factory=dict)
     """Difference in deviations of a run → the seeds that tell it; empty where the deviation is known."""
 
@@ -90,7 +94,8 @@ def plan(
     alpha = looks.ALPHA if own is None else looks.read(own.folder).next_level
     varies, is_pooled = known or (None, True)
     design = Design(len(study.plan), alpha, study.reference_variant is not None, is_pooled)
-    wanted = _wanted(size, varies, design, power)
+    errors = source.image_errors(metric) if source and known else None
+    wanted = _wanted(size, varies, design, power, errors.images if errors else None)
     took = [run.seconds for run in own.finished if run.seconds] if own else []
     return Plan(
         study=study.name,
@@ -108,14 +113,16 @@ def plan(
     )
 
 
-def _wanted(size: float, varies: Spread | None, design: Design, power: float) -> dict[str, Any]:
-    """The fields of a plan on deviation and seeds."""
+def _wanted(size: float, varies: Spread | None, design: Design, power: float, images: int | None) -> dict[str, Any]:
+    """The fields of a plan on deviation, seeds and test images."""
     if varies is None:
         return {"in_deviations": {each: needed(each, math.sqrt(2), design, wanted=power) for each in DEVIATIONS}}
     seeds = needed_range(size, varies.deviation, varies.freedom, design, varies.fixed, power)
     ends = (varies.deviation, *deviation_range(varies.deviation, varies.freedom))
     deviation, low, high = (end / math.sqrt(2) for end in ends)
-    known = {"deviation": deviation, "deviation_low": low, "deviation_high": high}
+    known: dict[str, Any] = {"deviation": deviation, "deviation_low": low, "deviation_high": high}
+    if images and seeds.low is None:
+        known |= {"images": images, "images_needed": images_needed(size, design, varies.fixed, images, power)}
     return known | {"seeds_low": seeds.low, "seeds_high": seeds.high}
 
 
@@ -165,7 +172,10 @@ def _lines(found: Plan, names: dict[str, str]) -> list[tuple[str, str]]:
         difference_text(metric, x) for x in (found.deviation, found.deviation_low, found.deviation_high)
     )
     known = f"{middle} from run to run (80 % interval {low} to {high}), from {found.runs} runs in {found.known_from}"
-    lines += [("deviation", known), ("seeds", in_words(Range(found.seeds_low, found.seeds_high)) + " in all")]
+    seeds = in_words(Range(found.seeds_low, found.seeds_high)) + " in all"
+    if found.images and found.images_needed:
+        seeds = f"no number would do on {found.images:,} test images; {about(found.images_needed)} would"
+    lines += [("deviation", known), ("seeds", seeds)]
     seconds = [n * found.variants * (found.seconds_a_run or 0.0) for n in (found.seeds_low, found.seeds_high) if n]
     if any(seconds):
         took = " to ".join(dict.fromkeys(map(duration, seconds))) + " or more" * (found.seeds_high is None)

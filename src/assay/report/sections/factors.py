@@ -43,6 +43,8 @@ def main_effects(subject: Subject) -> Table | None:
         "difference in a single cell of the other factors follow, and how likely they lie so far apart if the "
         "difference is the same in all."
     )
+    if images := effects[0].images:
+        caption += f" The intervals cover other seeds and other test images like these {images:,}."
     frame = pl.DataFrame([_row(effect, level) for effect, level in pairs])
     return Table(f"factors{subject.suffix}", caption, columns, lines, frame)
 
