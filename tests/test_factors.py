@@ -119,7 +119,7 @@ def test_a_harder_seed_changes_no_effect(numbers, shifts):
 def test_the_test_images_part_is_added_to_that_of_the_seeds_once():
     study, table = grid(), table_of([0.5, 0.6, 0.7], [0.0, 0.02])
     values, runs = valued(study, table), [(variant, seed) for variant in study.plan for seed in range(4)]
-    images = np.random.default_rng(3).normal(0, 0.2, (24, 50))
+    images = np.random.default_rng(3).normal(0, 0.04, (24, 50))
     covariance = np.cov(images) / 50
     errors = ImageErrors({run: place for place, run in enumerate(runs)}, covariance, np.full(24, 49.0), 50)
     alone, both = (main_effects(study, values, "accuracy", errors=each)[1] for each in (None, errors))
