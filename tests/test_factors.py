@@ -138,7 +138,7 @@ def test_the_test_images_part_is_added_to_that_of_the_seeds_once():
     uncertain = parts[0] ** 2 / freedom + parts[1] ** 2 / 49 + parts[2] ** 2 / (freedom * 49)
     whole = parts[0] + parts[1] - parts[2]
     assert whole > 4 / 3 / freedom * max(parts[:2])
-    far = stats.t.ppf(1 - 0.025 / 2, whole**2 / uncertain) * np.sqrt(whole)
+    far = stats.t.ppf(1 - 0.025 / 2, max(whole**2 / uncertain, freedom)) * np.sqrt(whole)
     assert both.levels[0].high - both.levels[0].difference == pytest.approx(far, rel=1e-6)
 
 
