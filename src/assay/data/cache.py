@@ -24,6 +24,7 @@ from assay.data.upright import largest, with_upright_masks
 from assay.data.warned import listening
 from assay.errors import AssayError, quoted
 from assay.recipe import Data, Fit
+from assay.recipe.packed import packed
 from assay.system import files
 
 Progress = Callable[[int, int], None]
@@ -36,6 +37,10 @@ def open_source(data: Data, root: Path) -> Source:
     """The source of ``data``, nothing of it decoded. AssayError where it is missing or malformed."""
     if data.table is not None:
         return find_with_table(data, root)
+    if packed(data.source):
+        from assay.data.sources.packed.contents import packed_source
+
+        return packed_source(data, root)
     return find(data.source, root, data.layout, data.ignore, data.truth)
 
 

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BeforeValidator, Field, PlainSerializer, PositiveInt, model_validator
 
 from assay.recipe.augment import MIXES, Augmentation, Crop, Mosaic
+from assay.recipe.packed import Split, packed
+from assay.recipe.packed import SplitName as SplitName
 from assay.recipe.section import Amount, Pattern, Positive, Section
 from assay.recipe.tasks import Target
 
@@ -20,7 +22,6 @@ class Normalization(Section):
 
 Balance = Literal["none", "oversample", "undersample"]
 Fit = Literal["stretch", "letterbox", "pad"]
-SplitName = Literal["train", "validation", "test"]
 Truth = Literal["boxes"]
 
 
@@ -137,9 +138,9 @@ class Data(Section):
     table: str | None = Field(default=None, min_length=1, exclude_if=lambda path: path is None)
     """A CSV, TSV or Parquet file that tells what is true of the pictures: inside the source, beside it, or a path."""
     image: Column = None
-    """Names the pictures; None: the first of some usual names that is there."""
+    """Names the pictures, or has them; None: the first of some usual names that is there."""
     label: Column = None
-    """One class an image."""
+    """One class an image; of a source in columns, whatever that column tells."""
     targets: Annotated[tuple[str, ...] | None, BeforeValidator(_listed)] = Field(
         default=None, exclude_if=lambda columns: columns is None
     )
@@ -148,8 +149,9 @@ class Data(Section):
         default=None, exclude_if=lambda columns: columns is None
     )
     """Columns of 0 and 1, a class each; or one column of lists."""
-    split: Column = None
-    """Says which rows are the source's own training, validation and test split."""
+    split: Split = None
+    """Says which rows are the source's own training, validation and test split: a column, or of a source in columns
+    its parts."""
     size: PositiveInt | tuple[PositiveInt, PositiveInt] | None = None
     """Height and width in pixels (one number: square); None keeps the source's own."""
     fit: Fit = Field(default="stretch", exclude_if=lambda fit: fit == "stretch")
@@ -202,12 +204,17 @@ class Data(Section):
     @model_validator(mode="after")
     def _table_is_told_what_to_read(self) -> "Data":
         told = [key for key in COLUMNS.values() if getattr(self, key) is not None]
-        if self.table is None:
+        if packed(self.source):
+            if self.table is not None:
+                raise ValueError(f"table goes with a folder or zip of pictures, and {self.source} has its own columns")
+        elif self.table is None:
             for key in (*told, *(key for key in ("image", "split") if getattr(self, key) is not None)):
                 raise ValueError(f"{key} names a column of a table, and the key table is missing")
         elif not told:
             raise ValueError("table needs the key label, targets or tags, which names what it tells of an image")
-        elif len(told) > 1:
+        elif isinstance(self.split, tuple):
+            raise ValueError("split names parts of a source, and a table has a column that says it; name that column")
+        if len(told) > 1:
             raise ValueError(f"{told[0]} and {told[1]} exclude each other: one kind of thing is true of an image")
         return self
 
@@ -217,6 +224,12 @@ class Data(Section):
             raise ValueError("layout says how folders are read, and with a table they mean nothing; leave one out")
         if self.ignore is not None and self.table is not None:
             raise ValueError("ignore names classes of masks, and a table tells of whole images; leave one out")
+        return self
+
+    @model_validator(mode="after")
+    def _columns_are_read_without_folders(self) -> "Data":
+        if packed(self.source) and self.layout is not None:
+            raise ValueError(f"layout says how folders are read, and {self.source} has parts: name them in split")
         return self
 
     @model_validator(mode="after")
@@ -240,5 +253,6 @@ class Data(Section):
 
     @property
     def told(self) -> Target | None:
-        """What the table tells of an image; None without a table."""
-        return next((kind for kind, key in COLUMNS.items() if getattr(self, key) is not None), None)
+        """What the columns that are named tell of an image; None without them, and where only the source knows."""
+        told = next((kind for kind, key in COLUMNS.items() if getattr(self, key) is not None), None)
+        return None if told == "labels" and packed(self.source) else told

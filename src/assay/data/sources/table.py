@@ -74,6 +74,7 @@ def _contents(tree: Tree, file: _File, data: Data) -> Contents:
         raise AssayError(f"{file.name} of {tree.where} cannot be read ({error})") from error
     table = read_table(file.name, content, lambda columns: _wanted(file.name, columns, data))
     classes, targets = told(table, data)
+    assert not isinstance(data.split, tuple)
     split = splits(table, data.split)
     image, pictures = next(iter(table.columns)), sorted(tree.pictures)
     met = meet(table, image, pictures)
@@ -104,6 +105,7 @@ def _wanted(name: str, columns: Sequence[str], data: Data) -> list[str]:
     if image is None:
         usual = f"none of the usual columns {', '.join(USUAL)}"
         raise AssayError(f"data.image is missing: {name} has {usual}; say which one names the pictures")
+    assert not isinstance(data.split, tuple)
     keys = {"image": image, "label": data.label, "targets": data.targets, "tags": data.tags, "split": data.split}
     wanted: dict[str, str] = {}
     for key, value in keys.items():
