@@ -105,7 +105,8 @@ def _webdataset(root: Path) -> str:
         halves = (each[:7], each[7:]) if split == "train" else (each,)
         for number, half in enumerate(halves):
             samples = [
-                {"png": content, "json" if split == "test" else "cls": _said(label, split)} for label, _, content in half
+                {"png": content, "json" if split == "test" else "cls": _said(label, split)}
+                for label, _, content in half
             ]
             shard(root / f"pets-{split}-{number:06d}.tar", samples)
     return "webdataset:pets-*.tar"

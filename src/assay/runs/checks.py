@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from assay.errors import AssayError
 from assay.recipe import Recipe, overrides
 from assay.recipe.data import COLUMNS
+from assay.recipe.packed import packed
 from assay.recipe.study import Study, load_study
 from assay.recipe.tasks import TASKS, WORDS, answered
 from assay.recipe.yaml_files import read_yaml
@@ -137,7 +138,8 @@ def check_targets(recipe: Recipe, data: "ImageData") -> None:
     if there != target:
         fitting = [f"task: {name}" for name, facts in TASKS.items() if facts.target == there]
         if target in COLUMNS and recipe.data.told is None:
-            fitting.append(f"a table (data.table) with their columns (data.{COLUMNS[target]})")
+            where = "" if packed(recipe.data.source) else "a table (data.table) with "
+            fitting.append(f"{where}their columns (data.{COLUMNS[target]})")
         hint = f"; expected {' or '.join(fitting)}" if fitting else ""
         raise AssayError(
             f"task {recipe.task} needs {WORDS[target]}, and the images of {data.images.source} have {there}{hint}"

@@ -19,6 +19,8 @@ from assay.recipe.validation import mistakes
 
 LARGEST = 512
 """Pictures with masks or boxes keep their size up to this on either side."""
+PLACED = (MaskFiles.kind, Boxes.kind)
+"""What lies at places of a picture."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,8 @@ class Pictures:
     """Whether some are its own validation split."""
     size: Size | None = None
     """Height and width of all, where they have one and the same that is small enough."""
-    has_masks: bool = False
-    has_boxes: bool = False
+    kind: str = "labels"
+    """What is true of them."""
     void: tuple[str, ...] = ()
     """Classes of masks that are called as if they were none."""
 
@@ -44,10 +46,10 @@ def look(data: Mapping[str, Any], root: Path, largest: int) -> Pictures:
         with suppress(AssayError):
             contents = open_source(Data.model_validate(data), root).contents()
             validates = contents.is_validation
-            has_masks, has_boxes = (isinstance(contents.targets, kind) for kind in (MaskFiles, Boxes))
-            void = tuple(name for name in contents.classes if has_masks and is_void(name))
-            size = _one_size(contents, LARGEST if has_masks or has_boxes else largest)
-            return Pictures(validates is not None and bool(validates.any()), size, has_masks, has_boxes, void)
+            kind = contents.targets.kind
+            void = tuple(name for name in contents.classes if kind == MaskFiles.kind and is_void(name))
+            size = _one_size(contents, LARGEST if kind in PLACED else largest)
+            return Pictures(validates is not None and bool(validates.any()), size, kind, void)
     return Pictures()
 
 

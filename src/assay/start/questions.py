@@ -5,14 +5,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assay.data.sources.catalogue import SOURCES, find
+from assay.data.cache import open_source
+from assay.data.sources.catalogue import SOURCES
 from assay.errors import AssayError, unknown
 from assay.models.catalogue import LIBRARIES, MODELS
+from assay.recipe import Data
 from assay.recipe.overrides import parse
+from assay.recipe.packed import packed
 from assay.recipe.tasks import TASKS
 from assay.start.pictures import look
 
-OTHER_TASKS = {"shapes": "multilabel", "discs": "regression", "scenes": "segmentation", "scattered-digits": "detection"}
+OTHER_TASKS = {
+    "shapes": "multilabel",
+    "discs": "regression",
+    "scenes": "segmentation",
+    "oxford-pets-masks": "segmentation",
+    "scattered-digits": "detection",
+}
 """What is learned from the named sources whose pictures have no classes."""
 USUAL_MODELS = {"segmentation": "deeplab", "detection": "yolo"}
 LEARNING_RATES = "train.optimizer.lr=0.0003,0.001,0.003"
@@ -88,7 +97,8 @@ def questions(root: Path) -> list[Question]:
     return [
         Question(
             "data",
-            f"Where are the pictures? One of {', '.join(SOURCES)}, or the path of a folder or zip",
+            f"Where are the pictures? One of {', '.join(SOURCES)}, or what 'assay list data' ends with, as the path of a "
+            "folder or zip",
             lambda known: None,
             lambda said: _source(said, root),
         ),
@@ -98,7 +108,13 @@ def questions(root: Path) -> list[Question]:
             lambda known: _usual_task(known["data"], root),
             lambda said: _one_of("task", said, TASKS),
         ),
-        Question("table", "Which table tells it? A CSV, TSV or Parquet file", lambda known: None, _text, _needs_table),
+        Question(
+            "table",
+            "Which table tells it? A CSV, TSV or Parquet file",
+            lambda known: None,
+            _text,
+            lambda known: _needs_table(known, root),
+        ),
         Question(
             "columns",
             "Which columns of it are learned? With commas between",
@@ -122,15 +138,18 @@ def questions(root: Path) -> list[Question]:
     ]
 
 
-def _needs_table(known: dict[str, Any]) -> bool:
-    return TASKS[known["task"]].target not in ("labels", "masks", "boxes") and known["data"] not in SOURCES
+def _needs_table(known: dict[str, Any], root: Path) -> bool:
+    data, target = known["data"], TASKS[known["task"]].target
+    if target in ("labels", "masks", "boxes") or data in SOURCES or packed(data):
+        return False
+    return look({"source": data}, root, 0).kind != target
 
 
 def _usual_task(data: str, root: Path) -> str:
     if data in SOURCES:
         return OTHER_TASKS.get(data, "classification")
     found = look({"source": data}, root, 0)
-    return "segmentation" if found.has_masks else "detection" if found.has_boxes else "classification"
+    return next(task for task, facts in TASKS.items() if facts.target == found.kind)
 
 
 def _text(said: str) -> str:
@@ -142,7 +161,7 @@ def _text(said: str) -> str:
 def _source(said: str, root: Path) -> str:
     name = _text(said)
     if name not in SOURCES:
-        find(name, root)
+        open_source(Data(source=name), root)
     return name
 
 

@@ -6,12 +6,13 @@ from typing import Any
 import yaml
 
 from assay.data.sources.catalogue import SOURCES
+from assay.data.sources.torchvision_sets import SETS
 from assay.errors import AssayError
 from assay.models.catalogue import complete
 from assay.recipe.data import COLUMNS
 from assay.recipe.study import load_study
 from assay.recipe.tasks import TASKS
-from assay.start.pictures import Pictures, look
+from assay.start.pictures import PLACED, Pictures, look
 from assay.start.questions import Answers
 from assay.system import files
 
@@ -53,9 +54,9 @@ def study_text(
 ) -> str:
     """The text of a study file, with a comment where a reader may want to change something."""
     shelf = "/" in found.model
-    data, named = _data(found), found.data in SOURCES
+    data, named = _data(found), found.data in SOURCES and found.data not in SETS
     own = Pictures() if named else look(data, root, SIDE)
-    is_placed = own.has_masks or own.has_boxes
+    is_placed = own.kind in PLACED
     side = size or (None if named or own.size else PLACED_SIDE if is_placed else SIDE)
     if shelf and not is_placed:
         side = size or PRETRAINED_SIDE

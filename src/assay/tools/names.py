@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from assay import recipe
-from assay.data.sources.catalogue import ANY_PATH, SOURCES
+from assay.data.sources.catalogue import FORMS, SOURCES
 from assay.errors import unknown
 from assay.evaluate.catalogue import MEASURES
 from assay.models.catalogue import LIBRARIES, MODELS
@@ -30,7 +30,7 @@ def names(kind: str) -> dict[str, str]:
             common = options(recipe.Model)
             return ours | {f"{library}/…": with_options(text, common) for library, (_, text) in LIBRARIES.items()}
         case "data":
-            return {**{name: text for name, (_, text) in SOURCES.items()}, ANY_PATH[0]: ANY_PATH[1]}
+            return {name: each.line for name, each in (SOURCES | FORMS).items()}
         case "measures":
             own = {member.model_fields["name"].default: options(member) for member in members(recipe.Measure)}
             return {name: with_options(text, own[name]) for name, (_, text) in MEASURES.items()}

@@ -41,9 +41,13 @@ def parse_layout(text: str | None) -> "Layout | None":
 
 def folder_of(source: str) -> str:
     """What to call the folder of what was found in a source: ``brain-mri`` of ``data/brain-mri.zip``."""
-    path = Path(source).expanduser()
-    has_ending = path.suffix.lower() in (".zip", ".yaml", ".yml")
-    return (path.stem if has_ending else path.name) or path.resolve().name or "data"
+    from assay.recipe.folder_names import folder_name
+    from assay.recipe.packed import packed
+
+    in_columns = packed(source)
+    path = Path(in_columns[1] if in_columns else source).expanduser()
+    has_ending = path.suffix.lower() in (".zip", ".npz", ".yaml", ".yml", ".parquet", ".pq", ".tar")
+    return folder_name((path.stem if has_ending else path.name) or path.resolve().name or "data")
 
 
 def say_warnings() -> None:

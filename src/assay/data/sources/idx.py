@@ -17,7 +17,7 @@ from jaxtyping import Shaped
 from PIL import Image
 
 from assay.data.images import Contents, Source
-from assay.data.sources.catalogue import ELSEWHERE
+from assay.data.sources.known import ELSEWHERE
 from assay.data.targets import Labels
 from assay.errors import AssayError
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from assay.data.sources.catalogue import ELSEWHERE
+from assay.data.sources.known import ELSEWHERE
 from assay.errors import AssayError, nearest
 
 _NUMBER = re.compile(r"[-_.]?\d{3,}.*$|[-_.]\d+$")
