@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from PIL import Image
 import assay
 from documented import ROOT
 from drawn_boxes import voc
+from packed_pictures import dataset, parquet, quietly, shard
+from torchvision_files import oxford_pets
 
 THINGS = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 RNG = np.random.default_rng(0)
@@ -42,6 +45,7 @@ def build(folder: Path) -> None:
     subprocess.run([sys.executable, *pack], cwd=folder, check=True)
     blood_cells(data)
     own_pictures(data)
+    from_elsewhere(data)
     (folder / "pictures").mkdir()
     for number in range(3):
         (folder / "pictures" / f"{number}.png").write_bytes(picture(28, 60 * number, "PNG"))
@@ -140,3 +144,38 @@ def own_pictures(data: Path) -> None:
     listed = ["|".join(tag for tag, there in tags.items() if there[place]) for place in range(40)]
     parts = ["train"] * 20 + ["test"] * 20
     pl.DataFrame({"image": names, "tags": listed, "part": parts}).write_csv(data / "views" / "views.csv")
+
+
+def hugging_face(data: Path, shades: list[tuple[int, str, bytes]]) -> None:
+    """A set with classes in two parts, and one with boxes."""
+    import datasets
+
+    leaves = datasets.DatasetDict({"train": dataset(shades), "validation": dataset(shades[:10])})
+    one = {"bbox": datasets.List(datasets.Value("float32")), "category": datasets.ClassLabel(names=["red", "white"])}
+    objects = [[{"bbox": [4, 4, 12, 10], "category": k % 2}] for k in range(40)]
+    cells = dataset(shades, {"objects": datasets.List(one)}, objects=objects)
+    quietly(lambda: leaves.save_to_disk(str(data / "leaves")))
+    quietly(lambda: cells.save_to_disk(str(data / "cells")))
+
+
+def from_elsewhere(data: Path) -> None:
+    """Small sets in the other forms of data."""
+    shades = [(k % 2, f"{k}.png", picture(32, 60 + 90 * (k % 2), "PNG")) for k in range(40)]
+    if find_spec("datasets"):
+        hugging_face(data, shades)
+    folds = ["train"] * 28 + ["test"] * 12
+    parquet(data / "meals.parquet", shades, weight=[k / 3 for k in range(40)], fold=folds)
+    for number in range(3):
+        birds = [{"png": content, "cls": b"owl" if label else b"wren"} for label, _, content in shades]
+        shard(data / f"birds-{number:03d}.tar", birds)
+    for kind in ("Forest", "River"):
+        for k in range(20):
+            path = data / "eurosat" / "2750" / kind / f"{kind}_{k}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(picture(64, 10 * k))
+    oxford_pets(data)
+    tags = {f"{part}_labels": RNG.integers(0, 2, (30, 3)).astype(np.uint8) for part in ("train", "val", "test")}
+    images = {
+        f"{part}_images": RNG.integers(0, 256, (30, 28, 28)).astype(np.uint8) for part in ("train", "val", "test")
+    }
+    np.savez(data / "chestmnist.npz", **images, **tags)

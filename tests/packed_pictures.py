@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pytest
 from PIL import Image
 
 CLASSES = ("cat", "dog")
@@ -69,8 +70,7 @@ def parquet(path: Path, rows: Sequence[tuple[Any, str, bytes | None]], **columns
 
 
 def _hugging_face(root: Path) -> str:
-    import datasets
-
+    datasets = library()
     found = {split: dataset(each) for split, each in pictures().items()}
     quietly(lambda: datasets.DatasetDict(found).save_to_disk(str(root / "pets-hf")))
     return "hf:pets-hf"
@@ -78,8 +78,7 @@ def _hugging_face(root: Path) -> str:
 
 def dataset(rows: Sequence[tuple[Any, str, bytes]], features: Mapping[str, Any] | None = None, **columns: Any) -> Any:
     """A set of Hugging Face's with an image and a label a row, and more columns by their features."""
-    import datasets
-
+    datasets = library()
     cells = {
         "image": [{"bytes": content, "path": name} for _, name, content in rows],
         "label": [label for label, _, _ in rows],
@@ -89,10 +88,14 @@ def dataset(rows: Sequence[tuple[Any, str, bytes]], features: Mapping[str, Any] 
     return datasets.Dataset.from_dict(cells, features=datasets.Features(kinds))
 
 
+def library() -> Any:
+    """Hugging Face's ``datasets``; the test is skipped where it is not installed."""
+    return pytest.importorskip("datasets", reason="the extra 'hf' is not installed")
+
+
 def quietly(act: Any) -> None:
     """Without the progress that ``datasets`` shows."""
-    import datasets
-
+    datasets = library()
     datasets.disable_progress_bars()
     try:
         act()

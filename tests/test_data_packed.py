@@ -1,5 +1,6 @@
 """Sources in columns: the same pictures are the same data in every form, and what is wrong with one is a sentence."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ def test_splits_classes_and_pixels_are_those_of_the_folder(tmp_path: Path, form:
 
 def test_every_form_trains_to_the_same_bytes(tmp_path: Path) -> None:
     weights = set()
-    for form in FORMS:
+    for form in (form for form in FORMS if form != "hf" or find_spec("datasets")):
         root = tmp_path / form
         base = {**STUDY["base"], "data": {"source": written(form, root)}}
         study = assay.Study.model_validate({**STUDY, "name": form, "base": base})

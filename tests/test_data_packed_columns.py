@@ -14,7 +14,7 @@ from assay.data import load, open_images
 from assay.data.images import ImageSet
 from assay.errors import AssayError
 from assay.recipe import Data
-from packed_pictures import dataset, parquet, png, quietly, shard, written
+from packed_pictures import dataset, library, parquet, png, quietly, shard, written
 
 RNG = np.random.default_rng(1)
 
@@ -62,7 +62,7 @@ def test_a_column_of_bytes_alone_is_one_of_pictures(tmp_path: Path) -> None:
 
 
 def test_lists_of_classes_are_tags(tmp_path: Path) -> None:
-    import datasets
+    datasets = library()
 
     kind = datasets.List(datasets.ClassLabel(names=["sea", "sky", "sun"]))
     source = saved(tmp_path, {"things": kind}, things=[[0, 2], [], [2], [0]])
@@ -89,7 +89,7 @@ def test_a_column_of_decimals_is_what_regression_learns(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", ["hf", "webdataset"])
 def test_objects_are_boxes_of_x_y_width_and_height(tmp_path: Path, form: str) -> None:
-    import datasets
+    datasets = library()
 
     if form == "hf":
         one = {"bbox": datasets.List(datasets.Value("float32")), "category": datasets.ClassLabel(names=["a", "b"])}
@@ -226,7 +226,7 @@ def test_what_is_nowhere_is_told_with_the_nearest(tmp_path: Path) -> None:
 
 
 def test_a_name_that_is_not_in_the_cache_is_not_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import datasets
+    datasets = library()
 
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     with pytest.raises(AssayError, match=r"a study downloads nothing; get it by: .*load_dataset\('owner/beans'\)"):
@@ -236,7 +236,7 @@ def test_a_name_that_is_not_in_the_cache_is_not_downloaded(tmp_path: Path, monke
 def test_what_load_dataset_has_put_into_the_cache_is_found_by_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import datasets
+    datasets = library()
 
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     (tmp_path / "files").mkdir()

@@ -1,5 +1,6 @@
 """The sets that torchvision reads, from small files in the formats that they come in."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from assay.data.sources.catalogue import SOURCES, find
 from assay.data.sources.torchvision_sets import SETS
 from assay.errors import AssayError
 from assay.recipe import Data
+from documented import ROOT
 
 
 @pytest.mark.parametrize("folder", ["", "stl10"])
@@ -48,13 +50,14 @@ def test_flowers102_has_its_own_validation_split(tmp_path: Path, monkeypatch: py
     assert data.images.pixels[5].mean() == pytest.approx(6, abs=2)
 
 
-def test_pets_have_breeds_or_masks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files.oxford_pets(tmp_path, monkeypatch)
+def test_pets_have_breeds_or_masks(tmp_path: Path) -> None:
+    files.oxford_pets(tmp_path)
     breeds = open_images(Data(source="oxford-pets"), tmp_path)
     assert breeds.classes == ["Abyssinian", "Great Pyrenees"]
     assert breeds.labels.tolist() == [0] * 6 + [1] * 6 + [0] * 3 + [1] * 3
     masks = open_images(Data(source="oxford-pets-masks"), tmp_path)
     assert masks.classes == ["background", "pet"]
+    assert breeds.notes == masks.notes == []
     own = masks.targets.own(0)
     assert [(own == value).sum() for value in (0, 1, 255)] == [20 * 24 - 64, 56, 8]
 
@@ -91,8 +94,8 @@ def test_other_files_are_refused_by_torchvisions_own_check(tmp_path: Path, monke
         open_images(Data(source="cifar100"), tmp_path)
 
 
-def test_pixels_that_changed_are_another_identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files.eurosat(tmp_path, monkeypatch)
+def test_pixels_that_changed_are_another_identity(tmp_path: Path) -> None:
+    files.eurosat(tmp_path)
     before = open_images(Data(source="eurosat"), tmp_path).identity
     files.jpeg(tmp_path / "eurosat" / "2750" / "Forest" / "Forest_0.jpg", 200)
     assert open_images(Data(source="eurosat"), tmp_path).identity != before
@@ -103,6 +106,13 @@ def test_a_folder_of_that_name_is_read_as_before(tmp_path: Path) -> None:
         for k in range(4):
             files.jpeg(tmp_path / "mnist" / kind / f"{k}.jpg", 50 * k)
     assert open_images(Data(source="mnist"), tmp_path).classes == ["Forest", "River"]
+
+
+def test_the_documents_tell_the_same_licences() -> None:
+    page = (ROOT / "docs" / "data-from-elsewhere.md").read_text(encoding="utf-8")
+    table = dict(re.findall(r"^\| (`.*?) \| (.*) \|$", page, re.MULTILINE))
+    told = {name: licence for names, licence in table.items() for name in re.findall(r"`([\w-]+)`", names)}
+    assert {name: told.get(name) for name in SETS} == {name: named.known.licence for name, named in SETS.items()}
 
 
 def test_every_source_tells_its_licence() -> None:

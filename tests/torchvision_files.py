@@ -81,7 +81,7 @@ def flowers102(root: Path, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Flowers102, "_check_integrity", lambda self: True)
 
 
-def oxford_pets(root: Path, patch: pytest.MonkeyPatch) -> None:
+def oxford_pets(root: Path) -> None:
     """Lists of names with labels from 1, JPEG files, and trimaps of 1, 2 and 3."""
     folder = root / "oxford-iiit-pet"
     (folder / "annotations" / "trimaps").mkdir(parents=True)
@@ -97,7 +97,7 @@ def oxford_pets(root: Path, patch: pytest.MonkeyPatch) -> None:
             Image.fromarray(trimap).save(folder / "annotations" / "trimaps" / f"{name}.png")
 
 
-def dtd(root: Path, patch: pytest.MonkeyPatch) -> None:
+def dtd(root: Path) -> None:
     """Folders of classes, and a list of paths for each split."""
     folder = root / "dtd" / "dtd"
     (folder / "labels").mkdir(parents=True)
@@ -108,7 +108,7 @@ def dtd(root: Path, patch: pytest.MonkeyPatch) -> None:
             jpeg(folder / "images" / name, 80)
 
 
-def eurosat(root: Path, patch: pytest.MonkeyPatch) -> None:
+def eurosat(root: Path) -> None:
     """Folders of classes."""
     for kind in ("Forest", "River"):
         for k in range(10):

@@ -97,8 +97,8 @@ def questions(root: Path) -> list[Question]:
     return [
         Question(
             "data",
-            f"Where are the pictures? One of {', '.join(SOURCES)}, or what 'assay list data' ends with, as the path of a "
-            "folder or zip",
+            f"Where are the pictures? One of {', '.join(SOURCES)}, or what 'assay list data' ends with, as the path of "
+            "a folder or zip",
             lambda known: None,
             lambda said: _source(said, root),
         ),

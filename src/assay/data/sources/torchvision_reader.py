@@ -70,7 +70,10 @@ def _contents(name: str, named: Named, place: Path) -> Contents:
 
     def image(i: int) -> Image.Image:
         split, k = rows[i]
-        return parts[split][k][0]  # type: ignore[no-any-return]
+        found, true = parts[split][k]
+        if isinstance(true, Image.Image):
+            true.close()
+        return found  # type: ignore[no-any-return]
 
     classes, targets = _labels(name, parts) if named.masks is None else _masks(parts, rows, named.masks)
     return Contents(
