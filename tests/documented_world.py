@@ -174,8 +174,7 @@ def from_elsewhere(data: Path) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(picture(64, 10 * k))
     oxford_pets(data)
-    tags = {f"{part}_labels": RNG.integers(0, 2, (30, 3)).astype(np.uint8) for part in ("train", "val", "test")}
-    images = {
-        f"{part}_images": RNG.integers(0, 256, (30, 28, 28)).astype(np.uint8) for part in ("train", "val", "test")
-    }
+    parts = ("train", "val", "test")
+    tags = {f"{part}_labels": RNG.integers(0, 2, (30, 3)).astype(np.uint8) for part in parts}
+    images = {f"{part}_images": RNG.integers(0, 256, (30, 28, 28)).astype(np.uint8) for part in parts}
     np.savez(data / "chestmnist.npz", **images, **tags)

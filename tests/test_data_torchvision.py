@@ -62,17 +62,20 @@ def test_pets_have_breeds_or_masks(tmp_path: Path) -> None:
     assert [(own == value).sum() for value in (0, 1, 255)] == [20 * 24 - 64, 56, 8]
 
 
-@pytest.mark.parametrize(
-    ("name", "classes", "n"), [("dtd", ["banded", "woven"], 18), ("eurosat", ["Forest", "River"], 20)]
-)
-def test_sets_of_folders(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, classes: list[str], n: int
-) -> None:
-    getattr(files, name)(tmp_path, monkeypatch)
-    images = open_images(Data(source=name), tmp_path)
-    assert images.classes == classes
-    assert len(images) == n
-    assert (images.is_validation is not None) == (name == "dtd")
+def test_dtd_by_its_lists(tmp_path: Path) -> None:
+    files.dtd(tmp_path)
+    images = open_images(Data(source="dtd"), tmp_path)
+    assert images.classes == ["banded", "woven"]
+    assert images.labels.tolist() == [0, 0, 0, 1, 1, 1] * 3
+    assert images.is_validation is not None
+    assert images.is_validation.sum() == images.is_test.sum() == 6
+
+
+def test_eurosat_has_no_split_of_its_own(tmp_path: Path) -> None:
+    files.eurosat(tmp_path)
+    images = open_images(Data(source="eurosat"), tmp_path)
+    assert images.classes == ["Forest", "River"]
+    assert not images.is_test.any()
 
 
 @pytest.mark.parametrize("name", SETS)
