@@ -106,6 +106,24 @@ def test_objects_are_boxes_of_x_y_width_and_height(tmp_path: Path, form: str) ->
     assert images.targets.labels.tolist() == [1, 0]
 
 
+def test_a_column_of_pictures_called_label_is_masks(tmp_path: Path) -> None:
+    mask = np.zeros((8, 8), np.uint8)
+    mask[:2] = 1
+    images = [{"bytes": picture(), "path": None} for _ in range(3)]
+    frame = pl.DataFrame({"pixel_values": images, "label": [{"bytes": png(mask), "path": None}] * 3})
+    frame.write_parquet(tmp_path / "x.parquet")
+    assert opened(tmp_path, source="x.parquet").targets.own(1).sum() == 16
+
+
+def test_pictures_are_found_in_any_block_of_any_file(tmp_path: Path) -> None:
+    shades = np.arange(700) % 251
+    for part, there in (("train-0", shades[:600]), ("train-1", shades[600:])):
+        each = [(int(k % 2), f"{k}.png", png(np.full((1, 1), k, np.uint8))) for k in there]
+        parquet(tmp_path / f"{part}.parquet", each)
+    images = opened(tmp_path, source="parquet:train-*.parquet")
+    assert images.pixels[:, 0, 0, 0].tolist() == shades.tolist()
+
+
 @pytest.mark.parametrize(("values", "classes"), [((0, 3), ["0", "3"]), ((0, 255), ["0", "255"])])
 def test_a_second_column_of_pictures_is_masks(tmp_path: Path, values: tuple[int, int], classes: list[str]) -> None:
     mask = np.full((8, 8), values[0], np.uint8)
@@ -225,6 +243,14 @@ def test_what_is_nowhere_is_told_with_the_nearest(tmp_path: Path) -> None:
         opened(tmp_path, source="flower.parquet")
 
 
+def test_a_folder_of_save_to_disk_that_is_cut_off_is_named(tmp_path: Path) -> None:
+    source = saved(tmp_path, {})
+    (arrow,) = (tmp_path / "set").glob("*.arrow")
+    arrow.write_bytes(arrow.read_bytes()[:300])
+    with pytest.raises(AssayError, match=r"hf:set: '.*set' is not a whole data set of save_to_disk"):
+        opened(tmp_path, source=source)
+
+
 def test_a_name_that_is_not_in_the_cache_is_not_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     datasets = library()
 
@@ -242,8 +268,7 @@ def test_what_load_dataset_has_put_into_the_cache_is_found_by_its_name(
     (tmp_path / "files").mkdir()
     for split in ("train", "test"):
         quietly(lambda: dataset(rows([0, 1, 0, 1])).to_parquet(str(tmp_path / "files" / f"{split}.parquet")))  # noqa: B023
-    builder = datasets.load_dataset_builder(str(tmp_path / "files"), cache_dir=str(tmp_path / "cache"))
-    quietly(builder.download_and_prepare)
+    assert opened(tmp_path, source="hf:files").labels.tolist() == [0, 1] * 4
     (made,) = (each for each in (tmp_path / "cache").iterdir() if each.is_dir())
     made.rename(made.parent / "owner___beans")
     for file in (tmp_path / "cache").rglob("files-*.arrow"):
@@ -261,6 +286,12 @@ def test_without_datasets_the_extra_is_named(tmp_path: Path) -> None:
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "hf:x is read by Hugging Face's datasets: pip install 'assay-studies[hf]'" in ended.stderr
+
+
+def test_a_split_is_written_as_it_is_read() -> None:
+    data = Data.model_validate({"source": "hf:x", "split": {"test": ["b", "c"], "train": "a"}})
+    assert data.model_dump(mode="json")["split"] == {"train": "a", "test": ["b", "c"]}
+    assert Data.model_validate(data.model_dump(mode="json")) == data
 
 
 @pytest.mark.parametrize(

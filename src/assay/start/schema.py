@@ -5,10 +5,11 @@ not know, an argument that a network does not have) it does not see.
 """
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, get_args
 
 from assay.recipe import AUGMENTATIONS, Recipe
 from assay.recipe.model import HEAD_LAYERS
+from assay.recipe.packed import SplitName
 from assay.recipe.study import Study
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -62,14 +63,25 @@ def _whole(name: str, part: Schema) -> Schema:
         case "Model":
             return {"anyOf": [{"type": "string"}, part]}
         case "Data":
-            shares: Schema = {"type": ["object", "null"], "additionalProperties": {"type": "number"}}
-            columns = {"anyOf": [{"type": "string"}, *properties["targets"]["anyOf"]]}
-            ignored = {"anyOf": [{"type": "string"}, {"type": "integer"}, *properties["ignore"]["anyOf"]]}
-            changed = {"imbalance": shares, "targets": columns, "ignore": ignored}
-            return part | {"properties": properties | changed}
+            return part | {"properties": properties | _data(properties)}
         case "SumOfLosses":
             return {"anyOf": [properties["of"], part]}
     return part
+
+
+def _data(properties: Schema) -> Schema:
+    """The keys of the data that may be written in another way than they are kept."""
+    text, nothing, split = {"type": "string"}, {"type": "null"}, {"enum": list(get_args(SplitName))}
+    parts = {"anyOf": [text, ANY_LIST | {"items": text}]}
+    by_split = {"type": "object", "properties": dict.fromkeys(split["enum"], parts), "additionalProperties": False}
+    folders = {"type": "object", "additionalProperties": split, "minProperties": 1}
+    return {
+        "layout": {"anyOf": [*properties["layout"]["anyOf"], folders]},
+        "imbalance": {"type": ["object", "null"], "additionalProperties": {"type": "number"}},
+        "targets": {"anyOf": [text, *properties["targets"]["anyOf"]]},
+        "ignore": {"anyOf": [text, {"type": "integer"}, *properties["ignore"]["anyOf"]]},
+        "split": {"anyOf": [text, by_split | {"required": ["train"]}, nothing]},
+    }
 
 
 def _pair(part: Schema, names: Collection[str]) -> Schema:

@@ -15,9 +15,9 @@ from assay.errors import AssayError, quoted
 from assay.recipe import Data
 from assay.recipe.packed import packed
 
-IMAGES = ("image", "img", "picture", "photo", "jpg", "png")
+IMAGES = ("image", "img", "picture", "photo", "pixel_values", "jpg", "png")
 LABELS = ("label", "labels", "class", "cls", "category", "target", "fine_label", "species", "breed", "txt", "json")
-MASKS = ("mask", "segmentation_mask", "segmentation", "annotation", "seg", "semantic_segmentation")
+MASKS = ("mask", "segmentation_mask", "segmentation", "annotation", "seg", "semantic_segmentation", "label", "labels")
 """Usual names: the first that is there, unless the study says which."""
 _READ = 1
 """Counts the ways in which columns have been read."""
