@@ -7,7 +7,6 @@ Parameters of 3 classes on ``tf_efficientnet_lite0`` behind its 2,958,848: 446,2
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import timm as library
@@ -19,13 +18,11 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
-from assay.data.boxes import BoxBatch
 from assay.errors import AssayError
 from assay.models import timm_classifiers as timm
 from assay.models.anchor_free import AnchorFree
 from assay.models.csp import STRIDES, Neck
-from assay.models.detector import Found, selected
-from assay.models.encoded_detector import EncodedDetector, Losses, padded
+from assay.models.encoded_detector import OneStage, padded
 from assay.models.segmenter import Images
 from assay.models.torchvision_detectors import TorchvisionDetector
 
@@ -87,7 +84,7 @@ class Encoder(nn.Module):
         )
 
 
-class BackboneDetector(EncodedDetector):
+class BackboneDetector(OneStage):
     """Encoder, neck, head."""
 
     encoder_name = "encoder"
@@ -103,16 +100,6 @@ class BackboneDetector(EncodedDetector):
     def encode(self, images: Images) -> list[Tensor]:
         """The backbone's maps of the padded images, at ``STRIDES``."""
         return list(self.encoder(padded(images, STRIDES[-1])).values())
-
-    def losses_of(self, maps: Sequence[Tensor], boxes: BoxBatch, size: tuple[int, int]) -> Losses:
-        """See ``EncodedDetector``."""
-        found: Losses = self.head.losses(self.neck(maps), boxes)
-        return found
-
-    def found_of(self, maps: Sequence[Tensor], size: tuple[int, int]) -> list[Found]:
-        """See ``EncodedDetector``."""
-        edges, scores = self.head(self.neck(maps))
-        return selected(edges, scores, self.selecting, size)
 
 
 class Pyramid(nn.Module):

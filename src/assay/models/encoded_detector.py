@@ -7,7 +7,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from assay.data.boxes import BoxBatch
-from assay.models.detector import Detector, Found
+from assay.models.anchor_free import AnchorFree
+from assay.models.anchors import Anchors
+from assay.models.csp import Neck
+from assay.models.detector import Detector, Found, selected
 from assay.models.segmenter import Images
 
 Losses = dict[str, Float[Tensor, ""]]
@@ -35,6 +38,28 @@ class EncodedDetector(Detector):
     def forward(self, images: Images) -> list[Found]:
         """See ``Detector``."""
         return self.found_of(self.encode(images), (images.shape[2], images.shape[3]))
+
+
+
+class OneStage(EncodedDetector):
+    """A detector that says of every cell of its maps at once what is there: ``head(neck(maps))``."""
+
+    neck: Neck
+    head: AnchorFree | Anchors
+
+    def candidates(self, images: Images) -> tuple[Float[Tensor, "b n 4"], Float[Tensor, "b n classes"]]:
+        """Boxes in pixels and scores of every cell, before any of them goes."""
+        found: tuple[Tensor, Tensor] = self.head(self.neck(self.encode(images)))
+        return found
+
+    def losses_of(self, maps: Sequence[Tensor], boxes: BoxBatch, size: tuple[int, int]) -> Losses:
+        """The parts of the head's loss, weighted."""
+        return self.head.losses(self.neck(maps), boxes)
+
+    def found_of(self, maps: Sequence[Tensor], size: tuple[int, int]) -> list[Found]:
+        """The candidates that are left, by ``selecting``."""
+        edges, scores = self.head(self.neck(maps))
+        return selected(edges, scores, self.selecting, size)
 
 
 def padded(images: Images, multiple: int) -> Images:

@@ -13,17 +13,14 @@ Parameters with 80 classes, batch norms counted (and folded into the convolution
 """
 
 import math
-from collections.abc import Sequence
 from typing import Literal
 
 from torch import Tensor, nn
 
-from assay.data.boxes import BoxBatch
 from assay.models.anchor_free import AnchorFree
 from assay.models.anchors import Anchors
 from assay.models.csp import STRIDES, Backbone, Maps, Neck
-from assay.models.detector import Found, selected
-from assay.models.encoded_detector import EncodedDetector, Losses, padded
+from assay.models.encoded_detector import OneStage, padded
 from assay.models.segmenter import Images
 
 SIZES = {"n": (0.33, 0.25), "s": (0.33, 0.5), "m": (0.67, 0.75), "l": (1.0, 1.0), "x": (1.33, 1.25)}
@@ -48,7 +45,7 @@ def yolo(
     return Yolo(shape, outputs, *SIZES[size], head)
 
 
-class Yolo(EncodedDetector):
+class Yolo(OneStage):
     """Backbone, neck and head."""
 
     encoder_name = "backbone"
@@ -67,12 +64,3 @@ class Yolo(EncodedDetector):
         """The backbone's maps at ``STRIDES``."""
         found: list[Tensor] = self.backbone(padded(images, STRIDES[-1]))
         return found
-
-    def losses_of(self, maps: Sequence[Tensor], boxes: BoxBatch, size: tuple[int, int]) -> Losses:
-        """The parts of the head's loss, weighted."""
-        return self.head.losses(self.neck(maps), boxes)
-
-    def found_of(self, maps: Sequence[Tensor], size: tuple[int, int]) -> list[Found]:
-        """What the head finds, selected."""
-        edges, scores = self.head(self.neck(maps))
-        return selected(edges, scores, self.selecting, size)
