@@ -35,9 +35,12 @@ class Sharpened(nn.Module):
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b classes h w"]:
         """Log-probabilities."""
-        logits = self.network(images).float()
+        return self.sharpen(self.network(images), images)
+
+    def sharpen(self, logits: Float[Tensor, "b classes h w"], images: Float[Tensor, "b c h w"]) -> Tensor:
+        """The log-probabilities of ``images`` whose ``logits`` are known."""
         colours = 255 * (images.float() * self.std.to(images.device) + self.mean.to(images.device))
-        return torch.stack([sharpened(*one, self.crf) for one in zip(logits, colours, strict=True)])
+        return torch.stack([sharpened(*one, self.crf) for one in zip(logits.float(), colours, strict=True)])
 
 
 def sharpened(

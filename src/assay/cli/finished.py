@@ -1,4 +1,4 @@
-"""What is asked of finished runs: probe, predict, maps, refit."""
+"""What is asked of finished runs: probe, predict, export, maps, refit."""
 
 from pathlib import Path
 from typing import Annotated
@@ -56,7 +56,11 @@ def probe(
 @app.command()
 def predict(
     folder: Annotated[
-        Path, typer.Argument(metavar="RUN", help="The folder of a run, or of a variant or study, of which the best.")
+        Path,
+        typer.Argument(
+            metavar="RUN",
+            help="The folder of a run, or of a variant or study, of which the best; or a file of 'assay export'.",
+        ),
     ],
     pictures: Annotated[list[Path], typer.Argument(help="Image files, folders and zips of them.")],
     uncertainty: Annotated[
@@ -87,6 +91,28 @@ def predict(
     from assay.tools.predict_command import show_answers
 
     show_answers(folder, pictures, uncertainty, ensemble, out, data, as_json, layout)
+
+
+@app.command()
+def export(
+    folder: Finished,
+    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="onnx, torch-export, safetensors, timm or hub.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="A new folder; else export/FORMAT in the run's folder.")
+    ] = None,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="With onnx: the network in 8 bits too, and what that costs on test images.")
+    ] = False,
+    push: Annotated[
+        str | None, typer.Option(metavar="NAME", help="With hub: upload the folder to this repository, private if new.")
+    ] = None,
+    data: DataRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the network of a finished run for other programs. Checked against torch, with a model card."""
+    from assay.tools.export.command import show_export
+
+    show_export(folder, to, out, int8, push, data, as_json)
 
 
 @app.command()

@@ -40,7 +40,6 @@ class EncodedDetector(Detector):
         return self.found_of(self.encode(images), (images.shape[2], images.shape[3]))
 
 
-
 class OneStage(EncodedDetector):
     """A detector that says of every cell of its maps at once what is there: ``head(neck(maps))``."""
 

@@ -149,7 +149,9 @@ def read_in_batches(
             yield read, unread
 
 
-def normalized(pixels: Pixels, about: dict[str, Any]) -> Float32[Tensor, "channels height width"]:
+def normalized(
+    pixels: UInt8[np.ndarray, "*batch channels height width"], about: dict[str, Any]
+) -> Float32[Tensor, "*batch channels height width"]:
     """Pixels as the network of the run whose data.json is ``about`` wants them."""
     mean, std = (torch.tensor(about[name]).view(-1, 1, 1) for name in ("mean", "std"))
     return (torch.tensor(pixels) / 255 - mean) / std

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from assay.recipe.data import Layout
     from assay.tasks.contract import Told
+    from assay.tools.answering import Answering, Pixels
     from assay.tools.choosing import Chosen
     from assay.tools.pictures import Picture, Unread
 
@@ -79,58 +81,90 @@ def answers(
     keep: Keep = as_it_is,
     layout: "Layout | None" = None,
 ) -> Answers:
-    """What the run in ``where``, or the best of a variant or study there, says of pictures, folders and zips of them.
+    """What the run in ``where``, the best of a variant or study there, or the exported network in that file says of
+    pictures, folders and zips of them.
 
     With ``ensemble`` the seeds of the variant, or of the study's best, answer together: means of probabilities, or of
     values with the least and the greatest. See ``assay.tools.choosing.choose`` for what is best. ``answering`` is
     called with (pictures done, pictures to do); ``keep`` gets each answer with its picture, and what it gives is among
     the answers. Of pictures with masks the latter are passed over, by the ``layout`` (``data.layout``) or that of the
-    run's recipe. The networks are where ``device_here`` puts the first. Raises AssayError for a folder without a
+    run's recipe. The networks are where ``device_here`` puts each. Raises AssayError for a folder without a
     finished run; pictures that cannot be read are in ``unread``.
     """
-    import torch
-
-    from assay.after.around import around
     from assay.data.batches import pass_size
     from assay.data.sources.mask_pairs import masks_in
-    from assay.system.machine import device_here
     from assay.tasks import catalogue
-    from assay.tools.choosing import choose
-    from assay.tools.pictures import normalized, pictures_at, read_in_batches
+    from assay.tools.pictures import pictures_at, read_in_batches
 
-    chosen = choose(Path(where), ensemble)
-    networks = [load_run(run) for run in chosen.runs]
-    recipe, about, _ = networks[0]
-    for run, (_, other, _) in zip(chosen.runs, networks, strict=True):
-        if any(other.get(key) != about.get(key) for key in ("classes", "shape", "range")):
-            raise AssayError(f"{run} was trained on other classes, sizes or ranges than {chosen.runs[0]}")
-    device = device_here(recipe.train.device)
-    for _, _, model in networks:
-        model.to(device)
-    measured = [read_object(run / "metrics.json", missing={}) for run in chosen.runs]
-    task = catalogue.task(recipe.task)
-    if TASKS[recipe.task].target == "masks":
-        found, unread = pictures_at(pictures, lambda names: masks_in(names, layout or recipe.data.layout))
+    chosen, networks = asked(Path(where), ensemble)
+    first = networks[0]
+    task = catalogue.task(first.task)
+    if TASKS[first.task].target == "masks":
+        found, unread = pictures_at(pictures, lambda names: masks_in(names, layout or first.layout))
     else:
         found, unread = pictures_at(pictures)
-    _, height, width = about["shape"]
+    _, height, width = first.about["shape"]
     each: list[Told] = []
     gone = len(unread)
-    for part, bad in read_in_batches(found, about, recipe.data.fit, pass_size(height, width, device)):
+    for part, bad in read_in_batches(found, first.about, first.fit, pass_size(height, width, first.device)):
         unread += bad
         paths = [picture.path for picture, _ in part]
-        placed = {"sizes": [read.size for _, read in part], "fit": recipe.data.fit}
-        told = []
-        for (asked, own, model), numbers in zip(networks, measured, strict=True) if part else ():
-            with torch.inference_mode():
-                shown = torch.stack([normalized(read.pixels, own) for _, read in part]).to(device)
-                said = task.said(around(model, asked.predict, own["mean"], own["std"]), shown)
-            told.append(task.told(said, paths, own | placed | {"measured": numbers}))
+        placed = {"sizes": [read.size for _, read in part], "fit": first.fit}
+        pixels = [read.pixels for _, read in part]
+        told = [task.told(one.ask(np.stack(pixels)), paths, one.about | placed) for one in networks if part]
         answered = (one[0] if len(one) == 1 else task.together(one) for one in zip(*told, strict=True))
         each += [keep(one, picture) for one, (picture, _) in zip(answered, part, strict=True)]
         if answering:
             answering(len(each) + len(unread) - gone, len(found))
     return Answers(each, unread, chosen)
+
+
+def asked(where: Path, ensemble: bool = False) -> "tuple[Chosen, list[Answering]]":
+    """What is meant by ``where``, and the networks there: of a file that was exported its own, else those of runs.
+
+    AssayError where there is none, or where several runs were trained on other classes, sizes or ranges.
+    """
+    from assay.tools.choosing import Chosen, choose
+    from assay.tools.export.reading import is_exported, read_exported
+
+    if is_exported(where):
+        if ensemble:
+            raise AssayError(f"{where} is one network; --ensemble takes the folder of a variant or of a study")
+        told, answering = read_exported(where)
+        return Chosen((where,), told), [answering]
+    chosen = choose(where, ensemble)
+    networks = [answering_of(run) for run in chosen.runs]
+    about = networks[0].about
+    for run, other in zip(chosen.runs, networks, strict=True):
+        if any(other.about.get(key) != about.get(key) for key in ("classes", "shape", "range")):
+            raise AssayError(f"{run} was trained on other classes, sizes or ranges than {chosen.runs[0]}")
+    return chosen, networks
+
+
+def answering_of(run: Path, device: str | None = None) -> "Answering":
+    """The network of a finished run, within what its recipe's ``predict`` asks for, where ``device_here`` puts it, by
+    the recipe unless a device is named.
+
+    Raises AssayError as ``load_run`` does.
+    """
+    import torch
+
+    from assay.after.around import around
+    from assay.system.machine import device_here
+    from assay.tasks import catalogue
+    from assay.tools.answering import Answering
+    from assay.tools.pictures import normalized
+
+    recipe, about, model = load_run(run)
+    place, task = device_here(device or recipe.train.device), catalogue.task(recipe.task)
+    network = around(model.to(place), recipe.predict, about["mean"], about["std"])
+
+    def ask(pixels: "Pixels") -> Any:
+        with torch.inference_mode():
+            return task.said(network, normalized(pixels, about).to(place))
+
+    measured = read_object(run / "metrics.json", missing={})
+    return Answering(recipe.task, recipe.data.fit, about | {"measured": measured}, place, ask, recipe.data.layout)
 
 
 def load_run(run: Path) -> "tuple[Recipe, dict[str, Any], torch.nn.Module]":
