@@ -12,10 +12,14 @@ from assay.tasks.detection.prediction import Prediction
 from assay.tools.answer_files import Answered, check_ending, document, write_answers
 from assay.tools.choosing import choose
 from assay.tools.drawing import Drawing
+from assay.tools.export.reading import is_exported, read_exported
 from assay.tools.predict import answer_table, answers
 from assay.tools.predict_boxes import COCO, coco_of
 from assay.tools.predict_uncertain import predict_uncertain
 from assay.tools.terminal import parse_layout, print_json, show, stop
+
+DRAWN = ("segmentation", "detection")
+"""Tasks whose answers can be drawn."""
 
 
 def show_answers(
@@ -39,6 +43,8 @@ def show_answers(
         raise AssayError("predict: --uncertainty is of one network, --ensemble of several; expected one of them")
     if uncertainty and layout:
         raise AssayError("predict: --layout says where masks lie, and --uncertainty is of whole images")
+    if uncertainty and is_exported(where):
+        raise AssayError(f"--uncertainty asks the network within its layers; expected a run, found the file {where}")
     drawn = out if out and not out.suffix and can_be_drawn(where, ensemble) else None
     if out and not drawn:
         check_ending(out)
@@ -68,6 +74,8 @@ def show_answers(
 
 
 def can_be_drawn(where: Path, ensemble: bool) -> bool:
-    """Whether the runs that are asked answer with maps or boxes."""
+    """Whether what is asked answers with maps or boxes."""
+    if is_exported(where):
+        return read_exported(where)[1].task in DRAWN
     recipe = read_yaml(choose(where, ensemble).runs[0] / "recipe.yaml")
-    return isinstance(recipe, dict) and recipe.get("task") in ("segmentation", "detection")
+    return isinstance(recipe, dict) and recipe.get("task") in DRAWN

@@ -1,7 +1,7 @@
 """The model card of an exported network, in Markdown with the front matter of the Hugging Face hub."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -16,13 +16,10 @@ from assay.results.metrics import in_order, is_of_one, known, label, value_text
 from assay.system.files import read_object
 from assay.tasks import catalogue
 from assay.tasks.scores import Drawn, PerDraw
-from assay.tools.export.checking import Checked
+from assay.tools.export.exported import Exported
 from assay.tools.export.licence import licence
 from assay.tools.export.source import Source
 from assay.tools.export.usage import usage
-
-if TYPE_CHECKING:
-    from assay.tools.export.exporting import Exported
 
 PIPELINES = {
     "classification": "image-classification",
@@ -33,8 +30,8 @@ PIPELINES = {
 """Task → what the hub calls it."""
 
 
-def card(source: Source, found: "Exported") -> str:
-    """What the network was trained on, how well it does, what was not measured, whose its weights are, how it is used."""
+def card(source: Source, found: Exported) -> str:
+    """What the network was trained on, how well it does, what was not measured, whose its weights are, its use."""
     parts = [
         f"---\n{front_matter(source)}\n---",
         f"# {source.description['run']}",
@@ -133,25 +130,15 @@ def seeds(source: Source) -> list[str]:
     return [f"Trained the same with {len(values)} other seed{'s' * (len(values) > 1)}: {label(metric)} {told}."]
 
 
-def check(found: "Exported") -> list[str]:
+def check(found: Exported) -> list[str]:
     """The file against torch, and 8 bits against 32."""
-    lines = [in_words(found.checked) if found.checked else "The weights are the run's own, byte for byte."]
+    checked = found.checked
+    lines = [f"The file {checked.in_words}." if checked else "The weights are the run's own, byte for byte."]
     if found.opset:
         lines.append(f"ONNX, opset {found.opset}.")
     if found.int8:
-        lines.append(f"`{found.int8.file.name}`: {found.int8.in_words}")
+        lines.append(f"`{found.int8.file.name}`: {found.int8.in_words}.")
     return lines
-
-
-def in_words(checked: Checked) -> str:
-    """A check in a sentence."""
-    largest = ", ".join(
-        f"{off:.1e} ({name}{', as a share of the longer side' if name == 'boxes' else ''})"
-        for name, off in checked.largest.items()
-    )
-    told = f"Against torch on {checked.images:,} test images: largest difference {largest}, "
-    told += f"same answers {100 * checked.same:.4g} %."
-    return told if checked.agrees else f"{told} That is more than is due to rounding: the file is not the same network."
 
 
 def limits(source: Source) -> list[str]:

@@ -34,6 +34,17 @@ class Checked:
         """Whether no output differs by more than ``TOLERANCE``."""
         return max(self.largest.values()) <= TOLERANCE
 
+    @property
+    def in_words(self) -> str:
+        """In a sentence, and another where they do not agree."""
+        largest = ", ".join(
+            f"{off:.1e} ({name}{', as a share of the longer side' if name == 'boxes' else ''})"
+            for name, off in self.largest.items()
+        )
+        told = f"against torch on {self.images:,} test images: largest difference {largest}"
+        told += f", same answers {100 * self.same:.4g} %"
+        return told if self.agrees else f"{told}; that is more than rounding, {TOLERANCE:g}"
+
 
 @dataclass(frozen=True)
 class Side:

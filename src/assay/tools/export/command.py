@@ -6,8 +6,8 @@ from pathlib import Path
 from assay.errors import size_text
 from assay.runs.display import Display
 from assay.tools.documents import plain
-from assay.tools.export.card import in_words
-from assay.tools.export.exporting import CARD, Exported, export
+from assay.tools.export.exported import CARD, Exported
+from assay.tools.export.exporting import export
 from assay.tools.terminal import print_json
 
 
@@ -21,7 +21,7 @@ def show_export(
     with Display() as display, display.decoding("the images") as decoding:
         found = export(run, to, out, int8, push, data, decoding)
     if found.checked and not found.checked.agrees:
-        print(f"assay: {in_words(found.checked)}", file=sys.stderr)
+        print(f"assay: {found.checked.in_words}", file=sys.stderr)
     if as_json:
         return print_json(plain(found) | {"card": found.folder / CARD})
     print("\n".join(lines(found)))
@@ -31,7 +31,7 @@ def lines(found: Exported) -> list[str]:
     """A line for each thing that is there or was found out."""
     opset = f", opset {found.opset}" if found.opset else ""
     told = [f"file: {found.file} ({size_text(found.size)}{opset})"]
-    told += [f"check: {in_words(found.checked)}"] if found.checked else []
+    told += [f"check: {found.checked.in_words}"] if found.checked else []
     if found.int8 and found.int8_size:
         told.append(f"8 bits: {found.int8.file} ({size_text(found.int8_size)}); {found.int8.in_words}")
     told.append(f"model card: {found.folder / CARD}")

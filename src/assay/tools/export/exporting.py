@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from assay.errors import AssayError, unknown
@@ -14,6 +14,7 @@ from assay.tools.export import int8 as eight_bits
 from assay.tools.export import onnx_file, torch_file
 from assay.tools.export.card import card
 from assay.tools.export.checking import IMAGES, Checked, Side, checked
+from assay.tools.export.exported import CARD, Exported
 from assay.tools.export.graph import Graph, Whole, traced, whole
 from assay.tools.export.hub import push_folder
 from assay.tools.export.reading import READERS, answering
@@ -24,31 +25,6 @@ from assay.tools.predict import answering_of
 FOLDER = "export"
 """Inside the run's folder, with a folder for each format."""
 NUMBERS = "export.json"
-CARD = "README.md"
-
-
-@dataclass(frozen=True)
-class Exported:
-    """What lies in the folder of an export."""
-
-    format: str
-    file: Path
-    """The network."""
-    size: int
-    """Bytes of it."""
-    opset: int | None = None
-    """Of ONNX."""
-    checked: Checked | None = None
-    """None for weights that are the run's own bytes."""
-    int8: "eight_bits.Quantised | None" = None
-    int8_size: int | None = None
-    pushed: str | None = None
-    """The address that it was pushed to."""
-
-    @property
-    def folder(self) -> Path:
-        """With the file, the card README.md and the numbers of all this in export.json."""
-        return self.file.parent
 
 
 def export(
@@ -62,15 +38,15 @@ def export(
 ) -> Exported:
     """Write the network of a finished run to a new folder, ``out`` or ``export/<to>`` in the run's own.
 
-    ``to`` is one of ``FORMATS``. ``int8`` adds an ONNX file in 8 bits; ``push`` names the repository of a hub that
+    ``to`` is one of ``WRITERS``. ``int8`` adds an ONNX file in 8 bits; ``push`` names the repository of a hub that
     the folder is uploaded to. ``root`` is the data root; ``decoding`` is called with (images done, images to do).
 
     Raises AssayError for another format, the folder of several runs or of an unfinished one, an ``out`` that exists,
     data that are no longer those of the run, absent packages, and a network that the format cannot hold; where the
     upload fails, the folder stays.
     """
-    if to not in FORMATS:
-        raise unknown("format", to, FORMATS)
+    if to not in WRITERS:
+        raise unknown("format", to, WRITERS)
     if int8 and to != "onnx":
         raise AssayError(f"--int8 is of ONNX files; expected --to onnx, found --to {to}")
     if push is not None and to != "hub":
@@ -78,12 +54,12 @@ def export(
     asked = source(Path(run), None if root is None else Path(root), decoding)
     folder = Path(run) / FOLDER / to if out is None else Path(out)
     with new_folder(folder) as draft:
-        found = FORMATS[to](asked, draft)
+        found = WRITERS[to](asked, draft)
         if int8:
             found = in_eight_bits(asked, found)
         write(draft / CARD, card(asked, found))
+        found = moved(found, folder)
         write_json(draft / NUMBERS, plain(found))
-    found = moved(found, folder)
     return found if push is None else replace(found, pushed=push_folder(folder, push))
 
 
@@ -183,12 +159,12 @@ def in_eight_bits(asked: Source, found: Exported) -> Exported:
     path, calibration = found.file.with_name("model.int8.onnx"), asked.pixels("train", eight_bits.CALIBRATION)
     eight_bits.write(found.file, path, calibration)
     graphs = (READERS[".onnx"](each)[0] for each in (found.file, path))
-    asks = [answering(graph, asked.description).ask for graph in graphs]
-    int8 = eight_bits.compared(asked, path, *asks, len(calibration))
+    before, after = (answering(graph, asked.description).ask for graph in graphs)
+    int8 = eight_bits.compared(asked, path, len(calibration), before, after)
     return replace(found, int8=int8, int8_size=path.stat().st_size)
 
 
-FORMATS: dict[str, Callable[[Source, Path], Exported]] = {
+WRITERS: dict[str, Callable[[Source, Path], Exported]] = {
     "onnx": to_onnx,
     "torch-export": to_torch,
     "safetensors": to_safetensors,

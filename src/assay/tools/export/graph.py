@@ -65,7 +65,7 @@ def whole(model: nn.Module, recipe: Recipe, about: dict[str, Any]) -> Whole:
 
 
 def traced(network: Whole, shape: tuple[int, int, int]) -> ExportedProgram:
-    """The graph of the network for any number of images of ``shape``. AssayError where torch.export cannot follow it."""
+    """The graph for any number of images of ``shape``. AssayError where torch.export cannot follow the network."""
     two = torch.zeros(2, *shape, dtype=torch.uint8)
     try:
         with torch.no_grad():

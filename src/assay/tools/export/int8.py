@@ -86,12 +86,12 @@ def write(float_file: Path, file: Path, calibration: Pixels) -> None:
 
 
 def compared(
-    source: Source, file: Path, before: Callable[[Pixels], Any], after: Callable[[Pixels], Any], calibration: int
+    source: Source, file: Path, calibration: int, before: Callable[[Pixels], Any], after: Callable[[Pixels], Any]
 ) -> Quantised:
     """The task's metric of two networks on all test images, and its difference with a paired interval."""
     task, metric = catalogue.task(source.recipe.task), TASKS[source.recipe.task].metric
     predictions = [said(source, ask) for ask in (before, after)]
-    values = [scores(each, [metric]).get(metric, float("nan")) for each in predictions]
+    was, now = (scores(each, [metric]).get(metric, float("nan")) for each in predictions)
     names, pattern = source.data.images.names, source.recipe.data.group
     group = None if pattern is None else partial(group_numbers, pattern)
 
@@ -100,8 +100,9 @@ def compared(
 
     one, other = (Answers(each.table("test", names), task.TRUTH, evidence, group) for each in predictions)
     change = tested(other, one)
-    of_change = {} if change is None else change._asdict()
-    return Quantised(file, calibration, metric, *values, len(source.data.indices["test"]), **of_change)
+    of_change: dict[str, Any] = {} if change is None else change._asdict()
+    images = len(source.data.indices["test"])
+    return Quantised(file, calibration, metric, was, now, images, **of_change)
 
 
 def said(source: Source, ask: Callable[[Pixels], Any]) -> Predictions:

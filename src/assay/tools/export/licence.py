@@ -7,7 +7,7 @@ import timm
 from assay.models.catalogue import shelf
 from assay.recipe import Recipe
 
-YOURS = "It follows from your right to the images; assay sets none."
+YOURS = "Their licence is for whoever trained them to state, as far as that of the images allows; assay sets none."
 
 
 def licence(recipe: Recipe, pretrained: dict[str, Any]) -> str:

@@ -17,6 +17,8 @@ from assay.tools.answering import Pixels
 from assay.tools.export.graph import Graph, Outputs
 
 BATCH = "batch"
+METADATA = "assay"
+"""The key of the metadata under which the description lies as JSON."""
 MISSING = re.compile(r"No ONNX function found for <OpOverload\(op='([^']+)'")
 """What torch.onnx says of an operator that it cannot translate."""
 
@@ -30,7 +32,7 @@ def need(*packages: str) -> None:
 
 
 def write(program: ExportedProgram, description: dict[str, Any], path: Path) -> int:
-    """Write the graph to ``path``, the description as metadata, each value as JSON; returns the opset.
+    """Write the graph to ``path``, the description among its metadata; returns the opset.
 
     Raises AssayError where the packages of the extra are absent, and for an operator that ONNX lacks.
     """
@@ -50,7 +52,7 @@ def write(program: ExportedProgram, description: dict[str, Any], path: Path) -> 
     for value in (*found.model.graph.inputs, *found.model.graph.outputs):
         assert value.shape is not None
         value.shape[0] = BATCH
-    found.model.metadata_props.update({key: json.dumps(value) for key, value in description.items()})
+    found.model.metadata_props[METADATA] = json.dumps(description)
     found.save(path)
     return found.model.opset_imports[""]
 
@@ -85,8 +87,8 @@ def read(path: Path) -> tuple[Graph, dict[str, Any] | None]:
     def graph(pixels: Pixels) -> Outputs:
         return tuple(torch.from_numpy(part) for part in session.run(None, {name: pixels}))
 
-    told = session.get_modelmeta().custom_metadata_map
-    return graph, {key: json.loads(text) for key, text in told.items()} if "assay" in told else None
+    told = session.get_modelmeta().custom_metadata_map.get(METADATA)
+    return graph, json.loads(told) if told else None
 
 
 @contextmanager

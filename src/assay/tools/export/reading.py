@@ -34,7 +34,7 @@ def read_exported(path: Path) -> tuple[str, Answering]:
     graph, told = READERS[path.suffix.lower()](path)
     if told is None:
         raise AssayError(
-            f"{path} was not written by assay export: it does not say how pictures are prepared and what its outputs mean"
+            f"{path} was not written by assay export: it does not say how pictures are prepared, or what it answers"
         )
     return f"Asked: {path}, exported from {told['run']} by assay {told['assay']}.", answering(graph, told)
 

@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 
 session = onnxruntime.InferenceSession("{file}")
-about = {{key: json.loads(text) for key, text in session.get_modelmeta().custom_metadata_map.items()}}
+about = json.loads(session.get_modelmeta().custom_metadata_map["assay"])
 images = np.zeros({shape}, np.uint8)  # pictures in this size and colour, 0…255
 outputs = session.run(None, {{"images": images}})
 ```"""
@@ -46,8 +46,8 @@ weights = load_file("{file}")
 about = json.loads(Path("assay.json").read_text(encoding="utf-8"))
 ```
 
-The network itself is built by `assay.models.catalogue.build` of the `model` in recipe.yaml, and reads pixels in 0…1, less
-`about["about"]["mean"]`, by `about["about"]["std"]`."""
+The network itself is built by `assay.models.catalogue.build` of the `model` in recipe.yaml, and reads pixels in 0…1,
+less `about["about"]["mean"]`, by `about["about"]["std"]`."""
 TEMPLATES = {"onnx": ONNX, "torch-export": TORCH, "timm": TIMM, "safetensors": SAFETENSORS}
 
 
@@ -68,9 +68,7 @@ def usage(description: dict[str, Any], to: str, file: str) -> list[str]:
     else:
         around = [name for name in description["inside"] if name != "normalisation"]
         if around:
-            lines.append(
-                f"The run's numbers are with these around the network, which are not in the weights: {', '.join(around)}."
-            )
+            lines.append(f"The numbers are of the network within what is not in its weights: {', '.join(around)}.")
     lines.append("Out: " + "; ".join(f"`{name}` {meaning}" for name, meaning in description["outputs"].items()) + ".")
     lines.append(f"Left to the caller: {'; '.join(description['outside'])}.")
     return lines

@@ -1,4 +1,4 @@
-"""Weights as files that other libraries load: ``model.safetensors`` with JSON beside it, or timm's layout of a folder."""
+"""Weights as other libraries load them: ``model.safetensors`` with JSON beside it, or timm's layout of a folder."""
 
 import shutil
 from pathlib import Path
