@@ -19,8 +19,8 @@ class Flipped(nn.Module):
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b outputs *map"]:
         """The mean of both."""
-        both = self.network(torch.cat([images, images.flip(-1)]))
-        straight, mirrored = both[: len(images)], both[len(images) :]
+        both, many = self.network(torch.cat([images, images.flip(-1)])), images.shape[0]
+        straight, mirrored = both[:many], both[many:]
         if mirrored.ndim == 4:
             mirrored = mirrored.flip(-1)
         return (straight + mirrored) / 2  # type: ignore[no-any-return]

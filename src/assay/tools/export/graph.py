@@ -1,6 +1,6 @@
 """What becomes a graph: the normalisation, the network, and what is around it that a graph can hold."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from assay.models.detector import Detector
 from assay.models.encoded_detector import OneStage
 from assay.recipe import Recipe
 from assay.tools.answering import Pixels
+from assay.tools.export.quiet import quiet
 
 Outputs = tuple[Tensor, ...]
 Graph = Callable[[Pixels], Outputs]
@@ -64,11 +65,11 @@ def whole(model: nn.Module, recipe: Recipe, about: dict[str, Any]) -> Whole:
     return Whole(around(model, plain, about["mean"], about["std"]), about["mean"], about["std"]).eval()
 
 
-def traced(network: Whole, shape: tuple[int, int, int]) -> ExportedProgram:
+def traced(network: Whole, shape: Sequence[int]) -> ExportedProgram:
     """The graph for any number of images of ``shape``. AssayError where torch.export cannot follow the network."""
     two = torch.zeros(2, *shape, dtype=torch.uint8)
     try:
-        with torch.no_grad():
+        with torch.no_grad(), quiet():
             return torch.export.export(network, (two,), dynamic_shapes={"images": {0: Dim("batch")}})
     except Exception as error:  # whatever a network's own code meets
         reason = str(error).strip().partition("\n")[0]

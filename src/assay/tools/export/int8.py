@@ -16,7 +16,7 @@ from assay.tasks import catalogue
 from assay.tasks.contract import Predictions
 from assay.tasks.predicting import scores
 from assay.tools.answering import Pixels
-from assay.tools.export.onnx_file import quiet
+from assay.tools.export.quiet import quiet
 from assay.tools.export.source import Source
 
 CALIBRATION = 200

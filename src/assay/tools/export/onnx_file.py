@@ -1,11 +1,7 @@
 """An ``.onnx`` file: made of a graph of torch.export, run by onnxruntime."""
 
 import json
-import logging
 import re
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +11,7 @@ from torch.export import ExportedProgram
 from assay.errors import AssayError
 from assay.tools.answering import Pixels
 from assay.tools.export.graph import Graph, Outputs
+from assay.tools.export.quiet import quiet
 
 BATCH = "batch"
 METADATA = "assay"
@@ -89,16 +86,3 @@ def read(path: Path) -> tuple[Graph, dict[str, Any] | None]:
 
     told = session.get_modelmeta().custom_metadata_map.get(METADATA)
     return graph, json.loads(told) if told else None
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Without the warnings and the log of the libraries on the way."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)

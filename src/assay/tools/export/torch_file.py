@@ -10,6 +10,7 @@ from torch.export import ExportedProgram
 from assay.errors import AssayError
 from assay.tools.answering import Pixels
 from assay.tools.export.graph import Graph, Outputs
+from assay.tools.export.quiet import quiet
 
 EXTRA = "assay.json"
 """The extra file that holds the description."""
@@ -17,14 +18,16 @@ EXTRA = "assay.json"
 
 def write(program: ExportedProgram, description: dict[str, Any], path: Path) -> None:
     """Write the graph to ``path``."""
-    torch.export.save(program, path, extra_files={EXTRA: json.dumps(description)})
+    with quiet():
+        torch.export.save(program, path, extra_files={EXTRA: json.dumps(description)})
 
 
 def read(path: Path) -> tuple[Graph, dict[str, Any] | None]:
     """The graph, and its description where assay wrote one. AssayError where the file cannot be read."""
     extra = {EXTRA: ""}
     try:
-        network = torch.export.load(path, extra_files=extra).module()
+        with quiet():
+            network = torch.export.load(path, extra_files=extra).module()
     except Exception as error:  # of a damaged archive: anything
         raise AssayError(f"{path} cannot be read: {str(error).strip().partition(chr(10))[0]}") from None
 
