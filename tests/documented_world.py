@@ -16,6 +16,7 @@ import polars as pl
 from PIL import Image
 
 import assay
+from assay.tools.export.exporting import export
 from documented import ROOT
 from drawn_boxes import voc
 from packed_pictures import dataset, parquet, quietly, shard
@@ -72,6 +73,9 @@ def run(folder: Path) -> None:
         study = assay.load_study(folder / "studies" / file, changes)
         few_runs = assay.Study.model_validate(study.model_dump() | few)
         assay.run(few_runs, folder / "runs", data=folder / "data", quiet=True)
+    if find_spec("onnxscript"):
+        tanh = folder / "runs" / "activation" / "activation=tanh" / "seed-0"
+        export(tanh, "onnx", folder / "exported", root=folder / "data")
 
 
 def picture(side: int, shade: int, format: str = "JPEG", color: bool = True) -> bytes:
