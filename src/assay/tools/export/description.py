@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import nn
 
+from assay.after.around import selecting
 from assay.models.detector import Detector
 from assay.recipe import Recipe
 from assay.recipe.tasks import answered
@@ -48,7 +49,7 @@ def description(run: Path, recipe: Recipe, about: dict[str, Any], measured: dict
         "outputs": outputs(recipe, model),
         "inside": ["normalisation", *(["mirrored"] if predict.flip else []), *(["tiles"] if predict.tile else [])],
         "outside": outside(recipe),
-        "selecting": asdict(model.selecting) if isinstance(model, Detector) else None,
+        "selecting": asdict(selecting(model, predict).selecting) if isinstance(model, Detector) else None,
         "crf": predict.crf.model_dump() if predict.crf and predict.crf != "tune" else None,
         "layout": recipe.data.model_dump(mode="json").get("layout"),
         "about": {key: about[key] for key in ABOUT if key in about},
