@@ -101,7 +101,7 @@ def test_an_operator_that_onnx_lacks_is_named(tmp_path: Path) -> None:
 
 
 def test_a_network_that_decides_by_its_numbers_is_refused_in_a_sentence() -> None:
-    with pytest.raises(AssayError, match="torch.export cannot follow the network: ") as error:
+    with pytest.raises(AssayError, match=r"torch\.export cannot follow the network: ") as error:
         traced(Whole(Undecided(), [0.5], [0.25]).eval(), (1, 4, 4))
     assert "\n" not in str(error.value)
 
