@@ -79,16 +79,24 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture(scope="module")
-def runs(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A finished run of each kind."""
-    out, found = tmp_path_factory.mktemp("runs"), {}
-    for name, sections in BASES.items():
-        folder = name.replace(" ", "-")
+class Runs(dict[str, Path]):
+    """Kind → the folder of a finished run, which is trained when it is first asked for."""
+
+    def __init__(self, out: Path, root: Path) -> None:
+        super().__init__()
+        self.out, self.root = out, root
+
+    def __missing__(self, name: str) -> Path:
+        folder, sections = name.replace(" ", "-"), BASES[name]
         base = {**sections, "train": QUICK | sections.get("train", {})}
-        run_study(Study(title=name, name=folder, base=base, seeds=1), out, data=root, quiet=True)
-        found[name] = out / folder / "base" / "seed-0"
-    return found
+        run_study(Study(title=name, name=folder, base=base, seeds=1), self.out, data=self.root, quiet=True)
+        self[name] = self.out / folder / "base" / "seed-0"
+        return self[name]
+
+
+@pytest.fixture(scope="module")
+def runs(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    return Runs(tmp_path_factory.mktemp("runs"), root)
 
 
 @pytest.fixture(scope="module")
