@@ -10,7 +10,7 @@ import assay
 
 ROOT = Path(assay.__file__).parent
 FLOORS = (
-    ("errors", "seeds", "moved"),
+    ("errors", "seeds", "moved", "faces"),
     ("system",),
     ("recipe",),
     ("data",),

@@ -3,10 +3,8 @@
 import json
 import os
 import pty
-import shutil
 import subprocess
 import sys
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,7 +22,7 @@ from assay.recipe.study import load_study
 from assay.recipe.yaml_files import parse_yaml, read_yaml
 from assay.start.questions import answers
 from assay.start.schema import study_schema
-from assay.start.shipped import copy_studies, shipped
+from assay.start.shipped import copy_studies
 from assay.start.writing import study_text, write_study
 from command import STUDY, assay
 from drawn_boxes import jpeg, voc, xml
@@ -56,21 +54,6 @@ def test_init_into_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     with pytest.raises(AssayError, match="taken is a file, expected a folder"):
         copy_studies(tmp_path / "taken")
-
-
-def test_the_wheel_has_the_studies_where_init_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("setuptools.build_meta", reason="setuptools, which builds the wheel, is not installed")
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE", "MANIFEST.in"):
-        shutil.copy(ROOT / name, tmp_path)
-    shutil.copytree(ROOT / "studies", tmp_path / "studies")
-    shutil.copytree(ROOT / "src" / "assay", tmp_path / "src" / "assay", ignore=shutil.ignore_patterns("__pycache__"))
-    script = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
-    subprocess.run([sys.executable, "-c", script, "."], cwd=tmp_path, check=True, capture_output=True)
-    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
-        wheel.extractall(tmp_path / "site")
-    monkeypatch.setattr("assay.start.shipped.PACKAGE", tmp_path / "site" / "assay")
-    assert shipped() == tmp_path / "site" / "assay" / "studies"
-    assert (shipped() / "cifar10" / "family.yaml").is_file()
 
 
 # ------------------------------------------------------------------------------------------------- new

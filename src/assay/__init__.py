@@ -9,14 +9,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import lazy_loader
-
 from assay import moved
+from assay.faces import face
 
 if TYPE_CHECKING:
     from assay.results import Results
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = face(__name__, __file__)
 __version__ = "0.1.0"
 moved.register()
 import_module("assay.report")  # the room, before its name becomes the function's

@@ -1,5 +1,5 @@
 """Networks by name, and a table of what a network is made of. Torch is imported at the first use."""
 
-import lazy_loader
+from assay.faces import face
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = face(__name__, __file__)

@@ -1,5 +1,5 @@
 """What a network is made of, layer by layer: shapes, parameters, multiply-accumulates, other operations, bytes."""
 
-import lazy_loader
+from assay.faces import face
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = face(__name__, __file__)

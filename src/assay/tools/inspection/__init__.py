@@ -3,6 +3,6 @@
 The command is ``assay check``; the room has another name, for ``check`` is what the recipe's own checks are called.
 """
 
-import lazy_loader
+from assay.faces import face
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = face(__name__, __file__)
