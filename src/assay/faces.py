@@ -20,8 +20,9 @@ def face(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], li
     def get(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(import_module(homes[name]), name)
-        setattr(sys.modules[package], name, value)
-        return value
+        module, shown = import_module(homes[name]), sys.modules[package]
+        for each in (each for each, home in homes.items() if home == module.__name__):
+            setattr(shown, each, getattr(module, each))  # all, since a module hides the function of its own name
+        return getattr(shown, name)
 
     return get, lambda: sorted(homes), sorted(homes)

@@ -34,7 +34,7 @@ class Strict(BaseModel):
 class Section(Strict):
     """A part of the recipe: immutable, unknown keys refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 def named(default: str | None = None) -> BeforeValidator:
