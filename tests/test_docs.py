@@ -20,7 +20,21 @@ from assay.recipe.yaml_files import dump_yaml, parse_yaml
 from assay.runs.display import Display
 from assay.runs.engine import plan_jobs
 from command import assay
-from documented import LANGUAGES, OPTION, PAGES, RESULTS, ROOT, Block, Command, anchors, blocks, commands, links, spans
+from documented import (
+    LANGUAGES,
+    OPTION,
+    PAGES,
+    RESULTS,
+    ROOT,
+    TUTORIAL,
+    Block,
+    Command,
+    anchors,
+    blocks,
+    commands,
+    links,
+    spans,
+)
 
 NOT_RUN = {
     r"^assay new$": "asks its questions on a terminal, as a test of its own does",
@@ -90,7 +104,8 @@ def world(built: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def runnable() -> list[Command]:
     """The commands of the documents, each once."""
-    found = {command.text: command for command in commands(PAGES) if not_run(command.text) is None}
+    pages = [page for page in PAGES if page != TUTORIAL]
+    found = {command.text: command for command in commands(pages) if not_run(command.text) is None}
     return [command for command in found.values() if not command.is_usage]
 
 
@@ -220,7 +235,9 @@ def whole(values: dict[str, Any]) -> dict[str, Any]:
 # ---------------------------------------------------------------------------------------------- Python
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks([page], "python")], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page != TUTORIAL and blocks([page], "python")], ids=lambda page: page.name
+)
 def test_python_runs_from_the_first_block_of_a_page_to_its_last(page: Path, world: Path) -> None:
     torch.manual_seed(0)
     batches = [(torch.rand(50, 8), torch.arange(50) % 3) for _ in range(2)]
