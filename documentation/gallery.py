@@ -62,8 +62,7 @@ def make(shown: Iterable[Shown], folder: Path) -> None:
     pages.mkdir()
     assay(work, "init")
     cards = [card(each, assay(work, each.command), work, pages) for each in shown]
-    text = [HEAD, '<div class="cards" markdown>\n', *cards, "</div>\n"]
-    (pages / "index.md").write_text("\n".join(text), encoding="utf-8")
+    (pages / "index.md").write_text("\n".join([HEAD, *cards]), encoding="utf-8")
 
 
 def assay(folder: Path, command: str) -> dict[str, object]:

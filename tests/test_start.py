@@ -16,9 +16,9 @@ from PIL import Image
 
 from assay.data import load
 from assay.errors import AssayError
-from assay.recipe import Data
+from assay.recipe import Data, Recipe
 from assay.recipe.overrides import put
-from assay.recipe.study import load_study
+from assay.recipe.study import Study, load_study
 from assay.recipe.yaml_files import parse_yaml, read_yaml
 from assay.start.questions import answers
 from assay.start.schema import study_schema
@@ -285,6 +285,18 @@ def test_schema_is_printed_with_how_to_use_it(capfd: pytest.CaptureFixture[str])
     assert "\n  # yaml-language-server: $schema=study.schema.json\n" in assay(capfd, "schema", "--help").out
     completed = study_schema()["properties"]["vary"]["properties"]
     assert {"train.optimizer.lr", "model.name", "data.augment"} <= set(completed)
+
+
+def test_every_field_says_what_it_means() -> None:
+    sections = {"Study": Study.model_json_schema()} | Recipe.model_json_schema()["$defs"]
+    silent = [
+        f"{section}.{key}"
+        for section, schema in sections.items()
+        for key, field in schema["properties"].items()
+        if key != "name" and "description" not in field and "$ref" not in field
+    ]
+    assert silent == []
+    assert study_schema()["properties"]["title"]["description"] == "The question, which heads the report."
 
 
 def test_a_study_written_by_new_follows_the_schema(

@@ -34,7 +34,9 @@ class Augmentation(Section):
     """One random change of the training images: ``horizontal_flip`` or ``{rotation: 15}``."""
 
     name: str
+    """``assay list augmentations``."""
     amount: NonNegative
+    """How much, in the unit that the list names."""
 
     @model_validator(mode="before")
     @classmethod

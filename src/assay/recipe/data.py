@@ -17,7 +17,9 @@ class Normalization(Section):
     """A mean and a deviation for every channel, of pixels in 0…1."""
 
     mean: tuple[float, ...]
+    """What is taken from each channel."""
     std: tuple[Positive, ...]
+    """What it is then divided by."""
 
 
 Balance = Literal["none", "oversample", "undersample"]
@@ -125,6 +127,7 @@ class Data(Section):
     """Where the images come from, how they are split, and what happens to them on the way to the network."""
 
     source: str
+    """A name (``assay list data``), or the path of a folder or zip."""
     layout: Annotated[Layout | None, BeforeValidator(_layout)] = Field(
         default=None, exclude_if=lambda layout: layout is None
     )
@@ -171,6 +174,7 @@ class Data(Section):
     """None: the source's own validation split where it has one, else 0.1. An amount is cut as if it had none: its own
     is part of the training split."""
     validation_from: Literal["train", "test"] = "train"
+    """The split from which validation images are cut."""
     test: Amount | None = None
     """How much of the test split is used; of a source without one, how much is held out (0.2)."""
     split_seed: int = 0
@@ -190,6 +194,7 @@ class Data(Section):
     balance: Balance = Field(default="none", exclude_if=lambda balance: balance == "none")
     """Every epoch has as many training images of each class: of the largest, or of the smallest."""
     augment: tuple[Augmentation, ...] = ()
+    """Random changes of the training images."""
     crop: Crop | None = Field(default=None, exclude_if=lambda crop: crop is None)
     """Masks are learned from random windows of the images; validation and test images are seen whole."""
     mosaic: Mosaic | None = Field(default=None, exclude_if=lambda mosaic: mosaic is None)
@@ -200,6 +205,7 @@ class Data(Section):
     """Pixels to 0…1, to −1…1, to mean 0 and deviation 1 per channel over the training images, as the network off the
     shelf expects them (its default), or by numbers."""
     on_bad_image: Literal["fail", "skip"] = "fail"
+    """``skip`` leaves unreadable images out, and lists them in the report."""
 
     @model_validator(mode="after")
     def _table_is_told_what_to_read(self) -> "Data":

@@ -31,7 +31,9 @@ class CrossEntropy(Section):
 
     name: Literal["cross_entropy"] = "cross_entropy"
     label_smoothing: Rate = 0.0
+    """The share of the target that goes to all classes alike."""
     class_weights: ClassWeights = Field(default=None, exclude_if=lambda weights: weights is None)
+    """What each class counts."""
 
 
 class Focal(Section):
@@ -39,6 +41,7 @@ class Focal(Section):
 
     name: Literal["focal"] = "focal"
     gamma: NonNegative = 2.0
+    """The larger, the less an image counts that is answered well."""
     class_weights: ClassWeights = Field(default=None, exclude_if=lambda weights: weights is None)
     """The paper's alpha; of labels, which weigh their positives alone, its alpha / (1 − alpha)."""
 
@@ -72,6 +75,7 @@ class BinaryCrossEntropy(Section):
 
     name: Literal["binary_cross_entropy"] = "binary_cross_entropy"
     class_weights: ClassWeights = Field(default=None, exclude_if=lambda weights: weights is None)
+    """What the positives of each label count."""
 
 
 class Dice(Section):

@@ -12,6 +12,7 @@ class ClassificationMeasure(Section):
 
     name: Literal["classification"] = "classification"
     top_k: tuple[PositiveInt, ...] = (5,)
+    """The k of accuracies that count an answer among the k likeliest."""
 
 
 class MultilabelMeasure(Section):
@@ -69,6 +70,7 @@ class SeparationMeasure(Section):
     layers: Literal["blocks", "leaves"] | tuple[str, ...] = "blocks"
     """The network's direct children, its innermost modules, or patterns such as ``conv*`` on dotted names."""
     splits: tuple[Literal["train", "validation", "test"], ...] = ("train", "test")
+    """Whose images are measured."""
     images: Some = 1.0
     """How much of each split is measured, the same share of every class."""
     indices: tuple[

@@ -23,7 +23,9 @@ class HeadLayer(Section):
     """One layer of a head: ``batch_norm`` or ``{dense: 256}``."""
 
     name: str
+    """``dense``, ``dropout``, ``batch_norm`` or ``average_pool``."""
     amount: float | int | None = None
+    """Outputs of ``dense``, share of ``dropout``."""
 
     @model_validator(mode="before")
     @classmethod
@@ -65,6 +67,7 @@ class Model(Strict):
     model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
 
     name: str
+    """``assay list models``; ``timm/…``, ``torchvision/…`` and ``smp/…`` are those of the libraries."""
     pretrained: bool | str = Field(
         default=False,
         exclude_if=lambda pretrained: pretrained is False,

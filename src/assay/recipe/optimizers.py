@@ -22,9 +22,13 @@ class SGD(Descent):
 
     name: Literal["sgd"] = "sgd"
     lr: Positive = 0.01
+    """The learning rate."""
     momentum: Rate = 0.0
+    """How much of a step is kept in the next."""
     nesterov: bool = False
+    """The gradient is taken after the momentum's step."""
     weight_decay: NonNegative = 0.0
+    """How much of each weight is added to its gradient."""
 
     @model_validator(mode="after")
     def _nesterov_needs_momentum(self) -> "SGD":
@@ -38,8 +42,11 @@ class Adam(Descent):
 
     name: Literal["adam"] = "adam"
     lr: Positive = 0.001
+    """The learning rate."""
     betas: tuple[Rate, Rate] = (0.9, 0.999)
+    """How much of the running mean, and of the running mean square, stays at a step."""
     weight_decay: NonNegative = 0.0
+    """How much of each weight is added to its gradient."""
 
 
 class AdamW(Descent):
@@ -47,8 +54,11 @@ class AdamW(Descent):
 
     name: Literal["adamw"] = "adamw"
     lr: Positive = 0.001
+    """The learning rate."""
     betas: tuple[Rate, Rate] = (0.9, 0.999)
+    """How much of the running mean, and of the running mean square, stays at a step."""
     weight_decay: NonNegative = 0.01
+    """How much of each weight a step takes away, times the rate."""
 
 
 class RMSprop(Descent):
@@ -56,9 +66,13 @@ class RMSprop(Descent):
 
     name: Literal["rmsprop"] = "rmsprop"
     lr: Positive = 0.001
+    """The learning rate."""
     alpha: Rate = 0.99
+    """How much of the running mean square stays at a step."""
     momentum: Rate = 0.0
+    """How much of a step is kept in the next."""
     weight_decay: NonNegative = 0.0
+    """How much of each weight is added to its gradient."""
 
 
 Optimizer = Annotated[SGD | Adam | AdamW | RMSprop, named("adam"), Discriminator("name")]
@@ -68,6 +82,7 @@ class Schedule(Section):
     """Every schedule may begin with a linear warm-up, counted in epochs."""
 
     warmup: NonNegative = 0.0
+    """Epochs over which the rate rises to its own."""
 
 
 class Constant(Schedule):
@@ -81,7 +96,9 @@ class Step(Schedule):
 
     name: Literal["step"] = "step"
     every: PositiveInt = 10
+    """Epochs between two changes."""
     factor: Positive = 0.1
+    """What the rate is multiplied by."""
 
 
 class MultiStep(Schedule):
@@ -89,7 +106,9 @@ class MultiStep(Schedule):
 
     name: Literal["multi_step"] = "multi_step"
     at: tuple[PositiveInt, ...]
+    """Epochs, from 1, after which the rate changes."""
     factor: Positive = 0.1
+    """What the rate is multiplied by."""
 
 
 class Cosine(Schedule):
@@ -97,6 +116,7 @@ class Cosine(Schedule):
 
     name: Literal["cosine"] = "cosine"
     final: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """The last rate, as a share of the optimizer's."""
 
 
 class OneCycle(Schedule):
@@ -104,8 +124,11 @@ class OneCycle(Schedule):
 
     name: Literal["one_cycle"] = "one_cycle"
     rise: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    """The share of the training in which the rate rises."""
     start: Positive = 0.04
+    """The first rate, as a share of the optimizer's."""
     final: NonNegative = 0.0001
+    """The last rate, as a share of the optimizer's."""
 
 
 class Plateau(Schedule):
@@ -113,7 +136,9 @@ class Plateau(Schedule):
 
     name: Literal["plateau"] = "plateau"
     patience: PositiveInt = 5
+    """Epochs without an improvement."""
     factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """What the rate is multiplied by."""
 
 
 AnySchedule = Annotated[

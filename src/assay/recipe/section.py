@@ -24,6 +24,8 @@ class Strict(BaseModel):
     """A model that takes numbers for numbers: neither ``true`` nor ``"3"`` is one, ``3.0`` no whole one, and ``1`` no
     truth value."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """The usual schema, but for its numbers and truth values."""
@@ -34,7 +36,7 @@ class Strict(BaseModel):
 class Section(Strict):
     """A part of the recipe: immutable, unknown keys refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def named(default: str | None = None) -> BeforeValidator:

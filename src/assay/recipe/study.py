@@ -46,12 +46,19 @@ class Study(Section):
     """
 
     title: str = Field(min_length=1)
+    """The question, which heads the report."""
     name: str = Field(min_length=1)
+    """Of the folder in which its runs lie; else that of the file."""
     base: dict[str, Any]
+    """The recipe that all variants share."""
     vary: dict[str, list[Any]] = Field(default_factory=dict)
+    """Dotted keys of the recipe and their levels."""
     variants: dict[str, dict[str, Any] | None] = Field(default_factory=dict)
+    """Names, and what each changes in the base."""
     design: Literal["grid", "one_at_a_time"] = "grid"
+    """All combinations of levels, or the base and one change from it at a time."""
     seeds: PositiveInt | list[Seed] = 3
+    """How many, from 0 on, or which."""
     metric: str | None = Field(default=None, min_length=1)
     """What verdict and report are about; else the task's metric."""
     reference: str | None = Field(default=None, min_length=1)

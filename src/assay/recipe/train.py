@@ -15,7 +15,9 @@ class EarlyStopping(Section):
     """Stop when the watched validation value has not improved by ``min_delta`` for ``patience`` epochs."""
 
     patience: PositiveInt = 5
+    """Epochs without an improvement."""
     min_delta: NonNegative = 0.0
+    """What is less is no improvement."""
 
 
 class MovingAverage(Section):
@@ -31,6 +33,7 @@ class WarmUp(Section):
     """The rate rises linearly from 0 over the first steps of the optimizer, in every phase anew."""
 
     steps: PositiveInt
+    """Steps until the rate is its own."""
     momentum: Rate | None = None
     """Where the optimizer has a momentum, from this; None: it has its own throughout."""
     bias: NonNegative | None = None
@@ -44,11 +47,16 @@ class Phase(Section):
     """
 
     epochs: PositiveInt = 10
+    """Passes over the training images."""
     optimizer: Optimizer = Adam()
+    """How a gradient becomes a step."""
     schedule: AnySchedule = Constant()
+    """How the learning rate changes over the phase."""
     warmup: WarmUp | None = None
+    """The first steps of the phase."""
     freeze: Freeze = "none"
     early_stopping: EarlyStopping | None = None
+    """When to stop before the last epoch."""
 
     @property
     def given(self) -> dict[str, Any]:
@@ -64,14 +72,20 @@ class Train(Section):
     """How the weights are found."""
 
     epochs: PositiveInt = 10
+    """Passes over the training images."""
     batch_size: PositiveInt = 128
+    """Images whose mean gradient is a step of the optimizer, or with ``accumulate`` a part of one."""
     accumulate: PositiveInt = Field(default=1, exclude_if=lambda batches: batches == 1)
     """Batches whose mean gradient, over their images, is a step of the optimizer; an epoch's last step may have fewer.
     Warm-up, schedule and average go by steps."""
     optimizer: Optimizer = Adam()
+    """How a gradient becomes a step."""
     schedule: AnySchedule = Constant()
+    """How the learning rate changes over the training."""
     warmup: WarmUp | None = Field(default=None, exclude_if=lambda warmup: warmup is None)
+    """The first steps, in every phase."""
     loss: Loss = CrossEntropy()
+    """What is minimised; else the first that the task knows."""
     l1: NonNegative = 0.0
     """Weight of the sum of absolute weights (biases and norms left out) added to the loss."""
     clip: Positive | None = None
@@ -80,13 +94,16 @@ class Train(Section):
     """Of the weights and the floating buffers; what validates, is kept and is measured has the average. In a later
     phase it begins anew, with the weights that the phase begins with."""
     early_stopping: EarlyStopping | None = None
+    """When to stop before the last epoch."""
     keep: Literal["best", "last"] = "best"
+    """The weights of the best epoch by ``watch``, or of the last."""
     watch: str = "accuracy"
     """The validation value that ``keep`` and ``early_stopping`` go by: the loss, or the metric of the task."""
     precision: Literal["float32", "tf32", "bfloat16", "float16"] = "float32"
     """On a CUDA card ``float32`` is torch's: convolutions in TF32, products of matrices in full; ``tf32`` has both in
     TF32."""
     channels_last: bool = False
+    """Colour innermost in memory, which is quicker for many convolutions."""
     compile: bool = Field(default=False, exclude_if=lambda compiled: not compiled)
     """By torch.compile: quicker after a minute of compiling, with other last bits."""
     capture: bool = Field(default=True, exclude_if=lambda capture: capture)
