@@ -17,6 +17,9 @@ EXTRAS = PROJECT["optional-dependencies"]
 FOR_DEVELOPERS = ("dev", "docs")
 """Extras that the package itself never imports."""
 
+ASKING = ("find_spec", "need")
+"""Functions that are told a module's name to see whether it is there."""
+
 
 def canonical(requirement: str) -> str:
     """``vl_convert-Python>=1.8`` → ``vl-convert-python``."""
@@ -49,7 +52,7 @@ def modules(text: str) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level:
             found.add(str(node.module))
-        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "find_spec":
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in ASKING:
             found |= {arg.value for arg in node.args if isinstance(arg, ast.Constant)}
     tops = {name.partition(".")[0] for name in found}
     return tops - sys.stdlib_module_names - {"assay"}
