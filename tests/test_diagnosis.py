@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.diagnosis.alarms import Alarms
+from assay.diagnosis.alarms import Alarms, measured
 from assay.diagnosis.catalogue import RULES
 from assay.diagnosis.course import Course, Units
 from assay.diagnosis.next_study import AFTER, next_study, stated
@@ -84,7 +84,7 @@ def test_small_steps_with_much_left_are_a_rate_too_low() -> None:
 def test_a_loss_that_still_falls_is_unfinished() -> None:
     found = said(course([2.0, 1.6, 1.3, 1.0]))["unfinished"]
     assert found.evidence.epochs == [4]
-    assert found.evidence.numbers["fall"] == pytest.approx(0.3 / 1.3)
+    assert found.evidence.numbers["fall"] == pytest.approx(0.3 / CHANCE)
     risen = course([2.0, 1.6, 1.3, 1.0], with_facts(kept=3), validation_loss=[2.0, 1.6, 1.5, 1.7])
     assert "unfinished" not in named(risen)
 
@@ -152,6 +152,17 @@ def test_no_rule_says_why() -> None:
 def test_limits_of_a_rate_by_hand() -> None:
     assert Alarms(0, 60, "x").upper == pytest.approx(1 - 0.05 ** (1 / 60))
     assert str(Alarms(0, 48, "digits")) == "0 of 48 healthy runs on digits (at most 6.1%)"
+
+
+def test_the_shipped_rates_are_of_every_rule_that_accuses() -> None:
+    faults = {rule.name for rule in RULES if rule.kind == "fault"}
+    for counts in measured().values():
+        assert set(counts) == faults | {"healthy", "flagged"}
+        assert counts["healthy"] >= 48
+        assert all(0 <= number <= counts["healthy"] for number in counts.values())
+    last = list(measured().values())[-1]
+    assert last["healthy"] >= 60
+    assert last["flagged"] <= 3
 
 
 @pytest.mark.parametrize("finding", AFTER)

@@ -109,9 +109,11 @@ def test_a_step_of_plain_descent_is_rate_times_gradient() -> None:
 def test_the_command_tells_a_run(planted: Results, capfd: pytest.CaptureFixture[str]) -> None:
     told = assay(capfd, "diagnose", planted.run("rate too low", 0).folder)
     assert told.out.startswith("rate too low: a step moves the weights by ")
+    assert "False alarms: 0 of 60 healthy runs on cifar10, which chose no threshold (at most 4.9%" in told.out
     assert "train.optimizer.lr: [1.0e-05, 0.0001, 0.001, 0.01]" in told.out
     found = json.loads(assay(capfd, "diagnose", planted.run("rate too low", 0).folder, "--json").out)
     assert found["findings"][0]["numbers"]["step"] < 1e-4
+    assert (found["findings"][0]["flagged"], found["findings"][0]["healthy"]) == (0, 60)
 
 
 def test_a_run_that_ended_in_a_number_that_was_not_finite_has_exploded(

@@ -60,8 +60,8 @@ RULES: tuple[Rule, ...] = (
         "unfinished",
         "fault",
         curve.unfinished,
-        f"The last quarter of the epochs took more than {curve.FALL:.0%} off the validation loss, which is least "
-        "there.",
+        f"Over the last quarter of the epochs the validation loss fell by more than {curve.FALL:.0%} of that of "
+        "knowing nothing, and is least there.",
         "Prechelt, Early Stopping – but when?, 1998: progress of training",
     ),
     Rule(
@@ -105,7 +105,7 @@ RULES: tuple[Rule, ...] = (
 HIDES = {
     "exploded": ("unstable", "rate too low", "not learning", "unfinished", "overfitting", "plateau"),
     "rate too low": ("not learning", "unfinished"),
-    "gradient fades": ("rate too low", "not learning"),
+    "gradient fades": ("rate too low",),
 }
 """Finding → what is not told beside it: other words for the same."""
 

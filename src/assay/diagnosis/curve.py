@@ -11,8 +11,8 @@ RISE, RISES = 0.02, 0.15
 """Of the loss of knowing nothing; of the epochs."""
 LITTLE, ERRORS = 0.05, 3.0
 """Of the way from chance to perfect; standard errors."""
-FALL, RECENT = 0.05, 0.25
-"""Of the loss; of the epochs, the last ones."""
+FALL, RECENT = 0.03, 0.25
+"""Of the loss of knowing nothing; of the epochs, the last ones."""
 HARDER = 0.15
 """Of the metric."""
 
@@ -73,13 +73,13 @@ def unfinished(course: Course) -> Evidence | None:
     if count < 2 or np.isnan(loss).any():
         return None
     before, end = float(loss[: count - recent].min()), float(loss[-recent:].min())
-    fall = (before - end) / before if before > 0 else 0.0
-    if fall <= FALL or before - end <= FALL * RECENT * course.scale or int(loss.argmin()) < count - recent:
+    fall = (before - end) / course.scale
+    if fall <= FALL or int(loss.argmin()) < count - recent:
         return None
     name = "training" if loss is course.train_loss else "validation"
     text = (
-        f"the last {recent} of {count} epochs took {fall:.0%} off the {name} loss ({before:.3g} to {end:.3g}), "
-        f"which is least in epoch {int(loss.argmin()) + 1}"
+        f"the {name} loss still fell from {before:.3g} to {end:.3g} over the last {recent} of "
+        f"{count} epochs, by {fall:.0%} of that of knowing nothing, and is least in epoch {int(loss.argmin()) + 1}"
     )
     return Evidence(text, list(range(count - recent + 1, count + 1)), {"before": before, "end": end, "fall": fall})
 

@@ -39,7 +39,7 @@ def diagnosed(folder: Path) -> Diagnosed:
     reason than a number that was not finite.
     """
     if (folder / "status.json").is_file():
-        recipe = _recipe_of_ended(folder)
+        recipe = recipe_of_ended(folder)
         notes = (MISSING,) if steps_are_missing(folder) else ()
         return Diagnosed(folder, findings_of(folder, recipe), {}, notes)
     if (folder / "study.yaml").is_file():
@@ -49,7 +49,8 @@ def diagnosed(folder: Path) -> Diagnosed:
     raise AssayError(f"{folder} holds neither a run (a status.json) nor a study (a study.yaml)")
 
 
-def _recipe_of_ended(folder: Path) -> Recipe:
+def recipe_of_ended(folder: Path) -> Recipe:
+    """The recipe of a run that has a whole course. AssayError of one that has not."""
     status = read_object(folder / "status.json")
     reason = status.get("reason")
     run = Run("", 0, folder, status.get("state", "running"), reason)

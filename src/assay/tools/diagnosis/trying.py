@@ -1,0 +1,104 @@
+"""``assay diagnose --try``: whether the learning rate is what is wrong, found out by trying others."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from assay.data import ImageData
+from assay.models.catalogue import complete
+from assay.recipe import Recipe
+from assay.results.folders import read_description
+from assay.runs.data import load_data_of
+from assay.system.machine import device_here, reproducible
+from assay.tools.diagnosis.short import loss_after, rounded
+
+Progress = Callable[[int, int], None]
+EPOCHS = 4
+POWERS = (-3, -2, -1, 0, 1, 2, 3)
+MARGIN = 0.5
+"""Of the loss at the run's own rate: what another rate must stay below to be called better."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """The recipe of a run, begun anew at other rates."""
+
+    rate: float
+    """The run's own."""
+    epochs: int
+    losses: Mapping[float, float]
+    """Rate → the loss after the epochs, infinite where it was not finite; from the lowest rate on."""
+
+    @property
+    def better(self) -> float | None:
+        """The best other rate, where its loss is less than ``MARGIN`` times that at the run's own."""
+        best = min(self.losses, key=lambda rate: self.losses[rate])
+        return best if self.losses[best] < MARGIN * self.losses[self.rate] else None
+
+    @property
+    def word(self) -> str:
+        """``too high`` or ``too low``; empty where no other rate is better by so much."""
+        return "" if self.better is None else "too high" if self.better < self.rate else "too low"
+
+    @property
+    def verdict(self) -> str:
+        """What that says of the rate."""
+        own, after = f"{self.rate:g}", f"after {self.epochs} epochs"
+        if all(math.isinf(loss) for loss in self.losses.values()):
+            least, most = min(self.losses), max(self.losses)
+            return f"At no rate from {least:g} to {most:g} does the loss stay finite for {self.epochs} epochs."
+        if self.better is None:
+            return (
+                f"No other rate has a loss that is clearly lower than that at {own} {after}: in so short a training, "
+                "the rate is not what is wrong."
+            )
+        return (
+            f"The rate of {own} is {self.word}, because the same training at {self.better:g} has a loss of "
+            f"{_said(self.losses[self.better])} {after}, and at {own} {_said(self.losses[self.rate])}."
+        )
+
+
+def try_rates(
+    recipe: Recipe, data: ImageData, device: torch.device, epochs: int = EPOCHS, trying: Progress | None = None
+) -> Tried:
+    """The recipe's first ``epochs`` with its seed, at its rate times 10^k, k from −3 to 3.
+
+    ``trying`` is called with (rates done, rates to do).
+    """
+    own = recipe.stages[0].train.optimizer.lr
+    losses: dict[float, float] = {}
+    for power in POWERS:
+        rate = rounded(own * 10.0**power) if power else own
+        losses[rate] = loss_after(recipe, data, rate, epochs, device)
+        if trying:
+            trying(len(losses), len(POWERS))
+    return Tried(own, epochs, losses)
+
+
+def try_rates_of(
+    run: Path,
+    recipe: Recipe,
+    root: Path | None = None,
+    decoding: Progress | None = None,
+    trying: Progress | None = None,
+) -> Tried:
+    """``try_rates`` of the run in ``run`` on its own images. AssayError where they are gone, or are others now."""
+    device = device_here(recipe.train.device)
+    with reproducible(torch.get_num_threads()):
+        data = load_data_of(run, complete(recipe), read_description(run / "data.json"), root, decoding)
+        return try_rates(complete(recipe), data, device, min(EPOCHS, recipe.stages[0].train.epochs), trying)
+
+
+def lines(tried: Tried) -> list[str]:
+    """A line a rate, and the verdict."""
+    table = [
+        f"  {rate:g}{' (its own)' if rate == tried.rate else ''}: {_said(loss)}" for rate, loss in tried.losses.items()
+    ]
+    return [f"Loss after {tried.epochs} epochs at other learning rates:", *table, tried.verdict]
+
+
+def _said(loss: float) -> str:
+    return "not finite" if math.isinf(loss) else f"{loss:.3g}"
