@@ -1,6 +1,6 @@
 """What ``assay diagnose --try`` is worth: healthy rates, and rates planted too high and too low, tried at ten to the k.
 
-Twelve of each on three sets of images, as in ``bench_diagnosis``; digits chose the margin. About three minutes on one
+Twelve of each on three sets of images, as in ``bench_diagnosis``; digits chose the share. About three minutes on one
 core; ``--keep FILE`` writes the losses, and ``--read FILES`` reads them.
 """
 
@@ -43,13 +43,14 @@ def tried(name: str, root: Path) -> Iterator[dict[str, Any]]:
         recipe = complete(Recipe.model_validate(values))
         found = try_rates(recipe, load(recipe.data, 0, root), CPU)
         losses = {str(rate): loss for rate, loss in found.losses.items()}
-        yield {"data": name, "should": should, "rate": found.rate, "epochs": found.epochs, "losses": losses}
+        known = {"rate": found.rate, "epochs": found.epochs, "start": found.start, "losses": losses}
+        yield {"data": name, "should": should, **known}
 
 
 def said(row: dict[str, Any]) -> str:
     """Too high, too low, or nothing."""
     losses = {float(rate): float(loss) for rate, loss in row["losses"].items()}
-    return Tried(row["rate"], row["epochs"], losses).word
+    return Tried(row["rate"], row["epochs"], row["start"], losses).word
 
 
 def main() -> None:

@@ -33,13 +33,15 @@ def run_of(wrong: Results, rate: float) -> Path:
 
 
 def tried(losses: list[float], own: float) -> Tried:
-    return Tried(own, 4, dict(zip(RATES, losses, strict=True)))
+    return Tried(own, 4, 2.3, dict(zip(RATES, losses, strict=True)))
 
 
 def test_what_is_said_of_losses_worked_by_hand() -> None:
     assert tried([2.3, 2.2, 0.4, 2.3, math.inf], 0.1).word == "too high"
     assert tried([2.3, 2.2, 0.4, 2.3, math.inf], 1e-4).word == "too low"
-    assert tried([2.3, 1.0, 0.9, 1.0, math.inf], 0.1).word == ""
+    assert tried([2.3, 2.0, 0.3, 1.89, math.inf], 0.1).word == "", "0.41 of 2.0 is more than a fifth"
+    assert tried([2.3, 2.0, 0.3, 1.91, math.inf], 0.1).word == "too high"
+    assert "At none of these rates is much learned" in tried([2.3, 2.3, 2.2, 2.3, 2.3], 0.1).verdict
     assert tried([2.3, 2.2, 0.4, 2.3, math.inf], 1.0).better == 1e-2
     broken = tried([math.inf] * 5, 0.1)
     assert broken.word == ""
@@ -92,7 +94,6 @@ def test_rates_are_found_before_any_run(tmp_path: Path, capfd: pytest.CaptureFix
     page = Path(document["page"]).read_text(encoding="utf-8")
     assert document["verdict"].split(":")[0] in page
     assert page.count("<figure") >= 1
-    assert len(page.encode()) <= 400_000
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,13 @@ from assay.tools.diagnosis.short import loss_after, rounded
 Progress = Callable[[int, int], None]
 EPOCHS = 4
 POWERS = (-3, -2, -1, 0, 1, 2, 3)
-MARGIN = 0.5
-"""Of the loss at the run's own rate: what another rate must stay below to be called better."""
+HARDLY = 1e-9
+"""Of the run's own rate: at this the weights hardly move."""
+SHARE = 0.2
+"""Of what the best rate learns: a rate that learns less is wrong. Healthy rates learned 0.4 of it and more on digits,
+rates a thousand times too high or too low less than 0.1."""
+LEAST = 0.05
+"""Of the loss at the beginning: where the best rate learns less, nothing can be told."""
 
 
 @dataclass(frozen=True)
@@ -29,18 +34,25 @@ class Tried:
     rate: float
     """The run's own."""
     epochs: int
+    start: float
+    """The loss at the beginning."""
     losses: Mapping[float, float]
     """Rate → the loss after the epochs, infinite where it was not finite; from the lowest rate on."""
 
     @property
+    def best(self) -> float:
+        """The rate with the least loss."""
+        return min(self.losses, key=lambda rate: self.losses[rate])
+
+    @property
     def better(self) -> float | None:
-        """The best other rate, where its loss is less than ``MARGIN`` times that at the run's own."""
-        best = min(self.losses, key=lambda rate: self.losses[rate])
-        return best if self.losses[best] < MARGIN * self.losses[self.rate] else None
+        """The best rate, where the run's own learns less than ``SHARE`` of what it does."""
+        gain, own = self.start - self.losses[self.best], self.start - self.losses[self.rate]
+        return self.best if gain > LEAST * self.start and own < SHARE * gain else None
 
     @property
     def word(self) -> str:
-        """``too high`` or ``too low``; empty where no other rate is better by so much."""
+        """``too high`` or ``too low``; empty where the run's own rate learns too."""
         return "" if self.better is None else "too high" if self.better < self.rate else "too low"
 
     @property
@@ -50,15 +62,14 @@ class Tried:
         if all(math.isinf(loss) for loss in self.losses.values()):
             least, most = min(self.losses), max(self.losses)
             return f"At no rate from {least:g} to {most:g} does the loss stay finite for {self.epochs} epochs."
+        if self.start - self.losses[self.best] <= LEAST * self.start:
+            return f"At none of these rates is much learned in {self.epochs} epochs: another rate alone is no remedy."
+        if self.best == self.rate:
+            return f"Of these rates {own} is the best: the rate is not what is wrong."
+        shown = f"a loss of {_said(self.losses[self.best])} {after}, and at {own} {_said(self.losses[self.rate])}"
         if self.better is None:
-            return (
-                f"No other rate has a loss that is clearly lower than that at {own} {after}: in so short a training, "
-                "the rate is not what is wrong."
-            )
-        return (
-            f"The rate of {own} is {self.word}, because the same training at {self.better:g} has a loss of "
-            f"{_said(self.losses[self.better])} {after}, and at {own} {_said(self.losses[self.rate])}."
-        )
+            return f"At {own} the network learns too ({self.best:g} has {shown}): the rate is not what is wrong."
+        return f"The rate of {own} is {self.word}, because the same training at {self.better:g} has {shown}."
 
 
 def try_rates(
@@ -70,12 +81,13 @@ def try_rates(
     """
     own = recipe.stages[0].train.optimizer.lr
     losses: dict[float, float] = {}
+    start = loss_after(recipe, data, HARDLY * own, 1, device)
     for power in POWERS:
         rate = rounded(own * 10.0**power) if power else own
         losses[rate] = loss_after(recipe, data, rate, epochs, device)
         if trying:
             trying(len(losses), len(POWERS))
-    return Tried(own, epochs, losses)
+    return Tried(own, epochs, start, losses)
 
 
 def try_rates_of(
