@@ -95,9 +95,9 @@ def test_a_gradient_that_fades_is_told_by_its_ratio() -> None:
 
 
 def test_units_that_are_alike_for_every_image_are_counted_by_layer() -> None:
-    units = (Units("activation1", "ReLU", 8, 4), Units("activation2", "ReLU", 8, 5))
+    units = (Units("activation1", "ReLU", 10, 7), Units("activation2", "ReLU", 10, 8))
     found = said(course(healthy(), with_facts(units=units)))["dead or saturated units"]
-    assert "5 of 8 units of activation2 (ReLU)" in found.evidence.text
+    assert "8 of 10 units of activation2 (ReLU)" in found.evidence.text
     assert found.evidence.numbers["layers"] == 1
 
 
@@ -130,6 +130,13 @@ def test_a_loss_that_stands_still_and_then_falls_was_on_a_plateau() -> None:
     losses = [2.3, 2.3, 2.3, 2.3, 1.5, 1.0, 0.9, 0.85, 0.84, 0.84]
     assert said(course(losses))["plateau"].evidence.epochs == [1, 4]
     assert "plateau" not in said(course(losses[4:]))
+
+
+def test_where_nobody_knows_what_knowing_nothing_reaches_the_first_epoch_is_the_measure() -> None:
+    losses = course([50.0, 40.0, 30.0, 20.0], with_facts(chance_loss=None, chance_metric=None, kept=4))
+    found = said(losses)
+    assert list(found) == ["unfinished", "noise of batches"]
+    assert "by 20% of that of the first epoch" in found["unfinished"].evidence.text
 
 
 def test_a_single_epoch_is_no_trend() -> None:

@@ -92,6 +92,11 @@ class Course:
         return self.facts.chance_loss or (float(self.train_loss[0]) if len(self) else 1.0)
 
     @property
+    def measure(self) -> str:
+        """That in words."""
+        return "that of knowing nothing" if self.facts.chance_loss else "that of the first epoch"
+
+    @property
     def watched_loss(self) -> Values:
         """The validation loss, else that of the training."""
         return self.train_loss if np.isnan(self.validation_loss).all() else self.validation_loss

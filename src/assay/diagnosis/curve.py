@@ -79,7 +79,7 @@ def unfinished(course: Course) -> Evidence | None:
     name = "training" if loss is course.train_loss else "validation"
     text = (
         f"the {name} loss still fell from {before:.3g} to {end:.3g} over the last {recent} of "
-        f"{count} epochs, by {fall:.0%} of that of knowing nothing, and is least in epoch {int(loss.argmin()) + 1}"
+        f"{count} epochs, by {fall:.0%} of {course.measure}, and is least in epoch {int(loss.argmin()) + 1}"
     )
     return Evidence(text, list(range(count - recent + 1, count + 1)), {"before": before, "end": end, "fall": fall})
 

@@ -9,7 +9,7 @@ SMALL, LEFT = 1e-4, 0.5
 """Of the norm of the weights; of the loss of knowing nothing."""
 FADES = 1e-3
 """The gradient of the first weights, of that of the last."""
-CONSTANT = 0.5
+CONSTANT = 0.7
 """Of the units of a layer."""
 LARGE = 10.0
 """Root mean square of the inputs; standardised ones have 1."""
@@ -24,7 +24,7 @@ def rate_too_low(course: Course) -> Evidence | None:
         return None
     text = (
         f"a step moves the weights by {step:.1e} of their norm, and after {len(course)} epochs the training loss is "
-        f"{course.train_loss[-1]:.3g}, {left:.0%} of knowing nothing"
+        f"{course.train_loss[-1]:.3g}, {left:.0%} of {course.measure}"
     )
     return Evidence(text, [len(course)], {"step": step, "left": left})
 
@@ -51,7 +51,7 @@ def dead_units(course: Course) -> Evidence | None:
     worst = max(dead, key=lambda one: one.constant / one.units)
     text = (
         f"{worst.constant} of {worst.units} units of {worst.layer} ({worst.activation}) give the same for every "
-        f"validation image; {len(dead)} of {len(course.facts.units)} layers have more than half of such"
+        f"validation image; {len(dead)} of {len(course.facts.units)} layers have more than {CONSTANT:.0%} of such"
     )
     return Evidence(text, [], {"constant": worst.constant, "units": worst.units, "layers": len(dead)})
 
