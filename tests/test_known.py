@@ -59,7 +59,7 @@ def test_all_runs_collapsed_is_one_sentence(tmp_path):
 def test_training_that_failed_on_what_is_not_finite_collapsed(tmp_path):
     failed = {(RELU, 0): "failed", (RELU, 1): "failed"}
     whole = Results.read(fabricate(tmp_path / "a", make_study(1, 2), states=failed))
-    assert whole.verdict() == "All 2 runs collapsed: training ended in numbers that are not finite."
+    assert whole.verdict() == "Both runs collapsed: training ended in numbers that are not finite."
     part = Results.read(fabricate(tmp_path / "b", make_study(2, 3), states={(ELU, 2): "failed"}))
     assert "1 of 3 runs of elu collapsed (seed 2: not finite)." in part.verdict()
     other = fabricate(tmp_path / "c", make_study(2, 3), states={(ELU, 2): "failed"}, reason="no space left")

@@ -77,6 +77,14 @@ def test_an_indifference_in_another_unit_is_told_with_the_right_one(metric, stat
         refuse_unwanted(make_study(2, metric=metric, indifferent=stated))
 
 
+def test_an_indifference_that_no_difference_exceeds_is_refused():
+    study = make_study(2, indifferent=100)
+    with pytest.raises(AssayError, match=r"found 100.0, but no two values of accuracy differ by more than 100\.0 points"):
+        indifference(study)
+    assert indifference(make_study(2, indifferent=99)) == 0.99
+    assert indifference(make_study(2, metric="loss", indifferent=500)) == 500
+
+
 def test_a_choice_by_validation_images_needs_them_and_a_metric_of_answers(tmp_path):
     chosen = load(tmp_path, select_on="validation", vary={"data.validation": [0.1, 0.2]})
     refuse_unwanted(chosen)

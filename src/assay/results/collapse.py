@@ -94,12 +94,17 @@ def told(metric: str, gone: Sequence[Collapse], planned: int, name: Callable[[st
 def _told(metric: str, those: Sequence[Collapse], planned: int, name: str) -> str:
     values = [one.value for one in those if one.value is not None]
     if len(values) == planned > 1:
-        return f"All {planned} runs of {name} collapsed ({ends(metric, values)})."
+        return f"{every(planned)} of {name} collapsed ({ends(metric, values)})."
     count = "The run" if planned == 1 else f"{len(those)} of {planned} runs"
     if not values and len(those) == planned > 1:
-        return f"All {planned} runs of {name} collapsed ({NOT_FINITE})."
+        return f"{every(planned)} of {name} collapsed ({NOT_FINITE})."
     shown = (f"seed {one.seed}: {NOT_FINITE if one.value is None else value_text(metric, one.value)}" for one in those)
     return f"{count} of {name} collapsed ({', '.join(shown)})."
+
+
+def every(count: int) -> str:
+    """``The run``, ``Both runs``, ``All 3 runs``."""
+    return "The run" if count == 1 else "Both runs" if count == 2 else f"All {count} runs"
 
 
 def ends(metric: str, values: Sequence[float]) -> str:

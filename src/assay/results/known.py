@@ -25,7 +25,7 @@ def none_finished(runs: Sequence[Run]) -> str:
     """Of runs of which none has finished: whether all ended in what is not finite."""
     gone = collapse.broken(runs)
     if gone and len(gone) == len(runs):
-        return f"All {len(gone)} runs collapsed: training ended in numbers that are not finite."
+        return f"{collapse.every(len(gone))} collapsed: training ended in numbers that are not finite."
     return "No run has finished yet."
 
 
@@ -61,7 +61,7 @@ def knowing(
 
 def all_collapsed(metric: str, gone: Sequence[Collapse], planned: int, truth: Truth) -> str:
     """In place of a verdict, where no run that has ended learned something."""
-    count = f"All {len(gone)} runs" if len(gone) == planned else f"All runs that ended, {len(gone)} of {planned},"
+    count = collapse.every(len(gone)) if len(gone) == planned else f"All runs that ended, {len(gone)} of {planned},"
     values, level = [one.value for one in gone if one.value is not None], chance.shared(truth.chance(metric))
     told = f"{metric_label(metric)} {collapse.ends(metric, values)}"
     told += f"; chance is {chance.text(metric, level)}" if level else ""

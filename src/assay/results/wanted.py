@@ -4,7 +4,7 @@ from assay.errors import AssayError
 from assay.recipe.indifference import parse
 from assay.recipe.study import Study
 from assay.recipe.tasks import TASKS
-from assay.results.metrics import factor, known, unit
+from assay.results.metrics import bounds, difference_text, factor, known, unit
 
 
 def study_metric(study: Study) -> str:
@@ -14,8 +14,17 @@ def study_metric(study: Study) -> str:
 
 def indifference(study: Study) -> float | None:
     """The stated difference in the own unit of the study's metric: 0.005 of an accuracy for 0.5 points; None where none
-    is stated. Raises AssayError where it is stated in another unit."""
-    return None if study.indifferent is None else in_own_unit(study.indifferent, study_metric(study), "indifferent")
+    is stated. Raises AssayError where it is stated in another unit, or no two values differ by more."""
+    if study.indifferent is None:
+        return None
+    metric = study_metric(study)
+    found, (least, most) = in_own_unit(study.indifferent, metric, "indifferent"), bounds(metric)
+    if found >= most - least:
+        range_ = difference_text(metric, most - least)
+        raise AssayError(
+            f"indifferent: found {study.indifferent!r}, but no two values of {metric} differ by more than {range_}"
+        )
+    return found
 
 
 def in_own_unit(stated: int | float | str, metric: str, key: str) -> float:
