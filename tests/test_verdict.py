@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.recipe.study import Study
+from assay.report import write_report
 from assay.results import Results
 from assay.results.compare import compare
 from assay.results.folders import Run
@@ -224,6 +225,9 @@ def test_the_twin_of_the_best_is_not_told_as_a_rival(tmp_path):
     decided = {c.variant: c.decided for c in told.compare(against="activation=relu")}
     assert decided == {"activation=elu": "same network", "activation=tanh": "worse"}
     assert "same network" not in {c.decided for c in told.compare("training_seconds")}
+    assert [c.p for c in told.compare(against="activation=relu") if c.decided == "same network"] == [None]
+    page = write_report(told).read_text()
+    assert re.search(r'<td class="right"[^>]*>same network</td>', page)
 
 
 metrics_of = st.sampled_from(["accuracy", "loss", "training_seconds"])

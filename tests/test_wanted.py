@@ -79,7 +79,9 @@ def test_an_indifference_in_another_unit_is_told_with_the_right_one(metric, stat
 
 def test_an_indifference_that_no_difference_exceeds_is_refused():
     study = make_study(2, indifferent=100)
-    with pytest.raises(AssayError, match=r"found 100.0, but no two values of accuracy differ by more than 100\.0 points"):
+    with pytest.raises(
+        AssayError, match=r"found 100.0, but no two values of accuracy differ by more than 100\.0 points"
+    ):
         indifference(study)
     assert indifference(make_study(2, indifferent=99)) == 0.99
     assert indifference(make_study(2, metric="loss", indifferent=500)) == 500

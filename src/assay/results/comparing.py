@@ -55,7 +55,7 @@ def compared(study: Study, values: Values, metric: str, reference: str, basis: B
     twins = {variant for group in basis.same if reference in group for variant in group}
     items = found.items
     if known(metric).of in OF_NETWORKS and not found.is_interim:
-        items = tuple(replace(c, decided="same network") if c.variant in twins else c for c in items)
+        items = tuple(replace(c, decided="same network", p=None) if c.variant in twins else c for c in items)
     covers_images = any(c.images_error is not None for c in found)
     return replace(found, items=items, images=of_images.images if of_images and covers_images else None)
 

@@ -42,7 +42,8 @@ class Comparison:
     """End of the interval of the difference, which holds together with all others of the study in 1 − alpha."""
     high: float | None = None
     p: float | None = None
-    """Of the same procedure: below alpha exactly where the interval excludes 0; None in an interim comparison."""
+    """Of the same procedure: below alpha exactly where the interval excludes 0; None in an interim comparison, and of a
+    network with itself."""
     method: Method = "no pairs"
     deviation: float | None = None
     """Standard deviation of the difference from seed to seed: √2 times that of a run where it is pooled."""

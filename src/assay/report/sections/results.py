@@ -148,7 +148,7 @@ def effect(subject: Subject) -> Iterator[Figure]:
             continue
         c = by_name[name]
         shared = {"variant": subject.shown[name], "verdict": c.decided}
-        shown = (None, None) if c.is_too_wide else (c.low, c.high)
+        shown = (c.low, c.high) if _has_line(c) else (None, None)
         ends = {end: None if at is None else scale * at for end, at in zip(("low", "high"), shown, strict=True)}
         if c.difference is not None:
             numbers = {"seed": None, "difference": scale * c.difference, **ends, "p": c.p}
@@ -170,6 +170,8 @@ def effect(subject: Subject) -> Iterator[Figure]:
     over = ", and over test images" * bool(subject.comparisons.images)
     together = ", all together" * (subject.comparisons.family > 1)
     colored = "Coloured where the interval excludes 0."
+    if any(c.is_too_wide and c.decided != "same network" for c in subject.comparisons):
+        colored += " Without a line: too few seeds to tell."
     if subject.comparisons.is_interim:
         colored = "Nothing is decided yet."
     yield Figure(
@@ -184,6 +186,11 @@ def effect(subject: Subject) -> Iterator[Figure]:
         frame,
         is_file=not subject.suffix,
     )
+
+
+def _has_line(c: Comparison) -> bool:
+    """Whether its interval tells anything."""
+    return not c.is_too_wide and c.decided != "same network"
 
 
 def levels(subject: Subject) -> Iterator[Figure]:

@@ -58,7 +58,10 @@ def _difference(c: Comparison | None) -> tuple[Cell, ...]:
 
 
 def difference(c: Comparison) -> str:
-    """With its sign and interval, ``+3.10 ± 0.42``; ``−49.8, too few seeds`` where that tells nothing."""
+    """With its sign and interval, ``+3.10 ± 0.42``; ``−49.8, too few seeds`` where that tells nothing; or ``same
+    network``."""
+    if c.decided == "same network":
+        return c.decided
     if c.is_too_wide:
         return f"{signed(c.difference, None, None, c.metric)}, too few seeds"
     return signed(c.difference, c.low, c.high, c.metric)
