@@ -161,7 +161,9 @@ def told(study: Study, runs: np.ndarray, folder: Path = UNTOLD) -> tuple[Compari
 
 
 def contradictions(found: Comparisons, text: str) -> list[str]:
-    """What a verdict says that its comparisons do not: a decision, or a number against its decision."""
+    """What a verdict says that its comparisons do not: a decision, or a number against its decision. What earlier looks
+    told is left out."""
+    text = re.split(r"\w+ look: it was read", text)[0]
     wrong = []
     for part in re.split(r"; |\. ", text):
         for size, half in re.findall(r"([\d.]+) ± ([\d.]*\d)", part):
