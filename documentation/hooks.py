@@ -22,6 +22,7 @@ SHOWN = "files"
 LINK = re.compile(r"(\]\()([^)\s#:]+)([^)\s:]*\))")
 HOME = "---\nhide: [navigation]\n---\n"
 """The first page leads everywhere itself."""
+UNSEARCHED = "---\nsearch: {exclude: true}\n---\n"
 LANGUAGES = {".yaml": "yaml", ".py": "python", "Makefile": "make"}
 
 
@@ -90,7 +91,7 @@ def notebook(path: Path) -> str:
 
 def listing(path: Path) -> str:
     """A page with a file's text, or with those of a folder; pictures and tables of ``docs/`` are linked to."""
-    parts = [f"# `{path.relative_to(ROOT).as_posix()}`\n"]
+    parts = [f"{UNSEARCHED}# `{path.relative_to(ROOT).as_posix()}`\n"]
     for file in sorted(path.iterdir()) if path.is_dir() else [path]:
         name = file.relative_to(ROOT).as_posix()
         if stands(name):
