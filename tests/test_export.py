@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from assay.data.sources.catalogue import SOURCES
 from assay.errors import AssayError, PictureWarning
 from assay.models.detector import Selecting
 from assay.recipe.study import Study
@@ -225,6 +226,8 @@ def test_the_card_has_the_runs_numbers_with_intervals(runs: dict[str, Path], tmp
     for told in ("source: `digits`", "359 test", "Licence of the weights", "from random ones", "assay 0.1.0", "cnn"):
         assert told in card
     assert "how much another one would change is not known" in card
+    assert f"licence of the images: {SOURCES['digits'].licence}" in card
+    assert f"cite: {SOURCES['digits'].cite}" in card
     assert card.startswith("---\npipeline_tag: image-classification\n")
     assert "Not asked of this run: curves, separation and uncertainty." in card
 

@@ -8,6 +8,8 @@ import polars as pl
 from huggingface_hub import ModelCardData
 
 from assay.data.groups import group_numbers
+from assay.data.sources.catalogue import SOURCES
+from assay.data.sources.known import Known
 from assay.errors import enumerated
 from assay.recipe.tasks import TASKS, answered
 from assay.recipe.yaml_files import dump_yaml
@@ -76,13 +78,16 @@ def data(source: Source) -> list[str]:
     channels, height, width = about["shape"]
     colour = "gray" if channels == 1 else "RGB"
     classes = about["classes"]
+    named = SOURCES.get(recipe.data.source, Known("", ""))
     lines = [
-        f"- source: `{recipe.data.source}`",
+        f"- source: `{recipe.data.source}`; licence of the images: {named.licence}",
         f"- images: {counts}; seed {recipe.seed}"
         + (f"; originals, by `{recipe.data.group}`, are on one side of every cut" if recipe.data.group else ""),
         f"- seen as {height}×{width} pixels (height×width), {colour}, fit `{recipe.data.fit}`",
         f"- {'targets' if recipe.task == 'regression' else 'classes'} ({len(classes)}): {enumerated(classes, 30)}",
     ]
+    if named.cite:
+        lines.append(f"- cite: {named.cite}")
     if about.get("skipped"):
         lines.append(f"- {len(about['skipped']):,} images could not be read and were left out")
     return ["\n".join(lines)]
