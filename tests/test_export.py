@@ -239,6 +239,9 @@ def test_weights_alone_are_the_runs_with_what_must_be_known_beside(runs: dict[st
     about = json.loads((found.folder / "assay.json").read_text())
     assert about["classes"] == json.loads((run / "data.json").read_text())["classes"]
     assert found.checked is None
+    assert about["inside"] == []
+    assert about["outside"][0] == "normalisation"
+    assert "Left to the caller: normalisation; " in (found.folder / "README.md").read_text()
 
 
 # ------------------------------------------------------------------------------------------- timm and hubs

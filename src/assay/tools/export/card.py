@@ -18,10 +18,12 @@ from assay.results.metrics import in_order, is_of_one, known, label, value_text
 from assay.system.files import read_object
 from assay.tasks import catalogue
 from assay.tasks.scores import Drawn, PerDraw
+from assay.tools.export.description import of_weights
 from assay.tools.export.exported import Exported
 from assay.tools.export.licence import licence
 from assay.tools.export.source import Source
 from assay.tools.export.usage import usage
+from assay.tools.export.weights_files import is_timms
 
 PIPELINES = {
     "classification": "image-classification",
@@ -44,7 +46,7 @@ def card(source: Source, found: Exported) -> str:
         section("How it was checked", check(found)),
         section("What was not measured", limits(source)),
         section("Licence of the weights", [licence(source.recipe, environment(source).get("pretrained", {}))]),
-        section("How to use it", usage(source.description, found.format, found.file.name)),
+        section("How to use it", use(source, found)),
         section("Recipe", [f"```yaml\n{dump_yaml(source.recipe.dump())}```"]),
     ]
     return "\n\n".join(parts) + "\n"
@@ -144,6 +146,15 @@ def check(found: Exported) -> list[str]:
     if found.int8:
         lines.append(f"`{found.int8.file.name}`: {found.int8.in_words}.")
     return lines
+
+
+def use(source: Source, found: Exported) -> list[str]:
+    """The lines that load the file, what goes in and what comes out."""
+    to = found.format
+    if to == "hub":
+        to = "timm" if is_timms(source) else "safetensors"
+    told = source.description if to in ("onnx", "torch-export") else of_weights(source.description)
+    return usage(told, to, found.file.name)
 
 
 def limits(source: Source) -> list[str]:

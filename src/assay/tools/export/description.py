@@ -29,7 +29,9 @@ CANDIDATES = {
 }
 
 
-def description(run: Path, recipe: Recipe, about: dict[str, Any], measured: dict[str, Any], model: nn.Module) -> Any:
+def description(
+    run: Path, recipe: Recipe, about: dict[str, Any], measured: dict[str, Any], model: nn.Module
+) -> dict[str, Any]:
     """Of the network ``model`` of a run, whose data.json is ``about``: values that JSON knows."""
     channels, height, width = about["shape"]
     predict = recipe.predict
@@ -55,6 +57,12 @@ def description(run: Path, recipe: Recipe, about: dict[str, Any], measured: dict
         "about": {key: about[key] for key in ABOUT if key in about},
         "measured": {key: value for key, value in measured.items() if key in MEASURED or key.startswith("threshold_")},
     }
+
+
+def of_weights(told: dict[str, Any]) -> dict[str, Any]:
+    """The description of weights alone, in which nothing of what is inside a graph is."""
+    given = told["input"] | {"type": "float32, (pixels / 255 − mean) / std"}
+    return told | {"input": given, "inside": [], "outside": [*told["inside"], *told["outside"]]}
 
 
 def outputs(recipe: Recipe, model: nn.Module) -> dict[str, str]:

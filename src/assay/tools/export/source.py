@@ -44,8 +44,7 @@ class Source:
     @cached_property
     def description(self) -> dict[str, Any]:
         """What the exported file says of itself."""
-        found: dict[str, Any] = description(self.run, self.recipe, self.about, self.measured, self.model)
-        return found
+        return description(self.run, self.recipe, self.about, self.measured, self.model)
 
     @cached_property
     def data(self) -> ImageData:

@@ -53,22 +53,14 @@ TEMPLATES = {"onnx": ONNX, "torch-export": TORCH, "timm": TIMM, "safetensors": S
 
 def usage(description: dict[str, Any], to: str, file: str) -> list[str]:
     """The lines that load a file and ask it, what goes in, what comes out, and what it leaves to others."""
-    if to == "hub":
-        to = "safetensors"
-    given = description["input"]
-    shape = (2, *given["shape"][1:])
-    lines = [f"`assay predict {file} PICTURE…` answers as the run does."] if to in ("onnx", "torch-export") else []
-    lines.append(TEMPLATES[to].format(file=file, shape=shape))
-    if to in ("onnx", "torch-export"):
-        lines.append(
-            f"In: `images`, {given['type']}, ({', '.join(map(str, given['shape']))}), {given['colour']}; pictures of "
-            f"another size come to this one by `{given['fit']}`, {given['resampling']}. "
-            f"Inside: {', '.join(description['inside'])}."
-        )
-    else:
-        around = [name for name in description["inside"] if name != "normalisation"]
-        if around:
-            lines.append(f"The numbers are of the network within what is not in its weights: {', '.join(around)}.")
+    given, is_graph = description["input"], to in ("onnx", "torch-export")
+    lines = [f"`assay predict {file} PICTURE…` answers as the run does."] if is_graph else []
+    lines.append(TEMPLATES[to].format(file=file, shape=(2, *given["shape"][1:])))
+    shape = ", ".join(map(str, given["shape"]))
+    size = f"pictures of another size come to this one by `{given['fit']}`, {given['resampling']}"
+    lines.append(f"In: {given['type']}, ({shape}), {given['colour']}; {size}.")
+    if is_graph:
+        lines.append(f"Inside: {', '.join(description['inside'])}.")
     lines.append("Out: " + "; ".join(f"`{name}` {meaning}" for name, meaning in description["outputs"].items()) + ".")
     lines.append(f"Left to the caller: {'; '.join(description['outside'])}.")
     return lines

@@ -13,6 +13,7 @@ from assay.recipe.yaml_files import dump_yaml
 from assay.system.files import write, write_json
 from assay.system.integrity import WEIGHTS
 from assay.tools.answering import Pixels
+from assay.tools.export.description import of_weights
 from assay.tools.export.graph import Graph, Outputs
 from assay.tools.export.source import Source
 from assay.tools.pictures import normalized
@@ -23,7 +24,7 @@ DESCRIPTION = "assay.json"
 def write_safetensors(source: Source, folder: Path) -> Path:
     """The run's weights as they are, its description and its recipe; returns the path of the first."""
     shutil.copyfile(source.run / WEIGHTS, folder / WEIGHTS)
-    write_json(folder / DESCRIPTION, source.description)
+    write_json(folder / DESCRIPTION, of_weights(source.description))
     write(folder / "recipe.yaml", dump_yaml(source.recipe.dump()))
     return folder / WEIGHTS
 
@@ -54,7 +55,7 @@ def write_timm(source: Source, folder: Path) -> Path:
             "crop_pct": 1.0,
         },
     )
-    write_json(folder / DESCRIPTION, source.description)
+    write_json(folder / DESCRIPTION, of_weights(source.description))
     return folder / WEIGHTS
 
 
