@@ -65,12 +65,17 @@ def selected(
     Every class of a box is a candidate of its own. Boxes are cut at the canvas, and those of which nothing is left go;
     of equal scores the earlier box comes first.
     """
+    cut = inside(edges, size)
+    exists = (cut[..., 2:] > cut[..., :2]).all(dim=-1, keepdim=True)
+    likely = exists & (scores >= selecting.score)
+    return [_selected(*each, selecting) for each in zip(cut, scores.float(), likely, strict=True)]
+
+
+def inside(edges: Float[Tensor, "b n 4"], size: tuple[int, int]) -> Float32[Tensor, "b n 4"]:
+    """Boxes cut at a canvas of ``size`` (height, width) pixels."""
     height, width = size
     limits = torch.tensor([width, height, width, height], dtype=torch.float32, device=edges.device)
-    inside = edges.float().clamp(min=0).minimum(limits)
-    exists = (inside[..., 2:] > inside[..., :2]).all(dim=-1, keepdim=True)
-    likely = exists & (scores >= selecting.score)
-    return [_selected(*each, selecting) for each in zip(inside, scores.float(), likely, strict=True)]
+    return edges.float().clamp(min=0).minimum(limits)
 
 
 def _selected(

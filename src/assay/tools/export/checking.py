@@ -43,7 +43,7 @@ class Checked:
         )
         told = f"against torch on {self.images:,} test images: largest difference {largest}"
         told += f", same answers {100 * self.same:.4g} %"
-        return told if self.agrees else f"{told}; that is more than rounding, {TOLERANCE:g}"
+        return told if self.agrees else f"{told}; the difference is above {TOLERANCE:g}"
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ LOGITS = {
 ONE_LOGIT = "(batch, 1): the sigmoid gives the probability of the second class"
 VALUES = "(batch, targets): value = output · target_deviation + target_mean"
 CANDIDATES = {
-    "boxes": "(batch, cells, 4): x1, y1, x2, y2 in pixels of the input",
+    "boxes": "(batch, cells, 4): x1, y1, x2, y2 in pixels of the input, cut at its sides",
     "scores": "(batch, cells, classes): before any box goes; score, nms and most of 'selecting' say which stay",
 }
 

@@ -10,7 +10,7 @@ from torch.export import Dim, ExportedProgram
 
 from assay.after.around import around
 from assay.errors import AssayError
-from assay.models.detector import Detector
+from assay.models.detector import Detector, inside
 from assay.models.encoded_detector import OneStage
 from assay.recipe import Recipe
 from assay.tools.answering import Pixels
@@ -37,7 +37,8 @@ class Whole(nn.Module):
         """The outputs that ``description`` names."""
         shown = (images / 255 - self.mean) / self.std
         if isinstance(self.network, OneStage):
-            return self.network.candidates(shown)
+            edges, scores = self.network.candidates(shown)
+            return inside(edges, (images.shape[2], images.shape[3])), scores
         return (self.network(shown),)
 
     def graph(self, pixels: Pixels) -> Outputs:
