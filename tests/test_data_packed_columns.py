@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,37 @@ def test_a_wrong_key_is_told_with_what_there_is(tmp_path: Path, keys: dict[str, 
     parquet(tmp_path / "x.parquet", rows(list("abab")), note=["a", None, "b", None])
     with pytest.raises(AssayError, match=message):
         opened(tmp_path, source="x.parquet", **keys)
+
+
+@pytest.mark.parametrize("form", ["hf", "parquet"])
+def test_a_part_that_numbers_its_classes_otherwise_is_refused(tmp_path: Path, form: str) -> None:
+    datasets = library()
+    other = {"label": datasets.ClassLabel(names=["dog", "cat"])}
+    parts = {"train": dataset(rows([0, 1, 0, 1])), "test": dataset(rows([0, 1]), other)}
+    save(parts, form, tmp_path)
+    with pytest.raises(AssayError, match=r"column 'label' has other classes, or in another order, in .* than in .*"):
+        opened(tmp_path, source=f"{form}:set")
+
+
+@pytest.mark.parametrize("form", ["hf", "parquet"])
+def test_a_part_without_labels_is_told_and_may_be_left_out(tmp_path: Path, form: str) -> None:
+    parts = {"train": dataset(rows([0, 1, 0, 1])), "test": dataset(rows([0, 1])).remove_columns("label")}
+    save(parts, form, tmp_path)
+    with pytest.raises(AssayError, match=r"column 'label', test/00000/0\.png: found no label, .*data\.split"):
+        opened(tmp_path, source=f"{form}:set")
+    assert len(opened(tmp_path, source=f"{form}:set", split="train")) == 4
+
+
+def save(parts: dict[str, Any], form: str, root: Path) -> None:
+    """Hugging Face's parts, each by itself, as ``set``."""
+    if form == "parquet":
+        (root / "set").mkdir()
+        for name, part in parts.items():
+            quietly(partial(part.to_parquet, str(root / "set" / f"{name}.parquet")))
+    else:
+        for name, part in parts.items():
+            quietly(partial(part.save_to_disk, str(root / "set" / name)))
+        (root / "set" / "dataset_dict.json").write_text(json.dumps({"splits": list(parts)}))
 
 
 def test_parts_whose_names_say_no_split_are_asked_for(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from assay.data.sources.packed.features import column_of
-from assay.data.sources.packed.rows import Packed, Place, open_cell
+from assay.data.sources.packed.rows import Column, Packed, Place, agreed, open_cell
 from assay.data.sources.packed.shards import stamps
 from assay.errors import AssayError
 from assay.system.files import legible
@@ -84,35 +84,47 @@ def _parts(found: Any) -> dict[str, "Dataset"]:
 
 
 def _packed(where: str, parts: dict[str, "Dataset"], folder: Path) -> Packed:
-    features = next(iter(parts.values())).features.to_dict()
+    columns = {f"{where}, {name}": _columns(part) for name, part in parts.items()}
     starts: list[tuple[int, Dataset]] = []
     for part in parts.values():
         starts.append(((starts[-1][0] + len(starts[-1][1])) if starts else 0, part))
-    undecoded: dict[str, list[tuple[int, Dataset]]] = {}
+    undecoded: dict[str, list[tuple[int, Dataset | None]]] = {}
 
     def picture(column: str, row: int) -> Image.Image:
         if column not in undecoded:
             undecoded[column] = [(start, _undecoded(part, column)) for start, part in starts]
         start, part = next((start, part) for start, part in reversed(undecoded[column]) if row >= start)
-        return open_cell(part[row - start][column], folder)
+        return open_cell(None if part is None else part[row - start][column], folder)
 
     return Packed(
         where,
         {name: len(part) for name, part in parts.items()},
-        {name: column_of(feature) for name, feature in features.items()},
-        lambda column: [cell for part in parts.values() for cell in _arrow(part, column).to_pylist()],
+        agreed(columns),
+        lambda column: [cell for part in parts.values() for cell in _cells(part, column)],
         lambda column: [name for part in parts.values() for name in _files(part, column)],
         picture,
     )
 
 
-def _undecoded(part: "Dataset", column: str) -> "Dataset":
+def _columns(part: "Dataset") -> dict[str, Column]:
+    return {name: column_of(feature) for name, feature in part.features.to_dict().items()}
+
+
+def _undecoded(part: "Dataset", column: str) -> "Dataset | None":
+    """None where the part lacks the column."""
     import datasets
 
+    if column not in part.column_names:
+        return None
     alone = part.with_format(None).select_columns([column])
     if isinstance(alone.features[column], datasets.Image):
         return alone.cast_column(column, datasets.Image(decode=False))
     return alone
+
+
+def _cells(part: "Dataset", column: str) -> list[Any]:
+    """None each where the part lacks the column."""
+    return _arrow(part, column).to_pylist() if column in part.column_names else [None] * len(part)
 
 
 def _arrow(part: "Dataset", column: str) -> Any:
@@ -123,6 +135,8 @@ def _files(part: "Dataset", column: str) -> list[str]:
     """What pictures were called; read without their bytes."""
     from pyarrow import compute, types
 
+    if column not in part.column_names:
+        return [""] * len(part)
     cells = _arrow(part, column)
     if not types.is_struct(cells.type) or cells.type.get_field_index("path") < 0:
         return [""] * len(cells)

@@ -11,7 +11,7 @@ import polars as pl
 from PIL import Image
 
 from assay.data.sources.packed.features import column_by_type, column_of
-from assay.data.sources.packed.rows import Column, Packed, Place, open_cell
+from assay.data.sources.packed.rows import Column, Packed, Place, agreed, open_cell
 from assay.data.sources.packed.shards import shards, stamps
 from assay.data.sources.table_file import PARQUET
 from assay.errors import AssayError
@@ -32,15 +32,15 @@ def parquet(where: str, root: Path) -> Place:
 
 
 def _packed(where: str, parts: dict[str, list[Path]], files: list[Path]) -> Packed:
-    columns = _columns(files[0])
-    lengths = [_length(file, columns) for file in files]
+    columns = agreed({str(file): _columns(file) for file in files})
+    lengths = [_length(file) for file in files]
     length = dict(zip(files, lengths, strict=True))
     pictures = _Pictures(files, lengths)
     return Packed(
         where,
         {part: sum(length[file] for file in own) for part, own in parts.items()},
         columns,
-        lambda column: [cell for file in files for cell in _read(file, pl.col(column))],
+        lambda column: [cell for file in files for cell in _cells(file, column)],
         lambda column: [name for file in files for name in _names(file, column)],
         pictures.open,
     )
@@ -61,14 +61,18 @@ def _columns(file: Path) -> dict[str, Column]:
     }
 
 
-def _length(file: Path, columns: dict[str, Column]) -> int:
+def _length(file: Path) -> int:
     try:
-        there = list(pl.read_parquet_schema(file))
-        if missing := [name for name in columns if name not in there]:
-            raise AssayError(f"{file} has no column {missing[0]!r}, which the files beside it have")
         return int(pl.scan_parquet(file).select(pl.len()).collect().item())
     except (pl.exceptions.PolarsError, OSError) as error:
         raise _damaged(file, error) from error
+
+
+def _cells(file: Path, column: str, first: int = 0, rows: int | None = None) -> list[Any]:
+    """Of some rows; None each where the file lacks the column."""
+    if column in pl.read_parquet_schema(file):
+        return _read(file, pl.col(column), first, rows)
+    return [None] * (rows or _length(file))
 
 
 def _read(file: Path, what: pl.Expr, first: int = 0, rows: int | None = None) -> list[Any]:
@@ -79,9 +83,9 @@ def _read(file: Path, what: pl.Expr, first: int = 0, rows: int | None = None) ->
 
 
 def _names(file: Path, column: str) -> list[str]:
-    dtype = pl.read_parquet_schema(file)[column]
+    dtype = pl.read_parquet_schema(file).get(column)
     if not isinstance(dtype, pl.Struct) or "path" not in {field.name for field in dtype.fields}:
-        return [""] * int(pl.scan_parquet(file).select(pl.len()).collect().item())
+        return [""] * _length(file)
     return [PurePosixPath(name or "").name for name in _read(file, pl.col(column).struct.field("path"))]
 
 
@@ -109,5 +113,5 @@ class _Pictures:
         if key not in self.kept:
             while len(self.kept) >= _KEPT:
                 del self.kept[next(iter(self.kept))]
-            self.kept[key] = _read(self.files[which], pl.col(column), number * _BLOCK, _BLOCK)
+            self.kept[key] = _cells(self.files[which], column, number * _BLOCK, _BLOCK)
         return self.kept[key]

@@ -23,6 +23,22 @@ class Column:
     """Of classes, where cells have their numbers."""
 
 
+def agreed(each: Mapping[str, Mapping[str, Column]]) -> dict[str, Column]:
+    """The columns of all files or parts, by what these are called. AssayError where two number classes differently."""
+    found: dict[str, Column] = {}
+    first: dict[str, str] = {}
+    for where, columns in each.items():
+        for name, column in columns.items():
+            kept = found.setdefault(name, column)
+            if kept.names != column.names:
+                raise AssayError(
+                    f"column {name!r} has other classes, or in another order, in {first[name]} than in {where}: a "
+                    "number would mean two things"
+                )
+            first.setdefault(name, where)
+    return found
+
+
 @dataclass(frozen=True)
 class Packed:
     """The parts of a source one after another: the rows of the first, then of the second."""
