@@ -385,7 +385,7 @@ def test_a_source_that_is_not_there(run: Command) -> None:
     refused(ended, "unknown data source 'digit'; did you mean 'digits'? (looked in 'data' (no such folder)")
     refused(ended, "--data FOLDER or $ASSAY_DATA says where data lie")
     as_folder("flowers", TWO_CLASSES)
-    refused(run("--set", "data.source=flower"), "unknown data source 'flower'; did you mean 'flowers'?")
+    refused(run("--set", "data.source=flower"), "unknown data source 'flower'; did you mean 'flowers' or 'flowers102'?")
 
 
 def test_a_data_root_that_is_not_there(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
