@@ -1,6 +1,7 @@
 """The page of a range of learning rates: the loss at each rate, a line a seed."""
 
 from pathlib import Path
+from typing import Any
 
 import altair as alt
 import polars as pl
@@ -44,7 +45,12 @@ def chart(frame: pl.DataFrame, found: Range | None) -> Chart:
     """Both axes are logarithmic; the range is shaded. Columns: seed, rate, loss."""
     seeds = frame["seed"].unique(maintain_order=True).to_list()
     color = variant_color("seed", dict(zip(seeds, categorical(len(seeds)), strict=True)))
-    x = alt.X("rate:Q", title="learning rate", scale=alt.Scale(type="log"), axis=alt.Axis(format="~e"))
+    across: dict[str, Any] = {
+        "title": "learning rate",
+        "scale": alt.Scale(type="log"),
+        "axis": alt.Axis(format="~e"),
+    }
+    x = alt.X("rate:Q", **across)
     y = alt.Y("loss:Q", title="loss", scale=alt.Scale(type="log", nice=True))
     tooltip = [alt.Tooltip("seed:N"), alt.Tooltip("rate:Q", format="~g"), alt.Tooltip("loss:Q", format=".4~g")]
     base = alt.Chart()
@@ -54,7 +60,7 @@ def chart(frame: pl.DataFrame, found: Range | None) -> Chart:
     ]
     if found is not None:
         band = pl.DataFrame({"low": [found.low], "high": [found.high]})
-        marks.insert(0, alt.Chart(band).mark_rect(opacity=0.12).encode(x=alt.X("low:Q"), x2="high:Q"))
+        marks.insert(0, alt.Chart(band).mark_rect(opacity=0.12).encode(x=alt.X("low:Q", **across), x2="high:Q"))
     return layered(frame, *marks, height=300)
 
 
