@@ -39,16 +39,16 @@ GALLERY = (
     study("regression/discs", "Two numbers a picture: errors in their units, residuals, how often intervals hold."),
     study("scattered-digits/heads", "Boxes: mAP with intervals, kinds of error, thresholds, pictures."),
     Shown(
-        "explain studies/explain/convolution.yaml --out convolution",
-        "convolution/index.html",
+        "explain studies/explain/convolution.yaml",
+        "explained/convolution/index.html",
         "Every number of a convolution, forward and backward, as its sum of products.",
     ),
     Shown(
-        "explain elu_resnet --shape 3,32,32 --out elu_resnet",
-        "elu_resnet/index.html",
+        "explain elu_resnet --shape 3,32,32",
+        "explained/elu_resnet/index.html",
         "What each layer of a network costs and sees, with formulas.",
     ),
-    Shown("explain descent --out descent", "descent/index.html", "Optimizers on two surfaces, step by step."),
+    Shown("explain descent", "explained/descent/index.html", "Optimizers on two surfaces, step by step."),
 )
 
 HEAD = "# Gallery\n\nPages as assay writes them: whole files that fetch nothing, each made by the command below it.\n"
@@ -78,7 +78,7 @@ def assay(folder: Path, command: str) -> dict[str, object]:
 def card(shown: Shown, said: dict[str, object], work: Path, pages: Path) -> str:
     """Copy a page and its picture; what the index says of it, in Markdown."""
     page = work / shown.page
-    name = shown.page.removeprefix("runs/").partition("/")[0]
+    name = shown.page.split("/")[1]
     shutil.copy(page, pages / f"{name}.html")
     title = re.search(r"<title>(.*?)</title>", page.read_text(encoding="utf-8"), re.DOTALL)
     lines = [f"## [{unescape(title[1]).strip() if title else name}]({name}.html)"]
