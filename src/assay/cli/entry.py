@@ -34,7 +34,7 @@ def main() -> None:
     except AssayError as error:
         stop(str(error), 2)
     except (typer.Abort, KeyboardInterrupt):
-        resumes = sys.argv[1:2] == ["run"]
+        resumes = sys.argv[1:2] in (["run"], ["work"])
         stop("stopped" + "; the same command goes on from the last finished epoch" * resumes, 130)
     except Exception as error:
         if hasattr(error, "format_message"):  # a mistake on the command line

@@ -6,10 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from assay.cli.app import AsJson, DataRoot, StudyFolder, app
+from assay.errors import AssayError
 from assay.system.integrity import RESTORE
 from assay.tools.terminal import print_json, read_results, show, stop, tell_damaged, tell_not_measured
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from assay.recipe.study import Study
+    from assay.results import Results
+    from assay.results.folders import Run
     from assay.start.forecast import Forecast
 
 
@@ -34,9 +40,15 @@ def run(
         typer.Option(
             parser=number_of_jobs,
             metavar="N|auto",
-            help="Local processes, among which the threads are divided; auto takes as many as pay here.",
+            help="Processes: 1 here, as many as pay with auto and on a cluster. Here they share the threads.",
         ),
-    ] = 1,
+    ] = None,
+    on: Annotated[
+        str | None, typer.Option(metavar="slurm|ray[://HOST:PORT]", help="Train on a cluster, not in this process.")
+    ] = None,
+    print_script: Annotated[
+        bool, typer.Option("--print", help="With --on slurm: print the job's script, and submit nothing.")
+    ] = False,
     out: Annotated[Path, typer.Option(help="The folder of all studies.")] = Path("runs"),
     data: DataRoot = None,
     retry: Annotated[bool, typer.Option("--retry", help="Run failed runs again.")] = False,
@@ -49,18 +61,25 @@ def run(
 ) -> None:
     """Train a study, compare its variants, and write the report. The same command again resumes."""
     from assay.recipe.study import load_study
-    from assay.report.page import write_report
     from assay.runs.engine import run as run_study
     from assay.start.forecast import forecast
     from assay.system.process import own_command
-    from assay.tools.documents import findings
 
-    loaded = load_study(study, changes or (), seeds)
+    is_array = of_an_array(on, print_script, dry_run)
+    loaded, jobs = load_study(study, changes or (), seeds), jobs or ("auto" if on else 1)
     if dry_run:
         return show_forecast(forecast(loaded, out, data, jobs, quiet), as_json)
     options = {"data": data, "jobs": jobs, "retry": retry, "tensorboard": tensorboard, "quiet": quiet}
-    results = run_study(loaded, out, **options, command=own_command())  # type: ignore[arg-type]
-    failed = [run for run in results.runs if run.state != "finished"]
+    if is_array:
+        return show_array(loaded, out, options, print_script, as_json)
+    show_verdict(run_study(loaded, out, **options, command=own_command()), as_json)  # type: ignore[arg-type]
+
+
+def show_verdict(results: "Results", as_json: bool) -> None:
+    """Write the page of a study that was trained, and print what it says."""
+    from assay.report.page import write_report
+    from assay.tools.documents import findings
+
     tell_damaged(results)
     tell_not_measured(results)
     page = write_report(results) if results.finished else None
@@ -68,10 +87,63 @@ def run(
         print_json(findings(results, page))
     elif page:
         print(f"\n{results.verdict()}\n\nreport: {page}")
+    stop_for_failed([run for run in results.runs if run.state != "finished"], results)
+
+
+def of_an_array(on: str | None, print_script: bool, dry_run: bool) -> bool:
+    """Whether ``--on`` names Slurm; AssayError where it names nothing, or other options have no use with it."""
+    from assay.runs.place import place
+
+    is_array = bool(on) and place(str(on)).engine == "slurm"
+    if print_script and not is_array:
+        raise AssayError("--print: no use without --on slurm")
+    if dry_run and on:
+        raise AssayError("--dry-run: no use with --on, it tries this machine")
+    return is_array
+
+
+def stop_for_failed(failed: "Sequence[Run]", results: "Results") -> None:
+    """Say that these runs of a study have not finished, and end with exit status 1; nothing where there are none."""
     if failed:
         is_or_are = "is" if len(failed) == 1 else "are"
         what = "failed" if all(run.state == "failed" for run in failed) else f"failed or {is_or_are} damaged"
         stop(f"{len(failed)} of {len(results.runs)} runs {what}; 'assay status {results.folder}' says why", 1)
+
+
+def show_array(study: "Study", out: Path, options: dict[str, Any], print_script: bool, as_json: bool) -> None:
+    """Prepare a study for a Slurm array, and print its script or submit it."""
+    from assay.runs.slurm import prepare_batch, refuse_without_slurm, submit
+
+    if not print_script:
+        refuse_without_slurm()
+    batch = prepare_batch(study, out, **options)
+    number = None if print_script else submit(batch)
+    if as_json:
+        return print_json({"folder": batch.folder, "tasks": batch.tasks, "job": number, "script": batch.script})
+    if number is None:
+        return print(batch.script, end="")
+    print(f"job {number}: {batch.tasks} tasks\n'assay status {batch.folder}' says how far they are")
+
+
+@app.command()
+def work(
+    folder: StudyFolder,
+    data: DataRoot = None,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard event files too.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only how it ended.")] = False,
+) -> None:
+    """Train what is left of a study that 'assay run --on slurm' prepared. Any number of these may share the folder.
+
+    Each takes one run after the other until every run is done or in another's hands.
+    """
+    from assay.runs.worker import work_on
+    from assay.system.process import own_command
+
+    left = work_on(folder, data=data, tensorboard=tensorboard, quiet=quiet, command=own_command())
+    done, all_of_them = len(left.results.finished), len(left.results.runs)
+    others = f"; others train {left.elsewhere} more" if left.elsewhere else f"; 'assay report {folder}' writes the page"
+    print(f"{done} of {all_of_them} runs have finished{others}")
+    stop_for_failed([run for run in left.results.runs if run.state in ("failed", "damaged")], left.results)
 
 
 def show_forecast(found: "Forecast", as_json: bool) -> None:

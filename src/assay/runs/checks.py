@@ -68,8 +68,11 @@ def refuse_other_recipe(job: Job) -> None:
             )
 
 
-def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> None:
-    """Decode the data, cut the splits and build and try every network, so that mistakes show before training."""
+def check_networks_and_data(jobs: list[Job], root: Path, display: Display, elsewhere: bool = False) -> None:
+    """Decode the data, cut the splits and build and try every network, so that mistakes show before training.
+
+    Where they train ``elsewhere``, this machine need not have the devices.
+    """
     import numpy as np
 
     from assay.after.around import idle_tile
@@ -92,7 +95,8 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display) -> No
             recipe = complete(job.recipe)
         if (other := made.setdefault(recipe.hash, job.variant)) != job.variant:
             raise AssayError(f"variants '{other}' and '{job.variant}' are the same recipe; leave one out")
-        resolve_device(recipe.train.device)
+        if not elsewhere:
+            resolve_device(recipe.train.device)
         if (source := repr(recipe.data)) not in opened:
             with display.decoding(recipe.data.source) as progress:
                 opened[source] = open_images(recipe.data, root, progress)

@@ -11,7 +11,7 @@ from assay.runs.at_once import Jobs, at_once, keep_threads, refuse_jobs
 from assay.runs.checks import check_networks_and_data, refuse_other_recipe, refuse_other_study
 from assay.runs.display import Display
 from assay.runs.effect import check_effect, without_own_levels
-from assay.runs.jobs import Job, work
+from assay.runs.jobs import Job, planned, work
 from assay.runs.reuse import take_over
 from assay.system import claim, files
 from assay.system.integrity import hashes
@@ -43,30 +43,41 @@ def run(
     study = without_own_levels(study)
     folder, root = Path(out) / study.name, data_root(data)
     with Display(quiet) as display:
-        planned = plan_jobs(study, folder, root, display)
-        shared = at_once(jobs, planned, folder, root)
-        files.write(folder / "study.yaml", study.dump())
+        every = prepare(study, folder, root, retry, display)
+        shared = at_once(jobs, every, folder, root)
         threads = keep_threads(folder, shared, data)
-        display.taken_over(take_over(planned, folder))
-        for job in planned:
-            tidy(job, retry)
         if tensorboard and not available():
             display.warn("TensorBoard is not installed, so no event files: pip install 'assay-studies[tensorboard]'")
             tensorboard = False
         settings = Settings(root=root, threads=threads, tensorboard=tensorboard, command=command)
-        display.watch(planned, shared.jobs, shared.why)
+        display.watch(every, shared.jobs, shared.why)
         if shared.jobs == 1:
-            work(planned, settings, display.refresh, display.waiting)
+            work(every, settings, display.refresh, display.waiting)
         else:
             from assay.runs.processes import run_workers
 
-            run_workers(planned, settings, shared.jobs, display.refresh)
+            run_workers(every, settings, shared.jobs, display.refresh)
         display.refresh()
     return Results.read(folder)
 
 
-def plan_jobs(study: Study, folder: Path, root: Path, display: Display) -> list[Job]:
-    """Every run of the study, seed by seed, after everything that can be known before training has been checked."""
+def prepare(
+    study: Study, folder: Path, root: Path, retry: bool, display: Display, elsewhere: bool = False
+) -> list[Job]:
+    """Every run of the study, checked; ``folder`` is ready for whoever works on them."""
+    jobs = plan_jobs(study, folder, root, display, elsewhere)
+    files.write(folder / "study.yaml", study.dump())
+    display.taken_over(take_over(jobs, folder))
+    for job in jobs:
+        tidy(job, retry)
+    return jobs
+
+
+def plan_jobs(study: Study, folder: Path, root: Path, display: Display, elsewhere: bool = False) -> list[Job]:
+    """Every run of the study, seed by seed, after everything that can be known before training has been checked.
+
+    Where they train ``elsewhere``, this machine need not have the devices.
+    """
     if folder.parent.exists() and not folder.parent.is_dir():
         raise AssayError(f"--out {folder.parent} is a file, expected the folder of all studies")
     refuse_other_study(study, folder)
@@ -74,15 +85,10 @@ def plan_jobs(study: Study, folder: Path, root: Path, display: Display) -> list[
     refuse_undecidable(study)
     refuse_not_measured(study)
     refuse_unwanted(study)
-    jobs = [
-        Job(name, seed, variant.with_seed(seed), folder / variant.folder / f"seed-{seed}")
-        for seed in study.seed_list
-        for name, variant in study.plan.items()
-    ]
-    jobs = readable(jobs, display)
+    jobs = readable(planned(study, folder), display)
     for job in jobs:
         refuse_other_recipe(job)
-    check_networks_and_data(jobs, root, display)
+    check_networks_and_data(jobs, root, display, elsewhere)
     return jobs
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.recipe import Recipe
+from assay.recipe.study import Study
 from assay.runs.essence import learning
 from assay.system import claim
 from assay.system.files import read_object
@@ -42,6 +43,15 @@ class Job:
         return self.state in ("finished", "failed")
 
 
+def planned(study: Study, folder: Path) -> list[Job]:
+    """Every run that the study plans in ``folder``, seed by seed."""
+    return [
+        Job(name, seed, variant.with_seed(seed), folder / variant.folder / f"seed-{seed}")
+        for seed in study.seed_list
+        for name, variant in study.plan.items()
+    ]
+
+
 def leading(jobs: Sequence[Job]) -> Callable[[Iterable[Job]], list[Job]]:
     """Of runs of ``jobs`` that are left, those that need not wait until another has trained the same."""
     kinds = {job.folder: learning(job.recipe.dump()) for job in jobs}
@@ -58,11 +68,11 @@ def work(
     jobs: list[Job],
     settings: "Settings",
     refresh: Callable[[], None] = lambda: None,
-    waiting: Callable[[list[Job]], None] = lambda jobs: None,
+    waiting: Callable[[list[Job]], bool | None] = lambda jobs: None,
 ) -> None:
     """Claim and execute one run after the other until all are done, by us or by somebody else.
 
-    ``waiting`` is told the runs that others hold when there is nothing else to do.
+    ``waiting`` is told the runs that others hold when there is nothing else to do; its True ends the work.
     """
     from assay.runs.folder import Folder
     from assay.runs.run import execute, shared_data
@@ -79,6 +89,7 @@ def work(
                     execute(job.recipe, Folder(job.folder, claimed.check), settings, refresh)
             break
         else:
-            waiting(pending)
+            if waiting(pending):
+                return
             time.sleep(1.0)
         refresh()
