@@ -72,7 +72,7 @@ def run(
     options = {"data": data, "jobs": jobs, "retry": retry, "tensorboard": tensorboard, "quiet": quiet}
     if is_array:
         return show_array(loaded, out, options, print_script, as_json)
-    show_verdict(run_study(loaded, out, **options, command=own_command()), as_json)  # type: ignore[arg-type]
+    show_verdict(run_study(loaded, out, **options, on=on, command=own_command()), as_json)  # type: ignore[arg-type]
 
 
 def show_verdict(results: "Results", as_json: bool) -> None:
@@ -132,9 +132,10 @@ def work(
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard event files too.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only how it ended.")] = False,
 ) -> None:
-    """Train what is left of a study that 'assay run --on slurm' prepared. Any number of these may share the folder.
+    """Train what is left in a study's folder. Any number of these may share it.
 
-    Each takes one run after the other until every run is done or in another's hands.
+    'assay run --on slurm' prepares the folder. Each worker takes one run after the other until every run is done or in
+    another's hands.
     """
     from assay.runs.worker import work_on
     from assay.system.process import own_command

@@ -1,6 +1,8 @@
 """A study is run: checked whole, then trained in this process, or in several that share its folder as their queue."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from assay.errors import AssayError
 from assay.recipe.study import Study, refuse_undecidable
@@ -11,10 +13,14 @@ from assay.runs.at_once import Jobs, at_once, keep_threads, refuse_jobs
 from assay.runs.checks import check_networks_and_data, refuse_other_recipe, refuse_other_study
 from assay.runs.display import Display
 from assay.runs.effect import check_effect, without_own_levels
-from assay.runs.jobs import Job, planned, work
+from assay.runs.jobs import Job, here, planned, work
+from assay.runs.place import place
 from assay.runs.reuse import take_over
 from assay.system import claim, files
 from assay.system.integrity import hashes
+
+if TYPE_CHECKING:
+    from assay.runs.folder import Settings
 
 
 def run(
@@ -27,38 +33,55 @@ def run(
     tensorboard: bool = False,
     quiet: bool = False,
     command: str = "",
+    on: str | None = None,
 ) -> Results:
     """Check the whole study, train what is not yet trained, and return the results.
 
     ``data`` is the data root (else ``$ASSAY_DATA``, else ``./data``); ``jobs`` the number of local processes, among
     which the threads are divided, or ``"auto"``, which takes what pays here and says it; ``retry`` runs failed runs
-    again. Raises AssayError before anything is trained when some part of the study cannot work, and StudyStopped when
-    the disk is full.
+    again; ``on`` names a Ray cluster (``ray``, ``ray://host:port``), where ``jobs`` is how many runs train at once.
+    Raises AssayError before anything is trained when some part of the study cannot work, and StudyStopped when the disk
+    is full.
     """
     from assay.data import data_root
     from assay.runs.folder import Settings
     from assay.train.tensorboard import available
 
     refuse_jobs(jobs)
+    cluster = place(on) if on else None
+    if cluster and cluster.engine == "slurm":
+        raise AssayError("on='slurm': an array is submitted and not awaited; assay.runs.slurm has what it takes")
     study = without_own_levels(study)
     folder, root = Path(out) / study.name, data_root(data)
     with Display(quiet) as display:
-        every = prepare(study, folder, root, retry, display)
-        shared = at_once(jobs, every, folder, root)
-        threads = keep_threads(folder, shared, data)
+        every = prepare(study, folder, root, retry, display, elsewhere=bool(cluster))
         if tensorboard and not available():
             display.warn("TensorBoard is not installed, so no event files: pip install 'assay-studies[tensorboard]'")
             tensorboard = False
-        settings = Settings(root=root, threads=threads, tensorboard=tensorboard, command=command)
-        display.watch(every, shared.jobs, shared.why)
-        if shared.jobs == 1:
-            work(every, settings, display.refresh, display.waiting)
-        else:
-            from assay.runs.processes import run_workers
+        settings = Settings(root=root, threads=1, tensorboard=tensorboard, command=command)
+        if cluster and not all(job.is_done for job in every):
+            from assay.runs.ray.driver import run_on_ray
 
-            run_workers(every, settings, shared.jobs, display.refresh)
+            run_on_ray(cluster, every, folder, settings, jobs, data, display)
+        else:
+            train_here(every, folder, settings, jobs, data, display)
         display.refresh()
     return Results.read(folder)
+
+
+def train_here(
+    jobs: list[Job], folder: Path, settings: "Settings", at_most: Jobs, data: str | Path | None, display: Display
+) -> None:
+    """Train ``jobs`` in this process, or in several, with the threads that the study was begun with."""
+    shared = at_once(at_most, jobs, folder, settings.root)
+    settings = replace(settings, threads=keep_threads(folder, shared, data))
+    display.watch(jobs, shared.jobs, shared.why)
+    if shared.jobs == 1:
+        work(jobs, here(settings, display.refresh), display.refresh, display.waiting)
+    else:
+        from assay.runs.processes import run_workers
+
+        run_workers(jobs, settings, shared.jobs, display.refresh)
 
 
 def prepare(

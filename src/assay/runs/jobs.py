@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from assay.recipe import Recipe
 from assay.recipe.study import Study
 from assay.runs.essence import learning
-from assay.system import claim
+from assay.system import claim, files
 from assay.system.files import read_object
 
 if TYPE_CHECKING:
@@ -64,20 +64,36 @@ def leading(jobs: Sequence[Job]) -> Callable[[Iterable[Job]], list[Job]]:
     return now
 
 
-def work(
-    jobs: list[Job],
-    settings: "Settings",
-    refresh: Callable[[], None] = lambda: None,
-    waiting: Callable[[list[Job]], bool | None] = lambda jobs: None,
-) -> None:
-    """Claim and execute one run after the other until all are done, by us or by somebody else.
+def record_failure(job: Job, reason: str, claimed: claim.Claim) -> None:
+    """Write down as failed a run whose process cannot do it any more."""
+    before = job.status or {"epoch": 0, "epochs": job.recipe.train.total_epochs}
+    status = {"state": "failed", "reason": reason, "recipe_hash": job.recipe.hash, "updated": time.time()}
+    files.write_json(job.folder / "status.json", before | status, claimed.check)
 
-    ``waiting`` is told the runs that others hold when there is nothing else to do; its True ends the work.
-    """
+
+Train = Callable[[Job, claim.Claim], None]
+"""Executes a run that was claimed."""
+
+
+def here(settings: "Settings", refresh: Callable[[], None] = lambda: None) -> Train:
+    """Runs are executed in this process; ``refresh`` is called after each epoch."""
     from assay.runs.folder import Folder
     from assay.runs.run import execute, shared_data
 
     shared_data.cache_clear()  # the pictures may have changed since this process last ran a study
+    return lambda job, claimed: execute(job.recipe, Folder(job.folder, claimed.check), settings, refresh)
+
+
+def work(
+    jobs: list[Job],
+    train: Train,
+    refresh: Callable[[], None] = lambda: None,
+    waiting: Callable[[list[Job]], bool | None] = lambda jobs: None,
+) -> None:
+    """Claim and ``train`` one run after the other until all are done, by us or by somebody else.
+
+    ``waiting`` is told the runs that others hold when there is nothing else to do; its True ends the work.
+    """
     watch, pending, ready = claim.Watch(), list(jobs), leading(jobs)
     while pending := [job for job in pending if not job.is_done]:
         for job in ready(pending):
@@ -86,7 +102,7 @@ def work(
                 continue
             with claimed, suppress(claim.ClaimLost):
                 if not job.is_done:
-                    execute(job.recipe, Folder(job.folder, claimed.check), settings, refresh)
+                    train(job, claimed)
             break
         else:
             if waiting(pending):

@@ -20,8 +20,8 @@ from typing import Any
 from assay.errors import AssayError, StudyStopped
 from assay.recipe import Recipe
 from assay.runs.folder import Settings
-from assay.runs.jobs import Job, work
-from assay.system import claim, files
+from assay.runs.jobs import Job, here, record_failure, work
+from assay.system import claim
 
 STOPPED = 3
 """Exit status of a worker whose trouble ends the whole study."""
@@ -126,13 +126,8 @@ def record_death(jobs: list[Job], worker: Worker) -> bool:
         if taken is None:
             continue
         with taken:
-            if job.is_done:
-                continue
-            reason = f"its process ended without a word ({manner(worker)})"
-            unbegun = {"epoch": 0, "epochs": job.recipe.train.total_epochs}
-            before = job.status or unbegun
-            status = {"state": "failed", "reason": reason, "recipe_hash": job.recipe.hash, "updated": time.time()}
-            files.write_json(job.folder / "status.json", before | status, taken.check)
+            if not job.is_done:
+                record_failure(job, f"its process ended without a word ({manner(worker)})", taken)
     return bool(held)
 
 
@@ -159,9 +154,8 @@ def main() -> None:
         threading.Thread(target=_end_with_parent, daemon=True).start()
         plan: dict[str, Any] = json.loads(line)
         settings = Settings(**plan["settings"] | {"root": Path(plan["settings"]["root"])})
-        work(
-            [Job(**j | {"recipe": Recipe(**j["recipe"]), "folder": Path(j["folder"])}) for j in plan["jobs"]], settings
-        )
+        jobs = [Job(**j | {"recipe": Recipe(**j["recipe"]), "folder": Path(j["folder"])}) for j in plan["jobs"]]
+        work(jobs, here(settings))
     except KeyboardInterrupt:
         sys.exit(130)
     except AssayError as error:

@@ -9,7 +9,7 @@ from assay.results import Results
 from assay.runs.at_once import at_once, keep_threads
 from assay.runs.display import Display
 from assay.runs.engine import readable
-from assay.runs.jobs import Job, planned, work
+from assay.runs.jobs import Job, here, planned, work
 from assay.runs.likeness import kept, likeness, refuse_unlike
 from assay.system import claim
 
@@ -48,6 +48,7 @@ def work_on(
         refuse_unlike(kept(folder) or there, there, "this machine")
         threads = keep_threads(folder, at_once(1, jobs, folder, root), data)
         display.watch(jobs)
-        work(jobs, Settings(root, threads, tensorboard=tensorboard, command=command), display.refresh, leave)
+        settings = Settings(root, threads, tensorboard=tensorboard, command=command)
+        work(jobs, here(settings, display.refresh), display.refresh, leave)
         display.refresh()
     return Left(Results.read(folder), sum(not job.is_done for job in others))
