@@ -41,6 +41,7 @@ NOT_RUN = {
     r"^make ": "makes a virtual environment and loads packages",
     r"^pip install|\\pip install": "loads packages",
     r"^git clone": "needs a network",
+    r"^ray start": "starts a cluster, as tests of its own do",
     r"^py -m venv|^\.venv\\": "is for Windows",
 }
 """Commands that are not run → why."""

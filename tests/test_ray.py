@@ -6,12 +6,13 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 
 from assay import load_study
@@ -25,7 +26,7 @@ from assay.runs.ray.cluster import Node, connected
 from assay.runs.ray.node import Mailbox, Order, contents, shares_folder, train_apart
 from assay.runs.ray.share import Share, share
 from command import outcome, start
-from driving import count, differences, epochs, leftovers, log, run_folders, running, wait_for, write_study
+from driving import count, descendants, differences, epochs, leftovers, log, run_folders, running, wait_for, write_study
 
 needs_ray = pytest.mark.skipif(not find_spec("ray"), reason="the extra 'ray' is not installed")
 STUDY: dict[str, Any] = {
@@ -76,9 +77,12 @@ def nobody_shares(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def kill_in_the_middle(node: Any, folder: Path) -> None:
-    """SIGKILL for a node as soon as both are some epochs into a run."""
+    """SIGKILL for all processes of a node, as when a machine dies, when both are some epochs into a run."""
     wait_for(lambda: sum(len(epochs(path)) >= 2 and running(path) for path in run_folders(folder)) == 2)
-    os.kill(node.all_processes["raylet"][0].process.pid, signal.SIGKILL)
+    raylet = node.all_processes["raylet"][0].process.pid
+    for process in [psutil.Process(raylet), *descendants(raylet)]:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 # --------------------------------------------------------------------------------------------- real nodes

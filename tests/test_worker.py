@@ -15,6 +15,7 @@ from PIL import Image
 import assay.runs.likeness
 from assay import load_study
 from assay.errors import AssayError, NothingToDo
+from assay.results.notes import unlike_processors
 from assay.runs.likeness import Likeness, kept
 from assay.runs.place import Place, place
 from assay.runs.slurm import prepare_batch, submit
@@ -233,3 +234,14 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path, capfd):
     ended = command(capfd, "run", study, "--out", tmp_path / "runs", "--on", "slurm", "--print")
     assert ended.status == 1
     assert f"cannot write {tmp_path / 'runs' / 'tiny'}" in ended.err
+
+
+def test_pairs_that_unlike_processors_trained_are_noted():
+    def on(cpu: str, device: str = "cpu") -> dict[str, str]:
+        return {"cpu": cpu, "device": device}
+
+    assert unlike_processors([(0, on("A")), (1, on("B")), (0, on("A")), (1, on("B"))]) == []
+    assert unlike_processors([(0, on("A", "H100")), (0, on("B", "H100"))]) == [], "the card computes"
+    (said,) = unlike_processors([(0, on("A")), (0, on("B")), (1, on("A")), (2, on("A", "H100")), (2, on("B"))])
+    assert said.startswith("Of seeds 0 and 2, runs that are compared in pairs were made on unlike processors")
+    assert said.endswith("whose rounding differs: A; B; H100.")

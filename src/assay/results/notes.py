@@ -90,6 +90,23 @@ def other_test_images(tested: Iterable[tuple[int, str | None]]) -> list[str]:
     return [] if all(same) else [OTHER_IMAGES]
 
 
+def unlike_processors(made: Iterable[tuple[int, Mapping[str, Any]]]) -> list[str]:
+    """Of which seeds runs were made on unlike processors or cards; ``made`` has seed and environment of each run."""
+    of_seed: dict[int, dict[str, None]] = {}
+    for seed, environment in made:
+        on = environment.get("cpu") if environment.get("device") == "cpu" else environment.get("device")
+        if on:
+            of_seed.setdefault(seed, {})[on] = None
+    mixed = {seed: on for seed, on in of_seed.items() if len(on) > 1}
+    if not mixed:
+        return []
+    what = f"seed{'s' if len(mixed) > 1 else ''} {listed(list(map(str, mixed)))}"
+    where = "; ".join(dict.fromkeys(name for on in mixed.values() for name in on))
+    return [
+        f"Of {what}, runs that are compared in pairs were made on unlike processors, whose rounding differs: {where}."
+    ]
+
+
 def not_measured(study: Study, measured: Sequence[str], leading: str) -> list[str]:
     """That no run has the metric that the study asks for, and which one leads instead."""
     if study.metric is None or study.metric in measured:

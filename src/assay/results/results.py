@@ -26,7 +26,7 @@ from assay.results.known import knowing, none_finished
 from assay.results.means import best, means
 from assay.results.metrics import in_order
 from assay.results.notebook import results_html
-from assay.results.notes import half_loaded, not_measured, notes, other_test_images
+from assay.results.notes import half_loaded, not_measured, notes, other_test_images, unlike_processors
 from assay.results.same import same_networks
 from assay.results.standing import Standing, remarks, standing
 from assay.results.telling import told
@@ -206,12 +206,13 @@ class Results:
         return Truth(self.study, self.finished)
 
     def notes(self, metric: str | None = None) -> list[str]:
-        """What the verdict rests on: assumptions, missing runs, test images, loaded weights, the epochs."""
+        """What the verdict rests on: assumptions, missing runs, test images, weights, processors, the epochs."""
         against = (self.compare(metric), self.answering(metric)) if self.finished else (None, None)
         lenient = [run for run in self.finished if not self.study.plan[run.variant].recipe.model.strict]
         loaded = [(run.variant, self.environment(run).get("pretrained", {})) for run in lenient]
         tested = [(run.seed, self.data(run).get("images_sha256", {}).get("test")) for run in self.finished]
         found = notes(self.study, self.runs, *against) + other_test_images(tested) + half_loaded(self.study, loaded)
+        found += unlike_processors((run.seed, self.environment(run)) for run in self.finished)
         found += remarks(self.standing) + background(self.study, self.frame, self.stacked, against[1])
         return found + self.not_measured
 

@@ -8,14 +8,14 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from threading import Event
 from typing import Any
 
-from assay.errors import AssayError, RunFailed, StudyStopped
+from assay.errors import AssayError, RunFailed, StudyStopped, size_text
 from assay.runs.at_once import AtOnce, Jobs, distinct, keep_threads, kept_threads, memory_of
 from assay.runs.display import Display
 from assay.runs.essence import learning
@@ -47,6 +47,11 @@ class Crew:
     mailbox: Any
     warn: Callable[[str], None]
     stop: Event = field(default_factory=Event)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to train."""
+        return all(job.is_done for job in self.jobs)
 
 
 def run_on_ray(
@@ -96,37 +101,66 @@ def new_mailbox() -> Any:
     return ray.remote(Mailbox).options(num_cpus=0, scheduling_strategy=own).remote()
 
 
+@dataclass
+class Hands:
+    """The nodes that are looked at, those that work, each with what it has and its slots, and why others do not."""
+
+    looks: dict["Future[Seen]", Node] = field(default_factory=dict)
+    at_work: dict[Node, tuple[Seen, list["Future[None]"]]] = field(default_factory=dict)
+    refused: list[str] = field(default_factory=list)
+
+    @property
+    def busy(self) -> int:
+        """Slots that are taken."""
+        return sum(not slot.done() for _, slots in self.at_work.values() for slot in slots)
+
+
 def attend(crew: Crew, at_once: int, pool: ThreadPoolExecutor, display: Display) -> None:
     """Until no node works any more: each is looked at when it appears, and works where it suits."""
-    known, looks, slots = set[str](), dict[Future[Seen], Node](), list[Future[None]]()
-    refused, processors = list[str](), dict[str, None]()
+    hands, known, processors = Hands(), set[str](), dict[str, None]()
     while True:
         for node in nodes():
             if node.id not in known and crew.each.slots(node):
-                looks[pool.submit(look_at, node, crew)] = node
+                hands.looks[pool.submit(look_at, node, crew)] = node
             known.add(node.id)
-        for looked in [looked for looked in looks if looked.done()]:
-            node = looks.pop(looked)
-            try:
-                seen = looked.result()
-            except (AssayError, Gone) as error:
-                refused.append(str(error))
-                crew.warn(f"left out: {error}")
-                continue
-            processors[seen.processor] = None
-            free = at_once - sum(not slot.done() for slot in slots)
-            slots += [pool.submit(serve, node, seen, crew) for _ in range(min(free, crew.each.slots(node)))]
-        for slot in slots:
-            if slot.done():
-                slot.result()
+        admit(crew, hands)
+        dismiss(crew, hands)
+        processors |= {seen.processor: None for seen, _ in hands.at_work.values()}
+        for node, (seen, slots) in hands.at_work.items():
+            free = min(at_once - hands.busy, crew.each.slots(node) - sum(not slot.done() for slot in slots))
+            if free > 0 and not crew.is_done:
+                slots += [pool.submit(serve, node, seen, crew) for _ in range(free)]
         display.refresh()
-        if not looks and all(slot.done() for slot in slots):
+        if not hands.looks and not hands.busy:
             break
         time.sleep(0.25)
-    if any(not job.is_done for job in crew.jobs):
-        raise none_left(crew, refused, bool(slots))
+    if not crew.is_done:
+        raise none_left(crew, hands.refused, bool(processors))
     if len(processors) > 1:
-        crew.warn(f"the nodes have unlike processors, whose last bits may differ: {'; '.join(processors)}")
+        crew.warn(f"the nodes have unlike processors, whose rounding differs: {'; '.join(processors)}")
+
+
+def admit(crew: Crew, hands: Hands) -> None:
+    """Let the nodes work that were looked at and suit; say why others do not."""
+    for looked in [looked for looked in hands.looks if looked.done()]:
+        node = hands.looks.pop(looked)
+        try:
+            hands.at_work[node] = looked.result(), []
+        except (AssayError, Gone) as error:
+            hands.refused.append(str(error))
+            crew.warn(f"left out: {error}")
+
+
+def dismiss(crew: Crew, hands: Hands) -> None:
+    """Forget the nodes that are gone; raise what ends the study."""
+    for node, (_, slots) in list(hands.at_work.items()):
+        try:
+            for slot in slots:
+                if slot.done():
+                    slot.result()
+        except Gone as reason:
+            del hands.at_work[node]
+            crew.warn(str(reason))
 
 
 def none_left(crew: Crew, refused: list[str], has_begun: bool) -> AssayError:
@@ -134,9 +168,7 @@ def none_left(crew: Crew, refused: list[str], has_begun: bool) -> AssayError:
     if has_begun:
         return StudyStopped("no node of the cluster is left; the same command goes on from the last finished epochs")
     each = crew.each
-    wanted = f"{each.threads} cores" + (
-        " and a card" if each.per_card else f" and {each.memory / 1e9:.1f} GB for tasks"
-    )
+    wanted = f"{each.threads} cores" + (" and a card" if each.per_card else f" and {size_text(each.memory)} for tasks")
     return AssayError(f"no node of the cluster can train this study: {refused[0] if refused else f'none has {wanted}'}")
 
 
@@ -159,23 +191,17 @@ def look_at(node: Node, crew: Crew) -> Seen:
 
 
 def serve(node: Node, seen: Seen, crew: Crew) -> None:
-    """Give a node one run after the other, until all are done or it can do nothing more."""
+    """Give a node one run after the other, until all are done; Gone where it can do nothing more."""
 
-    def refuse_halt() -> None:
+    def refuse_halted(*_: object) -> None:
         if crew.stop.is_set():
             raise Halted
 
-    try:
-        work(
-            crew.jobs,
-            lambda job, claimed: train_on(node, seen, crew, job, claimed),
-            refuse_halt,
-            lambda _: refuse_halt(),
-        )
-    except Gone as reason:
-        crew.warn(str(reason))
-    except Halted:
-        return
+    def train(job: Job, claimed: Claim) -> None:
+        train_on(node, seen, crew, job, claimed)
+
+    with suppress(Halted):
+        work(crew.jobs, train, refuse_halted, refuse_halted)
 
 
 def train_on(node: Node, seen: Seen, crew: Crew, job: Job, claimed: Claim) -> None:

@@ -1,5 +1,6 @@
 """A task given to a node: awaited, halted, and its end told apart from the end of its node."""
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -9,6 +10,8 @@ from assay.runs.ray.cluster import Node
 
 _GRACE = 10.0
 """Seconds that a task has to end after it was told to."""
+_ANSWER = 30.0
+"""Seconds that a node has to begin a process."""
 
 
 class Gone(Exception):
@@ -19,7 +22,7 @@ class Halted(Exception):
     """The driver ends, and with it what it has given away."""
 
 
-def give(node: Node, what: Callable[..., Any], *arguments: Any, **resources: float) -> Any:
+def give(node: Node, what: Callable[..., Any], *arguments: Any, **resources: float | int) -> Any:
     """Let a node do ``what`` with the arguments, once; what ``outcome`` awaits."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -47,6 +50,8 @@ def outcome(given: Any, node: Node, halted: Callable[[], bool], meanwhile: Calla
     except exceptions.RayTaskError as error:
         raise Gone(f"{node}: {error.cause}") if isinstance(error.cause, StudyStopped) else error.cause from None
     except exceptions.WorkerCrashedError:
+        if not _answers(node):
+            raise Gone(f"{node} is lost") from None
         raise RunFailed(f"its process on {node} ended without a word, often for lack of memory") from None
     except exceptions.OutOfMemoryError:
         raise RunFailed(f"out of memory: Ray ended its process, since {node} had none left") from None
@@ -55,6 +60,17 @@ def outcome(given: Any, node: Node, halted: Callable[[], bool], meanwhile: Calla
     except BaseException:
         _cancel(given)
         raise
+
+
+def _answers(node: Node) -> bool:
+    """Whether a node whose process has died is alive itself."""
+    import ray
+
+    given = give(node, os.getpid)
+    try:
+        return bool(ray.wait([given], timeout=_ANSWER)[0] and ray.get(given))
+    except ray.exceptions.RayError:
+        return False
 
 
 def _cancel(given: Any) -> None:
