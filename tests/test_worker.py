@@ -15,6 +15,7 @@ from PIL import Image
 import assay.runs.likeness
 from assay import load_study
 from assay.errors import AssayError, NothingToDo
+from assay.results.folders import Run
 from assay.results.notes import unlike_processors
 from assay.runs.likeness import Likeness, kept
 from assay.runs.place import Place, place
@@ -236,12 +237,16 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path, capfd):
     assert f"cannot write {tmp_path / 'runs' / 'tiny'}" in ended.err
 
 
-def test_pairs_that_unlike_processors_trained_are_noted():
-    def on(cpu: str, device: str = "cpu") -> dict[str, str]:
-        return {"cpu": cpu, "device": device}
+def noted(*made: tuple[int, str, str]) -> list[str]:
+    """What is noted of runs of a seed, on a processor, with a device."""
+    runs = {Run("v", made[0], Path(str(n)), "finished", None, None): made for n, made in enumerate(made)}
+    return unlike_processors(runs, lambda run: dict(zip(("cpu", "device"), runs[run][1:], strict=True)))
 
-    assert unlike_processors([(0, on("A")), (1, on("B")), (0, on("A")), (1, on("B"))]) == []
-    assert unlike_processors([(0, on("A", "H100")), (0, on("B", "H100"))]) == [], "the card computes"
-    (said,) = unlike_processors([(0, on("A")), (0, on("B")), (1, on("A")), (2, on("A", "H100")), (2, on("B"))])
+
+def test_pairs_that_unlike_processors_trained_are_noted():
+    assert noted((0, "A", "cpu"), (1, "B", "cpu"), (0, "A", "cpu"), (1, "B", "cpu")) == []
+    assert noted((0, "A", "H100"), (0, "B", "H100")) == [], "the card computes"
+    mixed = [(0, "A", "cpu"), (0, "B", "cpu"), (1, "A", "cpu"), (2, "A", "H100"), (2, "B", "cpu")]
+    (said,) = noted(*mixed)
     assert said.startswith("Of seeds 0 and 2, runs that are compared in pairs were made on unlike processors")
     assert said.endswith("whose rounding differs: A; B; H100.")

@@ -1,6 +1,6 @@
 """The small print of a verdict: what the intervals assume, what the number of seeds allows, which runs are missing."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from assay.recipe.study import Study
@@ -90,13 +90,14 @@ def other_test_images(tested: Iterable[tuple[int, str | None]]) -> list[str]:
     return [] if all(same) else [OTHER_IMAGES]
 
 
-def unlike_processors(made: Iterable[tuple[int, Mapping[str, Any]]]) -> list[str]:
-    """Of which seeds runs were made on unlike processors or cards; ``made`` has seed and environment of each run."""
+def unlike_processors(runs: Iterable[Run], environment: Callable[[Run], Mapping[str, Any]]) -> list[str]:
+    """Of which seeds runs were made on unlike processors or cards, by the ``environment`` of each."""
     of_seed: dict[int, dict[str, None]] = {}
-    for seed, environment in made:
-        on = environment.get("cpu") if environment.get("device") == "cpu" else environment.get("device")
+    for run in runs:
+        made = environment(run)
+        on = made.get("cpu") if made.get("device") == "cpu" else made.get("device")
         if on:
-            of_seed.setdefault(seed, {})[on] = None
+            of_seed.setdefault(run.seed, {})[on] = None
     mixed = {seed: on for seed, on in of_seed.items() if len(on) > 1}
     if not mixed:
         return []

@@ -207,14 +207,13 @@ class Results:
 
     def notes(self, metric: str | None = None) -> list[str]:
         """What the verdict rests on: assumptions, missing runs, test images, weights, processors, the epochs."""
-        against = (self.compare(metric), self.answering(metric)) if self.finished else (None, None)
+        shown, answer = (self.compare(metric), self.answering(metric)) if self.finished else (None, None)
         lenient = [run for run in self.finished if not self.study.plan[run.variant].recipe.model.strict]
         loaded = [(run.variant, self.environment(run).get("pretrained", {})) for run in lenient]
         tested = [(run.seed, self.data(run).get("images_sha256", {}).get("test")) for run in self.finished]
-        found = notes(self.study, self.runs, *against) + other_test_images(tested) + half_loaded(self.study, loaded)
-        found += unlike_processors((run.seed, self.environment(run)) for run in self.finished)
-        found += remarks(self.standing) + background(self.study, self.frame, self.stacked, against[1])
-        return found + self.not_measured
+        found = notes(self.study, self.runs, shown, answer) + other_test_images(tested) + self.not_measured
+        found += half_loaded(self.study, loaded) + unlike_processors(self.finished, self.environment)
+        return found + remarks(self.standing) + background(self.study, self.frame, self.stacked, answer)
 
     @property
     def not_measured(self) -> list[str]:
