@@ -52,22 +52,25 @@ def explain(
     """
     from assay.system.process import own_command
     from assay.tools.anatomy.command import has_model, show_anatomy
-    from assay.tools.descent.command import show_descent
-    from assay.tools.worked.command import explain_numbers, explain_place
 
     of_network = {"--shape": shape, "--set": changes, "--outputs": outputs}
     of_place = {"--layer": layer, "--picture": picture, "--at": at}
     if target == "descent":
         refuse(of_network | of_place, "descent has its own surfaces")
+        from assay.tools.descent.command import show_descent
+
         return show_descent(out, own_command(), as_json)
+    is_problem = target.endswith((".yaml", ".yml")) and not has_model(Path(target))
+    if not is_problem and not any(of_place.values()):
+        return show_anatomy(target, shape, changes or (), outputs, out, own_command(), as_json)
+    from assay.tools.worked.command import explain_numbers, explain_place
+
     if any(of_place.values()):
         refuse(of_network, "a place of a picture is worked with a finished run's own network")
         found = explain_place(Path(target), layer, picture, at, out, own_command())
-    elif target.endswith((".yaml", ".yml")) and not has_model(Path(target)):
+    else:
         refuse(of_network, f"{target} has numbers and no network")
         found = explain_numbers(Path(target), out, own_command())
-    else:
-        return show_anatomy(target, shape, changes or (), outputs, out, own_command(), as_json)
     if as_json:
         return print_json(found.record)
     print(*found.lines, f"page: {found.page}", sep="\n")
