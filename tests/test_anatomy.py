@@ -51,7 +51,9 @@ def test_the_table_as_json(tmp_path: Path, capfd: pytest.CaptureFixture[str]) ->
     words = ["explain", "cnn", "--shape", "1,28,28", "--set", SHORT, "--out", str(tmp_path), "--json"]
     found = json.loads(assay(capfd, *words).out)
     (first, *_) = found["layers"]
-    assert (first["layer"], first["field"], first["padding"], first["parameters"]) == ("conv1", "3×3", "1×1", 40)
+    assert (first["layer"], first["field"], first["padding"], first["parameters"]) == ("conv1", [3, 3], [1, 1], 40)
+    assert (found["shape"], first["input"], first["output"]) == ([1, 28, 28], [1, 28, 28], [4, 28, 28])
+    assert (found["uncounted"], first["uncounted"]) == (None, [])
     assert found["parameters"] == 40 + 8 * 37 + 8 * 49 * 64 + 64 + 650
 
 
@@ -122,6 +124,49 @@ def test_an_option_without_use_is_refused(
 def test_only_the_model_can_be_changed() -> None:
     with pytest.raises(AssayError, match="expected a key of the model"):
         anatomy("cnn", "1,8,8", ["train.epochs=3"])
+
+
+def study(folder: Path) -> Path:
+    """Of two networks."""
+    file = folder / "widths.yaml"
+    base = {"data": {"source": "digits"}, "model": {"name": "mlp", "hidden": [4]}}
+    file.write_text(
+        dump_yaml({"base": base, "variants": {"narrow": {}, "wide": {"model.hidden": [8]}}}), encoding="utf-8"
+    )
+    return file
+
+
+def test_the_network_of_a_variant_is_taken_apart(tmp_path: Path) -> None:
+    file = str(study(tmp_path))
+    assert anatomy(file, "1,8,8").summary.parameters == 65 * 4 + 5 * 10
+    wide = anatomy(file, "1,8,8", variant="wide")
+    assert (wide.summary.parameters, wide.title) == (65 * 8 + 9 * 10, "widths, wide")
+    changed = anatomy(file, "1,8,8", ["model.hidden=[8,8]"], variant="narrow")
+    assert changed.summary.parameters == 65 * 8 + 9 * 8 + 9 * 10
+
+
+def test_a_variant_that_is_none_is_told_with_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(AssayError, match="unknown variant 'wid'; did you mean 'wide'"):
+        anatomy(str(study(tmp_path)), "1,8,8", variant="wid")
+    with pytest.raises(AssayError, match="--variant wide: cnn is no study file"):
+        anatomy("cnn", "1,8,8", variant="wide")
+
+
+def test_a_picture_too_small_names_the_layer_and_what_comes_in() -> None:
+    with pytest.raises(AssayError) as caught:
+        anatomy("torchvision/vgg16", "3,16,16")
+    assert str(caught.value) == (
+        "torchvision/vgg16 does not take an image of 3×16×16: its layer features.30 (MaxPool2d, 2×2, stride 2) cannot "
+        "take the 512×1×1 that come in"
+    )
+
+
+def test_a_file_in_place_of_the_folder_is_a_mistake(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "file"
+    file.write_text("", encoding="utf-8")
+    for out in (file, file / "below"):
+        ended = assay(capfd, "explain", "mlp", "--shape", "1,8,8", "--out", str(out))
+        assert (ended.status, ended.err.strip()) == (2, f"assay: {file} is a file, expected a folder for the page")
 
 
 # ----------------------------------------------------------------------------------------- drawings

@@ -267,3 +267,59 @@ def test_a_sum_of_two_paths_is_an_operation_of_the_block() -> None:
         model = torchvision.models.resnet18()
     block = layers(summary(model, (3, 224, 224)))["layer1.0"]
     assert (block.kind, block.macs, block.operations) == ("BasicBlock", 0, 64 * 56 * 56)
+
+
+# ---------------------------------------------------------------------------- recurrence, and what has no rule
+
+
+@pytest.mark.parametrize(("kind", "gates"), [(nn.LSTM, 4), (nn.GRU, 3), (nn.RNN, 1)])
+def test_recurrent_layers_count_every_step_direction_and_layer(kind: type[nn.RNNBase], gates: int) -> None:
+    inputs, hidden, steps = 7, 16, 50
+    (row,) = summary(kind(inputs, hidden, 2, batch_first=True, bidirectional=True), (steps, inputs)).layers
+    first, second = gates * hidden * (inputs + hidden), gates * hidden * (2 * hidden + hidden)
+    assert row.macs == steps * 2 * (first + second) == worked_out(row.macs_formula)
+    assert row.operations > 0
+    assert torch.backends.mkldnn.enabled
+    assert torch.backends.cudnn.enabled
+
+
+def test_the_formula_of_a_recurrent_layer_has_its_steps_as_a_factor() -> None:
+    (row,) = summary(nn.LSTM(7, 16, batch_first=True), (50, 7)).layers
+    assert row.macs_formula == "50·64·7 + 50·64·16"
+
+
+class Fourier(nn.Module):
+    """A layer, and an operation between layers for which there is no rule."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(8, 8, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.fft.fft2(self.layer(x)).real
+
+
+def test_an_operation_without_a_rule_is_told_in_its_row_and_below_the_sum() -> None:
+    found = summary(Fourier(), (3, 8, 8))
+    assert layers(found)["Fourier"].uncounted == ("_fft_c2c",)
+    assert layers(found)["layer"].uncounted == ()
+    assert found.uncounted == "Not counted, so that the totals are too low: _fft_c2c (Fourier)."
+    lines = str(found).splitlines()
+    assert any(line.split()[:1] == ["Fourier"] and "not counted: _fft_c2c" in line for line in lines)
+    assert lines[-1].strip() == found.uncounted
+
+
+def test_products_with_a_vector_count() -> None:
+    class Vector(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.dot(x[0, 0] @ torch.ones(6), torch.ones(4))
+
+    found = summary(Vector(), (1, 4, 6))
+    assert (found.macs, found.layers[0].macs_formula, found.uncounted) == (4 * 6 + 4, "4·6 + 4", "")
+
+
+def test_all_of_shipped_networks_is_counted() -> None:
+    for name in ("mobilenet_v2", "vit_b_16", "swin_t"):
+        with torch.device("meta"):
+            model = torchvision.models.get_model(name)
+        assert summary(model, (3, 224, 224)).uncounted == ""

@@ -64,6 +64,11 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
+def amount(n: int, what: str) -> str:
+    """``1 image``, ``2,065 images``."""
+    return f"{n:,} {what}{'s' * (n != 1)}"
+
+
 def size_text(count: int) -> str:
     """``12 kB``, ``3.4 MB``, ``1.2 GB``."""
     value = count / 1000

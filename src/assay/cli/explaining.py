@@ -32,6 +32,9 @@ def explain(
         int | None,
         typer.Option(min=1, help="Of the network; else 10, and 1,000 of one off the shelf.", show_default=False),
     ] = None,
+    variant: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of a study file; else the network of its base.")
+    ] = None,
     layer: Annotated[
         str | None, typer.Option(metavar="NAME", help="Of a run: a convolution, worked at a place of a picture.")
     ] = None,
@@ -53,7 +56,7 @@ def explain(
     from assay.system.process import own_command
     from assay.tools.anatomy.command import has_model, show_anatomy
 
-    of_network = {"--shape": shape, "--set": changes, "--outputs": outputs}
+    of_network = {"--shape": shape, "--set": changes, "--outputs": outputs, "--variant": variant}
     of_place = {"--layer": layer, "--picture": picture, "--at": at}
     if target == "descent":
         refuse(of_network | of_place, "descent has its own surfaces")
@@ -62,7 +65,7 @@ def explain(
         return show_descent(out, own_command(), as_json)
     is_problem = target.endswith((".yaml", ".yml")) and not has_model(Path(target))
     if not is_problem and not any(of_place.values()):
-        return show_anatomy(target, shape, changes or (), outputs, out, own_command(), as_json)
+        return show_anatomy(target, shape, changes or (), outputs, variant, out, own_command(), as_json)
     from assay.tools.worked.command import explain_numbers, explain_place
 
     if any(of_place.values()):

@@ -25,7 +25,7 @@ from assay.data.mosaic import Mosaics, mosaics
 from assay.data.moving import moved
 from assay.data.own_masks import count
 from assay.data.targets import Masks, Tags, Target
-from assay.errors import AssayError
+from assay.errors import AssayError, amount
 from assay.recipe import MIXES, Augmentation, Balance, Crop, Data, Mosaic, Normalization
 from assay.seeds import numpy_generator, torch_generator
 from assay.system.machine import free_memory, placed
@@ -268,7 +268,7 @@ def normalization(
         for key, values in (("mean", data.normalize.mean), ("std", data.normalize.std)):
             if len(values) != channels:
                 raise AssayError(
-                    f"data.normalize.{key}: found {len(values)} numbers, expected one a channel: {channels}"
+                    f"data.normalize.{key}: found {amount(len(values), 'number')}, expected one a channel: {channels}"
                 )
         return np.array(data.normalize.mean, np.float32), np.array(data.normalize.std, np.float32)
     if data.normalize != "standard":

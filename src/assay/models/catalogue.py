@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_h
 
 from pydantic import BaseModel, ValidationError, create_model
 
-from assay.errors import AssayError, nearest, shown, unknown
+from assay.errors import AssayError, amount, nearest, shown, unknown
 from assay.recipe import Data, Model, Normalization, Recipe
 from assay.recipe.section import Strict
 from assay.recipe.tasks import Answered
@@ -77,7 +77,7 @@ def build(model: Model, shape: tuple[int, ...], outputs: int) -> "torch.nn.Modul
 
     if len(shape) != 3 and model.name != "sequence":
         raise AssayError(
-            f"model '{model.name}' takes channels, height and width, found a shape of {len(shape)} numbers"
+            f"model '{model.name}' takes channels, height and width, found a shape of {amount(len(shape), 'number')}"
         )
     layers = model.head if isinstance(model.head, tuple) else None
     network: torch.nn.Module = _builder(model.name)(shape, outputs, **_validated(model))
@@ -119,7 +119,7 @@ def try_out(model: Model, shape: tuple[int, int, int], outputs: int, each: Answe
         raise AssayError(f"the network does not fit images of {shape}: {error}") from None
     found = tuple(answers.shape[1:]) if isinstance(answers, torch.Tensor) else _kind(answers)
     if each == "image" and found != (outputs,):
-        raise AssayError(f"model '{model.name}' gives {found} for an image, expected {outputs} numbers")
+        raise AssayError(f"model '{model.name}' gives {found} for an image, expected {amount(outputs, 'number')}")
     if each == "boxes" and found != "boxes":
         raise AssayError(
             f"model '{model.name}' gives {found} for an image, expected boxes; networks for detection: "
@@ -127,7 +127,7 @@ def try_out(model: Model, shape: tuple[int, int, int], outputs: int, each: Answe
         )
     if each == "pixel" and found != (outputs, *shape[1:]):
         raise AssayError(
-            f"model '{model.name}' gives {found} for an image, expected {outputs} numbers for each of its "
+            f"model '{model.name}' gives {found} for an image, expected {amount(outputs, 'number')} for each of its "
             f"{shape[1]}×{shape[2]} pixels; networks for segmentation: {', '.join(SEGMENTERS)}"
         )
     return network

@@ -1,4 +1,4 @@
-"""How a network runs for a while: in evaluation mode, with attention in the open, watched module by module."""
+"""How a network runs for a while: in evaluation mode, attention and recurrence in the open, watched by module."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -32,6 +32,21 @@ def without_fused_attention() -> Iterator[None]:
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(enabled)
+
+
+@contextmanager
+def without_fused_recurrence(model: nn.Module) -> Iterator[None]:
+    """The same of recurrent layers, where the model has any: without them no other layer becomes slower."""
+    recurrent = any(isinstance(module, nn.RNNBase) for module in model.modules())
+    backends: list[Any] = [torch.backends.mkldnn, torch.backends.cudnn] if recurrent else []
+    enabled = [backend.enabled for backend in backends]
+    try:
+        for backend in backends:
+            backend.enabled = False
+        yield
+    finally:
+        for backend, was in zip(backends, enabled, strict=True):
+            backend.enabled = was
 
 
 @contextmanager

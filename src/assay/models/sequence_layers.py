@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import nn
 
-from assay.errors import AssayError, unknown
+from assay.errors import AssayError, amount, unknown
 from assay.models.inception import Inception, Paths
 from assay.models.layer_table.window import times
 from assay.models.layers import ACTIVATIONS, Dropout
 from assay.recipe.section import Section
-from assay.recipe.validation import validate
+from assay.recipe.validation import mistakes
 
 Shape = tuple[int, ...]
 """Channels, then the dimensions; after ``flatten`` one number."""
@@ -100,7 +100,9 @@ def made(entry: str | Mapping[str, Any], shape: Shape, where: str) -> tuple[str,
         raise AssayError(f"{where}: {unknown('layer', name, LAYERS)}")
     kind, make = LAYERS[name]
     values = told if isinstance(told, Mapping) else {} if told is None else {next(iter(kind.model_fields), name): told}
-    options = validate(kind, dict(values), f"{where} ({name})")
+    if wrong := mistakes(kind, dict(values)):
+        raise AssayError(f"{where} ({name}): {'; '.join(wrong)}")
+    options = kind.model_validate(values)
     needed = int(name[-2]) if name[-1] == "d" and name[-2].isdigit() else None
     found = len(shape) - 1
     if needed not in (None, found):
@@ -144,9 +146,9 @@ def _transposed(told: Transposed, shape: Shape) -> tuple[nn.Module, Shape]:
 
 
 def _check_groups(groups: int, given: int, filters: int) -> None:
-    for count, what in ((given, "channels that come in"), (filters, "filters")):
+    for count, what in ((given, f"{amount(given, 'channel')} that come in"), (filters, amount(filters, "filter"))):
         if count % groups:
-            raise AssayError(f"{groups} groups do not divide the {count} {what}")
+            raise AssayError(f"{groups} groups do not divide the {what}")
 
 
 def _pool(kinds: tuple[Any, ...]) -> Make:
@@ -175,7 +177,9 @@ def _slid(sides: Shape, spans: Any, stride: Shape, padding: Shape) -> Shape:
 def _each(value: Any, dims: int) -> Shape:
     many = (value,) * dims if isinstance(value, int) else tuple(value)
     if len(many) != dims:
-        raise AssayError(f"found {len(many)} numbers, {times(many)}, expected one for each of {DIMENSIONS[dims]}")
+        raise AssayError(
+            f"found {amount(len(many), 'number')}, {times(many)}, expected one for each of {DIMENSIONS[dims]}"
+        )
     return many
 
 
@@ -196,7 +200,7 @@ def _flatten(told: Nothing, shape: Shape) -> tuple[nn.Module, Shape]:
 
 def _average(told: Nothing, shape: Shape) -> tuple[nn.Module, Shape]:
     if len(shape) == 1:
-        raise AssayError(f"takes the mean over places, and {shape[0]} numbers come in")
+        raise AssayError(f"takes the mean over places, and {times(shape)} comes in, without any")
     return nn.Sequential(AVERAGES[len(shape) - 2](1), nn.Flatten()), shape[:1]
 
 

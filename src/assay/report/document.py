@@ -18,6 +18,7 @@ import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from assay.errors import AssayError
 from assay.report import drawing, glossary, style
 from assay.report.figures import Figure
 from assay.report.labels import NARROW, with_short_names
@@ -101,7 +102,12 @@ def table_files(tables: Iterable[Table]) -> Files:
 
 
 def write_page(folder: Path, page: str, beside: Files) -> Path:
-    """Write ``index.html`` and what lies beside it; the tables and figures of an earlier state are removed."""
+    """Write ``index.html`` and what lies beside it; the tables and figures of an earlier state are removed.
+
+    Raises AssayError where ``folder``, or what it should lie in, is a file.
+    """
+    if file := next((path for path in (folder, *folder.parents) if path.is_file()), None):
+        raise AssayError(f"{file} is a file, expected a folder for the page")
     for name, content in beside.items():
         write(folder / name, content)
     write(folder / "index.html", page)

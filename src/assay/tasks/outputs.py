@@ -7,7 +7,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from assay.errors import AssayError
+from assay.errors import AssayError, amount
 from assay.tasks.contract import Images, Sums
 
 
@@ -36,6 +36,6 @@ def weights_fit(weights: str | Sequence[float] | None, classes: Sequence[str], n
     """Raise AssayError where a loss has not as many ``class_weights`` as there are classes, or labels: ``noun``."""
     if weights is not None and not isinstance(weights, str) and len(weights) != len(classes):
         raise AssayError(
-            f"train.loss: class_weights has {len(weights)} numbers, expected {len(classes)}, one for each {noun}: "
-            + ", ".join(classes)
+            f"train.loss: class_weights has {amount(len(weights), 'number')}, "
+            f"expected {len(classes)}, one for each {noun}: " + ", ".join(classes)
         )

@@ -1,7 +1,8 @@
 """Counts what a network is made of, in one pass with a blank image."""
 
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from assay.models.layer_table.operations import Counting, Work
 from assay.models.layer_table.rows import Layer, Summary
 from assay.models.layer_table.window import parameters_formula, window
-from assay.models.modes import evaluating, watched, without_fused_attention
+from assay.models.modes import evaluating, watched, without_fused_attention, without_fused_recurrence
 
 STATISTICS = ("running_mean", "running_var")
 """Buffers of norms."""
@@ -31,7 +32,10 @@ def summary(model: nn.Module, shape: tuple[int, ...]) -> Summary:
     image = torch.zeros(1, *shape, dtype=reference.dtype, device=reference.device)
     counter = Counting()
     calls: list[Layer] = []
-    with evaluating(model), without_fused_attention(), _recording(model, counter.log, calls), counter:
+    plain = ExitStack()
+    for way in (evaluating(model), without_fused_attention(), without_fused_recurrence(model)):
+        plain.enter_context(way)
+    with plain, _recording(model, counter.log, calls), counter:
         model(image)
     parameters = list(model.parameters())
     layers = _merged(calls)
@@ -93,10 +97,16 @@ def _layer(
         parameters=sum(p.numel() for p in module.parameters(recurse=False)),
         parameters_formula=parameters_formula(module),
         macs=sum(each.macs for each in work),
-        macs_formula=" + ".join(each.formula for each in work if each.macs),
+        macs_formula=_sum([each.formula for each in work if each.macs]),
         operations=sum(each.operations for each in work),
         activation_bytes=sum(t.numel() * t.element_size() for t in made),
+        uncounted=tuple(dict.fromkeys(each.uncounted for each in work if each.uncounted)),
     )
+
+
+def _sum(formulas: list[str]) -> str:
+    """Of products; one that comes again, as in every step of a recurrent layer, stands once: ``50·64·16``."""
+    return " + ".join(f"{n:,}·{formula}" if n > 1 else formula for formula, n in Counter(formulas).items())
 
 
 def _storage(tensor: Tensor) -> StorageWeakRef:
@@ -115,6 +125,7 @@ def _merged(calls: list[Layer]) -> tuple[Layer, ...]:
                 macs_formula=" + ".join(filter(None, (earlier.macs_formula, call.macs_formula))),
                 operations=earlier.operations + call.operations,
                 activation_bytes=earlier.activation_bytes + call.activation_bytes,
+                uncounted=tuple(dict.fromkeys(earlier.uncounted + call.uncounted)),
             )
         merged[call.name] = call
     return tuple(merged.values())

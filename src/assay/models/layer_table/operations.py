@@ -19,8 +19,13 @@ NORM_BY_DATA = 7
 """Of each value: added to the mean, centred, squared and added, scaled, weighted, shifted."""
 SOFTMAX = 3
 """Of each value: exponential, added, divided."""
-LIKE_POINTWISE = ("hardswish", "rsub", "prelu", "leaky_relu")
-MOVES = ("clone", "copy", "fill", "zero", "dropout", "lift", "detach", "alias", "_like")
+LIKE_POINTWISE = ("hardswish", "rsub", "prelu", "leaky_relu", "cumsum", "cumprod")
+MOVES = (
+    "clone", "copy", "fill", "lift", "detach", "alias", "dropout", "scalar", "view", "reshape", "resize", "strided",
+    "zero", "ones", "full", "empty", "_like", "eye", "arange", "linspace", "triu", "tril", "nonzero",
+    "cat", "stack", "split", "transpose", "pad", "roll", "flip", "repeat", "shuffle", "im2col", "upsample_nearest",
+    "index", "gather", "scatter", "select", "embedding", "unpool", "one_hot",
+)  # fmt: skip
 """Parts of the names of what moves or makes numbers and computes none."""
 
 
@@ -32,15 +37,18 @@ class Work:
     formula: str
     """Of the multiply-accumulates: ``498·16·3·7``."""
     operations: int
+    uncounted: str = ""
+    """The name of an operation for which there is no rule."""
 
 
 class Counting(TorchDispatchMode):
     """Logs the work of every operation that runs inside it.
 
-    MACs are half of what ``torch.utils.flop_counter`` counts. Other operations are additions, multiplications,
-    comparisons and evaluations of a function: one for each value of what is computed value by value, 2 of batch
-    normalisation, 7 of the other norms, 3 of softmax, window − 1 of max pooling and the window of average pooling,
-    one for each value that is reduced, and one for each output of a convolution or matrix product with a bias.
+    MACs are half of what ``torch.utils.flop_counter`` counts, and those of products with a vector. Other operations
+    are additions, multiplications, comparisons and evaluations of a function: one for each value of what is computed
+    value by value, 2 of batch normalisation, 7 of the other norms, 3 of softmax, window − 1 of max pooling and the
+    window of average pooling, one for each value that is reduced, and one for each output of a convolution or matrix
+    product with a bias. What has no rule is logged by name.
     """
 
     def __init__(self) -> None:
@@ -57,19 +65,24 @@ class Counting(TorchDispatchMode):
                     return parts
         out = func(*args, **kwargs)
         macs, formula = 0, ""
-        if packet in flop_registry:
+        if packet in FORMULAS:
+            factors = FORMULAS[packet](args, out)
+            macs, formula = math.prod(factors), product(factors)
+        elif packet in flop_registry:
             macs = flop_registry[packet](*args, **kwargs, out_val=out) // 2
-            formula = _formula(packet, args, out) if packet in FORMULAS else f"{macs:,}"
-        work = Work(macs, formula, operations(func, args, out))
-        if work.macs or work.operations:
-            self.log.append(work)
+            formula = f"{macs:,}"
+        others = operations(func, args, out)
+        is_known = others is not None or macs > 0
+        if macs or others or not is_known:
+            self.log.append(Work(macs, formula, others or 0, "" if is_known else _name(func)))
         return out
 
 
 def _convolution(args: Sequence[Any], out: Tensor) -> Sequence[int]:
     """A transposed one computes for each value of its input what another computes for each of its output."""
     image, weight, *_, transposed = args[:7]
-    return [*(image if transposed else out).shape[2:], *weight.shape[:1], *weight.shape[2:], weight.shape[1]]
+    places = (image if transposed else out).shape[2:]
+    return [len(image), *places, len(weight), *weight.shape[2:], weight.shape[1]]
 
 
 FORMULAS: dict[Any, Callable[[Sequence[Any], Tensor], Sequence[int]]] = {
@@ -79,24 +92,32 @@ FORMULAS: dict[Any, Callable[[Sequence[Any], Tensor], Sequence[int]]] = {
     aten.addmm: lambda args, out: [*out.shape, args[1].shape[-1]],
     aten.bmm: lambda args, out: [*out.shape, args[0].shape[-1]],
     aten.baddbmm: lambda args, out: [*out.shape, args[1].shape[-1]],
+    aten.addbmm: lambda args, out: [len(args[1]), *out.shape, args[1].shape[-1]],
+    aten.mv: lambda args, out: args[0].shape,
+    aten.addmv: lambda args, out: args[1].shape,
+    aten.dot: lambda args, out: args[0].shape,
+    aten.vdot: lambda args, out: args[0].shape,
 }
 """Operation → the factors of its multiply-accumulates."""
 
 
-def _formula(packet: Any, args: Sequence[Any], out: Tensor) -> str:
-    return product(FORMULAS[packet](args, out))
+def _name(func: Any) -> str:
+    return str(func._schema.name).removeprefix("aten::")
 
 
-def operations(func: Any, args: Sequence[Any], out: Any) -> int:
-    """What one operation computes besides multiply-accumulates."""
-    name = func._schema.name.removeprefix("aten::")
+def operations(func: Any, args: Sequence[Any], out: Any) -> int | None:
+    """What one operation computes besides multiply-accumulates; None where there is no rule."""
+    name = _name(func)
     made: list[Tensor] = [value for value in tree_leaves(out) if isinstance(value, Tensor)]
-    if func.is_view or not made or any(part in name for part in MOVES):
+    is_drawn = torch.Tag.nondeterministic_seeded in func.tags
+    if func.is_view or is_drawn or not made or any(part in name for part in MOVES):
         return 0
+    if "::" in name:
+        return None
     values = int(made[0].numel())
     if name in ("convolution", "_convolution"):
         return values if args[2] is not None else 0
-    if name in ("addmm", "baddbmm"):
+    if name in ("addmm", "baddbmm", "addbmm", "addmv"):
         return values
     if "batch_norm" in name:
         return 2 * values
@@ -110,7 +131,7 @@ def operations(func: Any, args: Sequence[Any], out: Any) -> int:
         return int(2 ** (made[0].ndim - 1) - 1) * values
     if torch.Tag.reduction in func.tags:
         return int(args[0].numel())
-    return values if torch.Tag.pointwise in func.tags or name.strip("_") in LIKE_POINTWISE else 0
+    return values if torch.Tag.pointwise in func.tags or name.strip("_") in LIKE_POINTWISE else None
 
 
 def _pooling(name: str, args: Sequence[Any], out: Tensor) -> int:

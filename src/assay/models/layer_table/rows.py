@@ -1,5 +1,6 @@
 """The rows of the table and its totals."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from io import StringIO
 
@@ -7,6 +8,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from assay.errors import enumerated
 from assay.models.layer_table.window import Window, times
 
 
@@ -32,6 +34,13 @@ class Layer:
     """Other than multiply-accumulates, for one image; ``Counting`` says how they are counted."""
     activation_bytes: int
     """Of the outputs for one image; 0 where the layer hands on the memory of its input (flatten, dropout)."""
+    uncounted: tuple[str, ...] = ()
+    """Names of torch's operations that it computes and for which there is no rule: they are in no count."""
+
+    def counted(self, macs: str) -> str:
+        """``macs`` with what is missing from them said: ``not counted: _fft_c2c``."""
+        missing = f"not counted: {', '.join(self.uncounted)}" if self.uncounted else ""
+        return ", ".join(filter(None, [macs if self.macs or not missing else "", missing]))
 
 
 @dataclass(frozen=True)
@@ -58,9 +67,10 @@ class Summary:
         for heading in ("parameters", "MACs", "operations", "bytes out"):
             table.add_column(heading, justify="right")
         for layer in self.layers:
-            counts = (layer.parameters, layer.macs, layer.operations, layer.activation_bytes)
+            counts = (layer.operations, layer.activation_bytes)
+            told = (f"{layer.parameters:,}", layer.counted(f"{layer.macs:,}"), *(f"{n:,}" for n in counts))
             shapes = (times(layer.input_shape), times(layer.output_shape))
-            table.add_row(layer.name, layer.kind, *shapes, str(layer.window or ""), *(f"{n:,}" for n in counts))
+            table.add_row(layer.name, layer.kind, *shapes, str(layer.window or ""), *told)
         table.add_section()
         totals = (self.parameters, self.macs, self.operations, self.activation_bytes)
         table.add_row("total", "", "", "", "", *(f"{n:,}" for n in totals))
@@ -68,7 +78,18 @@ class Summary:
         with console.capture() as capture:
             console.print(table)
         lines = [line.rstrip() for line in capture.get().splitlines()]
-        return "\n".join([*filter(None, lines), f"  {self.facts}"])
+        below = filter(None, [self.facts, self.uncounted])
+        return "\n".join([*filter(None, lines), *(f"  {sentence}" for sentence in below)])
+
+    @property
+    def uncounted(self) -> str:
+        """Which operations are in no count, and where; empty where all are."""
+        where: dict[str, list[str]] = defaultdict(list)
+        for layer in self.layers:
+            for name in layer.uncounted:
+                where[name].append(layer.name)
+        said = [f"{name} ({enumerated(layers, 1)})" for name, layers in where.items()]
+        return f"Not counted, so that the totals are too low: {', '.join(said)}." if said else ""
 
     @property
     def facts(self) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from assay.models.layer_table.window import times
 from assay.recipe.folder_names import folder_name
 from assay.recipe.yaml_files import read_yaml
 from assay.tools.anatomy.anatomy import anatomy
@@ -23,21 +22,23 @@ def show_anatomy(
     shape: str | None = None,
     changes: Sequence[str] = (),
     outputs: int | None = None,
+    variant: str | None = None,
     out: Path | None = None,
     command: str = "",
     as_json: bool = False,
 ) -> None:
     """Print the table of a network's layers and write its page into ``out``, else ``explained/<name>``, or ``explain``
     in the run's folder. Errors as of ``anatomy``."""
-    found = anatomy(target, shape, changes, outputs)
+    found = anatomy(target, shape, changes, outputs, variant)
     is_run = Path(target).is_dir()
     named = Path(target).stem if target.endswith((".yaml", ".yml")) else folder_name(target)
-    page = write_anatomy(found, out or (Path(target) / "explain" if is_run else Path("explained") / named), command)
+    folder = Path(target) / "explain" if is_run else Path("explained") / named
+    page = write_anatomy(found, out or (folder / folder_name(variant) if variant else folder), command)
     if as_json:
         made = found.summary
         return print_json(
             {
-                "shape": times(found.shape),
+                "shape": list(found.shape),
                 "parameters": made.parameters,
                 "trainable_parameters": made.trainable_parameters,
                 "statistics": made.statistics,
@@ -45,6 +46,7 @@ def show_anatomy(
                 "operations": made.operations,
                 "activation_bytes": made.activation_bytes,
                 "weight_bytes": made.weight_bytes,
+                "uncounted": made.uncounted or None,
                 "layers": [record(found, layer) for layer in found.layers],
                 "trouble": found.trouble or None,
                 "page": page,

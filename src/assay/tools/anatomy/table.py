@@ -39,7 +39,7 @@ def row(found: Anatomy, layer: Layer) -> list[str]:
         str(layer.window or ""),
         *fields,
         counted(layer.parameters_formula, layer.parameters),
-        counted(layer.macs_formula, layer.macs),
+        layer.counted(counted(layer.macs_formula, layer.macs)),
         *(fixed(values[layer.name], 3) if layer.name in values else "" for values in found.separation.values()),
         f"{layer.operations:,}",
         f"{layer.activation_bytes:,}",
@@ -73,7 +73,7 @@ def terminal(found: Anatomy) -> Group:
         table.add_row(*row(found, layer))
     table.add_section()
     table.add_row(*totals(found))
-    return Group(table, *filter(None, [found.summary.facts, found.trouble]))
+    return Group(table, *filter(None, [found.summary.facts, found.summary.uncounted, found.trouble]))
 
 
 def page_table(found: Anatomy) -> Table:
@@ -81,24 +81,27 @@ def page_table(found: Anatomy) -> Table:
     columns = [Column(heading, "left" if heading in LEFT else "right") for heading in headings(found)]
     lines = [*(row(found, layer) for layer in found.layers), totals(found)]
     rows = [[Cell(text, is_name=n < 2) for n, text in enumerate(line)] for line in lines]
-    return Table(
-        "layers", CAPTION, columns, rows, pl.DataFrame(list(map(record, [found] * len(found.layers), found.layers)))
-    )
+    return Table("layers", CAPTION, columns, rows, pl.DataFrame([_flat(record(found, each)) for each in found.layers]))
+
+
+def _flat(values: dict[str, Any]) -> dict[str, Any]:
+    """Lists as the text of one cell."""
+    return {key: "×".join(map(str, value)) if isinstance(value, list) else value for key, value in values.items()}
 
 
 def record(found: Anatomy, layer: Layer) -> dict[str, Any]:
-    """A layer for programs."""
+    """A layer for programs; shapes as lists of numbers."""
     window = layer.window
     field = found.fields.get(layer.name)
     return {
         "layer": layer.name,
         "kind": layer.kind,
-        "input": times(layer.input_shape),
-        "output": times(layer.output_shape),
-        "kernel": times(window.kernel) if window else None,
-        "stride": times(window.stride) if window else None,
-        "padding": times(window.padding) if window else None,
-        "dilation": times(window.dilation) if window else None,
+        "input": list(layer.input_shape),
+        "output": list(layer.output_shape),
+        "kernel": list(window.kernel) if window else None,
+        "stride": list(window.stride) if window else None,
+        "padding": list(window.padding) if window else None,
+        "dilation": list(window.dilation) if window else None,
         "groups": window.groups if window else None,
         "parameters": layer.parameters,
         "parameters_formula": layer.parameters_formula,
@@ -106,7 +109,8 @@ def record(found: Anatomy, layer: Layer) -> dict[str, Any]:
         "macs_formula": layer.macs_formula,
         "operations": layer.operations,
         "activation_bytes": layer.activation_bytes,
-        "field": times(field.sides) if field else None,
+        "uncounted": list(layer.uncounted),
+        "field": list(field.sides) if field else None,
         "field_is_whole": field.is_whole if field else None,
         **{index: values.get(layer.name) for index, values in found.separation.items()},
     }

@@ -8,12 +8,13 @@ from jaxtyping import Float32, Int64, UInt8
 from PIL import Image, ImageDraw
 
 from assay.data.boxes import Boxes
+from assay.errors import amount
 from assay.report.figures import Figure
 from assay.report.tables import Cell, Column, Table
 from assay.results.formats import fixed, grouped
 from assay.tasks.box_matching import Area, Detections, Objects, images_of, of_area, pairs
 from assay.tools.inspection import charts
-from assay.tools.inspection.in_words import are, count, have
+from assay.tools.inspection.in_words import are, have
 from assay.tools.inspection.inspecting import Inspection, split_names
 from assay.tools.inspection.masks import listed, sizes
 
@@ -131,7 +132,7 @@ def _twice(found: Inspection, boxes: Boxes) -> list[str]:
     if not len(frame):
         return []
     row, images = frame.row(0, named=True), frame["image"].n_unique()
-    pairs = f"{count(len(frame), 'pair')} of boxes of one class, in {count(images, 'image')},"
+    pairs = f"{amount(len(frame), 'pair')} of boxes of one class, in {amount(images, 'image')},"
     most = f"most alike are two of '{row['class']}' in {row['image']}, {fixed(row['overlap'], 2)}"
     return [f"{pairs} {have(len(frame))} more than {TWICE:g} of their union in common: things drawn twice; {most}."]
 
@@ -149,7 +150,7 @@ def _without(found: Inspection, boxes: Boxes) -> list[str]:
     if not len(empty):
         return []
     n, first = len(empty), found.images.names[empty[0]]
-    return [f"{count(n, 'image')} {have(n)} no box, the first is {first}: nothing is there, or nobody looked."]
+    return [f"{amount(n, 'image')} {have(n)} no box, the first is {first}: nothing is there, or nobody looked."]
 
 
 def _flagged(boxes: Boxes) -> list[str]:

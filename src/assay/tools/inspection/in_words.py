@@ -1,11 +1,6 @@
 """Counts and shares as sentences have them."""
 
 
-def count(n: int, what: str) -> str:
-    """``1 image``, ``2,065 images``."""
-    return f"{n:,} {what}{'s' * (n != 1)}"
-
-
 def none(n: int) -> str:
     """The number, or the word for zero."""
     return f"{n:,}" if n else "none"

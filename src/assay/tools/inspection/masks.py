@@ -10,11 +10,12 @@ from scipy import ndimage
 from assay.data.own_masks import VOID, Mask
 from assay.data.sources.class_list import is_void
 from assay.data.targets import Masks
+from assay.errors import amount
 from assay.report.figures import Figure
 from assay.report.tables import Cell, Column, Table
 from assay.results.formats import fixed, grouped
 from assay.tools.inspection import charts
-from assay.tools.inspection.in_words import are, count, have, share
+from assay.tools.inspection.in_words import are, have, share
 from assay.tools.inspection.inspecting import Inspection, split_names
 
 SPECK = 9
@@ -110,7 +111,7 @@ def _constant(found: Inspection, masks: Masks) -> list[str]:
     if not len(rows):
         return []
     first = found.images.names[rows[0]]
-    return [f"{count(len(rows), 'mask')} {have(len(rows))} one class throughout, the first that of {first}."]
+    return [f"{amount(len(rows), 'mask')} {have(len(rows))} one class throughout, the first that of {first}."]
 
 
 def _specks(found: Inspection, masks: Masks) -> list[str]:
@@ -123,7 +124,7 @@ def _specks(found: Inspection, masks: Masks) -> list[str]:
     most = classes[int(np.argmax(specks))][1]
     regions = sum(map(len, sizes))
     return [
-        f"Of {regions:,} regions in {count(len(rows), 'mask')}, {number:,} ({share(number, regions)}) have at most "
+        f"Of {regions:,} regions in {amount(len(rows), 'mask')}, {number:,} ({share(number, regions)}) have at most "
         f"{SPECK} pixels, most of them of '{most}': slips of the pen, or small things that a resize takes away."
     ]
 

@@ -5,11 +5,12 @@ import polars as pl
 from jaxtyping import Bool, Float64
 
 from assay.data.targets import Values
+from assay.errors import amount
 from assay.report.figures import Figure
 from assay.report.tables import Cell, Column, Table
 from assay.results.formats import grouped
 from assay.tools.inspection import charts
-from assay.tools.inspection.in_words import are, count
+from assay.tools.inspection.in_words import are
 from assay.tools.inspection.inspecting import Inspection
 
 FAR = 3.0
@@ -38,7 +39,7 @@ def sentences(found: Inspection, targets: Values) -> list[str]:
         text = f"{name} goes from {low} to {high}, the middle half from {first} to {third}"
         if len(rows := _farthest(values)):
             image = f"{found.images.names[rows[0]]} with {values[rows[0]]:g}"
-            text += f"; {count(len(rows), 'image')} {are(len(rows))} far out, the farthest {image}"
+            text += f"; {amount(len(rows), 'image')} {are(len(rows))} far out, the farthest {image}"
         texts.append(f"{text}.")
     return texts
 

@@ -9,14 +9,14 @@ import polars as pl
 from assay.data import ImageSet
 from assay.data.boxes import Boxes
 from assay.data.targets import Labels, Masks, Tags, Values
-from assay.errors import enumerated
+from assay.errors import amount, enumerated
 from assay.report.document import Files, document, table_files, write_page
 from assay.report.figures import Figure
 from assay.report.tables import Table, csv, skipped_table
 from assay.tools.inspection import contents
 from assay.tools.inspection.charts import SPLITS
 from assay.tools.inspection.copies import AROUND, SIDE
-from assay.tools.inspection.in_words import count, share
+from assay.tools.inspection.in_words import share
 from assay.tools.inspection.inspecting import Inspection, split_names
 from assay.tools.inspection.leaks import Leak
 from assay.tools.inspection.pictures import CLASSES, PAIRS, Album, Row, spread
@@ -129,7 +129,7 @@ def facts(found: Inspection) -> str:
     numbers = Counter(split_names(found))
     splits = [f"{numbers[name]:,} {name}" for name in SPLITS if numbers[name]]
     parts = [
-        f"{enumerated(splits)} images" if len(splits) > 1 else count(n, "image"),
+        f"{enumerated(splits)} images" if len(splits) > 1 else amount(n, "image"),
         _told_of(found.images),
         f"{w} × {h} pixels, {'gray' if c == 1 else 'RGB'}",
         "" if found.has_test else "no test split of its own",

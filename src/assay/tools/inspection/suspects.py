@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from assay.after.around import around
-from assay.errors import AssayError
+from assay.errors import AssayError, amount
 from assay.recipe import Data
 from assay.recipe.tasks import require
 from assay.report.tables import Cell, Column, Table
@@ -17,7 +17,7 @@ from assay.tasks import catalogue
 from assay.tasks.detection.doubts import KINDS, MISSING, doubts
 from assay.tasks.detection.predictions import Predictions
 from assay.tasks.predicting import predict
-from assay.tools.inspection.in_words import are, count
+from assay.tools.inspection.in_words import are
 from assay.tools.predict import load_run
 
 SHOWN = 50
@@ -66,7 +66,7 @@ def sentences(frame: pl.DataFrame) -> list[str]:
         return ["The run speaks against no label."]
     first = frame.row(0, named=True)
     by_kind = ", ".join(f"{frame.filter(kind=kind).height:,} {kind}" for kind in KINDS)
-    what = f"The run speaks against {count(len(frame), 'label')} ({by_kind}), some with little conviction"
+    what = f"The run speaks against {amount(len(frame), 'label')} ({by_kind}), some with little conviction"
     named = f"'{first['said']}' at {first['box']} in {first['image']}"
     return [f"{what}; they {are(2)} listed as suspects, first {first['kind']}: {named}."]
 

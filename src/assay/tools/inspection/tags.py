@@ -4,7 +4,8 @@ import numpy as np
 from jaxtyping import Int64
 
 from assay.data.targets import Tags
-from assay.tools.inspection.in_words import are, count, have
+from assay.errors import amount
+from assay.tools.inspection.in_words import are, have
 from assay.tools.inspection.inspecting import Inspection
 
 NAMED = 5
@@ -15,7 +16,7 @@ def sentences(found: Inspection, targets: Tags) -> list[str]:
     names, n = found.images.classes, len(targets)
     counts = targets.values.sum(axis=0, dtype=np.int64)
     bare = int((targets.values.sum(axis=1) == 0).sum())
-    texts = [f"{count(bare, 'image')} {have(bare)} no tag." if bare else "Every image has a tag."]
+    texts = [f"{amount(bare, 'image')} {have(bare)} no tag." if bare else "Every image has a tag."]
     for wrong, words in (
         (counts == 0, "no image has"),
         (counts == n, "every image has"),
@@ -25,7 +26,7 @@ def sentences(found: Inspection, targets: Tags) -> list[str]:
             texts.append(f"{_listed([names[k] for k in np.flatnonzero(wrong)])}: {words} it.")
     if len(pairs := together(targets)):
         listed = _listed([f"{names[i]} and {names[j]}" for i, j in pairs])
-        texts.append(f"{count(len(pairs), 'pair')} of tags {are(len(pairs))} always together: {listed}.")
+        texts.append(f"{amount(len(pairs), 'pair')} of tags {are(len(pairs))} always together: {listed}.")
     return texts
 
 

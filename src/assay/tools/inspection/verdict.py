@@ -5,8 +5,9 @@ from assay.data.remarks import remarks
 from assay.data.sources.alike import alike, hardly_differ
 from assay.data.splits import crossing
 from assay.data.targets import Masks
+from assay.errors import amount
 from assay.tools.inspection import told
-from assay.tools.inspection.in_words import are, count, have, none, share
+from assay.tools.inspection.in_words import are, have, none, share
 from assay.tools.inspection.inspecting import Grouping, Inspection
 from assay.tools.inspection.leaks import Leak
 from assay.tools.inspection.truth import another, the_same
@@ -41,7 +42,9 @@ def _by_pixels(found: Inspection, leak: Leak) -> list[str]:
     if not len(leak):
         return [f"None of {leak.held_out:,} test images has a copy in {where}."]
     n, equal, other = len(leak), int(leak.equal.sum()), int(leak.other_label.sum())
-    text = f"{n:,} of {count(leak.held_out, 'test image')} ({share(n, leak.held_out)}) {have(n)} a near copy in {where}"
+    text = (
+        f"{n:,} of {amount(leak.held_out, 'test image')} ({share(n, leak.held_out)}) {have(n)} a near copy in {where}"
+    )
     text += f"; {none(equal)} of these copies {are(equal or 1)} equal in every pixel"
     if other:
         return [f"{text}, and {other:,} {have(other)} {another(found.images)}."]
@@ -56,7 +59,7 @@ def _own_names(found: Inspection) -> list[str]:
         return []
     n = found.own_split.held_out
     return [
-        f"By the file names ({found.grouping.pattern}), {found.own_split.named:,} of {count(n, 'test image')} "
+        f"By the file names ({found.grouping.pattern}), {found.own_split.named:,} of {amount(n, 'test image')} "
         f"({share(found.own_split.named, n)}) come from an original that is also trained on."
     ]
 
@@ -73,7 +76,7 @@ def _random(found: Inspection) -> list[str]:
         reasons.append(f"{named:,} ({share(named, n)}) share their original, by the file name, with a training image")
     if len(leak):
         reasons.append(f"{len(leak):,} ({share(len(leak), n)}) {have(len(leak))} a near copy among the training images")
-    text = f"{intro} leaks: of {count(n, 'image')} held out, {', and '.join(reasons)}."
+    text = f"{intro} leaks: of {amount(n, 'image')} held out, {', and '.join(reasons)}."
     if grouping is None or grouped is None:
         return [text]
     left = f"{len(grouped):,} of {grouped.held_out:,}"
@@ -90,10 +93,10 @@ def _grouping(found: Inspection) -> list[str]:
     if not pairs:
         return [told]
     if not crossing:
-        return [told, f"The groups account for all {count(pairs, 'pair')} of near copies."]
+        return [told, f"The groups account for all {amount(pairs, 'pair')} of near copies."]
     return [
         told,
-        f"The groups account for {pairs - crossing:,} of {count(pairs, 'pair')} of near copies; "
+        f"The groups account for {pairs - crossing:,} of {amount(pairs, 'pair')} of near copies; "
         f"in {crossing:,} the two go by different names.",
     ]
 
@@ -121,7 +124,7 @@ def _conflicts(found: Inspection) -> list[str]:
         return []
     kind = found.images.targets.kind
     doubt = "one of the two is doubtful, or they are no copies"
-    return [f"In {count(n, 'pair')} of near copies the {kind} differ: {doubt}."]
+    return [f"In {amount(n, 'pair')} of near copies the {kind} differ: {doubt}."]
 
 
 def _labels(found: Inspection) -> list[str]:
@@ -146,7 +149,7 @@ def pixels_tell(found: Inspection) -> bool:
 
 def _left_out(found: Inspection) -> list[str]:
     bad, unlisted = len(found.images.skipped), found.images.unlisted
-    texts = [f"{count(bad, 'image')} could not be read and {are(bad)} left out."] if bad else []
+    texts = [f"{amount(bad, 'image')} could not be read and {are(bad)} left out."] if bad else []
     return texts + (
-        [f"{count(unlisted, 'picture')} {are(unlisted)} not in the table and left out."] if unlisted else []
+        [f"{amount(unlisted, 'picture')} {are(unlisted)} not in the table and left out."] if unlisted else []
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional
 
-from assay.errors import AssayError
+from assay.errors import AssayError, amount
 from assay.tools.worked.expressions import Arrays, Definition, Numbers, Shape
 from assay.tools.worked.layer import Before, Kernel, Layer
 from assay.tools.worked.matrices import sizes
@@ -58,9 +58,13 @@ def convolution(before: Before, it: Convolution) -> Layer:
     if size[1] != kernel[1] * it.groups:
         each = f", {it.groups} groups of {kernel[1]}" if it.groups > 1 else ""
         theirs = kernel[1] * it.groups
-        raise AssayError(f"{where}: expected a kernel for {size[1]} channels, as its input has, found {theirs}{each}")
+        raise AssayError(
+            f"{where}: expected a kernel for {amount(size[1], 'channel')}, as its input has, found {theirs}{each}"
+        )
     if kernel[0] % it.groups:
-        raise AssayError(f"{where}: {kernel[0]} filters cannot be shared out among {it.groups} groups evenly")
+        raise AssayError(
+            f"{where}: {amount(kernel[0], 'filter')} cannot be shared out among {amount(it.groups, 'group')} evenly"
+        )
     out = (size[0], kernel[0], *it.window.out(size[2:], where))
     f, b, o = before.naming("F"), before.naming("b"), before.naming("O")
     found = sorted(triples(size, kernel, out, it.window, it.groups))
