@@ -129,10 +129,10 @@ def test_only_the_model_can_be_changed() -> None:
 def study(folder: Path) -> Path:
     """Of two networks."""
     file = folder / "widths.yaml"
-    base = {"data": {"source": "digits"}, "model": {"name": "mlp", "hidden": [4]}}
-    file.write_text(
-        dump_yaml({"base": base, "variants": {"narrow": {}, "wide": {"model.hidden": [8]}}}), encoding="utf-8"
-    )
+    base = {"data": {"source": "digits"}, "model": {"name": "mlp", "hidden": [4]}, "train": {"epochs": 1}}
+    variants = {"narrow": {}, "wide": {"model.hidden": [8]}}
+    told = {"title": "Which width?", "base": base, "variants": variants, "seeds": 1}
+    file.write_text(dump_yaml(told), encoding="utf-8")
     return file
 
 

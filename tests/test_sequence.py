@@ -94,7 +94,7 @@ def test_the_mean_over_places_stands_before_a_dense_layer() -> None:
         ),
         (
             [{"conv2d": {"filters": 4, "groups": 2}}],
-            "model.layers, layer 1 (conv2d): 2 groups do not divide the 3 channels that come in",
+            "model.layers, layer 1 (conv2d): 2 groups do not divide the 3 channels of what comes in",
         ),
         (
             [{"conv2d": {"filters": 4, "kernel": [3, 3, 3]}}],
@@ -117,6 +117,22 @@ def test_the_mean_over_places_stands_before_a_dense_layer() -> None:
             [{"inception": {"paths": [4, 4, 4, 4], "kernels": [2, 5]}}],
             "model.layers, layer 1 (inception): kernels: found [2, 5], expected odd sides, so that all paths have one "
             "size",
+        ),
+        (
+            [{"conv2d": {"filters": 1, "kernel": 1}}, {"conv2d": {"filters": 4, "groups": 2}}],
+            "model.layers, layer 2 (conv2d): 2 groups do not divide the 1 channel of what comes in",
+        ),
+        (
+            [{"conv2d": {"filters": 4, "stride": 0}}],
+            "model.layers, layer 1 (conv2d): stride: found 0, expected more than 0",
+        ),
+        (
+            [{"conv2d": {"kernle": 3}}],
+            "model.layers, layer 1 (conv2d): the key 'filters' is missing; unknown key 'kernle'; did you mean 'kernel'?",
+        ),
+        (
+            ["flatten", "average"],
+            "model.layers, layer 2 (average): takes the mean over places, and 192 comes in, without any",
         ),
     ],
 )  # fmt: skip

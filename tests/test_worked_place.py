@@ -94,3 +94,25 @@ def test_a_place_that_is_none_is_told(text: str, said: str) -> None:
 def test_a_layer_that_is_no_convolution_is_told(layer: str, said: str) -> None:
     with pytest.raises(AssayError, match=said):
         convolution_called(network(), layer)
+
+
+def test_of_a_network_that_answers_each_pixel_the_logit_at_the_place_is_followed() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(2, 3, 3, padding=1), nn.ReLU(), nn.Conv2d(3, 4, 1)).double().eval()
+    passed = run_through(model, convolution_called(model, "0"), "0", PICTURE, (2, 5), 4)
+    logits = model(PICTURE[None])[0, :, 2, 5]
+    assert passed.winner == int(logits.argmax())
+    reached = passed.d_outputs.abs().sum(dim=0).nonzero()
+    assert reached.tolist() in ([], [[2, 5]])
+    through = model[2].weight[passed.winner, :, 0, 0] * (passed.outputs[:, 2, 5] > 0)
+    assert torch.equal(passed.d_outputs[:, 2, 5], through)
+
+
+def test_one_logit_of_one_tag_is_followed_itself() -> None:
+    model = nn.Sequential(nn.Conv2d(2, 1, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()).double().eval()
+    layer = convolution_called(model, "0")
+    one = run_through(model, layer, "0", PICTURE, classes=1)
+    assert one.winner == 0
+    assert one.d_outputs.sum() == pytest.approx(1)
+    two = run_through(model, layer, "0", PICTURE, classes=2)
+    assert two.winner == int(model(PICTURE[None]) > 0)

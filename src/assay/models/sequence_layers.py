@@ -146,7 +146,7 @@ def _transposed(told: Transposed, shape: Shape) -> tuple[nn.Module, Shape]:
 
 
 def _check_groups(groups: int, given: int, filters: int) -> None:
-    for count, what in ((given, f"{amount(given, 'channel')} that come in"), (filters, amount(filters, "filter"))):
+    for count, what in ((given, f"{amount(given, 'channel')} of what comes in"), (filters, amount(filters, "filter"))):
         if count % groups:
             raise AssayError(f"{groups} groups do not divide the {what}")
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from assay.errors import AssayError
 from assay.models.layer_table.window import window_of
-from assay.recipe.tasks import require
+from assay.recipe.tasks import TASKS, answered
 from assay.tools.predict import load_run, read_picture
 from assay.tools.worked.building import Built
 from assay.tools.worked.checks import Check, checks
@@ -67,20 +68,25 @@ def worked_at(run: Path, layer: str, picture: Path, at: str) -> tuple[Worked, li
     """The convolution ``layer`` of a finished run at a place of a picture, worked in double precision.
 
     ``at`` is row and column from 0 of the picture as the network sees it. Raises AssayError for a run that is none or
-    does not classify, a layer that is no convolution of it, a place outside, and a picture that cannot be read.
+    gives no classes, a layer that is no convolution of it, a place outside, and a picture that cannot be read.
     """
     recipe, about, model = load_run(run)
-    require("labels", recipe.task, "explain --layer", recipe.data.source)
+    if TASKS[recipe.task].target in ("values", "boxes"):
+        raise AssayError(
+            f"--layer: {run} does {recipe.task}; a place is worked towards a class's logit, expected a run of "
+            "classification, multilabel or segmentation"
+        )
     module = convolution_called(model, layer)
     image = read_picture(picture, about, recipe.data.fit)
     place = parse_place(at, *image.shape[1:])
     model.double()
-    passed = run_through(model, module, layer, image.double())
+    passed = run_through(model, module, layer, image.double(), place, len(about["classes"]))
     spot = where(layer, module, passed, scaled(place, passed.outputs.shape[1:], image.shape[1:]))
     worked = worked_spot(spot, f"{layer} of {run.name} at {at} of {picture.name}")
     mean, std = (torch.tensor(about[name]).view(-1, 1, 1) for name in ("mean", "std"))
     pixels = ((image * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
     label = about["classes"][passed.winner]
+    label = f"{label} at this pixel" if answered(recipe.task) == "pixel" else label
     held = [*checks(worked), own_output(worked, spot), own_gradient(worked, spot)]
     return worked, held, seen(spot, pixels, place, str(label))
 

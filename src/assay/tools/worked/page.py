@@ -146,7 +146,8 @@ def claim_board(claim: Claim) -> Board:
 def for_script(arrays: Arrays, steps: Sequence[Definition]) -> dict[str, Any]:
     """Names, texts of all numbers, and each entry as products of [array, place, array, place, …].
 
-    Array −1 is the list of constants.
+    Array −1 is the list of constants. An entry whose products all are of the same arrays has these once, ``of``, and
+    then the places ``at`` of one product after the other: most pages are shorter by a quarter.
     """
     names = list(arrays)
     constants: dict[Factor, int] = {}
@@ -154,7 +155,7 @@ def for_script(arrays: Arrays, steps: Sequence[Definition]) -> dict[str, Any]:
         {
             "array": names.index(each.name),
             "anchor": anchor(each.name),
-            "entries": [coded(e, names, constants) for e in each.entries],
+            "entries": [shortened(coded(e, names, constants)) for e in each.entries],
         }
         for each in steps
     ]
@@ -175,6 +176,14 @@ def coded(entry: Expression, names: Sequence[str], constants: dict[Factor, int])
     """Products, or the arguments of a function, as numbers."""
     groups = entry.products if isinstance(entry, Sum) else [(argument,) for argument in entry.arguments]
     return [[part for each in group for part in pair(each, names, constants)] for group in groups]
+
+
+def shortened(products: list[list[int]]) -> list[list[int]] | dict[str, list[int]]:
+    """The arrays once, where all products are of the same."""
+    arrays = products[0][::2] if products else []
+    if len(products) < 2 or any(product[::2] != arrays for product in products):
+        return products
+    return {"of": arrays, "at": [place for product in products for place in product[1::2]]}
 
 
 def pair(factor: Factor, names: Sequence[str], constants: dict[Factor, int]) -> tuple[int, int]:

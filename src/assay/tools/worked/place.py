@@ -50,28 +50,33 @@ def convolution_called(model: nn.Module, layer: str) -> nn.Conv2d:
     found = modules[layer]
     if not isinstance(found, nn.Conv2d):
         hint = nearest(layer, fitting) if fitting else "the network has none"
-        raise AssayError(f"--layer: {layer} is a {type(found).__name__}, expected a convolution; {hint}")
+        raise AssayError(f"--layer: {layer} is a {type(found).__name__}, expected a convolution of pictures; {hint}")
     if found.padding_mode != "zeros":
         raise AssayError(f"--layer: {layer} pads by {found.padding_mode}, expected zeros")
     return found
 
 
-def run_through(model: nn.Module, layer: nn.Conv2d, name: str, image: Image) -> Pass:
+def run_through(
+    model: nn.Module, layer: nn.Conv2d, name: str, image: Image, at: tuple[int, int] = (0, 0), classes: int = 2
+) -> Pass:
     """The layer's input, output and what follows, and the gradients of the winning class's logit there.
 
-    In evaluation mode, with the weights in double precision if the model is; of a layer that is called more than once,
-    its first call.
+    Of a network that answers each pixel, the logit at ``at`` of the image. One logit for two classes is that of the
+    second, and its negative that of the first. In evaluation mode, with the weights in double precision if the model
+    is; of a layer that is called more than once, its first call.
     """
     found = Pass()
     with ExitStack() as hooks, evaluating(model), torch.enable_grad():
         for handle in _hooks(model, layer, found):
             hooks.callback(handle.remove)
-        logits = model(image[None].clone().requires_grad_())
-        both = logits if logits.shape[1] > 1 else torch.cat([-logits, logits], dim=1)
-        found.winner = int(both[0].argmax())
+        outputs = model(image[None].clone().requires_grad_())[0]
+        y, x = scaled(at, outputs.shape[1:], image.shape[1:]) if outputs.ndim == 3 else (0, 0)
+        logits = outputs[:, y, x] if outputs.ndim == 3 else outputs
+        both = torch.cat([-logits, logits]) if len(logits) < classes else logits
+        found.winner = int(both.argmax())
         if not found.outputs.numel():
             raise AssayError(f"--layer: the forward pass never calls {name}")
-        both[0, found.winner].backward()
+        both[found.winner].backward()
     model.zero_grad(set_to_none=True)
     return found
 

@@ -5,6 +5,13 @@
   const bar = document.getElementById("player");
   const places = (board) => new Map([...board.querySelectorAll("[data-p]")].map((cell) => [Number(cell.dataset.p), cell]));
 
+  // What stands once for all products of an entry, as [array, place, array, place, …] of each.
+  const whole = (entry) => {
+    if (Array.isArray(entry)) return entry;
+    const { of, at } = entry;
+    return at.flatMap((_, i) => (i % of.length ? [] : [of.flatMap((array, k) => [array, at[i + k]])]));
+  };
+
   const steps = coded.map(({ anchor, entries, array }, number) => {
     const block = document.getElementById(anchor);
     const boards = new Map();
@@ -17,7 +24,7 @@
       cell.ariaSelected = "false";
       cell.tabIndex = cell === cells.get(0) ? 0 : -1;
     }
-    return { block, entries, array, boards, cells, behind: behind && places(behind), line: block.querySelector(".sum"), lines: block.querySelectorAll(".sums li") };
+    return { block, entries: entries.map(whole), array, boards, cells, behind: behind && places(behind), line: block.querySelector(".sum"), lines: block.querySelectorAll(".sums li") };
   });
   const made = new Map(steps.map((step) => [step.array, step]));
   let now = { step: 0, entry: 0 };

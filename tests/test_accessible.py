@@ -1,0 +1,74 @@
+"""Every page of ``assay explain``, and the report, by axe-core in a headless Chromium: no findings."""
+
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from torch import nn
+
+from assay.report import write_report
+from assay.results import Results
+from assay.tools.anatomy.anatomy import anatomy, take_apart
+from assay.tools.anatomy.page import write_anatomy
+from assay.tools.descent.page import write_descent
+from assay.tools.worked.command import explain_numbers
+from chrome import chrome
+from synthetic import fabricate, make_study
+from test_report_browser import CHROMIUM
+
+AXE = importlib.util.find_spec("axe_core_python")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium; apt-get install chromium"),
+    pytest.mark.skipif(AXE is None, reason="there is no axe-core; pip install axe-core-python"),
+]
+NUMBERS = Path(__file__).parents[1] / "studies" / "explain"
+FINDINGS = "axe.run().then((found) => found.violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`))"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with chrome(tmp_path_factory.mktemp("axe")) as found:
+        yield found
+
+
+def findings(browser: Any, page: Path, width: int = 1200) -> list[str]:
+    assert AXE is not None
+    assert AXE.origin is not None
+    browser.open(page, width)
+    browser.run(Path(AXE.origin).with_name("axe.min.js").read_text(encoding="utf-8") + "; 0")
+    found: list[str] = browser.run(FINDINGS)
+    return found
+
+
+@pytest.mark.parametrize("name", ["convolution", "atrous-line", "network"])
+def test_worked_numbers(name: str, browser: Any, tmp_path: Path) -> None:
+    page = explain_numbers(NUMBERS / f"{name}.yaml", tmp_path).page
+    assert findings(browser, page) == findings(browser, page, 400) == []
+
+
+def test_layers_of_a_network(browser: Any, tmp_path: Path) -> None:
+    page = write_anatomy(anatomy("elu_resnet", "3,32,32"), tmp_path, "assay explain elu_resnet --shape 3,32,32")
+    assert findings(browser, page) == findings(browser, page, 400) == []
+
+
+def test_layers_of_a_run_with_separation(browser: Any, tmp_path: Path) -> None:
+    layers = nn.Sequential(nn.Flatten(), nn.Linear(16, 4))
+    page = write_anatomy(take_apart(layers, (1, 4, 4), "run", {"SI": {"1": 0.7}, "CSI": {"1": 0.5}}, "test"), tmp_path)
+    assert findings(browser, page) == []
+
+
+def test_ways_downhill(browser: Any, tmp_path: Path) -> None:
+    page = write_descent(tmp_path, "assay explain descent")
+    assert findings(browser, page) == findings(browser, page, 400) == []
+
+
+def test_the_report(browser: Any, tmp_path: Path) -> None:
+    assert findings(browser, write_report(Results.read(fabricate(tmp_path, make_study(3, 2))))) == []
+
+
+def test_a_finding_is_found(browser: Any, tmp_path: Path) -> None:
+    page = tmp_path / "bad.html"
+    page.write_text('<!doctype html><html data-state="drawn"><title>t</title><img src="x"></html>', encoding="utf-8")
+    assert any(found.startswith("image-alt") for found in findings(browser, page))
