@@ -108,7 +108,7 @@ def test_a_mistake_is_one_sentence(words: list[str], said: str) -> None:
         (["numbers.yaml", "--shape", "1,3,3"], "--shape: no use here, numbers.yaml has numbers and no network"),
         (
             ["run", "--set", "model.norm=batch", "--layer", "conv1"],
-            "--set: no use here, a place of a picture is worked with a finished run's own network",
+            "--set: no use here, a place is worked with a run's own network",
         ),
     ],
 )

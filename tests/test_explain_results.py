@@ -86,7 +86,7 @@ def test_the_holes_of_atrous_convolutions_and_what_they_see() -> None:
 def test_the_network_of_parallel_kernels_has_the_courses_numbers() -> None:
     page = text("inception.html")
     assert "1,360,298 trainable parameters, 768 running statistics of norms" in page
-    assert rows("inception.html")["total"][6] == "1,360,298"
+    assert "1,360,298" in rows("inception.html")["total"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

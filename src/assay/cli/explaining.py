@@ -66,14 +66,20 @@ def explain(
     is_problem = target.endswith((".yaml", ".yml")) and not has_model(Path(target))
     if not is_problem and not any(of_place.values()):
         return show_anatomy(target, shape, changes or (), outputs, variant, out, own_command(), as_json)
+    numbers = f"{target} has numbers and no network"
+    refuse(of_network, "a place is worked with a run's own network" if any(of_place.values()) else numbers)
+    show_worked(Path(target), (layer, picture, at), out, as_json)
+
+
+def show_worked(
+    target: Path, place: tuple[str | None, Path | None, str | None], out: Path | None, as_json: bool
+) -> None:
+    """Numbers of a file, or the layer, the picture and the place of a run."""
+    from assay.system.process import own_command
     from assay.tools.worked.command import explain_numbers, explain_place
 
-    if any(of_place.values()):
-        refuse(of_network, "a place of a picture is worked with a finished run's own network")
-        found = explain_place(Path(target), layer, picture, at, out, own_command())
-    else:
-        refuse(of_network, f"{target} has numbers and no network")
-        found = explain_numbers(Path(target), out, own_command())
+    command = own_command()
+    found = explain_place(target, *place, out, command) if any(place) else explain_numbers(target, out, command)
     if as_json:
         return print_json(found.record)
     print(*found.lines, f"page: {found.page}", sep="\n")

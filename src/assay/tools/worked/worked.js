@@ -26,6 +26,14 @@
     }
     return { block, entries: entries.map(whole), array, boards, cells, behind: behind && places(behind), line: block.querySelector(".sum"), lines: block.querySelectorAll(".sums li") };
   });
+  // What is wider than its place is scrolled by the keyboard too.
+  const reachable = () => {
+    for (const plane of document.querySelectorAll(".plane"))
+      plane.scrollWidth > plane.clientWidth ? plane.setAttribute("tabindex", "0") : plane.removeAttribute("tabindex");
+  };
+  addEventListener("resize", reachable);
+  reachable();
+
   const made = new Map(steps.map((step) => [step.array, step]));
   let now = { step: 0, entry: 0 };
   let lit = [];
