@@ -24,7 +24,7 @@ ODD = "it's 2 & more"
 
 def on_the_page(page: Path) -> str:
     """The command, as somebody copies it."""
-    found = re.search(r'<code id="command">(.*?)</code>', page.read_text("utf-8"))
+    found = re.search(r'<code[^>]* id="command">(.*?)</code>', page.read_text("utf-8"))
     assert found
     return html.unescape(found[1])
 
