@@ -229,7 +229,7 @@ def test_the_card_has_the_runs_numbers_with_intervals(runs: dict[str, Path], tmp
     assert f"licence of the images: {SOURCES['digits'].licence}" in card
     assert f"cite: {SOURCES['digits'].cite}" in card
     assert card.startswith("---\npipeline_tag: image-classification\n")
-    assert "Not asked of this run: curves, diagnosis, separation and uncertainty." in card
+    assert "Not asked of this run: curves, separation, uncertainty and diagnosis." in card
 
 
 def test_weights_alone_are_the_runs_with_what_must_be_known_beside(runs: dict[str, Path], tmp_path: Path) -> None:
