@@ -255,7 +255,7 @@ def test_help_and_version(capfd: pytest.CaptureFixture[str]) -> None:
         assert all(line.endswith(".") and not line.endswith("...") for line in said), "half a sentence"
     process = outcome(start("run", "--help"))
     assert process.status == 0
-    for option in ("--set", "--seeds", "--jobs", "--out", "--data", "--retry", "--tensorboard", "--quiet"):
+    for option in ("--set", "--seeds", "--jobs", "--out", "--data", "--retry", "--track", "--quiet"):
         assert option in process.out
 
 

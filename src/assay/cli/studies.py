@@ -52,7 +52,14 @@ def run(
     out: Annotated[Path, typer.Option(help="The folder of all studies.")] = Path("runs"),
     data: DataRoot = None,
     retry: Annotated[bool, typer.Option("--retry", help="Run failed runs again.")] = False,
-    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard event files too.")] = False,
+    trackers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--track",
+            metavar="TRACKER",
+            help="Show the finished runs to mlflow, wandb or tensorboard too; may be given several times.",
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the verdict.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only check the study, and say what it will take: runs, time, disk.")
@@ -64,21 +71,26 @@ def run(
     from assay.runs.engine import run as run_study
     from assay.start.forecast import forecast
     from assay.system.process import own_command
+    from assay.tools.tracking.tracking import refuse_trackers
 
-    is_array = of_an_array(on, print_script, dry_run)
+    trackers = trackers or []
+    is_array = of_an_array(on, print_script, dry_run, trackers)
+    refuse_trackers(trackers)
     loaded, jobs = load_study(study, changes or (), seeds), jobs or ("auto" if on else 1)
     if dry_run:
         return show_forecast(forecast(loaded, out, data, jobs, quiet), as_json)
-    options = {"data": data, "jobs": jobs, "retry": retry, "tensorboard": tensorboard, "quiet": quiet}
+    options = {"data": data, "jobs": jobs, "retry": retry, "quiet": quiet}
     if is_array:
         return show_array(loaded, out, options, print_script, as_json)
-    show_verdict(run_study(loaded, out, **options, on=on, command=own_command()), as_json)  # type: ignore[arg-type]
+    show_verdict(run_study(loaded, out, **options, on=on, command=own_command()), as_json, trackers)  # type: ignore[arg-type]
 
 
-def show_verdict(results: "Results", as_json: bool) -> None:
-    """Write the page of a study that was trained, and print what it says."""
+def show_verdict(results: "Results", as_json: bool, trackers: "Sequence[str]") -> None:
+    """Write the page of a study that was trained, print what it says, and show the runs to the trackers."""
     from assay.report.page import write_report
     from assay.tools.documents import findings
+    from assay.tools.tracking.command import tell_tracked
+    from assay.tools.tracking.tracking import track
 
     tell_damaged(results)
     tell_not_measured(results)
@@ -87,10 +99,11 @@ def show_verdict(results: "Results", as_json: bool) -> None:
         print_json(findings(results, page))
     elif page:
         print(f"\n{results.verdict()}\n\nreport: {page}")
+    tell_tracked(track(results, trackers), as_json)
     stop_for_failed([run for run in results.runs if run.state != "finished"], results)
 
 
-def of_an_array(on: str | None, print_script: bool, dry_run: bool) -> bool:
+def of_an_array(on: str | None, print_script: bool, dry_run: bool, trackers: "Sequence[str]") -> bool:
     """Whether ``--on`` names Slurm; AssayError where it names nothing, or other options have no use with it."""
     from assay.runs.place import place
 
@@ -99,6 +112,8 @@ def of_an_array(on: str | None, print_script: bool, dry_run: bool) -> bool:
         raise AssayError("--print: no use without --on slurm")
     if dry_run and on:
         raise AssayError("--dry-run: no use with --on, it tries this machine")
+    if trackers and is_array:
+        raise AssayError("--track: no use with --on slurm; 'assay track' shows what an array has finished")
     return is_array
 
 
@@ -129,7 +144,6 @@ def show_array(study: "Study", out: Path, options: dict[str, Any], print_script:
 def work(
     folder: StudyFolder,
     data: DataRoot = None,
-    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard event files too.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only how it ended.")] = False,
 ) -> None:
     """Train what is left in a study's folder. Any number of these may share it.
@@ -140,7 +154,7 @@ def work(
     from assay.runs.worker import work_on
     from assay.system.process import own_command
 
-    left = work_on(folder, data=data, tensorboard=tensorboard, quiet=quiet, command=own_command())
+    left = work_on(folder, data=data, quiet=quiet, command=own_command())
     done, all_of_them = len(left.results.finished), len(left.results.runs)
     others = f"; others train {left.elsewhere} more" if left.elsewhere else f"; 'assay report {folder}' writes the page"
     print(f"{done} of {all_of_them} runs have finished{others}")
@@ -205,6 +219,21 @@ def report(
     if as_json:
         return print_json(findings(results, page, metric))
     print(f"{results.verdict(metric)}\n\nreport: {page}")
+
+
+@app.command()
+def track(
+    folder: StudyFolder,
+    trackers: Annotated[
+        list[str],
+        typer.Option("--to", metavar="TRACKER", help="mlflow, wandb or tensorboard; may be given several times."),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Show the finished runs of a study to a tracker, as 'assay run --track' does. Again, and nothing doubles."""
+    from assay.tools.tracking.command import show_tracked
+
+    show_tracked(folder, trackers, as_json)
 
 
 @app.command()

@@ -30,7 +30,6 @@ def run(
     data: str | Path | None = None,
     jobs: Jobs = 1,
     retry: bool = False,
-    tensorboard: bool = False,
     quiet: bool = False,
     command: str = "",
     on: str | None = None,
@@ -45,7 +44,6 @@ def run(
     """
     from assay.data import data_root
     from assay.runs.folder import Settings
-    from assay.train.tensorboard import available
 
     refuse_jobs(jobs)
     cluster = place(on) if on else None
@@ -55,10 +53,7 @@ def run(
     folder, root = Path(out) / study.name, data_root(data)
     with Display(quiet) as display:
         every = prepare(study, folder, root, retry, display, elsewhere=bool(cluster))
-        if tensorboard and not available():
-            display.warn("TensorBoard is not installed, so no event files: pip install 'assay-studies[tensorboard]'")
-            tensorboard = False
-        settings = Settings(root=root, threads=1, tensorboard=tensorboard, command=command)
+        settings = Settings(root=root, threads=1, command=command)
         if cluster and not all(job.is_done for job in every):
             from assay.runs.ray.driver import run_on_ray
 

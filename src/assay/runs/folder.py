@@ -24,7 +24,6 @@ class Settings:
     """Which of several accelerators a worker takes."""
     workers: int = 1
     """Processes that share the accelerators."""
-    tensorboard: bool = False
     command: str = ""
     """What reproduces the run, for the record."""
 

@@ -13,11 +13,10 @@ from assay.data import ImageData
 from assay.evaluate.tracking import BY_EPOCH, follow
 from assay.recipe import Recipe
 from assay.results.folders import read_table
-from assay.runs.folder import Folder, Settings
+from assay.runs.folder import Folder
 from assay.runs.twins import state_of
 from assay.train.checkpoint import State, pack
 from assay.train.phases import train, trained
-from assay.train.tensorboard import event_writer
 
 TRACKED = "separation_by_epoch.parquet"
 Answering = tuple[State, nn.Module, ImageData]
@@ -31,7 +30,6 @@ def learn(
     recipe: Recipe,
     device: torch.device,
     folder: Folder,
-    settings: Settings,
     status: Callable[..., None],
     on_epoch: Callable[[], None],
 ) -> Answering:
@@ -39,19 +37,17 @@ def learn(
     if state.epoch == 0:
         follow_layers(0, model, data, recipe, device, folder)
     began, first = time.perf_counter(), state.epoch
-    with event_writer(folder.path, state.epoch, settings.tensorboard) as add_events:
 
-        def after_epoch(state: State) -> None:
-            follow_layers(state.epoch, model, data, recipe, device, folder)
-            folder.write("checkpoint.safetensors", pack(state))
-            folder.write_table("history.parquet", history_table(state))
-            seconds = (time.perf_counter() - began) / (state.epoch - first)
-            status("running", state.epoch, validation=watched(state, recipe), epoch_seconds=seconds)
-            folder.log(epoch_line(state.history[-1]))
-            add_events(state.history[-1])
-            on_epoch()
+    def after_epoch(state: State) -> None:
+        follow_layers(state.epoch, model, data, recipe, device, folder)
+        folder.write("checkpoint.safetensors", pack(state))
+        folder.write_table("history.parquet", history_table(state))
+        seconds = (time.perf_counter() - began) / (state.epoch - first)
+        status("running", state.epoch, validation=watched(state, recipe), epoch_seconds=seconds)
+        folder.log(epoch_line(state.history[-1]))
+        on_epoch()
 
-        return train(model, data, recipe, device, state, after_epoch, folder.log)
+    return train(model, data, recipe, device, state, after_epoch, folder.log)
 
 
 def learned_by(

@@ -104,7 +104,7 @@ def _train_and_measure(
     if twin:
         state, part, seen = learned_by(twin, model, data, recipe, device, folder)
     else:
-        state, part, seen = learn(state, model, data, recipe, device, folder, settings, status, on_epoch)
+        state, part, seen = learn(state, model, data, recipe, device, folder, status, on_epoch)
     recipe, part = with_chosen_crf(recipe, model, part, data, device, folder)
     predictions = predict_splits(task, part, seen, recipe, device)
     measure_and_save(folder, Trained(model, data, recipe, device, predictions, history_table(state), part, seen))

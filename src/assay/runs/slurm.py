@@ -39,7 +39,6 @@ def prepare_batch(
     data: str | Path | None = None,
     jobs: Jobs = "auto",
     retry: bool = False,
-    tensorboard: bool = False,
     quiet: bool = False,
 ) -> Batch:
     """Check the whole study, prepare its folder, and write the script of ``jobs`` tasks; ``auto``: one a run.
@@ -58,7 +57,7 @@ def prepare_batch(
     tasks = min(left, LARGEST if jobs == "auto" else jobs)
     (folder / "slurm").mkdir(exist_ok=True)
     words = [sys.executable, "-m", "assay", "work", str(folder), *(["--data", str(root)] if root.is_dir() else [])]
-    return Batch(folder, tasks, _script(folder, tasks, words + ["--tensorboard"] * tensorboard))
+    return Batch(folder, tasks, _script(folder, tasks, words))
 
 
 def _script(folder: Path, tasks: int, words: list[str]) -> str:

@@ -23,9 +23,7 @@ class Left:
     """Runs that others are training still."""
 
 
-def work_on(
-    folder: Path, *, data: str | Path | None = None, tensorboard: bool = False, quiet: bool = False, command: str = ""
-) -> Left:
+def work_on(folder: Path, *, data: str | Path | None = None, quiet: bool = False, command: str = "") -> Left:
     """Train what is left, and nobody else trains, of the study that ``assay run`` prepared in ``folder``.
 
     What others hold is waited for only where they may be dead. Raises AssayError where the study was prepared with
@@ -48,7 +46,7 @@ def work_on(
         refuse_unlike(kept(folder) or there, there, "this machine")
         threads = keep_threads(folder, at_once(1, jobs, folder, root), data)
         display.watch(jobs)
-        settings = Settings(root, threads, tensorboard=tensorboard, command=command)
+        settings = Settings(root, threads, command=command)
         work(jobs, here(settings, display.refresh), display.refresh, leave)
         display.refresh()
     return Left(Results.read(folder), sum(not job.is_done for job in others))

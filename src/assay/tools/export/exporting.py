@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from assay.errors import AssayError, unknown
+from assay.system.extras import need
 from assay.system.files import write, write_json
 from assay.tools.answering import Answering
 from assay.tools.documents import plain
@@ -93,7 +94,7 @@ def moved(found: Exported, folder: Path) -> Exported:
 
 def to_onnx(asked: Source, folder: Path) -> Exported:
     """``model.onnx``."""
-    onnx_file.need("onnx", "onnxscript", "onnxruntime")
+    need("onnx", "onnxscript", "onnxruntime", extra="export")
     path, network = folder / "model.onnx", whole(asked.model, asked.recipe, asked.about)
     opset = onnx_file.write(traced(network, asked.about["shape"]), asked.description, path)
     return replace(of_graph("onnx", asked, network, path), opset=opset)

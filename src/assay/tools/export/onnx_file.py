@@ -9,6 +9,7 @@ import torch
 from torch.export import ExportedProgram
 
 from assay.errors import AssayError
+from assay.system.extras import need
 from assay.tools.answering import Pixels
 from assay.tools.export.graph import Graph, Outputs
 from assay.tools.export.quiet import quiet
@@ -20,20 +21,12 @@ MISSING = re.compile(r"No ONNX function found for <OpOverload\(op='([^']+)'")
 """What torch.onnx says of an operator that it cannot translate."""
 
 
-def need(*packages: str) -> None:
-    """Raise AssayError where one of the packages is not installed."""
-    from importlib.util import find_spec
-
-    if absent := [name for name in packages if find_spec(name) is None]:
-        raise AssayError(f"{absent[0]} is not installed: pip install 'assay-studies[export]'")
-
-
 def write(program: ExportedProgram, description: dict[str, Any], path: Path) -> int:
     """Write the graph to ``path``, the description among its metadata; returns the opset.
 
     Raises AssayError where the packages of the extra are absent, and for an operator that ONNX lacks.
     """
-    need("onnx", "onnxscript", "onnxruntime")
+    need("onnx", "onnxscript", "onnxruntime", extra="export")
     try:
         with quiet():
             found = torch.onnx.export(
@@ -69,7 +62,7 @@ def refusal(error: BaseException) -> str:
 def read(path: Path) -> tuple[Graph, dict[str, Any] | None]:
     """The graph, and its description where assay wrote one. AssayError where the file cannot be read, or onnxruntime
     is absent."""
-    need("onnxruntime")
+    need("onnxruntime", extra="export")
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
