@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import Protocol
 
 from assay.errors import unknown
@@ -55,6 +56,6 @@ def tracked(results: Results, name: str) -> Tracked:
         TRACKERS[name].check()
         return Tracked(name, count, TRACKERS[name].write(mirrors(results)))
     except Exception as error:
-        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        why = shorten(str(error), 160, placeholder="…") or type(error).__name__
         again = f"the runs themselves are whole, and 'assay track {results.folder} --to {name}' tries again"
         return Tracked(name, count, None, f"{name} failed ({why}); {again}")
