@@ -14,7 +14,7 @@ RESULTS = sorted((ROOT / "docs" / "results").rglob("*.md"))
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 LANGUAGES = ("yaml", "python", "sh", "text")
 """``sh`` is commands, or a session in which they follow a ``$``; ``text`` is nothing that could be run."""
 

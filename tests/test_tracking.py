@@ -273,6 +273,12 @@ def test_an_unknown_tracker_is_refused_before_anything_trains(
     assert not (tmp_path / "runs").exists()
 
 
+def test_an_array_which_nobody_awaits_is_not_tracked(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    told = assay(capfd, "run", write_study(tmp_path / "s.yaml"), "--on", "slurm", "--track", "tensorboard")
+    assert told.status == 2
+    assert "--track: no use with --on slurm; 'assay track' shows what an array has finished" in told.err
+
+
 def test_an_absent_extra_is_named_though_a_folder_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "no_such_tracker").mkdir()
     monkeypatch.syspath_prepend(tmp_path)
