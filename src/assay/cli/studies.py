@@ -230,7 +230,7 @@ def track(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Show the finished runs of a study to a tracker, as 'assay run --track' does. Again, and nothing doubles."""
+    """Show the finished runs of a study to a tracker. What is there already is not doubled."""
     from assay.tools.tracking.command import show_tracked
 
     show_tracked(folder, trackers, as_json)
