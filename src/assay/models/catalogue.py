@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError, create_model
 
 from assay.errors import AssayError, amount, nearest, shown, unknown
 from assay.recipe import Data, Model, Normalization, Recipe
-from assay.recipe.section import Strict
+from assay.recipe.section import Strict, expected
 from assay.recipe.tasks import Answered
 from assay.recipe.validation import mistakes
 
@@ -278,7 +278,7 @@ def _sentence(model: Model, kind: type[BaseModel], error: ValidationError) -> st
     found = f"model.{name}: found {'keys and values' if isinstance(value, Mapping) else shown(value)}"
     if get_origin(field.annotation) is Literal and isinstance(get_args(field.annotation)[0], str):
         return f"{found}; {nearest(value, get_args(field.annotation))}"
-    return f"{found}, expected {field.description or _message(detail['msg'])}"
+    return f"{found}, expected {expected(field) or _message(detail['msg'])}"
 
 
 def _message(message: str) -> str:

@@ -4,11 +4,12 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 from torch import nn
 
 from assay.errors import AssayError
 from assay.models.layers import ACTIVATIONS, Activation, Dropout, Sizes, dense_layers
+from assay.recipe.section import Expected
 
 Padding = Literal["same", "valid"] | NonNegativeInt
 Pool = Literal["max", "average", "none"]
@@ -24,11 +25,11 @@ def cnn(
     channels: Sizes = (32, 64),
     kernels: Annotated[
         PositiveInt | Sequence[PositiveInt],
-        Field(description="a side in pixels, or a list with one for each convolution"),
+        Expected("a side in pixels, or a list with one for each convolution"),
     ] = 3,
     padding: Annotated[
         Padding | Sequence[Padding],
-        Field(description="'same', 'valid', a number of pixels, or a list with one for each convolution"),
+        Expected("'same', 'valid', a number of pixels, or a list with one for each convolution"),
     ] = "same",
     pool: Pool = "max",
     norm: Norm = "none",

@@ -24,11 +24,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from assay.models.segmenter import Images, Logits, Segmenter
+from assay.recipe.section import Expected
 
 Maps = Float[Tensor, "batch _ _ _"]
 Rates = Annotated[
     Literal["none"] | Annotated[Sequence[PositiveInt], Field(min_length=1)],
-    Field(description="none, or a list of rates such as [6, 12, 18]"),
+    Expected("none, or a list of rates such as [6, 12, 18]"),
 ]
 BLOCKS = 2
 """In each of the four stages."""

@@ -11,21 +11,22 @@ from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Float
-from pydantic import Field, PositiveInt
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from assay.errors import AssayError
 from assay.models.layers import Dropout
+from assay.recipe.section import Expected
 
 Path = PositiveInt | tuple[PositiveInt, PositiveInt]
 Paths = Annotated[
     tuple[PositiveInt, Path, Path, PositiveInt | Literal["none"]],
-    Field(
-        description="channels of four paths: 1×1, two larger kernels each as [reduced by 1×1, channels] or channels "
+    Expected(
+        "channels of four paths: 1×1, two larger kernels each as [reduced by 1×1, channels] or channels "
         "alone, and pooling ('none': without its 1×1), such as [64, [32, 64], [32, 64], 64]"
     ),
 ]
-Kernels = Annotated[tuple[PositiveInt, PositiveInt], Field(description="two odd sides such as [3, 5]")]
+Kernels = Annotated[tuple[PositiveInt, PositiveInt], Expected("two odd sides such as [3, 5]")]
 
 
 class Inception(nn.Module):

@@ -6,9 +6,11 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt
 from torch import nn
 
+from assay.recipe.section import Expected
+
 Activation = Literal["relu", "tanh", "sigmoid", "elu", "gelu"]
-Dropout = Annotated[float, Field(ge=0, lt=1, description="a probability, at least 0 and below 1")]
-Sizes = Annotated[Sequence[PositiveInt], Field(description="a list of whole numbers above 0")]
+Dropout = Annotated[float, Field(ge=0, lt=1), Expected("a probability, at least 0 and below 1")]
+Sizes = Annotated[Sequence[PositiveInt], Expected("a list of whole numbers above 0")]
 
 ACTIVATIONS: dict[Activation, type[nn.Module]] = {
     "relu": nn.ReLU,

@@ -4,11 +4,11 @@ from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from pydantic import Field
 from torch import nn
 
 from assay.errors import AssayError
 from assay.models.sequence_layers import flat, made
+from assay.recipe.section import Expected
 
 
 def sequence(
@@ -17,7 +17,7 @@ def sequence(
     *,
     layers: Annotated[
         Sequence[str | dict[str, Any]],
-        Field(description="a list of layers: flatten, or pairs such as {dense: 128} or {conv2d: {filters: 16}}"),
+        Expected("a list of layers: flatten, or pairs such as {dense: 128} or {conv2d: {filters: 16}}"),
     ],
 ) -> nn.Module:
     """Images of ``shape`` (channels, then one to three dimensions) → ``outputs`` logits, through ``layers`` in order.

@@ -4,14 +4,14 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 from torch import nn
 
 from assay.errors import AssayError, amount, unknown
 from assay.models.inception import Inception, Paths
 from assay.models.layer_table.window import times
 from assay.models.layers import ACTIVATIONS, Dropout
-from assay.recipe.section import Section
+from assay.recipe.section import Expected, Section
 from assay.recipe.validation import mistakes
 
 Shape = tuple[int, ...]
@@ -79,7 +79,7 @@ class Branches(Section):
     """``{inception: {paths: [64, [32, 64], [32, 64], 64]}}``."""
 
     paths: Paths
-    kernels: Annotated[tuple[PositiveInt, PositiveInt], Field(description="two sides")] = (3, 5)
+    kernels: Annotated[tuple[PositiveInt, PositiveInt], Expected("two sides")] = (3, 5)
 
 
 Options = Any

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, model_validator
 
-from assay.recipe.section import NonNegative, Positive, Rate, Section, named
+from assay.recipe.section import Expected, NonNegative, Positive, Rate, Section, named
 
 
 def _class_weights(value: Any) -> Any:
@@ -96,7 +96,8 @@ class SumOfLosses(Section):
     name: Literal["sum"] = "sum"
     of: Annotated[
         tuple[Annotated[CrossEntropy | Focal | Dice | Lovasz, named("cross_entropy"), Discriminator("name")], ...],
-        Field(min_length=2, description="a list of at least two losses of pixels"),
+        Field(min_length=2),
+        Expected("a list of at least two losses of pixels"),
     ] = (CrossEntropy(), Dice())
     weights: tuple[Positive, ...] | None = Field(default=None, exclude_if=lambda weights: weights is None)
     """In the order of the losses; 1 each where left out."""

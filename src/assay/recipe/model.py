@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from assay.recipe.section import Section, Strict, pair
+from assay.recipe.section import Expected, Section, Strict, pair
 
 HEAD_LAYERS = {
     "average_pool": "the mean over height and width, where the backbone has not pooled already; only as the first",
@@ -52,7 +52,7 @@ def _keyword(value: Any) -> Any:
 Freeze = Annotated[
     str | Annotated[tuple[str, ...], Field(min_length=1)],
     BeforeValidator(_keyword),
-    Field(description="none, backbone, a pattern on names of modules, or a list of patterns"),
+    Expected("none, backbone, a pattern on names of modules, or a list of patterns"),
 ]
 """A keyword, alone in a list too, or patterns."""
 
@@ -68,11 +68,9 @@ class Model(Strict):
 
     name: str
     """``assay list models``; ``timm/…``, ``torchvision/…`` and ``smp/…`` are those of the libraries."""
-    pretrained: bool | str = Field(
-        default=False,
-        exclude_if=lambda pretrained: pretrained is False,
-        description="true, false, the path of a file of weights, or run: and the folder of a finished run",
-    )
+    pretrained: Annotated[
+        bool | str, Expected("true, false, the path of a file of weights, or run: and the folder of a finished run")
+    ] = Field(default=False, exclude_if=lambda pretrained: pretrained is False)
     """True: the weights of the network's library; else the path of a file, or ``run:`` and a finished run."""
     strict: bool = Field(default=True, exclude_if=lambda strict: strict)
     """Whether pretrained weights must fit, all but the head."""

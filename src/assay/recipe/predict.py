@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 
 from assay.recipe.crf import Crf
-from assay.recipe.section import Section
+from assay.recipe.section import Expected, Section
 from assay.recipe.tasks import WORDS, Target
 
 OF = (
@@ -32,22 +32,26 @@ class Predict(Section):
 
     flip: bool = Field(default=False, exclude_if=lambda flip: not flip)
     """The mean of the outputs for a picture and for its mirror image."""
-    tile: Annotated[PositiveInt | tuple[PositiveInt, PositiveInt] | None, BeforeValidator(_unless_none)] = Field(
-        default=None, exclude_if=lambda tile: tile is None, description="none, or height and width in pixels"
-    )
+    tile: Annotated[
+        PositiveInt | tuple[PositiveInt, PositiveInt] | None,
+        BeforeValidator(_unless_none),
+        Expected("none, or height and width in pixels"),
+    ] = Field(default=None, exclude_if=lambda tile: tile is None)
     """Height and width of the parts of a canvas that are answered one after the other (one number: square)."""
     overlap: Annotated[float, Field(ge=0, le=0.9)] = Field(default=0.25, exclude_if=lambda overlap: overlap == 0.25)
     """The share of a tile that its neighbour has too, at least."""
-    crf: Annotated[Crf | Literal["tune"] | None, BeforeValidator(_unless_none)] = Field(
-        default=None, exclude_if=lambda crf: crf is None, description="none, tune, or settings such as bilateral: 3"
-    )
+    crf: Annotated[
+        Crf | Literal["tune"] | None,
+        BeforeValidator(_unless_none),
+        Expected("none, tune, or settings such as bilateral: 3"),
+    ] = Field(default=None, exclude_if=lambda crf: crf is None)
     """A conditional random field that sharpens maps; ``tune`` chooses its settings, or none, on validation images."""
 
     score: Annotated[float, Field(ge=0, lt=1)] | None = Field(default=None, exclude_if=lambda score: score is None)
     """The least score of a box; left out, that of the network, 0.001 as a rule."""
-    nms: Annotated[float, Field(gt=0, lt=1)] | Literal["none"] | None = Field(
-        default=None, exclude_if=lambda nms: nms is None, description="none, or an overlap between 0 and 1"
-    )
+    nms: Annotated[
+        Annotated[float, Field(gt=0, lt=1)] | Literal["none"] | None, Expected("none, or an overlap between 0 and 1")
+    ] = Field(default=None, exclude_if=lambda nms: nms is None)
     """Of two boxes of a class whose IoU is larger the one with the lower score goes; left out, as the network has it,
     0.6 as a rule."""
     most: Annotated[int, Field(ge=1, le=CANDIDATES)] | None = Field(default=None, exclude_if=lambda most: most is None)

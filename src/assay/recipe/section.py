@@ -3,9 +3,11 @@
 import math
 import re
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema
 
 from assay.errors import unknown
@@ -37,6 +39,18 @@ class Section(Strict):
     """A part of the recipe: immutable, unknown keys refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Annotates a field whose type alone does not say in words what may stand there."""
+
+    words: str
+
+
+def expected(field: FieldInfo) -> str | None:
+    """The words with which ``field`` is annotated."""
+    return next((each.words for each in field.metadata if isinstance(each, Expected)), None)
 
 
 def named(default: str | None = None) -> BeforeValidator:

@@ -8,7 +8,7 @@ from pydantic import Field, PositiveInt, model_serializer
 from assay.recipe.losses import CrossEntropy, Loss
 from assay.recipe.model import Freeze
 from assay.recipe.optimizers import Adam, AnySchedule, Constant, Optimizer
-from assay.recipe.section import NonNegative, Positive, Rate, Section
+from assay.recipe.section import Expected, NonNegative, Positive, Rate, Section
 
 
 class EarlyStopping(Section):
@@ -111,7 +111,8 @@ class Train(Section):
     numbers are the same, so it is written out only where it is false."""
     device: Annotated[
         str,
-        Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, mps, cuda or a number such as cuda:1"),
+        Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$"),
+        Expected("auto, cpu, mps, cuda or a number such as cuda:1"),
     ] = "auto"
     phases: tuple[Phase, ...] = Field(default=(), exclude_if=lambda phases: not phases)
     """One after the other, in place of one training; each begins with the weights that the one before kept."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from assay.errors import AssayError, nearest, shown
+from assay.recipe.section import expected
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -82,10 +83,10 @@ def _sentence(detail: dict[str, Any], keys: list[str], owner: type[BaseModel] | 
             said = f"found {found}, {said}" if said.startswith("expected") else said
             return f"{path}: {said}" if path else said
     field = owner.model_fields.get(keys[-1]) if owner else None
-    expected = (field and field.description) or _EXPECTED.get(detail["type"])
-    if expected is None:
+    words = (field and expected(field)) or _EXPECTED.get(detail["type"])
+    if words is None:
         return f"{path}: found {found}, {detail['msg'].removeprefix('Input ')}"
-    return f"{path}: found {found}, expected {expected.format(**context)}{several}"
+    return f"{path}: found {found}, expected {words.format(**context)}{several}"
 
 
 def _meant(keys: list[str], owner: type[BaseModel] | None) -> str:
