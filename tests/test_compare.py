@@ -116,6 +116,24 @@ def test_missing_runs_leave_the_least_squares_fit():
     assert c.error == pytest.approx(np.sqrt(squares / 5 * 2 / 2))
 
 
+def test_a_value_that_is_not_finite_counts_as_missing():
+    holed = FOUR | {"gelu": {0: 0.90, 1: float("nan"), 2: 0.91}}
+    whole = FOUR | {"gelu": {0: 0.90, 2: 0.91}}
+    assert compare(holed, "accuracy", "relu").items == compare(whole, "accuracy", "relu").items
+    (c,) = compare({"relu": RELU, "tanh": dict.fromkeys(RELU, float("nan"))}, "accuracy", "relu")
+    assert (c.pairs, c.decided) == (0, "cannot tell")
+
+
+def test_a_network_under_a_second_name_adds_nothing_to_the_crossed_part():
+    def images(variant, reference, seeds):
+        alike = {variant, reference} == {"relu", "twin"}
+        return ImageError(0.0 if alike else 4e-4, 0.0 if alike else 1e-5, 100.0)
+
+    once = compare(FOUR, "accuracy", "relu", images=images)
+    twice = compare(FOUR | {"twin": FOUR["relu"]}, "accuracy", "relu", images=images)
+    assert [c.error for c in twice[: len(once)]] == pytest.approx([c.error for c in once])
+
+
 def test_errors_of_seeds_and_images_are_added_once():
     def images(variant, reference, seeds):
         assert (variant, reference, list(seeds)) == ("tanh", "relu", [0, 1, 2])

@@ -73,6 +73,21 @@ def test_what_rests_on_seeds_that_are_planned_no_longer_cannot_be_found():
     assert text == "What was told at 5 seeds rests on runs that the study no longer plans."
 
 
+def test_what_was_equal_and_is_not_told_now_is_said():
+    study, names = make_study(2, seeds=5), list(make_study(2).plan)
+    values = {names[0]: {s: 0.9 for s in range(5)}, names[1]: dict(enumerate([0.9001, 0.8999, 0.9, 0.88, 0.93]))}
+    own, before = look_at(range(5), names), look_at(range(3), names)
+    told = Looks((before, own))
+
+    def decide(where, left):
+        return compare(left, "accuracy", names[0], alpha=where.alpha, indifferent=0.005)
+
+    where = Standing(tuple(range(5)), tuple(range(5)), own, told)
+    text = earlier(study, where, values, decide, lambda one: compare(values, "accuracy", one, indifferent=0.005))
+    that = "elu and relu are equal for practical purposes (0.00 ± 0.02 points), which this look does not tell."
+    assert text == f"At 3 seeds it told that {that}"
+
+
 @pytest.fixture
 def two(tmp_path: Path) -> Path:
     """Three variants of which the study plans two."""
@@ -103,3 +118,12 @@ def test_going_back_to_an_earlier_look_takes_nothing_back(two):
     _plan(two, 3).verdict()
     text = _plan(two, 2).verdict()
     assert "It has since been read at 3 seeds with 3 variants; what was told there holds beside this." in text
+
+
+def test_a_reference_that_is_added_later_does_not_hide_what_was_told_without_it(two):
+    Results.read(two).verdict()
+    study = make_study(3, seeds=3, reference="tanh")
+    (two / "study.yaml").write_text(yaml.safe_dump(yaml.safe_load(study.dump())))
+    text = Results.read(two).verdict()
+    assert "Nothing was decided then." not in text
+    assert "What was told then still stands." in text

@@ -1,11 +1,14 @@
 """What a verdict hangs on, as sentences of studies whose truth is known."""
 
 import json
+from pathlib import Path
 
 import polars as pl
 import pytest
 
 from assay.results import Results
+from assay.results.folders import Run
+from assay.results.known import none_finished
 from synthetic import fabricate, make_study
 
 RELU, ELU, TANH = (f"activation={name}" for name in ("relu", "elu", "tanh"))
@@ -116,3 +119,9 @@ def test_the_notes_say_that_curves_still_rose(tmp_path):
         "Validation accuracy still rose in the last 2 epochs by 6.0 points (elu), in all seeds: trained for longer, "
         "they may stand otherwise."
     ) in notes
+
+
+def test_where_every_run_failed_none_is_to_come():
+    gone = [Run("activation=relu", seed, Path(), "failed", "out of memory") for seed in range(2)]
+    assert none_finished(gone) == "No run has finished."
+    assert none_finished([*gone, Run("activation=relu", 2, Path(), "waiting")]) == "No run has finished yet."

@@ -3,11 +3,13 @@
 import json
 import math
 from dataclasses import replace
+from io import StringIO
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 from scipy import stats
 
 from assay import AssayError
@@ -18,7 +20,7 @@ from assay.results.looks import NAME
 from assay.results.more_seeds import about, in_words, more_seeds
 from assay.results.seeds_needed import Design, Range, deviation_range, images_needed, needed, needed_range, power
 from assay.results.spread import usual_spread
-from assay.start.plan import plan
+from assay.start.plan import plan, plan_table
 from command import assay
 from synthetic import fabricate, make_study
 
@@ -144,6 +146,13 @@ def test_where_the_test_images_leave_it_open_the_verdict_says_how_many_are_neede
 
 
 # ------------------------------------------------------------------------------------------- before training
+
+
+def test_of_two_variants_there_is_one_pair(tmp_path):
+    console = Console(width=200, file=StringIO())
+    for study in (make_study(2), make_study(2, reference="elu")):
+        console.print(plan_table(plan(study, 1.0), study))
+    assert console.file.getvalue().count("the one pair of variants at 95 %") == 2
 
 
 def test_without_runs_the_seeds_are_told_in_deviations_of_a_run(tmp_path):

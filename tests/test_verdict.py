@@ -80,7 +80,7 @@ def test_several_variants():
 def test_of_a_metric_that_is_no_quality_nothing_is_to_be_used():
     text = told({"relu": [9.0, 9.2, 9.1], "elu": [5.0, 5.3, 5.1], "tanh": [5.1, 5.1, 5.3]}, "training_seconds")
     assert text.startswith("elu has the shortest training time (5.13 s); tanh (0.0 ± ")
-    assert text.endswith("s more) may equal it; it has a shorter training time than relu by 4.0 ± 0.3 s.")
+    assert text.endswith("s more) may equal it; elu has a shorter training time than relu by 4.0 ± 0.3 s.")
 
 
 def test_where_none_is_worse_none_is_to_be_used():
@@ -266,7 +266,10 @@ def test_notes_say_what_the_intervals_are():
     assert "The runs of elu (" in wild
     assert ") vary more than the others', which may be chance" in wild
     assert "which may be chance, and is allowed for" in wild
-    assert "errors of their own (paired t intervals at 0.05/3); all others share one (Tukey's intervals)" in wild
+    assert (
+        "errors of their own (paired t intervals at 0.05/3); the others share one, to which all runs give (Tukey's intervals)"
+        in wild
+    )
 
 
 def test_notes_name_what_is_missing(tmp_path):

@@ -10,6 +10,7 @@ import yaml
 from assay import AssayError, load_study
 from assay.results import Results
 from assay.results.wanted import indifference, refuse_unwanted
+from assay.start.plan import plan
 from synthetic import fabricate, make_study
 
 BASE = {"data": {"source": "digits"}, "model": {"name": "mlp"}}
@@ -97,10 +98,34 @@ def test_a_choice_by_validation_images_needs_them_and_a_metric_of_answers(tmp_pa
             base=BASE | {"train": {"keep": "last"}},
             vary={"data.validation": [0.1, 0]},
         )
-    with pytest.raises(AssayError, match="training_seconds is no property of the answers"):
+    with pytest.raises(AssayError, match="training_seconds is no property of single answers"):
         refuse_unwanted(make_study(2, metric="training_seconds", select_on="validation"))
     with pytest.raises(AssayError, match="select_on: found 'val'; expected one of: test, validation"):
         load(tmp_path, select_on="val")
+
+
+@pytest.mark.parametrize("metric", ["train_loss", "validation_accuracy", "roc_auc_macro"])
+def test_a_metric_that_validation_images_do_not_give_cannot_choose_and_is_refused_before_training(metric):
+    with pytest.raises(AssayError, match=f"select_on: validation, but the study's metric {metric} is "):
+        refuse_unwanted(make_study(2, metric=metric, select_on="validation"))
+    refuse_unwanted(make_study(2, metric=metric))
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"indifferent": "2 s"}, r"s\.yaml: indifferent: found '2 s'"),
+        ({"indifferent": 500}, r"s\.yaml: indifferent: found 500.*, but no two values"),
+        ({"select_on": "validation", "metric": "parameters"}, r"s\.yaml: select_on: validation, but"),
+        ({"metric": "acuracy"}, r"s\.yaml: metric: unknown metric 'acuracy'; did you mean 'accuracy'"),
+        ({"metric": "psnr_x"}, r"s\.yaml: metric: "),
+    ],
+)
+def test_what_is_wanted_in_wrong_terms_is_told_with_file_and_key(tmp_path, fields, told):
+    study = load(tmp_path, **fields)
+    for told_by in (study, study.varying({"model.activation": ["relu", "tanh"]})):
+        with pytest.raises(AssayError, match=f"^.*{told}"):
+            plan(told_by, 1.0)
 
 
 def test_the_keys_survive_a_round_trip():

@@ -97,8 +97,8 @@ def show_verdict(results: "Results", as_json: bool, trackers: "Sequence[str]") -
     page = write_report(results) if results.finished else None
     if as_json:
         print_json(findings(results, page))
-    elif page:
-        print(f"\n{results.verdict()}\n\nreport: {page}")
+    else:
+        print("\n\n".join([f"\n{results.verdict()}", *([f"report: {page}"] if page else [])]))
     tell_tracked(track(results, trackers), as_json)
     stop_for_failed([run for run in results.runs if run.state != "finished"], results)
 

@@ -70,6 +70,7 @@ class Study(Section):
     notes: str = ""
     """The author's own, in Markdown, for the report."""
     _set: tuple[str, ...] = PrivateAttr(default=())
+    _place: str = PrivateAttr(default="")
 
     @field_validator("name")
     @classmethod
@@ -208,8 +209,12 @@ class Study(Section):
     def varying(self, vary: dict[str, list[Any]]) -> "Study":
         """The same study with other factors and levels."""
         study = Study.model_validate(self.model_dump() | {"vary": vary})
-        study._set = self._set
+        study._set, study._place = self._set, self._place
         return study
+
+    def mistake(self, found: str) -> AssayError:
+        """The error for what was ``found`` in the study, every line with the file that it was read from, if any."""
+        return AssayError("\n".join(f"{self._place}: {line}" if self._place else line for line in found.splitlines()))
 
     def dump(self) -> str:
         """The study as YAML, the way ``load_study`` reads it."""
@@ -240,11 +245,11 @@ def load_study(path: str | Path, changes: Sequence[str] = (), seeds: int | list[
         values["seeds"] = seeds
     where = " ".join([str(path), *(f"--set {text}" for text in changes)])
     study = validate(Study, values, where)
-    study._set = tuple(overrides.parse(text)[0] for text in changes)
+    study._set, study._place = tuple(overrides.parse(text)[0] for text in changes), where
     try:
         refuse_undecidable(study)
     except AssayError as error:
-        raise AssayError("\n".join(f"{where}: {line}" for line in str(error).splitlines())) from None
+        raise study.mistake(str(error)) from None
     return study
 
 

@@ -69,8 +69,10 @@ def compare(
     Several seeds: t intervals from the error that all variants share (``assay.results.pooled``; Tukey, Dunnett), those
     with a variant whose runs vary more than the others' from their own (Bonferroni); ``images`` adds the error of the
     test images. One pair of runs, and the metric is a property of ``answers``: over test images
-    (``assay.results.answers``). A metric that follows from the recipe alone (parameters) is compared exactly.
+    (``assay.results.answers``). A metric that follows from the recipe alone (parameters) is compared exactly. A value
+    that is not finite counts as missing.
     """
+    values = {variant: {seed: x for seed, x in own.items() if math.isfinite(x)} for variant, own in values.items()}
     family = _family(values, metric, alpha, is_named, images)
     known = cache(answers) if answers else None
     items = []
@@ -91,7 +93,8 @@ def _family(values: Values, metric: str, alpha: float, is_named: bool, images: I
     wild = {rows[row]: ratio for row, ratio in set_apart(table).items()}
     apart = {variant: wild[own] for variant, own in first.items() if own in wild}
     family = _Family(metric, alpha, len(first), is_named, deviation, left.freedom, apart, images)
-    return replace(family, crossed=pooled_crossed(values, images) if images and family.variants > 2 else None)
+    once = {variant: values[variant] for variant in rows}
+    return replace(family, crossed=pooled_crossed(once, images) if images and family.variants > 2 else None)
 
 
 def _evidence(

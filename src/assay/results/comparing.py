@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 
 from assay.data.groups import group_numbers
-from assay.errors import AssayError
 from assay.recipe.study import Study
 from assay.results.answers import Answers
 from assay.results.compare import AnswersOf, Values, compare
@@ -66,7 +65,8 @@ def compared_again(
     """What a verdict on the values ``left`` would speak of, ``by`` others choosing the best where they are given; None
     where the reference has no value among them."""
     ranked = left if by is None else {v: {seed: by[v][seed] for seed in own} for v, own in left.items()}
-    reference = study.reference_variant or best(ranked, metric)
+    named = study.reference_variant
+    reference = named if named in left else best(ranked, metric)
     if reference is None or not left.get(reference):
         return None
     return compared(study, left, metric, reference, basis, where)
@@ -113,5 +113,5 @@ def chosen_by(study: Study, values: Values, metric: str, predictions: Prediction
     without = [(variant, seed) for variant, own in found.items() for seed in own if math.isnan(own[seed])]
     if without and metric == study_metric(study):
         why = "the run of '{}' with seed {} has no {} over validation images".format(*without[0], metric)
-        raise AssayError(f"select_on: validation, but {why}")
+        raise study.mistake(f"select_on: validation, but {why}")
     return None if without else found

@@ -27,13 +27,11 @@ def earlier(study: Study, where: Standing, values: Values, decide: Decide, now: 
     gone = [at(look, where) for look in where.before if look not in known]
     told = _told(where, known, values, decide)
     lost = [(look, c, other) for look, c in told if (other := _now(c, now)) != c.decided]
-    name, found = short_names(study), list[str]()
+    found = list[str]()
     for look, c, other in lost[:2]:
-        first, second = (c.variant, c.reference) if c.decided == "better" else (c.reference, c.variant)
-        that = f"{name[first]} {comparative(c.metric)} {name[second]} by {size(c)}"
-        is_turned = other in ("better", "worse")
+        is_turned = {c.decided, other} == {"better", "worse"}
         but = "of which this look tells the opposite" if is_turned else "which this look does not tell"
-        found.append(f"{at(look, where).capitalize()} it told that {that}, {but}.")
+        found.append(f"{at(look, where).capitalize()} it told that {_that(study, c)}, {but}.")
     if len(lost) > 2:
         found.append(f"Nor does it tell {len(lost) - 2} more of what was told then.")
     if len(told) > len(lost):
@@ -45,13 +43,22 @@ def earlier(study: Study, where: Standing, values: Values, decide: Decide, now: 
     return " ".join(found)
 
 
+def _that(study: Study, c: Comparison) -> str:
+    """What a decision says."""
+    name = short_names(study)
+    first, second = (c.reference, c.variant) if c.decided == "worse" else (c.variant, c.reference)
+    if c.decided == "equal":
+        return f"{name[first]} and {name[second]} are equal for practical purposes ({size(c)})"
+    return f"{name[first]} {comparative(c.metric)} {name[second]} by {size(c)}"
+
+
 def _told(where: Standing, looks: list[Look], values: Values, decide: Decide) -> list[tuple[Look, Comparison]]:
     """Each decision with the look that first told it."""
     found: dict[tuple[str, str], tuple[Look, Comparison]] = {}
     for look in looks:
         left = {v: {seed: x for seed, x in values[v].items() if seed in look.seeds} for v in look.variants}
         for c in decide(where.then(look), left) or ():
-            if c.decided in ("better", "worse"):
+            if c.decided in ("better", "worse", "equal"):
                 found.setdefault((c.variant, c.reference), (look, c))
     return list(found.values())
 

@@ -26,7 +26,8 @@ def none_finished(runs: Sequence[Run]) -> str:
     gone = collapse.broken(runs)
     if gone and len(gone) == len(runs):
         return f"{collapse.every(len(gone))} collapsed: training ended in numbers that are not finite."
-    return "No run has finished yet."
+    is_over = all(run.state in ("failed", "damaged") for run in runs)
+    return "No run has finished." if is_over else "No run has finished yet."
 
 
 def knowing(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from assay.errors import AssayError, enumerated, unknown
+from assay.errors import enumerated, unknown
 from assay.evaluate.metrics import ALONE, COST, LAST_LAYER, OF_SAMPLED, SEPARATION, UNCERTAINTY
 from assay.recipe import ClassificationMeasure, Recipe, SegmentationMeasure, SeparationMeasure
 from assay.recipe.measures import Measure
@@ -60,11 +60,11 @@ def refuse_not_measured(study: Study) -> None:
         return
     names, measures = [row.name for row in rows], TASKS[study.task].measures
     if not _calls(METRICS, study.metric) and study.metric not in measures:
-        raise unknown("metric", study.metric, names)
+        raise study.mistake(f"metric: {unknown('metric', study.metric, names)}")
     giving = [repr(m) for m in measures if _calls(measured_by(study.task, m), study.metric)]
     hint = f" (the measure {' or '.join(giving)} can)" if giving else ""
     hint = " (it is a measure, not a metric)" if study.metric in measures else hint
-    raise AssayError(
+    raise study.mistake(
         f"metric: nothing in 'evaluate' gives {study.metric!r}{hint}; this study measures {enumerated(names, 30)}"
     )
 

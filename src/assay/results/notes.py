@@ -166,8 +166,8 @@ def _error(found: Comparisons, name: Mapping[str, str]) -> str:
     times = [f"{name[v]} ({'far more' if r > 99 else f'{r:.1f} times'})" for v, r in found.apart.items()]
     own = f"differences to them have errors of their own (paired t intervals at {found.alpha:.3g}/{found.family})"
     return (
-        f"The runs of {listed(times)} vary more than the others', which may be chance, and is allowed for: {own}; all "
-        f"others share one ({whose}'s intervals)."
+        f"The runs of {listed(times)} vary more than the others', which may be chance, and is allowed for: {own}; the "
+        f"others share one, to which all runs give ({whose}'s intervals)."
     )
 
 

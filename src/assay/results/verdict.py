@@ -133,7 +133,8 @@ def _answer(rivals: Sequence[Comparison], head: str, name: Name) -> str:
     if worse := kinds.get("worse"):
         shown = shortened([f"{name(c.variant)} by {size(c)}" for c in worse])
         of_others = quality and (len(parts) > 1 or "better" in kinds)
-        than = "the others are worse:" if of_others else f"it {comparative(worse[0].metric)}"
+        subject = name(worse[0].reference) if len(parts) > 1 else "it"
+        than = "the others are worse:" if of_others else f"{subject} {comparative(worse[0].metric)}"
         is_one = of_others and len(worse) == 1
         parts.append(f"{name(worse[0].variant)} is worse by {size(worse[0])}" if is_one else f"{than} {listed(shown)}")
     text = "; ".join(parts) + "."

@@ -4,6 +4,7 @@ from assay.errors import AssayError
 from assay.recipe.indifference import parse
 from assay.recipe.study import Study
 from assay.recipe.tasks import TASKS
+from assay.results.measurable import measured_by
 from assay.results.metrics import bounds, difference_text, factor, known, unit
 
 
@@ -14,14 +15,19 @@ def study_metric(study: Study) -> str:
 
 def indifference(study: Study) -> float | None:
     """The stated difference in the own unit of the study's metric: 0.005 of an accuracy for 0.5 points; None where none
-    is stated. Raises AssayError where it is stated in another unit, or no two values differ by more."""
+    is stated. Raises AssayError, with the study's file, where it is stated in another unit, or no two values differ by
+    more."""
     if study.indifferent is None:
         return None
     metric = study_metric(study)
-    found, (least, most) = in_own_unit(study.indifferent, metric, "indifferent"), bounds(metric)
+    try:
+        found = in_own_unit(study.indifferent, metric, "indifferent")
+    except AssayError as error:
+        raise study.mistake(str(error)) from None
+    least, most = bounds(metric)
     if found >= most - least:
         range_ = difference_text(metric, most - least)
-        raise AssayError(
+        raise study.mistake(
             f"indifferent: found {study.indifferent!r}, but no two values of {metric} differ by more than {range_}"
         )
     return found
@@ -43,11 +49,19 @@ def in_own_unit(stated: int | float | str, metric: str, key: str) -> float:
 
 
 def refuse_unwanted(study: Study) -> None:
-    """Raise AssayError where the study's answer is wanted in terms that its metric does not have: an indifference in
-    another unit, a choice by validation images of what is no property of answers."""
+    """Raise AssayError, with the study's file, where its answer is wanted in terms that its metric does not have: an
+    indifference in another unit, a choice by validation images of what they do not give."""
     indifference(study)
-    if study.select_on == "validation" and known(study_metric(study)).of != "answers":
-        raise AssayError(
-            f"select_on: validation, but {study_metric(study)} is no property of the answers to images; expected a "
-            "metric that validation images can give, or select_on: test"
+    metric = study_metric(study)
+    if study.select_on == "validation" and not _is_of_any_images(study.task, metric):
+        why = "is of training" if metric.startswith(("train_", "validation_")) else "is no property of single answers"
+        raise study.mistake(
+            f"select_on: validation, but the study's metric {metric} {why}; expected a metric that test images and "
+            "validation images both give, or select_on: test"
         )
+
+
+def _is_of_any_images(task: str, metric: str) -> bool:
+    """Whether it follows from the answers to whatever images."""
+    given = any(row.called(metric) for row in measured_by(task, task))
+    return given and known(metric).of == "answers" and not metric.startswith(("train_", "validation_"))

@@ -12,6 +12,7 @@ from rich.text import Text
 from assay.errors import AssayError
 from assay.recipe.study import Study
 from assay.results import Results, looks
+from assay.results.measurable import refuse_not_measured
 from assay.results.metrics import difference_text, duration, is_exact
 from assay.results.metrics import label as metric_label
 from assay.results.more_seeds import about, in_words
@@ -19,7 +20,7 @@ from assay.results.names import short_names
 from assay.results.seeds_needed import POWER, Design, Range, deviation_range, images_needed, needed, needed_range
 from assay.results.spread import Spread, usual_spread
 from assay.results.standing import percent
-from assay.results.wanted import in_own_unit, study_metric
+from assay.results.wanted import in_own_unit, refuse_unwanted, study_metric
 from assay.tools.terminal import read_results
 
 DEVIATIONS = (0.5, 1.0, 2.0, 4.0)
@@ -77,6 +78,8 @@ def plan(
     ``difference``: in the unit in which the metric's are shown. Reading them decides nothing, and is no look. Raises
     AssayError where the study compares nothing, or ``like`` says nothing.
     """
+    refuse_not_measured(study)
+    refuse_unwanted(study)
     metric = study_metric(study)
     size = in_own_unit(difference, metric, "--difference")
     if not 0 < power < 1:
@@ -157,15 +160,15 @@ def _lines(found: Plan, names: dict[str, str]) -> list[tuple[str, str]]:
     metric = found.metric
     size = difference_text(metric, found.difference)
     lines = [("difference", f"{size} of {metric_label(metric)}, to be told in {100 * found.power:g} % of studies")]
-    pairs = found.variants * (found.variants - 1) // 2
-    family = (
-        f"all {pairs} pairs of {found.variants} variants"
-        if found.reference is None
-        else (f"{found.variants - 1} variants against {names[found.reference]}")
-    )
+    pairs, others = found.variants * (found.variants - 1) // 2, found.variants - 1
+    family = f"all {pairs} pairs of {found.variants} variants together"
+    if found.reference is not None:
+        family = f"{others} variants against {names[found.reference]} together"
+    if others == 1:
+        family = "the one pair of variants"
     error = "one error for all" if found.is_pooled else "each pair's own error"
     again = "" if found.alpha == looks.ALPHA else ", since the study was read before"
-    lines.append(("decided", f"{family} together at {percent(found.alpha)}{again}; {error}"))
+    lines.append(("decided", f"{family} at {percent(found.alpha)}{again}; {error}"))
     if found.deviation is None or found.deviation_low is None or found.deviation_high is None:
         return [*lines, ("deviation", "nothing is known of how much runs vary")]
     middle, low, high = (

@@ -127,11 +127,11 @@ def differences(subject: Subject) -> Table | None:
 
 
 def _parts(c: Comparison) -> list[Cell]:
-    """Of the half width of the interval, the seeds' part and the test images'."""
+    """Of the half width of the interval, the seeds' part, never more than the whole, and the test images'."""
     if not c.error or c.low is None or c.high is None or c.is_too_wide:
         return [Cell("–"), Cell("–")]
     half = (c.high - c.low) / 2
-    parts = (None if part is None else half * part / c.error for part in (c.seeds_error, c.images_error))
+    parts = (None if part is None else half * min(part / c.error, 1.0) for part in (c.seeds_error, c.images_error))
     return [Cell(value(part, c.metric, half)) for part in parts]
 
 
