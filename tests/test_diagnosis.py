@@ -64,6 +64,26 @@ def test_a_loss_that_rises_in_more_than_15_percent_of_the_epochs_is_unstable() -
     assert "unstable" not in named(begun), "a new phase may begin higher"
 
 
+def test_a_phase_that_begins_with_the_first_epoch_excuses_no_other_rise() -> None:
+    losses = [2.0, 1.0, 1.5, 1.0, 1.5]
+    assert said(replace(course(losses), begins=(0,)))["unstable"].evidence.epochs == [3, 5]
+
+
+def test_an_epoch_without_a_number_hides_no_rise() -> None:
+    found = said(course([2.0, np.nan, 1.0, 1.5, 1.0, 1.6]))["unstable"]
+    assert found.evidence.epochs == [4, 6]
+    assert found.evidence.text.endswith("most in epoch 6")
+    assert found.evidence.numbers["largest"] == pytest.approx(0.6)
+
+
+def test_an_infinite_validation_loss_is_an_explosion() -> None:
+    losses = [2.0, 1.0, np.inf, 0.8]
+    found = said(course([2.0, 1.0, 0.9, 0.8], validation_loss=losses))
+    assert found["exploded"].evidence.text == "the loss was not finite in epoch 3"
+    assert "unfinished" not in found
+    assert "overfitting" not in found
+
+
 def test_a_metric_at_chance_is_not_learning() -> None:
     accuracy = np.full(20, 0.12)
     found = said(course(healthy(), validation_metric=accuracy))["not learning"]
@@ -87,6 +107,15 @@ def test_a_loss_that_still_falls_is_unfinished() -> None:
     assert found.evidence.numbers["fall"] == pytest.approx(0.3 / CHANCE)
     risen = course([2.0, 1.6, 1.3, 1.0], with_facts(kept=3), validation_loss=[2.0, 1.6, 1.5, 1.7])
     assert "unfinished" not in named(risen)
+
+
+def test_a_loss_that_falls_little_and_does_not_slow_down_is_unfinished() -> None:
+    steady = 2.3 - 0.025 * np.arange(10)
+    found = said(course(steady))["unfinished"]
+    assert found.evidence.numbers["fall"] == pytest.approx(0.05 / CHANCE)
+    slower = np.array([2.3, 2.1, 1.9, 1.7, 1.5, 1.4, 1.35, 1.3, 1.275, 1.25])
+    assert named(course(slower)) == [], "the last two epochs are a fifth as fast as the mean"
+    assert "unfinished" not in named(course(2.3 - 0.01 * np.arange(10))), "2 of 9 hundredths are less than 1 %"
 
 
 def test_a_gradient_that_fades_is_told_by_its_ratio() -> None:
@@ -118,7 +147,9 @@ def test_overfitting_is_a_fact_with_its_price_and_no_fault() -> None:
     assert fact.kind == "fact"
     assert fact.false_alarms is None
     assert fact.evidence.numbers == {"price": pytest.approx(1.5), "kept": 4, "least": 0.8}
-    assert "1.5 times that. The weights kept are of epoch 4, with 1.2 times the least" in fact.evidence.text
+    assert "1.5 times that. The weights kept are of epoch 4, whose loss is 1.25 times the least" in fact.evidence.text
+    best = said(course(healthy(5), with_facts(kept=3), validation_loss=losses))["overfitting"]
+    assert best.evidence.text.endswith("The weights kept are of epoch 3, whose loss is the least")
 
 
 @pytest.mark.parametrize(("size", "words"), [(1000, "whole batch"), (100, "mini-batches of 100"), (1, "stochastic")])
@@ -139,8 +170,20 @@ def test_where_nobody_knows_what_knowing_nothing_reaches_the_first_epoch_is_the_
     assert "by 20% of that of the first epoch" in found["unfinished"].evidence.text
 
 
+def test_small_steps_of_a_loss_without_a_level_are_no_rate_too_low() -> None:
+    """Of boxes, say: a trained network that is trained on begins with little loss."""
+    unknown = with_facts(chance_loss=None, chance_metric=None)
+    assert named(course([1.0, 0.9, 0.88, 0.87], unknown, step_size=np.full(4, 1e-5))) == []
+    assert named(course([1.0], unknown, step_size=np.full(1, 1e-5))) == []
+
+
 def test_a_single_epoch_is_no_trend() -> None:
+    found = said(course([1.0]))
     assert named(course([1.0])) == []
+    assert found["single epoch"].kind == "fact"
+    assert "train.epochs" in found["single epoch"].next_study
+    assert found["noise of batches"].evidence.text.endswith("their losses scatter by 10% of their mean")
+    assert "single epoch" not in said(course([1.0], with_facts(broke=2)))
 
 
 def test_without_recorded_steps_a_history_has_the_rules_on_epochs() -> None:
@@ -185,3 +228,10 @@ def test_the_next_study_is_a_study_of_the_same_recipe(finding: str) -> None:
     assert any(variant.train == recipe.train and variant.data == recipe.data for variant in variants)
     assert all(variant.evaluate[-1].name == "diagnosis" for variant in variants)
     assert Recipe.model_validate(stated(recipe)) == recipe
+    assert study.name == f"after-{finding.replace(' ', '-')}", "no word of a command has to be quoted"
+
+
+def test_where_sigmoids_fade_the_next_study_has_another_activation() -> None:
+    values = {"data": {"source": "digits"}, "model": {"name": "mlp", "activation": "sigmoid"}}
+    study = yaml.safe_load(next_study("gradient fades", Recipe.model_validate(values)))
+    assert study["vary"] == {"model.activation": ["sigmoid", "relu"]}

@@ -11,7 +11,7 @@ import pytest
 
 from assay.results import Results
 from assay.tools.diagnosis.rates import Range, Rates, range_of
-from assay.tools.diagnosis.trying import POWERS, Tried
+from assay.tools.diagnosis.trying import FURTHER, POWERS, Tried
 from command import assay, write_study
 from driving import run_here
 from test_diagnosis_runs import BASE
@@ -24,7 +24,7 @@ def wrong(tmp_path_factory: pytest.TempPathFactory) -> Results:
     """Runs whose rate is far too high, and far too low."""
     folder = tmp_path_factory.mktemp("wrong")
     lr = "train.optimizer.lr"
-    values = {"title": "Wrong", "name": "wrong", "base": BASE, "vary": {lr: [30.0, 1e-4]}, "seeds": 1}
+    values = {"title": "Wrong", "name": "wrong", "base": BASE, "vary": {lr: [30.0, 1e-4, 1e-8]}, "seeds": 1}
     return run_here(write_study(folder / "wrong.yaml", **values), folder / "runs")
 
 
@@ -41,19 +41,24 @@ def test_what_is_said_of_losses_worked_by_hand() -> None:
     assert tried([2.3, 2.2, 0.4, 2.3, math.inf], 1e-4).word == "too low"
     assert tried([2.3, 2.0, 0.3, 1.89, math.inf], 0.1).word == "", "0.41 of 2.0 is more than a fifth"
     assert tried([2.3, 2.0, 0.3, 1.91, math.inf], 0.1).word == "too high"
-    assert "At none of these rates is much learned" in tried([2.3, 2.3, 2.2, 2.3, 2.3], 0.1).verdict
+    assert tried([2.3, 2.3, 2.2, 2.3, 2.3], 0.1).verdict == "At no rate from 0.0001 to 1 is much learned in 4 epochs."
+    assert tried([2.3, 2.0, 0.3, 1.89, math.inf], 0.1).verdict == (
+        "At 0.01 the loss is 0.3 after 4 epochs, and at 0.1 one of 1.89: 0.1 learns too, and is not called wrong."
+    )
     assert tried([2.3, 2.2, 0.4, 2.3, math.inf], 1.0).better == 1e-2
     broken = tried([math.inf] * 5, 0.1)
     assert broken.word == ""
     assert broken.verdict == "At no rate from 0.0001 to 1 does the loss stay finite for 4 epochs."
 
 
-@pytest.mark.parametrize(("rate", "word"), [(30.0, "too high"), (1e-4, "too low")])
+@pytest.mark.parametrize(("rate", "word"), [(30.0, "too high"), (1e-4, "too low"), (1e-8, "too low")])
 def test_a_wrong_rate_is_found_by_trying_others(
     wrong: Results, rate: float, word: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     found = json.loads(assay(capfd, "diagnose", run_of(wrong, rate), "--try", "--json").out)["tried"]
-    assert len(found["losses"]) == len(POWERS)
+    assert len(found["losses"]) == len(POWERS) + (len(FURTHER) if rate == 1e-8 else 0)
+    rates = [float(tried) for tried in found["losses"]]
+    assert rates == sorted(rates)
     assert f"The rate of {rate:g} is {word}, because the same training at " in found["verdict"]
 
 
@@ -92,6 +97,10 @@ def test_rates_are_found_before_any_run(tmp_path: Path, capfd: pytest.CaptureFix
     assert 0.03 <= document["together"]["best"] <= 10
     assert len(document["table"]) == 3 * 15
     page = Path(document["page"]).read_text(encoding="utf-8")
+    assert len(page.encode()) < 400_000
+    assert "vegaEmbed = " not in page
+    assert page.count("<svg") == 2, "for wide pages and for narrow ones"
+    assert not re.search(r'(fill|stroke)="#', page), "colours of the page, which know the dark"
     assert document["verdict"].split(":")[0] in page
     assert page.count("<figure") >= 1
 

@@ -61,7 +61,7 @@ RULES: tuple[Rule, ...] = (
         "fault",
         curve.unfinished,
         f"Over the last quarter of the epochs the validation loss fell by more than {curve.FALL:.0%} of that of "
-        "knowing nothing, and is least there.",
+        f"knowing nothing, or by more than {curve.SLOW:.0%} and two thirds as fast as over all epochs; it is least there.",
         "Prechelt, Early Stopping – but when?, 1998: progress of training",
     ),
     Rule(
@@ -76,7 +76,8 @@ RULES: tuple[Rule, ...] = (
         "dead or saturated units",
         "fault",
         steps.dead_units,
-        f"More than {steps.CONSTANT:.0%} of the units of a layer give the same for every validation image.",
+        f"More than {steps.CONSTANT:.0%} of the units of a layer give the same for every image that is looked at: the "
+        "first 512 validation images or so; of the training, where there are none.",
         "AutoTrainer (Zhang et al., ICSE 2021), dying ReLU",
     ),
     Rule(
@@ -85,6 +86,13 @@ RULES: tuple[Rule, ...] = (
         facts.overfitting,
         f"The last validation loss exceeds {facts.WORSE} times the least.",
         "Prechelt, Early Stopping – but when?, 1998: generalization loss",
+    ),
+    Rule(
+        "single epoch",
+        "fact",
+        facts.single_epoch,
+        "There is one epoch only.",
+        "the rules themselves: a course begins with two epochs",
     ),
     Rule(
         "plateau",

@@ -13,6 +13,8 @@ LITTLE, ERRORS = 0.05, 3.0
 """Of the way from chance to perfect; standard errors."""
 FALL, RECENT = 0.03, 0.25
 """Of the loss of knowing nothing; of the epochs, the last ones."""
+SLOW, PACE = 0.01, 2 / 3
+"""Of the loss of knowing nothing; of the mean fall an epoch: of a loss that falls little and does not slow down."""
 HARDER = 0.15
 """Of the metric."""
 
@@ -20,8 +22,9 @@ HARDER = 0.15
 def exploded(course: Course) -> Evidence | None:
     """A number was not finite, or an epoch's mean loss is far above that of knowing nothing."""
     facts = course.facts
-    if facts.broke is not None:
-        return Evidence(f"the loss was not finite in epoch {facts.broke}", [facts.broke])
+    broke = facts.broke or next((epoch for epoch in infinite(course)), None)
+    if broke is not None:
+        return Evidence(f"the loss was not finite in epoch {broke}", [broke])
     if facts.chance_loss is None or not len(course):
         return None
     high = np.flatnonzero(course.train_loss > EXPLODED * facts.chance_loss)
@@ -35,15 +38,20 @@ def exploded(course: Course) -> Evidence | None:
     return Evidence(text, (high + 1).tolist(), {"loss": float(course.train_loss[worst]), "chance": facts.chance_loss})
 
 
+def infinite(course: Course) -> list[int]:
+    """The epochs, from 1, in which a loss is infinite."""
+    return (np.flatnonzero(np.isinf(course.train_loss) | np.isinf(course.validation_loss)) + 1).tolist()
+
+
 def unstable(course: Course) -> Evidence | None:
     """The training loss rises in many epochs."""
     rises = np.diff(course.train_loss) / course.scale
-    rises[[place - 1 for place in course.begins]] = 0.0
+    rises[[place - 1 for place in course.begins if place]] = 0.0
     high = np.flatnonzero(rises > RISE)
     if len(high) < 2 or len(high) <= RISES * len(rises):
         return None
-    text = f"the training loss rises in {len(high)} of {len(rises)} epochs, most in epoch {int(rises.argmax()) + 2}"
-    return Evidence(text, (high + 2).tolist(), {"rises": len(high), "largest": float(rises.max() * course.scale)})
+    text = f"the training loss rises in {len(high)} of {len(rises)} epochs, most in epoch {int(np.nanargmax(rises)) + 2}"
+    return Evidence(text, (high + 2).tolist(), {"rises": len(high), "largest": float(np.nanmax(rises) * course.scale)})
 
 
 def not_learning(course: Course) -> Evidence | None:
@@ -61,7 +69,7 @@ def not_learning(course: Course) -> Evidence | None:
     of = "validation" if is_checked else "training"
     text = (
         f"the best {of} {facts.metric} is {values[best]:.3g} (epoch {best + 1}); knowing nothing reaches {chance:.3g}, "
-        f"and up to {limit:.3g} is told apart from that by nobody"
+        f"and anything below {limit:.3g} is too close to that to count as learned"
     )
     return Evidence(text, [best + 1], {"best": float(values[best]), "chance": chance, "limit": float(limit)})
 
@@ -73,13 +81,14 @@ def unfinished(course: Course) -> Evidence | None:
     if count < 2 or np.isnan(loss).any():
         return None
     before, end = float(loss[: count - recent].min()), float(loss[-recent:].min())
-    fall = (before - end) / course.scale
-    if fall <= FALL or int(loss.argmin()) < count - recent:
+    fall, whole = (before - end) / course.scale, (float(loss[0]) - end) / course.scale
+    steady = fall > SLOW and fall / recent > PACE * whole / (count - 1)
+    if not (fall > FALL or steady) or int(loss.argmin()) < count - recent:
         return None
     name = "training" if loss is course.train_loss else "validation"
     text = (
-        f"the {name} loss still fell from {before:.3g} to {end:.3g} over the last {recent} of "
-        f"{count} epochs, by {fall:.0%} of {course.measure}, and is least in epoch {int(loss.argmin()) + 1}"
+        f"over the last {recent} of {count} epochs the {name} loss still fell from {before:.3g} to {end:.3g}, "
+        f"by {fall:.0%} of {course.measure}, and is least in epoch {int(loss.argmin()) + 1}"
     )
     return Evidence(text, list(range(count - recent + 1, count + 1)), {"before": before, "end": end, "fall": fall})
 
@@ -91,7 +100,7 @@ def training_harder(course: Course) -> Evidence | None:
         return None
     middle = float(np.median(gap))
     text = (
-        f"over the last {len(gap)} epochs the validation {course.facts.metric} is {middle:.3g} above that of the "
-        "training images, in the middle"
+        f"over the last {len(gap)} epochs the median of the validation {course.facts.metric} less that of the training "
+        f"images is {middle:.3g}"
     )
     return Evidence(text, list(range(len(course) - len(gap) + 1, len(course) + 1)), {"gap": middle})

@@ -20,11 +20,23 @@ def overfitting(course: Course) -> Evidence | None:
     if price < WORSE:
         return None
     kept = min(course.facts.kept or len(course), len(course))
+    of_kept = "the least" if loss[kept - 1] == loss[best] else f"{loss[kept - 1] / loss[best]:.3g} times the least"
     text = (
-        f"the validation loss is least in epoch {best + 1} ({loss[best]:.3g}); at the end it is {price:.2g} times "
-        f"that. The weights kept are of epoch {kept}, with {loss[kept - 1] / loss[best]:.2g} times the least"
+        f"the validation loss is least in epoch {best + 1} ({loss[best]:.3g}); at the end it is {price:.3g} times "
+        f"that. The weights kept are of epoch {kept}, whose loss is {of_kept}"
     )
     return Evidence(text, [best + 1, kept], {"price": price, "kept": kept, "least": float(loss[best])})
+
+
+def single_epoch(course: Course) -> Evidence | None:
+    """Of what compares epochs nothing can be said."""
+    if len(course) != 1 or course.facts.broke is not None:
+        return None
+    return Evidence(
+        "after one epoch there is no course yet: unstable, unfinished, overfitting and whatever else compares epochs "
+        "cannot be told",
+        [1],
+    )
 
 
 def noise_of_batches(course: Course) -> Evidence | None:
@@ -38,8 +50,11 @@ def noise_of_batches(course: Course) -> Evidence | None:
     if np.isnan(course.loss_noise[[0, -1]] if len(course) else [np.nan]).any():
         return Evidence(kind)
     first, last = (float(course.loss_noise[i] / course.train_loss[i]) for i in (0, -1))
+    numbers = {"first": first, "last": last}
+    if len(course) == 1:
+        return Evidence(f"{kind}; their losses scatter by {first:.0%} of their mean", [1], numbers)
     text = f"{kind}; their losses scatter by {first:.0%} of their mean in the first epoch and by {last:.0%} in the last"
-    return Evidence(text, [1, len(course)], {"first": first, "last": last})
+    return Evidence(text, [1, len(course)], numbers)
 
 
 def plateau(course: Course) -> Evidence | None:

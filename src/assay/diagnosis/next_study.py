@@ -6,7 +6,6 @@ from typing import Any
 import yaml
 
 from assay.recipe import Recipe
-from assay.recipe.folder_names import folder_name
 
 Vary = dict[str, list[Any]]
 """Key of the recipe → levels; nothing where the recipe has no such key."""
@@ -42,6 +41,12 @@ def optimizers(recipe: Recipe) -> Vary:
     )
 
 
+def livelier(recipe: Recipe) -> Vary:
+    """Without an activation that saturates, else ``optimizers``."""
+    own = recipe.model.arguments.get("activation")
+    return {"model.activation": [own, "relu"]} if own in ("sigmoid", "tanh") else optimizers(recipe)
+
+
 def easier(recipe: Recipe) -> Vary:
     """Without augmentation, else without dropout where the recipe asks for some."""
     if recipe.data.augment:
@@ -65,13 +70,14 @@ AFTER: Mapping[str, Callable[[Recipe], Vary]] = {
     "exploded": rates(1.0, 0.1, 0.01, 0.001),
     "inputs unscaled": scaled,
     "unstable": rates(1.0, 0.3, 0.1, 0.03),
-    "gradient fades": optimizers,
+    "gradient fades": livelier,
     "rate too low": rates(1.0, 10.0, 100.0, 1000.0),
     "not learning": rates(1.0, 0.01, 0.1, 10.0, 100.0),
     "unfinished": longer,
     "training harder than testing": easier,
     "dead or saturated units": rates(1.0, 0.1, 0.01),
     "overfitting": kept,
+    "single epoch": longer,
 }
 """Finding → what to vary."""
 
@@ -85,7 +91,7 @@ def next_study(finding: str, recipe: Recipe) -> str:
     named = measures if any(one["name"] == "diagnosis" for one in measures) else [*measures, {"name": "diagnosis"}]
     study = {
         "title": f"After '{finding}': what does {' or '.join(vary)} change?",
-        "name": folder_name(f"after-{finding}"),
+        "name": f"after-{finding.replace(' ', '-')}",
         "base": stated(recipe) | {"evaluate": named},
         "vary": vary,
         "seeds": 3,

@@ -17,7 +17,7 @@ LARGE = 10.0
 
 def rate_too_low(course: Course) -> Evidence | None:
     """Little was learned, and in small steps."""
-    if not course.has_steps:
+    if not course.has_steps or course.facts.chance_loss is None:
         return None
     step, left = float(np.nanmedian(course.step_size)), float(course.train_loss[-1]) / course.scale
     if step >= SMALL or left <= LEFT:
@@ -38,7 +38,7 @@ def gradient_fades(course: Course) -> Evidence | None:
     if ratio >= FADES:
         return None
     text = (
-        f"the gradient of the first weights is {ratio:.1e} of that of the last, in the middle of {there.sum()} epochs"
+        f"the gradient of the first weights is {ratio:.1e} times that of the last, the median of {there.sum()} epochs"
     )
     return Evidence(text, (np.flatnonzero(there) + 1).tolist(), {"ratio": ratio})
 
@@ -51,7 +51,8 @@ def dead_units(course: Course) -> Evidence | None:
     worst = max(dead, key=lambda one: one.constant / one.units)
     text = (
         f"{worst.constant} of {worst.units} units of {worst.layer} ({worst.activation}) give the same for every "
-        f"validation image; {len(dead)} of {len(course.facts.units)} layers have more than {CONSTANT:.0%} of such"
+        f"image that was looked at; so do more than {CONSTANT:.0%} of the units in {len(dead)} of "
+        f"{len(course.facts.units)} layers with an activation"
     )
     return Evidence(text, [], {"constant": worst.constant, "units": worst.units, "layers": len(dead)})
 

@@ -9,6 +9,7 @@ import polars as pl
 from assay.report.document import data_address
 from assay.report.figures import Figure
 from assay.report.frames import Frames
+from assay.report.still import Still
 from assay.report.tables import Table
 
 
@@ -244,8 +245,8 @@ class Views:
 
 
 Part = (
-    Table | Figure | Text | Sentences | Code | Command | Legend | Swatches | Facts | Gallery | Strips | Frames | Group
-    | Grid | Folded | Aside | Views
+    Table | Figure | Still | Text | Sentences | Code | Command | Legend | Swatches | Facts | Gallery | Strips | Frames
+    | Group | Grid | Folded | Aside | Views
 )  # fmt: skip
 
 

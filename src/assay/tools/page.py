@@ -7,6 +7,7 @@ from pathlib import Path
 from assay.report.document import document, table_files, write_page
 from assay.report.figures import Figure
 from assay.report.section import Command, Section, every
+from assay.report.still import Still
 from assay.report.tables import Table, csv
 
 
@@ -28,6 +29,8 @@ def write_sections(page: Page, folder: Path, beside: Mapping[str, str] | None = 
     figures = list(every(Figure, page.sections))
     files = table_files(every(Table, page.sections)) | dict(beside or {})
     files |= {f"figures/{figure.name}.csv": csv(figure.frame) for figure in figures}
+    for drawn in every(Still, page.sections):
+        files |= drawn.files
     text, written = document("tools/page.html.j2", figures, files, page=page)
     return write_page(folder, text, written)
 

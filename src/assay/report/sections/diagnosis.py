@@ -66,7 +66,7 @@ def about(row: dict[str, object]) -> str:
     if row["healthy"]:
         said += (
             f" False alarms: {row['flagged']} of {row['healthy']} healthy runs on {row['measured_on']}, which chose no "
-            f"threshold (at most {row['at_most']:.1%}, 95 % limit)."
+            f"threshold (at most {row['at_most']:.1%}, 95% limit)."
         )
     return said
 

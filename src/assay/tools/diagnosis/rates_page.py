@@ -9,15 +9,17 @@ import polars as pl
 from assay.report.charts import Chart, layered, variant_color
 from assay.report.figures import Figure
 from assay.report.section import Section, Sentences
+from assay.report.still import still
 from assay.report.style import categorical
 from assay.report.tables import Cell, Column, Table
-from assay.tools.diagnosis.rates import LOST, Range, Rates
+from assay.tools.diagnosis.rates import LOST, POWERS, Range, Rates
 from assay.tools.page import Page, reproduced, write_sections
 
 METHOD = [
     "Each training begins anew, with the seed's own weights, split and order, and has a constant rate.",
     f"A range has the rates around the best that lose less than {LOST:.0%} of what the best gains over the lowest "
     "rate, at which next to nothing is learned.",
+    "The loss is that of the validation images; where there are none, that of the training.",
     "Short trainings favour high rates: what learns fastest at first is not always best in the end.",
 ]
 
@@ -27,7 +29,7 @@ def write_rates(found: Rates, subject: str, facts: str, folder: Path, command: s
     title = f"Which learning rates suit {subject}?"
     caption = f"The loss after {found.epochs} epochs, {found.steps} steps of the optimizer, at each rate."
     sections = [
-        Section("rates", "Learning rates", caption, [figure(found), table(found)]),
+        Section("rates", "Learning rates", caption, [still(figure(found)), table(found)]),
         Section("method", "Method", "", [Sentences(METHOD), *reproduced(command)]),
     ]
     return write_sections(Page("diagnose --rates", title, found.verdict, facts, sections), folder)
@@ -48,7 +50,7 @@ def chart(frame: pl.DataFrame, found: Range | None) -> Chart:
     across: dict[str, Any] = {
         "title": "learning rate",
         "scale": alt.Scale(type="log"),
-        "axis": alt.Axis(format="~e"),
+        "axis": alt.Axis(format="~e", values=[10.0**power for power in POWERS[::2]], labelSeparation=8),
     }
     x = alt.X("rate:Q", **across)
     y = alt.Y("loss:Q", title="loss", scale=alt.Scale(type="log", nice=True))

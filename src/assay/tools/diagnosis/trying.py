@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -18,6 +18,8 @@ from assay.tools.diagnosis.short import loss_after, rounded
 Progress = Callable[[int, int], None]
 EPOCHS = 4
 POWERS = (-3, -2, -1, 0, 1, 2, 3)
+FURTHER = (-7, -6, -5, -4, 4, 5, 6, 7)
+"""Tried where none of these learns."""
 HARDLY = 1e-9
 """Of the run's own rate: at this the weights hardly move."""
 SHARE = 0.2
@@ -45,10 +47,15 @@ class Tried:
         return min(self.losses, key=lambda rate: self.losses[rate])
 
     @property
+    def learns(self) -> bool:
+        """Whether there is a rate at which much is learned."""
+        return self.start - self.losses[self.best] > LEAST * self.start
+
+    @property
     def better(self) -> float | None:
         """The best rate, where the run's own learns less than ``SHARE`` of what it does."""
         gain, own = self.start - self.losses[self.best], self.start - self.losses[self.rate]
-        return self.best if gain > LEAST * self.start and own < SHARE * gain else None
+        return self.best if self.learns and own < SHARE * gain else None
 
     @property
     def word(self) -> str:
@@ -58,36 +65,44 @@ class Tried:
     @property
     def verdict(self) -> str:
         """What that says of the rate."""
-        own, after = f"{self.rate:g}", f"after {self.epochs} epochs"
+        own, span = f"{self.rate:g}", f"At no rate from {min(self.losses):g} to {max(self.losses):g}"
         if all(math.isinf(loss) for loss in self.losses.values()):
-            least, most = min(self.losses), max(self.losses)
-            return f"At no rate from {least:g} to {most:g} does the loss stay finite for {self.epochs} epochs."
-        if self.start - self.losses[self.best] <= LEAST * self.start:
-            return f"At none of these rates is much learned in {self.epochs} epochs: another rate alone is no remedy."
+            return f"{span} does the loss stay finite for {self.time}."
+        if not self.learns:
+            return f"{span} is much learned in {self.time}."
         if self.best == self.rate:
-            return f"Of these rates {own} is the best: the rate is not what is wrong."
-        shown = f"a loss of {_said(self.losses[self.best])} {after}, and at {own} {_said(self.losses[self.rate])}"
+            return f"Of these rates {own} is the best."
+        losses = f"{_said(self.losses[self.best])} after {self.time}, and at {own} one of {_said(self.losses[self.rate])}"
         if self.better is None:
-            return f"At {own} the network learns too ({self.best:g} has {shown}): the rate is not what is wrong."
-        return f"The rate of {own} is {self.word}, because the same training at {self.better:g} has {shown}."
+            return f"At {self.best:g} the loss is {losses}: {own} learns too, and is not called wrong."
+        return f"The rate of {own} is {self.word}, because the same training at {self.better:g} has a loss of {losses}."
+
+    @property
+    def time(self) -> str:
+        """``4 epochs``."""
+        return f"{self.epochs} epoch{'s' if self.epochs > 1 else ''}"
 
 
 def try_rates(
     recipe: Recipe, data: ImageData, device: torch.device, epochs: int = EPOCHS, trying: Progress | None = None
 ) -> Tried:
-    """The recipe's first ``epochs`` with its seed, at its rate times 10^k, k from −3 to 3.
+    """The recipe's first ``epochs`` with its seed, at its rate times 10^k, k from −3 to 3; from −7 to 7 where nothing
+    is learned at those.
 
     ``trying`` is called with (rates done, rates to do).
     """
     own = recipe.stages[0].train.optimizer.lr
-    losses: dict[float, float] = {}
-    start = loss_after(recipe, data, HARDLY * own, 1, device)
-    for power in POWERS:
-        rate = rounded(own * 10.0**power) if power else own
-        losses[rate] = loss_after(recipe, data, rate, epochs, device)
-        if trying:
-            trying(len(losses), len(POWERS))
-    return Tried(own, epochs, start, losses)
+    found = Tried(own, epochs, loss_after(recipe, data, HARDLY * own, 1, device), {})
+    for powers in (POWERS, FURTHER):
+        for power in powers:
+            rate = rounded(own * 10.0**power) if power else own
+            losses = {**found.losses, rate: loss_after(recipe, data, rate, epochs, device)}
+            found = replace(found, losses=dict(sorted(losses.items())))
+            if trying:
+                trying(len(losses), len(POWERS) if powers is POWERS else len(POWERS) + len(FURTHER))
+        if found.learns:
+            break
+    return found
 
 
 def try_rates_of(
@@ -109,7 +124,7 @@ def lines(tried: Tried) -> list[str]:
     table = [
         f"  {rate:g}{' (its own)' if rate == tried.rate else ''}: {_said(loss)}" for rate, loss in tried.losses.items()
     ]
-    return [f"Loss after {tried.epochs} epochs at other learning rates:", *table, tried.verdict]
+    return [f"Loss after {tried.time} at other learning rates:", *table, tried.verdict]
 
 
 def _said(loss: float) -> str:
