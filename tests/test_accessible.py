@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from torch import nn
 
@@ -13,9 +14,14 @@ from assay.results import Results
 from assay.tools.anatomy.anatomy import anatomy, take_apart
 from assay.tools.anatomy.page import write_anatomy
 from assay.tools.descent.page import write_descent
+from assay.tools.diagnosis.rates import Rates
+from assay.tools.diagnosis.rates_page import write_rates
 from assay.tools.worked.command import explain_numbers
 from chrome import chrome
+from command import write_study
+from driving import run_here
 from synthetic import fabricate, make_study
+from test_diagnosis_runs import BASE
 from test_report_browser import CHROMIUM
 
 AXE = importlib.util.find_spec("axe_core_python")
@@ -24,6 +30,7 @@ pytestmark = [
     pytest.mark.skipif(AXE is None, reason="there is no axe-core; pip install axe-core-python"),
 ]
 NUMBERS = Path(__file__).parents[1] / "studies" / "explain"
+SEEN = "[...document.querySelectorAll('.still svg')].map((drawing) => drawing.getBoundingClientRect().width > 0)"
 FINDINGS = "axe.run().then((found) => found.violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`))"
 
 
@@ -34,9 +41,14 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 def findings(browser: Any, page: Path, width: int = 1200) -> list[str]:
+    browser.open(page, width)
+    return checked(browser)
+
+
+def checked(browser: Any) -> list[str]:
+    """What axe says of the page as it is now."""
     assert AXE is not None
     assert AXE.origin is not None
-    browser.open(page, width)
     browser.run(Path(AXE.origin).with_name("axe.min.js").read_text(encoding="utf-8") + "; 0")
     found: list[str] = browser.run(FINDINGS)
     return found
@@ -66,6 +78,29 @@ def test_ways_downhill(browser: Any, tmp_path: Path) -> None:
 
 def test_the_report(browser: Any, tmp_path: Path) -> None:
     assert findings(browser, write_report(Results.read(fabricate(tmp_path, make_study(3, 2))))) == []
+
+
+def test_a_range_of_learning_rates(browser: Any, tmp_path: Path) -> None:
+    losses = [2.3, 2.3, 2.2, 2.1, 1.5, 0.9, 0.4, 0.2, 0.1, 0.3, 1.0, 4.0, 30.0, None, None]
+    rows = [(10 ** (k / 2 - 6), seed, loss) for seed in (0, 1) for k, loss in enumerate(losses)]
+    found = Rates(pl.DataFrame(rows, schema=["rate", "seed", "loss"], orient="row"), 3, 30, 100)
+    page = write_rates(found, "mlp on digits", "adam", tmp_path, "assay diagnose --rates digits mlp")
+    assert findings(browser, page) == []
+    assert browser.run(SEEN) == [True, False]
+    assert findings(browser, page, 400) == []
+    assert browser.run(SEEN) == [False, True]
+    assert browser.run("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_diagnosis_in_the_report(browser: Any, tmp_path: Path) -> None:
+    vary = {"train.optimizer.lr": [0.1, 1e-6]}
+    values = {"title": "Wrong", "name": "wrong", "base": BASE, "vary": vary, "seeds": 1}
+    results = run_here(write_study(tmp_path / "wrong.yaml", **values), tmp_path / "runs")
+    for width in (1200, 400):
+        browser.open(write_report(results), width)
+        browser.run("document.querySelectorAll('#diagnosis details').forEach((each) => (each.open = true))")
+        assert browser.run("document.querySelectorAll('#diagnosis pre').length") >= 2
+        assert checked(browser) == []
 
 
 def test_a_finding_is_found(browser: Any, tmp_path: Path) -> None:

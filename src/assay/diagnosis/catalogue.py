@@ -61,7 +61,8 @@ RULES: tuple[Rule, ...] = (
         "fault",
         curve.unfinished,
         f"Over the last quarter of the epochs the validation loss fell by more than {curve.FALL:.0%} of that of "
-        f"knowing nothing, or by more than {curve.SLOW:.0%} and two thirds as fast as over all epochs; it is least there.",
+        f"knowing nothing, or by more than {curve.SLOW:.0%} and two thirds as fast as over all epochs; it is least "
+        "there.",
         "Prechelt, Early Stopping – but when?, 1998: progress of training",
     ),
     Rule(

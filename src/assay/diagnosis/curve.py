@@ -22,7 +22,7 @@ HARDER = 0.15
 def exploded(course: Course) -> Evidence | None:
     """A number was not finite, or an epoch's mean loss is far above that of knowing nothing."""
     facts = course.facts
-    broke = facts.broke or next((epoch for epoch in infinite(course)), None)
+    broke = facts.broke or next(iter(infinite(course)), None)
     if broke is not None:
         return Evidence(f"the loss was not finite in epoch {broke}", [broke])
     if facts.chance_loss is None or not len(course):
@@ -50,7 +50,9 @@ def unstable(course: Course) -> Evidence | None:
     high = np.flatnonzero(rises > RISE)
     if len(high) < 2 or len(high) <= RISES * len(rises):
         return None
-    text = f"the training loss rises in {len(high)} of {len(rises)} epochs, most in epoch {int(np.nanargmax(rises)) + 2}"
+    text = (
+        f"the training loss rises in {len(high)} of {len(rises)} epochs, most in epoch {int(np.nanargmax(rises)) + 2}"
+    )
     return Evidence(text, (high + 2).tolist(), {"rises": len(high), "largest": float(np.nanmax(rises) * course.scale)})
 
 

@@ -90,7 +90,7 @@ def next_study(finding: str, recipe: Recipe) -> str:
     measures = recipe.dump()["evaluate"]
     named = measures if any(one["name"] == "diagnosis" for one in measures) else [*measures, {"name": "diagnosis"}]
     study = {
-        "title": f"After '{finding}': what does {' or '.join(vary)} change?",
+        "title": f"What does {' or '.join(vary)} change, after '{finding}'?",
         "name": f"after-{finding.replace(' ', '-')}",
         "base": stated(recipe) | {"evaluate": named},
         "vary": vary,

@@ -3,6 +3,7 @@
 import statistics
 import time
 
+import polars as pl
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -24,7 +25,8 @@ def measure(trained: Trained, options: CostMeasure) -> dict[str, Value]:
 
     MACs, activation bytes and speed are those of an answer, with all that the recipe's ``predict`` asks for. Readings:
     ``training_seconds`` over all epochs, ``inference_images_per_second`` at the training batch size; of boxes, with all
-    that selects them, ``single_images_per_second`` too, an image after the other.
+    that selects them, ``single_images_per_second`` too, an image after the other. Where operations are in no count, the
+    table ``uncounted``, a row an operation: operation, layers.
     """
     answering = around(trained.model, trained.recipe.predict, trained.data.mean.tolist(), trained.data.std.tolist())
     table = summary(answering, trained.data.shape)
@@ -38,6 +40,8 @@ def measure(trained: Trained, options: CostMeasure) -> dict[str, Value]:
         "training_seconds": float(trained.history["seconds"].sum()),
         "inference_images_per_second": inference_speed(answering, images),
     }
+    if table.missing:
+        found["uncounted"] = pl.DataFrame(list(table.missing.items()), schema=["operation", "layers"], orient="row")
     if isinstance(trained.model, Detector):
         found["single_images_per_second"] = inference_speed(answering, images[:1])
     return found

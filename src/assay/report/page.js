@@ -52,6 +52,9 @@
       place.dispatchEvent(new CustomEvent("drawing", { detail: spec, bubbles: true }));
       const options = { actions: false, renderer: "svg", defaultStyle: false, tooltip, config: configuration(place) };
       const { view } = await vegaEmbed(place, suited(spec, place), options);
+      // Marks that a layer has none of are no picture that a name could be asked of.
+      for (const group of place.querySelectorAll("g[role]:empty"))
+        for (const name of ["role", "aria-roledescription"]) group.removeAttribute(name);
       views.push(view);
       together.forEach((signal) => share(view, signal));
       setFocus(view);

@@ -82,13 +82,18 @@ class Summary:
         return "\n".join([*filter(None, lines), *(f"  {sentence}" for sentence in below)])
 
     @property
-    def uncounted(self) -> str:
-        """Which operations are in no count, and where; empty where all are."""
+    def missing(self) -> dict[str, list[str]]:
+        """Operation that is in no count → the layers where it stands."""
         where: dict[str, list[str]] = defaultdict(list)
         for layer in self.layers:
             for name in layer.uncounted:
                 where[name].append(layer.name)
-        said = [f"{name} ({enumerated(layers, 1)})" for name, layers in where.items()]
+        return dict(where)
+
+    @property
+    def uncounted(self) -> str:
+        """Which operations are in no count, and where; empty where all are."""
+        said = [f"{name} ({enumerated(layers, 1)})" for name, layers in self.missing.items()]
         return f"Not counted, so that the totals are too low: {', '.join(said)}." if said else ""
 
     @property

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from assay.report.figures import Figure
-from assay.report.section import Grid, Legend, Part, Section, Text
+from assay.report.section import Grid, Legend, Part, Section, Text, Words, listing
 from assay.report.sections import cost_charts
 from assay.report.sections.variants import mean_and_ends, variants_table
 from assay.report.subject import Subject
@@ -27,6 +27,7 @@ def section(subject: Subject) -> Section | None:
     if shared:
         same = ", ".join(f"{name} {text}" for name, text in shared)
         parts.append(Text(f"The same for every variant: {same}."))
+    parts += map(Text, uncounted(subject))
     parts += wide
     if half:
         parts += [Legend(subject.key, subject.colors), Grid(half)]
@@ -42,6 +43,17 @@ def costs(subject: Subject) -> tuple[Table | None, list[tuple[str, str]]]:
     caption = "Per image: multiply-accumulates and activations. Times are wall-clock."
     table = variants_table(subject, "cost", caption, differ) if differ else None
     return table, [(label(m), with_unit(means[m][0], m)) for m in common]
+
+
+def uncounted(subject: Subject) -> Iterator[Words]:
+    """A sentence an operation that is in no count, with the variants whose networks have it."""
+    if "uncounted" not in subject.results.tables:
+        return
+    found = subject.results.stacked("uncounted")
+    for (operation,), rows in found.group_by("operation", maintain_order=True):
+        shown = [subject.shown[name] for name in rows["variant"].unique(maintain_order=True)]
+        where = ["."] if len(shown) == len(subject.order) else listing(": ", shown)
+        yield [f"Not counted, so that multiply-accumulates are too low: {operation}", *where]
 
 
 def time(subject: Subject) -> Iterator[Figure]:

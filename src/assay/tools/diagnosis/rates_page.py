@@ -10,7 +10,7 @@ from assay.report.charts import Chart, layered, variant_color
 from assay.report.figures import Figure
 from assay.report.section import Section, Sentences
 from assay.report.still import still
-from assay.report.style import categorical
+from assay.report.style import LIGHT, categorical
 from assay.report.tables import Cell, Column, Table
 from assay.tools.diagnosis.rates import LOST, POWERS, Range, Rates
 from assay.tools.page import Page, reproduced, write_sections
@@ -62,7 +62,12 @@ def chart(frame: pl.DataFrame, found: Range | None) -> Chart:
     ]
     if found is not None:
         band = pl.DataFrame({"low": [found.low], "high": [found.high]})
-        marks.insert(0, alt.Chart(band).mark_rect(opacity=0.12).encode(x=alt.X("low:Q", **across), x2="high:Q"))
+        marks.insert(
+            0,
+            alt.Chart(band)
+            .mark_rect(color=LIGHT["accent"], opacity=0.12)
+            .encode(x=alt.X("low:Q", **across), x2="high:Q"),
+        )
     return layered(frame, *marks, height=300)
 
 

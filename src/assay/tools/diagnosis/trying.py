@@ -72,7 +72,9 @@ class Tried:
             return f"{span} is much learned in {self.time}."
         if self.best == self.rate:
             return f"Of these rates {own} is the best."
-        losses = f"{_said(self.losses[self.best])} after {self.time}, and at {own} one of {_said(self.losses[self.rate])}"
+        losses = (
+            f"{_said(self.losses[self.best])} after {self.time}, and at {own} one of {_said(self.losses[self.rate])}"
+        )
         if self.better is None:
             return f"At {self.best:g} the loss is {losses}: {own} learns too, and is not called wrong."
         return f"The rate of {own} is {self.word}, because the same training at {self.better:g} has a loss of {losses}."
