@@ -381,7 +381,7 @@ def test_files_that_do_not_answer_are_told_apart(
 
 
 def test_without_the_extra_it_is_named(runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("assay.system.extras.find_spec", lambda name: None)
     with pytest.raises(AssayError, match=r"onnx is not installed: pip install 'assay-studies\[export\]'"):
         export(runs["classification"], "onnx", tmp_path / "out")
     with pytest.raises(AssayError, match="onnxruntime is not installed"):

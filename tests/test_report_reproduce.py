@@ -81,5 +81,5 @@ def test_a_page_without_the_record_of_the_first_start_has_a_command_too(tmp_path
     assert on_the_page(page) == f"assay run {folder / 'study.yaml'} --out reproduced"
     assert yaml.safe_load((folder / "study.yaml").read_text()) in [
         yaml.safe_load(html.unescape(code))
-        for code in re.findall(r"<pre><code>(.*?)</code>", page.read_text("utf-8"), re.S)
+        for code in re.findall(r'<pre tabindex="0"><code>(.*?)</code>', page.read_text("utf-8"), re.S)
     ]

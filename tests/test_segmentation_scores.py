@@ -247,7 +247,7 @@ def test_stated_colours_are_in_what_is_kept_and_in_what_is_said_of_other_picture
 def test_separation_of_layers_is_refused_with_what_the_task_knows(measure: object) -> None:
     values = {"task": "segmentation", "data": {"source": "scenes"}, "model": "deeplab"}
     assert mistakes(Recipe, values | {"evaluate": ["segmentation", measure]}) == [
-        "evaluate: 'separation' is no measure of task segmentation; it knows segmentation, cost, uncertainty"
+        "evaluate: 'separation' is no measure of task segmentation; it knows segmentation, cost, uncertainty, diagnosis"
     ]
 
 

@@ -185,7 +185,10 @@ def test_a_norm_of_equal_numbers_needs_epsilon() -> None:
         work(problem({"input": [2, 2], "layers": [{"batch_norm": {"epsilon": 0}}], "loss": "sum"}, "x"))
 
 
-@pytest.mark.parametrize("path", sorted(STUDIES.glob("*.yaml")), ids=lambda path: path.stem)
+NUMBERS = sorted(path for path in STUDIES.glob("*.yaml") if "\nmodel:" not in path.read_text())
+
+
+@pytest.mark.parametrize("path", NUMBERS, ids=lambda path: path.stem)
 def test_each_shipped_example_agrees_with_all_checks(path: Path, tmp_path: Path) -> None:
     found = explain_numbers(path, tmp_path)
     assert all(each["passes"] for each in found.record["checks"])

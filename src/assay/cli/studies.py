@@ -145,6 +145,7 @@ def work(
     folder: StudyFolder,
     data: DataRoot = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only how it ended.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train what is left in a study's folder. Any number of these may share it.
 
@@ -154,10 +155,13 @@ def work(
     from assay.runs.worker import work_on
     from assay.system.process import own_command
 
-    left = work_on(folder, data=data, quiet=quiet, command=own_command())
+    left = work_on(folder, data=data, quiet=quiet or as_json, command=own_command())
     done, all_of_them = len(left.results.finished), len(left.results.runs)
     others = f"; others train {left.elsewhere} more" if left.elsewhere else f"; 'assay report {folder}' writes the page"
-    print(f"{done} of {all_of_them} runs have finished{others}")
+    if as_json:
+        print_json({"finished": done, "runs": all_of_them, "elsewhere": left.elsewhere})
+    else:
+        print(f"{done} of {all_of_them} runs have finished{others}")
     stop_for_failed([run for run in left.results.runs if run.state in ("failed", "damaged")], left.results)
 
 

@@ -99,6 +99,7 @@ class SumOfLosses(Section):
         Field(min_length=2),
         Expected("a list of at least two losses of pixels"),
     ] = (CrossEntropy(), Dice())
+    """The losses that are added up."""
     weights: tuple[Positive, ...] | None = Field(default=None, exclude_if=lambda weights: weights is None)
     """In the order of the losses; 1 each where left out."""
 

@@ -55,6 +55,7 @@ class Phase(Section):
     warmup: WarmUp | None = None
     """The first steps of the phase."""
     freeze: Freeze = "none"
+    """What is not trained in this phase, as ``model.freeze`` has it."""
     early_stopping: EarlyStopping | None = None
     """When to stop before the last epoch."""
 
@@ -114,6 +115,7 @@ class Train(Section):
         Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$"),
         Expected("auto, cpu, mps, cuda or a number such as cuda:1"),
     ] = "auto"
+    """Where it is trained; ``auto`` takes a card where there is one."""
     phases: tuple[Phase, ...] = Field(default=(), exclude_if=lambda phases: not phases)
     """One after the other, in place of one training; each begins with the weights that the one before kept."""
 
