@@ -11,6 +11,7 @@ from pydantic import Field, PositiveInt, PrivateAttr, field_validator, model_val
 
 from assay.errors import AssayError, unknown
 from assay.recipe import Recipe, Section, overrides
+from assay.recipe.design import Design, Range, Search, Vary, refuse_no_levels, refuse_unsearchable
 from assay.recipe.folder_names import folder_name
 from assay.recipe.indifference import Indifferent
 from assay.recipe.names import DEFAULT, Names, label, names, short_keys
@@ -42,7 +43,8 @@ class Study(Section):
 
     ``vary`` maps dotted keys to their levels: a full grid, or with ``design: one_at_a_time`` the base and one change
     from it at a time. ``variants`` names combinations outright instead. The *base variant*, to which the others are
-    compared, has the levels that the base recipe states, and of a factor it does not state the first level.
+    compared, has the levels that the base recipe states, and of a factor it does not state the first level. A study
+    whose design is a search has the base alone for a variant until it was searched, which gives it others.
     """
 
     title: str = Field(min_length=1)
@@ -51,12 +53,12 @@ class Study(Section):
     """Of the folder in which its runs lie; else that of the file."""
     base: dict[str, Any]
     """The recipe that all variants share."""
-    vary: dict[str, list[Any]] = Field(default_factory=dict)
-    """Dotted keys of the recipe and their levels."""
+    vary: Vary = Field(default_factory=dict)
+    """Dotted keys of the recipe and their levels, or the range that a search looks through."""
     variants: dict[str, dict[str, Any] | None] = Field(default_factory=dict)
     """Names, and what each changes in the base."""
-    design: Literal["grid", "one_at_a_time"] = "grid"
-    """All combinations of levels, or the base and one change from it at a time."""
+    design: Design = "grid"
+    """All combinations of levels, the base and one change from it at a time, or a search."""
     seeds: PositiveInt | list[Seed] = 3
     """How many, from 0 on, or which."""
     metric: str | None = Field(default=None, min_length=1)
@@ -82,12 +84,8 @@ class Study(Section):
     @field_validator("vary", mode="before")
     @classmethod
     def _levels_are_lists(cls, vary: Any) -> Any:
-        for key, levels in (vary or {}).items() if isinstance(vary or {}, dict) else ():
-            if isinstance(levels, dict) and levels:
-                full = f"{key}.{next(iter(levels))}"
-                raise ValueError(f"{key}: found keys and values; a factor is one full key with its levels, {full}: […]")
-            if not isinstance(levels, list) or not levels:
-                raise ValueError(f"{key}: expected a list of levels, found {levels!r}")
+        for key, levels in vary.items() if isinstance(vary, dict) else ():
+            refuse_no_levels(key, levels)
         return vary or {}
 
     @model_validator(mode="after")
@@ -98,6 +96,7 @@ class Study(Section):
             )
         if isinstance(self.seeds, list) and (not self.seeds or len(set(self.seeds)) < len(self.seeds)):
             raise ValueError("seeds: expected a number of seeds, or a list of different ones")
+        refuse_unsearchable(self.design, self.vary, self.seed_list)
         for key in [*self.vary, *(k for changes in self.variants.values() for k in changes or {})]:
             if key == "seed" or key == "task":
                 raise ValueError(f"'{key}' cannot be varied" + ("; list the seeds under 'seeds'" * (key == "seed")))
@@ -111,6 +110,16 @@ class Study(Section):
     def seed_list(self) -> list[int]:
         """The seeds, written out: ``3`` means 0, 1, 2."""
         return list(range(self.seeds)) if isinstance(self.seeds, int) else list(self.seeds)
+
+    @property
+    def search(self) -> Search | None:
+        """How its variants are searched for; None where it says which they are."""
+        return self.design if isinstance(self.design, Search) else None
+
+    @property
+    def levels(self) -> dict[str, list[Any]]:
+        """Dotted key → the levels of ``vary``; of a range its ends."""
+        return {key: found.ends if isinstance(found, Range) else found for key, found in self.vary.items()}
 
     @property
     def epochs_are_set(self) -> bool:
@@ -160,13 +169,13 @@ class Study(Section):
     def _combinations(self) -> Iterable[tuple[str, dict[str, Any]]]:
         if self.variants:
             return [(str(name), changes or {}) for name, changes in self.variants.items()]
-        if not self.vary:
+        if not self.vary or self.search:
             return [("base", {})]
         short = short_keys(list(self.vary))
         if self.design == "grid":
-            grids = (dict(zip(self.vary, levels, strict=True)) for levels in itertools.product(*self.vary.values()))
+            grids = (dict(zip(self.vary, levels, strict=True)) for levels in itertools.product(*self.levels.values()))
             return [(", ".join(f"{short[k]}={label(v)}" for k, v in grid.items()), grid) for grid in grids]
-        singles = [(k, level) for k, levels in self.vary.items() for level in levels]
+        singles = [(k, level) for k, levels in self.levels.items() for level in levels]
         changes = [(k, level) for k, level in singles if not self._is_own(k, level)]
         return [("base", {}), *((f"{short[k]}={label(level)}", {k: level}) for k, level in changes)]
 
@@ -180,16 +189,17 @@ class Study(Section):
     @cached_property
     def shown(self) -> Names:
         """What a reader calls the factors and the variants."""
-        return names({name: one.levels for name, one in self.plan.items()}, self.design if self.vary else None)
+        design = None if isinstance(self.design, Search) or not self.vary else self.design
+        return names({name: one.levels for name, one in self.plan.items()}, design)
 
     @property
     def base_variant(self) -> str:
         """The name of the variant that the others are compared to."""
         if "base" in self.plan:
             return "base"
-        wanted = {key: levels[0] for key, levels in self.vary.items()}
+        wanted = {key: levels[0] for key, levels in self.levels.items()}
         for key in (key for key in self.vary if overrides.get(self.base, key) is not overrides.MISSING):
-            wanted[key] = next((level for level in self.vary[key] if self._is_own(key, level)), wanted[key])
+            wanted[key] = next((level for level in self.levels[key] if self._is_own(key, level)), wanted[key])
         for name, variant in self.plan.items():
             if self.vary and variant.levels == wanted:
                 return name
@@ -206,11 +216,17 @@ class Study(Section):
             raise unknown("variant", self.reference, called)
         return called[self.reference]
 
-    def varying(self, vary: dict[str, list[Any]]) -> "Study":
-        """The same study with other factors and levels."""
-        study = Study.model_validate(self.model_dump() | {"vary": vary})
+    def varying(self, vary: dict[str, list[Any]], **others: Any) -> "Study":
+        """The same study with other factors and levels, and with other fields."""
+        study = Study.model_validate(self.model_dump(by_alias=True) | {"vary": vary} | others)
         study._set, study._place = self._set, self._place
         return study
+
+    @property
+    def at_ends(self) -> "Study":
+        """Of a search, the study of the base and one change from it at a time, to every level and both ends of ranges:
+        what must work for its trials to work."""
+        return self.varying(self.levels, design="one_at_a_time")
 
     def mistake(self, found: str) -> AssayError:
         """The error for what was ``found`` in the study, every line with the file that it was read from, if any."""
@@ -218,7 +234,7 @@ class Study(Section):
 
     def dump(self) -> str:
         """The study as YAML, the way ``load_study`` reads it."""
-        values = self.model_dump(mode="json", exclude_defaults=True) | {"seeds": self.seeds}
+        values = self.model_dump(mode="json", exclude_defaults=True, by_alias=True) | {"seeds": self.seeds}
         return dump_yaml(values, width=120)
 
     def run(self, *_: object, **__: object) -> NoReturn:
@@ -255,16 +271,15 @@ def load_study(path: str | Path, changes: Sequence[str] = (), seeds: int | list[
 
 def refuse_undecidable(study: Study) -> None:
     """Raise AssayError where a variant is no valid recipe, the reference no variant, or what is to choose not there."""
-    plan = study.plan
+    plan = study.at_ends.plan if study.search else study.plan
     try:
         _ = study.reference_variant
     except AssayError as error:
         raise AssayError(f"reference: {error}") from None
     without = [name for name, variant in plan.items() if variant.recipe.data.validation == 0]
-    if study.select_on == "validation" and without:
-        raise AssayError(
-            f"select_on: validation, but variant '{without[0]}' has no validation images (data.validation: 0)"
-        )
+    if without and (study.search or study.select_on == "validation"):
+        asks = "design: a search goes by validation images" if study.search else "select_on: validation"
+        raise AssayError(f"{asks}, but variant '{without[0]}' has no validation images (data.validation: 0)")
 
 
 def changed_keys(values: dict[str, Any]) -> set[str]:

@@ -102,6 +102,9 @@ class Display:
         mentioned once, together."""
         self.at_once = at_once
         self.jobs = [job for job in jobs if not job.is_done]
+        self.far, self.timed, self.ended = {}, {}, set()
+        if self.bar is not None:
+            self.progress.remove_task(self.bar)
         if done := len(jobs) - len(self.jobs):
             self.console.print(f"{done} of {len(jobs)} runs are done already")
         if why:
@@ -162,7 +165,8 @@ class Display:
         metric = TASKS[job.recipe.task].metric
         found = read_object(job.folder / "metrics.json", missing={}).get(metric)
         seconds = status.get("seconds")
-        values = [f"{label(metric)} {found:.4f}" if found is not None else "", duration(seconds) if seconds else ""]
+        reached = in_words(status.get("validation", {})) if found is None else [f"{label(metric)} {found:.4f}"]
+        values = [*reached, "stopped early" if status.get("stopped") else "", duration(seconds) if seconds else ""]
         self.console.print(f"[green]finished[/]  {name}  {'  '.join(v for v in values if v)}", soft_wrap=True)
 
 

@@ -14,7 +14,7 @@ def without_own_levels(study: Study) -> Study:
     they are the base, not a change from it."""
     if study.design != "one_at_a_time":
         return study
-    left = {key: [level for level in levels if not _is_own(study, key, level)] for key, levels in study.vary.items()}
+    left = {key: [level for level in levels if not _is_own(study, key, level)] for key, levels in study.levels.items()}
     return study.varying({key: levels for key, levels in left.items() if levels})
 
 

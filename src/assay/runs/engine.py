@@ -15,7 +15,9 @@ from assay.runs.display import Display
 from assay.runs.effect import check_effect, without_own_levels
 from assay.runs.jobs import Job, here, planned, work
 from assay.runs.place import place
+from assay.runs.proposing import need
 from assay.runs.reuse import take_over
+from assay.runs.search import search
 from assay.system import claim, files
 from assay.system.integrity import hashes
 
@@ -52,8 +54,10 @@ def run(
     study = without_own_levels(study)
     folder, root = Path(out) / study.name, data_root(data)
     with Display(quiet) as display:
-        every = prepare(study, folder, root, retry, display, elsewhere=bool(cluster))
         settings = Settings(root=root, threads=1, command=command)
+        if study.search and not cluster:
+            study = search_here(study, folder, settings, jobs, data, retry, display)
+        every = prepare(study, folder, root, retry, display, elsewhere=bool(cluster))
         if cluster and not all(job.is_done for job in every):
             from assay.runs.ray.driver import run_on_ray
 
@@ -79,10 +83,37 @@ def train_here(
         run_workers(jobs, settings, shared.jobs, display.refresh)
 
 
+def search_here(
+    study: Study,
+    folder: Path,
+    settings: "Settings",
+    at_most: Jobs,
+    data: str | Path | None,
+    retry: bool,
+    display: Display,
+) -> Study:
+    """Train the trials that are left of a search, after its ends have been checked; the study of the best few."""
+    assert study.search
+    need()
+    ends = plan_jobs(without_own_levels(study.at_ends), folder, settings.root, display)
+    shared = at_once(at_most, ends, folder, settings.root)
+    files.write(folder / "study.yaml", study.dump())
+
+    def train(trials: list[Job]) -> None:
+        for job in trials:
+            tidy(job, retry)
+        train_here(trials, folder, replace(settings, trials=True), shared.jobs, data, display)
+        display.refresh()
+
+    return search(study, study.search, folder, shared.jobs, train)
+
+
 def prepare(
     study: Study, folder: Path, root: Path, retry: bool, display: Display, elsewhere: bool = False
 ) -> list[Job]:
     """Every run of the study, checked; ``folder`` is ready for whoever works on them."""
+    if study.search:
+        raise AssayError(f"design: trials of a search train without --on; {folder / 'study.yaml'} then has the best few")
     jobs = plan_jobs(study, folder, root, display, elsewhere)
     files.write(folder / "study.yaml", study.dump())
     display.taken_over(take_over(jobs, folder))

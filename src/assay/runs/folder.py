@@ -24,6 +24,8 @@ class Settings:
     """Which of several accelerators a worker takes."""
     workers: int = 1
     """Processes that share the accelerators."""
+    trials: bool = False
+    """Whether the runs are trials of a search: trained and validated, and never tried on test images."""
     command: str = ""
     """What reproduces the run, for the record."""
 

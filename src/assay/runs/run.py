@@ -30,6 +30,7 @@ from assay.runs import crf
 from assay.runs.data import describe, refuse_other_data
 from assay.runs.folder import Folder, Settings
 from assay.runs.learning import history_table, learn, learned_by
+from assay.runs.trial import FellBehind, end_trial, halting
 from assay.runs.twins import finished_twin
 from assay.system.claim import ClaimLost
 from assay.system.files import MEND, read_object
@@ -61,7 +62,11 @@ def execute(recipe: Recipe, folder: Folder, settings: Settings, on_epoch: Callab
     keep_freed_memory()
     try:
         with reproducible(settings.threads):
+            if settings.trials:
+                on_epoch = halting(folder.path, recipe, on_epoch)
             _train_and_measure(recipe, folder, settings, status, on_epoch)
+    except FellBehind as fell:
+        end_trial(folder, recipe, status, str(fell))
     except (ClaimLost, StudyStopped):
         raise
     except Exception as error:
@@ -105,6 +110,8 @@ def _train_and_measure(
         state, part, seen = learned_by(twin, model, data, recipe, device, folder)
     else:
         state, part, seen = learn(state, model, data, recipe, device, folder, status, on_epoch)
+    if settings.trials:
+        return end_trial(folder, recipe, status)
     recipe, part = with_chosen_crf(recipe, model, part, data, device, folder)
     predictions = predict_splits(task, part, seen, recipe, device)
     measure_and_save(folder, Trained(model, data, recipe, device, predictions, history_table(state), part, seen))
