@@ -117,6 +117,11 @@ class Study(Section):
         return self.design if isinstance(self.design, Search) else None
 
     @property
+    def compared(self) -> int:
+        """How many variants the verdict is about: of a search the base and the best few."""
+        return 1 + self.search.best if self.search else len(self.plan)
+
+    @property
     def levels(self) -> dict[str, list[Any]]:
         """Dotted key → the levels of ``vary``; of a range its ends."""
         return {key: found.ends if isinstance(found, Range) else found for key, found in self.vary.items()}

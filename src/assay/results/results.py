@@ -30,13 +30,13 @@ from assay.results.notes import half_loaded, not_measured, notes, other_test_ima
 from assay.results.same import same_networks
 from assay.results.standing import Standing, remarks, standing
 from assay.results.telling import told
+from assay.results.trials import remark
 from assay.system.files import read_object
 
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """The runs of one study, read by ``Results.read``. Only the look at what was decided is
-    written to disk (``assay.results.looks``)."""
+    """The runs of one study, read by ``Results.read``. Only looks are written to disk (``assay.results.looks``)."""
 
     folder: Path
     study: Study
@@ -212,7 +212,7 @@ class Results:
         loaded = [(run.variant, self.environment(run).get("pretrained", {})) for run in lenient]
         tested = [(run.seed, self.data(run).get("images_sha256", {}).get("test")) for run in self.finished]
         found = notes(self.study, self.runs, shown, answer) + other_test_images(tested) + self.not_measured
-        found += half_loaded(self.study, loaded) + unlike_processors(self.finished, self.environment)
+        found += remark(self.folder) + half_loaded(self.study, loaded) + unlike_processors(self.finished, self.environment)
         return found + remarks(self.standing) + background(self.study, self.frame, self.stacked, answer)
 
     @property

@@ -54,6 +54,11 @@ class Trial:
         return trial_name(self.number)
 
     @property
+    def is_done(self) -> bool:
+        """Whether nobody needs to train it any more."""
+        return self.state in ("finished", "stopped", "failed")
+
+    @property
     def value(self) -> float | None:
         """The watched validation value of the epoch that is kept."""
         return None if self.epoch is None else self.values[self.epoch - 1]

@@ -13,16 +13,20 @@ from assay.data import data_root, load
 from assay.errors import RunFailed, size_text
 from assay.models.catalogue import complete
 from assay.recipe import Recipe
+from assay.recipe.design import Search
 from assay.recipe.study import Study
 from assay.results.metrics import duration
+from assay.results.trials import read_trials
 from assay.runs.at_once import Jobs, at_once, refuse_jobs
 from assay.runs.display import Display
 from assay.runs.effect import without_own_levels
 from assay.runs.engine import plan_jobs
 from assay.runs.essence import learning
 from assay.runs.jobs import Job
+from assay.runs.proposing import need
 from assay.runs.reuse import equal_runs
 from assay.runs.run import reason
+from assay.runs.search import of_best, refuse_other_search
 from assay.start.trial import Trial, try_recipe
 from assay.system.machine import cards, reproducible
 from assay.system.memory import is_lack_of_memory
@@ -73,8 +77,15 @@ def forecast(
     anything is trained.
     """
     refuse_jobs(jobs)
-    study = without_own_levels(study)
     folder, root = Path(out) / study.name, data_root(data)
+    search = study.search
+    if search:
+        need()
+        refuse_other_search(study, folder)
+        trials = read_trials(folder, study)
+        ended = sum(trial.is_done for trial in trials)
+        study = study.at_ends if ended < search.trials else of_best(study, search, trials)
+    study = without_own_levels(study)
     with Display(quiet) as display:
         planned = plan_jobs(study, folder, root, display)
         shared = at_once(jobs, planned, folder, root)
@@ -83,6 +94,8 @@ def forecast(
             reproducible(shared.threads),
         ):
             variants = _tried(study, planned, folder, root, trying)
+    if search and ended < search.trials:
+        variants = _of_search(search, ended, variants)
     left = [(each, each.runs - each.done) for each in variants]
     seconds = sum(n * (each.seconds or 0.0) for each, n in left)
     turns = min(shared.jobs, cards({job.recipe.train.device for job in planned}) or shared.jobs)  # on a card in turn
@@ -120,6 +133,18 @@ def _tried(
             learned.add(kind)
             found.append(Expected(name, *counts, epochs, seconds, trial.bytes))
     return tuple(found)
+
+
+def _of_search(search: Search, ended: int, ends: tuple[Expected, ...]) -> tuple[Expected, ...]:
+    """The base, the trials and the best few, which are taken to cost what the ends of the ranges cost on average."""
+    base, some = ends[0], [each for each in ends if each.seconds is not None]
+    seconds = sum(each.seconds or 0.0 for each in some) / len(some) if some else None
+    size = sum(each.bytes or 0 for each in some) // max(1, len(some))
+    epochs = max(each.epochs for each in ends)
+    why = next((each.reason for each in ends if each.reason), None)
+    trials = Expected("trials", search.trials, ended, 0, epochs, seconds, 0, why)
+    best = Expected(f"the best {search.best}", search.best * base.runs, 0, 0, epochs, seconds, size, why)
+    return base, trials, best
 
 
 def _cost(recipe: Recipe) -> str:

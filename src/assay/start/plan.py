@@ -84,7 +84,7 @@ def plan(
     size = in_own_unit(difference, metric, "--difference")
     if not 0 < power < 1:
         raise AssayError(f"--power: found {power:g}, expected a share of studies between 0 and 1")
-    if len(study.plan) < 2:
+    if study.compared < 2:
         raise AssayError(f"the study '{study.name}' has one variant, and nothing that seeds could decide")
     if is_exact(metric):
         raise AssayError(f"{metric} follows from the recipe, whatever the seed: one seed tells it")
@@ -96,7 +96,7 @@ def plan(
             raise AssayError(f"--like {like}: no two seeds have finished in it that say how much its runs vary")
     alpha = looks.ALPHA if own is None else looks.read(own.folder).next_level
     varies, is_pooled = known or (None, True)
-    design = Design(len(study.plan), alpha, study.reference_variant is not None, is_pooled)
+    design = Design(study.compared, alpha, study.reference_variant is not None, is_pooled)
     errors = source.image_errors(metric) if source and known else None
     wanted = _wanted(size, varies, design, power, errors.images if errors else None)
     took = [run.seconds for run in own.finished if run.seconds] if own else []
@@ -105,7 +105,7 @@ def plan(
         metric=metric,
         difference=size,
         power=power,
-        variants=len(study.plan),
+        variants=study.compared,
         reference=study.reference_variant,
         alpha=alpha,
         is_pooled=is_pooled,

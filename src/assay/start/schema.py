@@ -25,11 +25,13 @@ def study_schema() -> Schema:
     del recipe["properties"]["seed"], recipe["title"]
     changes = {key: True for key in _keys(recipe, parts)}
     study = Study.model_json_schema()
+    parts |= study.pop("$defs")
+    levels: Schema = {"anyOf": [ANY_LIST, {"$ref": "#/$defs/Range"}]}
     study["required"] = ["title", "base"]
     study["properties"] |= {
         "base": recipe,
-        "vary": {"type": ["object", "null"], "properties": dict.fromkeys(changes, ANY_LIST)}
-        | {"additionalProperties": ANY_LIST},
+        "vary": {"type": ["object", "null"], "properties": dict.fromkeys(changes, levels)}
+        | {"additionalProperties": levels},
         "variants": {
             "type": ["object", "null"],
             "additionalProperties": {"type": ["object", "null"], "properties": changes},

@@ -3,6 +3,7 @@
 SECTIONS: dict[str, tuple[str, ...]] = {
     "classification": (
         "assay.report.sections.results:section",
+        "assay.report.sections.search:section",
         "assay.report.sections.learning:section",
         "assay.report.sections.diagnosis:section",
         "assay.report.sections.classes:section",
@@ -15,6 +16,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     ),
     "regression": (
         "assay.report.sections.results:section",
+        "assay.report.sections.search:section",
         "assay.report.sections.learning:section",
         "assay.report.sections.diagnosis:section",
         "assay.report.sections.values:section",
@@ -27,6 +29,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     ),
     "multilabel": (
         "assay.report.sections.results:section",
+        "assay.report.sections.search:section",
         "assay.report.sections.learning:section",
         "assay.report.sections.diagnosis:section",
         "assay.report.sections.labels:section",
@@ -37,6 +40,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     ),
     "segmentation": (
         "assay.report.sections.results:section",
+        "assay.report.sections.search:section",
         "assay.report.sections.learning:section",
         "assay.report.sections.diagnosis:section",
         "assay.report.sections.segments:section",
@@ -48,6 +52,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     ),
     "detection": (
         "assay.report.sections.results:section",
+        "assay.report.sections.search:section",
         "assay.report.sections.learning:section",
         "assay.report.sections.diagnosis:section",
         "assay.report.sections.boxes:section",

@@ -217,7 +217,8 @@ def levels(subject: Subject) -> Iterator[Figure]:
                 for seed, v in values.items()
                 if len(values) > 1
             ]
-        if len({row["level"] for row in rows}) < 3:
+        of_groups = {(row["group"], row["level"]) for row in rows}
+        if len({row["level"] for row in rows}) < 3 or len(of_groups) == len({row["group"] for row in rows}):
             continue
         overrides = {"seed": pl.Int64, "low": pl.Float64, "high": pl.Float64}
         frame = pl.DataFrame(rows, schema_overrides=overrides, infer_schema_length=None)

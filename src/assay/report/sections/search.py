@@ -1,0 +1,157 @@
+"""The section on the search that found a study's variants: its trials, by number and by parameter, and what matters."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from assay.recipe.design import Range, Search
+from assay.recipe.names import label as level_label
+from assay.recipe.names import shown_keys
+from assay.recipe.study import Study
+from assay.report.figures import Figure
+from assay.report.section import Code, Folded, Grid, Part, Section, Sentences
+from assay.report.sections import search_charts
+from assay.report.subject import Subject
+from assay.report.tables import Cell, Column, Table
+from assay.results.formats import fixed, in_title
+from assay.results.metrics import factor, is_share
+from assay.results.trials import Trial, behind, ranked, read_trials, searched, validation, watched
+from assay.runs.proposing import REDUCTION, importances
+
+
+def section(subject: Subject) -> Section | None:
+    """None where the study's variants were not searched for."""
+    study = searched(subject.results.folder)
+    if study is None or study.search is None:
+        return None
+    trials = read_trials(subject.results.folder, study)
+    finalists = [trial.name for trial in trials if trial.name in subject.plan]
+    frame = trials_frame(study, trials, finalists)
+    parts: list[Part] = [Sentences(told(study, study.search, trials))]
+    if (by_number := by_trial(study, frame)) is not None:
+        parts += [by_number, Grid([by_parameter(study, key, frame) for key in study.vary])]
+    parts.append(trials_table(study, trials, finalists, frame))
+    parts.append(Folded("The study file of the search", [Code(study.dump())]))
+    return Section("search", "The search", "", parts, word="Search")
+
+
+def told(study: Study, design: Search, trials: Sequence[Trial]) -> list[str]:
+    """What stood behind the choice, what was stopped, what failed, which parameters matter."""
+    said = [behind(study, design, trials)]
+    if design.prune:
+        stopped = sum(trial.state == "stopped" for trial in trials)
+        said.append(
+            f"{stopped} of {len(trials)} trials were stopped early by asynchronous successive halving (ASHA; Optuna's "
+            f"SuccessiveHalvingPruner): after 1, {REDUCTION}, {REDUCTION**2}, … epochs a trial goes on only if its "
+            f"{validation(watched(study))} is in the best quarter of what trials before it had then. Only trials that "
+            "were trained to their end could be chosen; one that learns slowly at first may be among those stopped."
+        )
+    if failed := sum(trial.state == "failed" for trial in trials):
+        said.append(f"{failed} of {len(trials)} trials failed and could not be chosen.")
+    if found := importances(study.vary, watched(study), trials):
+        short = shown_keys(list(study.vary))
+        shares = ", ".join(f"{short[key]} {100 * share:.0f} %" for key, share in found.items())
+        said.append(f"Of what decides whether a trial is among the best (PED-ANOVA): {shares}. So few trials tell it roughly.")
+    return said
+
+
+def trials_frame(study: Study, trials: Sequence[Trial], finalists: Sequence[str]) -> pl.DataFrame:
+    """A row per trial: trial, state, finalist, epochs, epoch, value, a column per parameter (its dotted key)."""
+    scale = factor(watched(study))
+    rows = [
+        {
+            "trial": trial.number,
+            "state": "finalist" if trial.name in finalists else trial.state,
+            "epochs": len(trial.values),
+            "epoch": trial.epoch,
+            "value": None if trial.value is None else scale * trial.value,
+        }
+        | {key: _plain(trial.parameters.get(key), levels) for key, levels in study.vary.items()}
+        for trial in trials
+    ]
+    types = {"trial": pl.Int64, "state": pl.String, "epochs": pl.Int64, "epoch": pl.Int64, "value": pl.Float64}
+    parameters = {key: pl.Float64 if isinstance(levels, Range) else pl.String for key, levels in study.vary.items()}
+    return pl.DataFrame(rows, schema=types | parameters, strict=False)
+
+
+def trials_table(study: Study, trials: Sequence[Trial], finalists: Sequence[str], frame: pl.DataFrame) -> Table:
+    """Every trial, the best first; those that were not trained to their end last."""
+    metric, short = watched(study), shown_keys(list(study.vary))
+    best_first = ranked(trials, metric)
+    rest = [trial for trial in trials if trial not in best_first]
+    columns = [Column("trial"), *(Column(short[key]) for key in study.vary), Column(_heading(metric))]
+    columns += [Column("epochs"), Column("", "left")]
+    lines = [
+        [
+            Cell(str(trial.number)),
+            *(Cell(_level(trial.parameters[key], levels)) for key, levels in study.vary.items()),
+            Cell(_value(trial, metric), "best" if trial.name in finalists else ""),
+            Cell(str(len(trial.values))),
+            Cell(_word(trial, finalists)),
+        ]
+        for trial in (*best_first, *rest)
+    ]
+    caption = (
+        f"Trials by {validation(metric)} of the epoch whose weights are kept, each at one seed of its own. The best of "
+        f"so many is a maximum and promises too much: what the finalists reach stands in the results."
+    )
+    return Table("trials", caption, columns, lines, frame)
+
+
+def by_trial(study: Study, frame: pl.DataFrame) -> Figure | None:
+    """The values in the order in which the trials were proposed; None where no trial has one."""
+    there = frame.drop_nulls("value").filter(pl.col("value").is_finite())
+    if there.is_empty():
+        return None
+    metric = watched(study)
+    return Figure(
+        "search-trials",
+        f"{in_title(validation(metric))} by trial",
+        "In the order in which they were proposed.",
+        f"{validation(metric)} of {there.height} trials; the numbers are in the table below.",
+        search_charts.by_trial(there.select("trial", "state", "epochs", "value"), _heading(metric)),
+        there,
+    )
+
+
+def by_parameter(study: Study, key: str, frame: pl.DataFrame) -> Figure:
+    """The values over one parameter, whatever the others were."""
+    metric, levels, short = watched(study), study.vary[key], shown_keys(list(study.vary))[key]
+    there = frame.drop_nulls("value").select("trial", "state", "epochs", "value", pl.col(key).alias("level"))
+    is_range = isinstance(levels, Range)
+    chart = search_charts.by_parameter(there, short, _heading(metric), is_range, is_range and levels.log)
+    return Figure(
+        f"search-{key}",
+        f"{in_title(validation(metric))} against {short}",
+        "A mark a trial, whatever its other parameters.",
+        f"{validation(metric)} against {key}, {there.height} trials.",
+        chart,
+        there,
+        wide=False,
+    )
+
+
+def _plain(level: object, levels: object) -> float | str | None:
+    if isinstance(levels, Range):
+        return float(level) if isinstance(level, int | float) else None
+    return level_label(level)
+
+
+def _level(level: object, levels: object) -> str:
+    return f"{level:.4g}" if isinstance(levels, Range) and isinstance(level, float) else level_label(level)
+
+
+def _heading(metric: str) -> str:
+    return validation(metric) + " (%)" * is_share(metric)
+
+
+def _value(trial: Trial, metric: str) -> str:
+    if trial.value is None:
+        return "–"
+    return fixed(factor(metric) * trial.value, 2 if is_share(metric) else 4)
+
+
+def _word(trial: Trial, finalists: Sequence[str]) -> str:
+    if trial.name in finalists:
+        return "finalist"
+    return {"stopped": f"stopped after epoch {len(trial.values)}", "finished": ""}.get(trial.state, trial.state)
