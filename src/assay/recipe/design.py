@@ -46,7 +46,7 @@ class Search(Section):
     """Trials over ranges, judged by validation images; the best few become the study's variants."""
 
     search: Literal["random", "sobol", "optuna"]
-    """Who proposes: chance, a Sobol sequence, or Optuna's TPE, which learns from the trials before. All are Optuna's."""
+    """Who proposes: chance, a Sobol sequence, or TPE, which learns from the trials before; all are Optuna's."""
     trials: PositiveInt = 30
     """How many are trained, each at one seed of its own."""
     best: PositiveInt = 3
@@ -102,7 +102,9 @@ def refuse_unsearchable(design: Design, vary: Mapping[str, list[Any] | Range], s
         raise ValueError("design: a search needs ranges or lists of levels under 'vary'")
     for key in vary:
         if key.split(".")[0] in UNSEEN:
-            raise ValueError(f"{key}: a search goes by validation values of the training, in which this changes nothing")
+            raise ValueError(
+                f"{key}: a search goes by validation values of the training, in which this changes nothing"
+            )
         if any(f"{key}.".startswith(f"{each}.") or f"{each}.".startswith(f"{key}.") for each in YARDSTICK):
             raise ValueError(f"{key}: a search goes by validation values, and this changes what they are measured by")
     own = range(FIRST_SEED + 1, FIRST_SEED + design.trials + 1)

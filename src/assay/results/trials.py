@@ -125,7 +125,7 @@ def behind(study: Study, design: Search, trials: Sequence[Trial]) -> str:
 def _trial(number: int, proposed: Path, metric: str, keep: str) -> Trial:
     run = trial_run(proposed.parent.parent.parent, number)
     status = read_object(run / "status.json", missing={})
-    state = "stopped" if status.get("stopped") else status.get("state") or "waiting"
+    state: Any = "stopped" if status.get("stopped") else status.get("state", "waiting")
     values = tuple(_values(run / "history.parquet", metric))
     return Trial(number, read_object(proposed), state, values, _kept(values, metric, keep), status.get("reason"))
 

@@ -101,9 +101,7 @@ def importances(vary: Vary, metric: str, trials: Sequence[Trial]) -> dict[str, f
     import optuna
 
     study = told(vary, metric, whole)
-    found = optuna.importance.get_param_importances(
-        study, evaluator=optuna.importance.PedAnovaImportanceEvaluator()
-    )
+    found = optuna.importance.get_param_importances(study, evaluator=optuna.importance.PedAnovaImportanceEvaluator())
     return dict(found)
 
 
@@ -119,9 +117,7 @@ def _distribution(levels: list[Any] | Range) -> "BaseDistribution":
 
 def _levels(vary: Vary, found: Mapping[str, Any]) -> dict[str, Any]:
     """Of a list, the level itself for its place in it."""
-    return {
-        key: found[key] if isinstance(levels, Range) else levels[found[key]] for key, levels in vary.items()
-    }
+    return {key: found[key] if isinstance(levels, Range) else levels[found[key]] for key, levels in vary.items()}
 
 
 def _internal(vary: Vary, parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -52,7 +52,9 @@ def refuse_other_search(study: Study, folder: Path) -> None:
         if was != now:
             raise AssayError(f"{folder / PLACE} has the trials of another search: its {key} differs; {ELSEWHERE}")
     if (begun := len(read_trials(folder, there))) > study.search.trials:
-        raise AssayError(f"design.trials: {study.search.trials}, but {begun} were begun in {folder / PLACE}, and all count")
+        raise AssayError(
+            f"design.trials: {study.search.trials}, but {begun} were begun in {folder / PLACE}, and all count"
+        )
 
 
 def trial_jobs(study: Study, design: Search, folder: Path, numbers: Iterable[int]) -> Iterable[Job]:

@@ -1,6 +1,7 @@
 """The section on the search that found a study's variants: its trials, by number and by parameter, and what matters."""
 
 from collections.abc import Sequence
+from typing import Any, Literal
 
 import polars as pl
 
@@ -51,7 +52,9 @@ def told(study: Study, design: Search, trials: Sequence[Trial]) -> list[str]:
     if found := importances(study.vary, watched(study), trials):
         short = shown_keys(list(study.vary))
         shares = ", ".join(f"{short[key]} {100 * share:.0f} %" for key, share in found.items())
-        said.append(f"Of what decides whether a trial is among the best (PED-ANOVA): {shares}. So few trials tell it roughly.")
+        said.append(
+            f"Of what decides whether a trial is among the best (PED-ANOVA): {shares}. So few trials tell it roughly."
+        )
     return said
 
 
@@ -69,7 +72,8 @@ def trials_frame(study: Study, trials: Sequence[Trial], finalists: Sequence[str]
         | {key: _plain(trial.parameters.get(key), levels) for key, levels in study.vary.items()}
         for trial in trials
     ]
-    types = {"trial": pl.Int64, "state": pl.String, "epochs": pl.Int64, "epoch": pl.Int64, "value": pl.Float64}
+    numbers = dict.fromkeys(("trial", "epochs", "epoch"), pl.Int64)
+    types: dict[str, Any] = {"trial": pl.Int64, "state": pl.String} | numbers | {"value": pl.Float64}
     parameters = {key: pl.Float64 if isinstance(levels, Range) else pl.String for key, levels in study.vary.items()}
     return pl.DataFrame(rows, schema=types | parameters, strict=False)
 
@@ -118,8 +122,10 @@ def by_parameter(study: Study, key: str, frame: pl.DataFrame) -> Figure:
     """The values over one parameter, whatever the others were."""
     metric, levels, short = watched(study), study.vary[key], shown_keys(list(study.vary))[key]
     there = frame.drop_nulls("value").select("trial", "state", "epochs", "value", pl.col(key).alias("level"))
-    is_range = isinstance(levels, Range)
-    chart = search_charts.by_parameter(there, short, _heading(metric), is_range, is_range and levels.log)
+    axis: Literal["log", "linear"] | None = None
+    if isinstance(levels, Range):
+        axis = "log" if levels.log else "linear"
+    chart = search_charts.by_parameter(there, short, _heading(metric), axis)
     return Figure(
         f"search-{key}",
         f"{in_title(validation(metric))} against {short}",

@@ -1,5 +1,7 @@
 """Charts of a search: the value of every trial, by its number and by each parameter."""
 
+from typing import Literal
+
 import altair as alt
 import polars as pl
 
@@ -22,12 +24,12 @@ def by_trial(frame: pl.DataFrame, measure: str) -> Chart:
     return _marks(frame, x.scale(zero=False, nice=False, padding=12), measure, [], 250)
 
 
-def by_parameter(frame: pl.DataFrame, parameter: str, measure: str, is_range: bool, log: bool) -> Chart:
-    """The same over a parameter, on a logarithmic axis with ``log``. Columns: those, and level."""
-    if not is_range:
+def by_parameter(frame: pl.DataFrame, parameter: str, measure: str, kind: Literal["log", "linear"] | None) -> Chart:
+    """The same over a parameter, on an axis of this kind; None for levels that are names. Columns: those, and level."""
+    if kind is None:
         x = alt.X("level:N", title=parameter, axis=alt.Axis(labelAngle=0))
         return _marks(frame, x, measure, [alt.Tooltip("level:N", title=parameter)], 220)
-    scale = alt.Scale(type="log" if log else "linear", zero=False, nice=False, padding=12)
+    scale = alt.Scale(type=kind, zero=False, nice=False, padding=12)
     axis = alt.Axis(grid=False, format="~g", tickCount=6)
     x = alt.X("level:Q", title=parameter, scale=scale, axis=axis)
     return _marks(frame, x, measure, [alt.Tooltip("level:Q", title=parameter, format=".4~g")], 220)
