@@ -211,9 +211,14 @@ class Results:
         lenient = [run for run in self.finished if not self.study.plan[run.variant].recipe.model.strict]
         loaded = [(run.variant, self.environment(run).get("pretrained", {})) for run in lenient]
         tested = [(run.seed, self.data(run).get("images_sha256", {}).get("test")) for run in self.finished]
-        found = notes(self.study, self.runs, shown, answer) + other_test_images(tested) + self.not_measured
-        found += remark(self.folder) + half_loaded(self.study, loaded) + unlike_processors(self.finished, self.environment)
-        return found + remarks(self.standing) + background(self.study, self.frame, self.stacked, answer)
+        found = notes(self.study, self.runs, shown, answer) + other_test_images(tested) + remark(self.folder)
+        found += half_loaded(self.study, loaded) + unlike_processors(self.finished, self.environment)
+        return (
+            found
+            + self.not_measured
+            + remarks(self.standing)
+            + background(self.study, self.frame, self.stacked, answer)
+        )
 
     @property
     def not_measured(self) -> list[str]:

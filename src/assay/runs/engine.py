@@ -113,7 +113,9 @@ def prepare(
 ) -> list[Job]:
     """Every run of the study, checked; ``folder`` is ready for whoever works on them."""
     if study.search:
-        raise AssayError(f"design: trials of a search train without --on; {folder / 'study.yaml'} then has the best few")
+        raise AssayError(
+            f"design: trials of a search train without --on; {folder / 'study.yaml'} then has the best few"
+        )
     jobs = plan_jobs(study, folder, root, display, elsewhere)
     files.write(folder / "study.yaml", study.dump())
     display.taken_over(take_over(jobs, folder))
