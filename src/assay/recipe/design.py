@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, PositiveInt, model_validator
+from pydantic import ConfigDict, Field, PositiveInt
 
 from assay.errors import nearest, shown
 from assay.recipe.section import Section
@@ -54,12 +54,6 @@ class Search(Section):
     prune: Literal["asha"] | None = None
     """Whether trials that fall behind are stopped early: by successive halving, after 1, 4, 16, … epochs."""
 
-    @model_validator(mode="after")
-    def _chooses_among_trials(self) -> "Search":
-        if self.best > self.trials:
-            raise ValueError(f"best: {self.best} is more than the {self.trials} trials that there are to choose from")
-        return self
-
 
 Design = Literal["grid", "one_at_a_time"] | Search
 Vary = dict[str, list[Any] | Range]
@@ -92,12 +86,14 @@ def refuse_no_levels(key: str, levels: object) -> None:
 
 
 def refuse_unsearchable(design: Design, vary: Mapping[str, list[Any] | Range], seeds: list[int]) -> None:
-    """Raise ValueError where ranges stand without a search, or a search has nothing to look through, would be judged by
-    what it changes, or shares a seed with the runs that it leads to."""
+    """Raise ValueError where ranges stand without a search, or a search has nothing to look through or to choose from,
+    would be judged by what it changes, or shares a seed with the runs that it leads to."""
     if not isinstance(design, Search):
         if ranges := [key for key, levels in vary.items() if isinstance(levels, Range)]:
             raise ValueError(f"{ranges[0]}: only a search looks through a range; give a list, or {WRITTEN}")
         return
+    if design.best > design.trials:
+        raise ValueError(f"design.best: {design.best} is more than the {design.trials} trials to choose from")
     if not vary:
         raise ValueError("design: a search needs ranges or lists of levels under 'vary'")
     for key in vary:

@@ -213,12 +213,8 @@ class Results:
         tested = [(run.seed, self.data(run).get("images_sha256", {}).get("test")) for run in self.finished]
         found = notes(self.study, self.runs, shown, answer) + other_test_images(tested) + remark(self.folder)
         found += half_loaded(self.study, loaded) + unlike_processors(self.finished, self.environment)
-        return (
-            found
-            + self.not_measured
-            + remarks(self.standing)
-            + background(self.study, self.frame, self.stacked, answer)
-        )
+        found += self.not_measured + remarks(self.standing)
+        return found + background(self.study, self.frame, self.stacked, answer)
 
     @property
     def not_measured(self) -> list[str]:
@@ -264,8 +260,7 @@ class Results:
     def stacked(self, name: str) -> pl.DataFrame:
         """The table ``<name>.parquet`` of all finished runs that have it, with variant and seed before its own columns.
 
-        Raises AssayError where no run has finished, or none has such a table (with the nearest known name), or where
-        one cannot be read, naming the file.
+        Raises AssayError where no finished run has such a table (with the nearest known name), or one cannot be read.
         """
         self._need_finished()
         if name not in self.tables:
