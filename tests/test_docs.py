@@ -78,10 +78,17 @@ def each(found: list[Any]) -> Any:
     weights = pytest.mark.skipif(NO_WEIGHTS, reason="the extra 'weights' is not installed")
     opencv = pytest.mark.skipif(not find_spec("cv2"), reason="the extra 'rcnn' is not installed")
     hf = pytest.mark.skipif(not find_spec("datasets"), reason="the extra 'hf' is not installed")
+    search = pytest.mark.skipif(not find_spec("optuna"), reason="the extra 'search' is not installed")
     onnx = pytest.mark.skipif(not find_spec("onnxscript"), reason="the extra 'export' is not installed")
     mlflow = pytest.mark.skipif(not find_spec("mlflow"), reason="the extra 'mlflow' is not installed")
-    needs = {"tf_efficientnet_lite|scans": weights, "name: rcnn": opencv, "source: hf:": hf, "onnx": onnx}
-    needs |= {"--to mlflow": mlflow}
+    needs = {
+        "tf_efficientnet_lite|scans": weights,
+        "name: rcnn": opencv,
+        "source: hf:": hf,
+        r"\{search:|digits-search": search,
+        "onnx": onnx,
+        "--to mlflow": mlflow,
+    }
     marked = [(x, [mark for pattern, mark in needs.items() if re.search(pattern, x.text)]) for x in found]
     return pytest.mark.parametrize("shown", [pytest.param(x, id=str(x), marks=marks) for x, marks in marked])
 

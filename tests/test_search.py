@@ -1,5 +1,7 @@
 """A study that searches: what is proposed, how trials are judged, what becomes of the best, what is refused."""
 
+import json
+import math
 from pathlib import Path
 
 import jsonschema
@@ -171,7 +173,11 @@ def test_the_page_has_the_search(done):
     assert (table["state"] == "finalist").sum() == 2
     grid = next(part for part in section.parts if isinstance(part, Grid))
     scales = ['"type": "log"' in json.dumps(figure.chart.to_dict()["layer"]) for figure in grid.parts]
-    assert dict(zip(VARY, scales, strict=True)) == {LR: True, "train.batch_size": False, "model.hidden": False}
+    assert dict(zip(searched(done.folder).vary, scales, strict=True)) == {
+        LR: True,
+        "train.batch_size": False,
+        "model.hidden": False,
+    }
     assert (page.parent / "figures" / "search-trials.svg").exists()
 
 

@@ -53,5 +53,5 @@ def test_torch_suits_the_machine(
     assert ended.returncode == 0, ended.stderr
     *torch, package = (tmp_path / "pip.log").read_text().splitlines()
     assert torch == installed
-    assert package == "install --editable .[dev,docs,tensorboard,mlflow,wandb,weights,maps,rcnn,hf,export,ray]"
+    assert package == "install --editable .[dev,docs,tensorboard,mlflow,wandb,weights,maps,rcnn,hf,export,ray,search]"
     assert "on disk" in ended.stdout
