@@ -91,9 +91,7 @@ class Study(Section):
     @model_validator(mode="after")
     def _consistent(self) -> "Study":
         if self.vary and self.variants:
-            raise ValueError(
-                "'vary' and 'variants' exclude each other: the first makes variants, the second names them"
-            )
+            raise ValueError("'vary' and 'variants' exclude each other: one makes variants, the other names them")
         if isinstance(self.seeds, list) and (not self.seeds or len(set(self.seeds)) < len(self.seeds)):
             raise ValueError("seeds: expected a number of seeds, or a list of different ones")
         refuse_unsearchable(self.design, self.vary, self.seed_list)
