@@ -63,7 +63,7 @@ def names(stub: Path) -> list[tuple[str, str]]:
 def fields() -> str:
     """The typed study as tables, a section of it a heading."""
     study, recipe = study_schema(), Recipe.model_json_schema()
-    parts = recipe.pop("$defs")
+    parts = study.pop("$defs") | recipe.pop("$defs")
     del recipe["properties"]["seed"]
     study["properties"]["base"] = {"$ref": "Recipe"}
     tables = [f"# Fields of a study\n\n{cell(study['description'])}\n", "## Study\n", table(study)]
