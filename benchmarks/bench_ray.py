@@ -52,7 +52,7 @@ def timed(what: Callable[[], Path]) -> tuple[Path, float, float]:
 
 
 def worked() -> float:
-    """Processor seconds of this process, of all Ray processes of the machine, and of those that they began and saw end."""
+    """Processor seconds of this process, of Ray's processes on the machine, and of those that ended under them."""
     total = 0.0
     for process in psutil.process_iter():
         try:
