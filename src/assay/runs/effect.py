@@ -63,7 +63,8 @@ def alike(study: Study) -> list[str]:
         other = first.setdefault(tuple(stage.hash for stage in stages), name)
         if other != name:
             epochs = variant.recipe.train.total_epochs
-            why = f"what they differ in has no effect within {epochs} epochs; leave one out"
+            course = "one epoch" if epochs == 1 else f"{epochs} epochs"
+            why = f"what they differ in has no effect within {course}; leave one out"
             found.append(f"variants '{other}' and '{name}' train alike: {why}")
     return found
 
