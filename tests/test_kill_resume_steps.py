@@ -40,6 +40,7 @@ STUDIES: dict[str, dict[str, Any]] = {
         "data": {"source": "digits", "train": 44, "validation": 20, "test": 20, "augment": [{"rotation": 10}]},
         "model": {"name": "mlp", "hidden": [16], "dropout": 0.2, "norm": "batch"},
         "train": TRAINED,
+        "evaluate": ["classification", "diagnosis"],
     },
     "yolo": {"task": "detection", "data": BOXES, "model": {"name": "yolo"}, "train": TRAINED},
     "rcnn": {
