@@ -416,7 +416,12 @@ def test_a_killed_worker_costs_its_run_and_retry_mends_it(driver, study, undistu
     folder = tmp_path / study.stem
     parent = driver.start(study, tmp_path, "--jobs", "2", cores=2)
     workers: dict[Path, int] = {}
-    wait_for(lambda: any(workers.setdefault(run, stopped_amid(run)) or workers.pop(run) for run in run_folders(folder)))
+
+    def stopped_while_the_other_trains() -> bool:
+        both = [run for run in run_folders(folder) if state(run) == "running" and worker_at(run)]
+        return len(both) == 2 and any(workers.setdefault(run, stopped_amid(run)) or workers.pop(run) for run in both)
+
+    wait_for(stopped_while_the_other_trains)  # a worker without a run would take over the victim's at once
     victim, worker = next(iter(workers.items()))
     os.kill(worker, signal.SIGKILL)
     assert driver.wait(parent) == 1
