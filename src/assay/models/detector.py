@@ -6,7 +6,6 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float, Float32, Int64
 from torch import Tensor
-from torchvision.ops import batched_nms
 
 from assay.data.boxes import BoxBatch
 from assay.models.encoded import Encoded
@@ -88,5 +87,7 @@ def _selected(
     if selecting.nms is None:
         kept = torch.arange(min(len(rows), selecting.most), device=edges.device)
     else:
+        from torchvision.ops import batched_nms  # a second of every start, of networks without boxes too
+
         kept = batched_nms(found.edges, found.scores, found.labels, selecting.nms)[: selecting.most]
     return Found(*(part[kept] for part in found))
