@@ -4,7 +4,7 @@ Several batches are made at once, as a block: fewer calls, and the same numbers.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -24,6 +24,7 @@ from assay.data.mixing import mixed
 from assay.data.mosaic import Mosaics, mosaics
 from assay.data.moving import moved
 from assay.data.own_masks import count
+from assay.data.shares import WHOLE, Places, Share
 from assay.data.targets import Masks, Tags, Target
 from assay.errors import AssayError, amount
 from assay.recipe import MIXES, Augmentation, Balance, Crop, Data, Mosaic, Normalization
@@ -99,25 +100,30 @@ class ImageData:
         """Images in an epoch of training: all of them, or more or fewer where the classes are balanced."""
         return len(self.indices["train"]) if self.balance == "none" else epoch_size(self.class_counts, self.balance)
 
-    def train_batches(self, batch_size: int, seed: int, epoch: int, device: torch.device | str) -> Iterator[Batch]:
+    def train_batches(
+        self, batch_size: int, seed: int, epoch: int, device: torch.device | str, share: Share = WHOLE
+    ) -> Iterator[Batch]:
         """The ``epoch_size`` training images of one epoch, shuffled and augmented; the last batch may be short, or
-        longer by one.
+        longer by one. Of every batch the ``share``.
 
         Images are float32 (b, c, h, w), normalised; what is true of them is moved as they are. Order and augmentation
         are functions of (seed, epoch) alone, and torch's global generators are left as they were found.
         """
         order, place = self.order(seed, epoch), placed(device)
-        view = self._view(order, seed, epoch)
-        change = self._change(len(order), seed, epoch, place, view if isinstance(view, Mosaics) else None)
-        found = self._batches(order, batch_size, place, change, view)
         mixes = [step for step in self.augment if step.name in MIXES and step.amount]
+        own = share.own(batch_sizes(len(order), batch_size), before=bool(mixes))
+        view = self._view(order, seed, epoch)
+        view = view and view.at(own.places)
+        change = self._change(len(order), seed, epoch, place, own.places, view if isinstance(view, Mosaics) else None)
+        found = self._batches(order[own.places], own.sizes, place, change, view)
         if not mixes:
             return found
         if isinstance(self.images.targets, Boxes | Masks):
             what = f"the images of {self.images.source} have {self.images.targets.kind}"
             raise AssayError(f"data.augment: {mixes[0].name} mixes what is true of whole images, and {what}")
         rng = numpy_generator(seed, "mix", epoch)
-        return (mixed(mixes, images, target, rng) for images, target in found)
+        several = (mixed(mixes, images, target, rng) for images, target in found)
+        return several if share.of == 1 else ((images[1:], target.after_first) for images, target in several)
 
     def order(self, seed: int, epoch: int) -> Int64[Tensor, " n"]:
         """Which images an epoch of training shows, in its order."""
@@ -130,14 +136,16 @@ class ImageData:
 
     def batches(self, split: str, batch_size: int, device: torch.device | str) -> Iterator[Batch]:
         """The images of a split in the order of their indices, not augmented."""
-        return self._batches(torch.from_numpy(self.indices[split]), batch_size, placed(device))
+        rows = torch.from_numpy(self.indices[split])
+        return self._batches(rows, batch_sizes(len(rows), batch_size), placed(device))
 
     def augmented(
         self, split: str, batch_size: int, seed: int, view: int, device: torch.device | str
     ) -> Iterator[Batch]:
         """One augmented view of the images of a split, in the order of their indices; a function of (seed, view)."""
         rows, place = torch.from_numpy(self.indices[split]), placed(device)
-        return self._batches(rows, batch_size, place, self._change(len(rows), seed, view, place))
+        change = self._change(len(rows), seed, view, place)
+        return self._batches(rows, batch_sizes(len(rows), batch_size), place, change)
 
     def augmented_targets(self, rows: Int64[np.ndarray, " n"], seed: int, view: int) -> Target:
         """What is true of that view of images, as one batch: boxes are where they were moved to."""
@@ -169,13 +177,20 @@ class ImageData:
         return windows(self.images, self.crop, order.numpy(), classes, seed, epoch)
 
     def _change(
-        self, images: int, seed: int, epoch: int, device: torch.device, mosaics: Mosaics | None = None
+        self,
+        images: int,
+        seed: int,
+        epoch: int,
+        device: torch.device,
+        own: Places = slice(None),
+        mosaics: Mosaics | None = None,
     ) -> Change | None:
-        """What the augmentations do to so many images; drawn on the processor, so the same on every device."""
+        """What the augmentations do to the ``own`` of so many images; drawn on the processor, so the same on every
+        device."""
         augment = augmenter(self.augment, mosaics is not None)
         if augment is None:
             return None
-        drawn = augment.draw(images, torch_generator(seed, "augment", epoch)).to(device)
+        drawn = augment.draw(images, torch_generator(seed, "augment", epoch))[own].to(device)
         moves = None if mosaics is None else mosaics.moves.to(device)
 
         def change(x: Tensor, y: Target, places: slice) -> tuple[Tensor, Target]:
@@ -187,14 +202,13 @@ class ImageData:
     def _batches(
         self,
         order: Int64[Tensor, " n"],
-        batch_size: int,
+        sizes: Sequence[int],
         device: torch.device,
         change: Change | None = None,
         view: View | None = None,
     ) -> Iterator[Batch]:
         scale, shift = (t.to(device) for t in self._scale_and_shift)
-        sizes = batch_sizes(len(order), batch_size)
-        size = 4 * batch_size * self.shape[0] * math.prod(self.shape[1:] if view is None else view.size)
+        size = 4 * next(iter(sizes), 1) * self.shape[0] * math.prod(self.shape[1:] if view is None else view.size)
         together = max(1, _BLOCK_BYTES[device.type] // size)
         blocks = [sizes[first : first + together] for first in range(0, len(sizes), together)]
         start = 0

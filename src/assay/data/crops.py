@@ -6,7 +6,7 @@ uniformly from those of the training images: then an epoch shows as many windows
 drawn among those with that class.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from assay.data.geometry import Size
 from assay.data.images import ImageSet
+from assay.data.shares import Places
 from assay.data.targets import Masks
 from assay.errors import AssayError
 from assay.recipe import Crop
@@ -36,6 +37,11 @@ class Windows:
     """Of which a pixel must be seen; None: of any."""
     drawn: Float64[np.ndarray, "n 3"]
     """Uniform in 0…1: which row, which column, and which of the class' pixels."""
+
+    def at(self, places: Places) -> "Windows":
+        """Those of some places of the order."""
+        classes = None if self.classes is None else self.classes[places]
+        return replace(self, rows=self.rows[places], classes=classes, drawn=self.drawn[places])
 
     def seen(self, canvases: Canvases, places: slice, out: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The windows of some places of the order, and of their masks."""

@@ -18,6 +18,7 @@ from assay.data.batches import ImageData, batch_sizes
 from assay.data.boxes import BoxBatch, Boxes
 from assay.data.mapped import as_tensor
 from assay.data.publish import check_space, entry_folder, make, touch
+from assay.data.shares import WHOLE, Share
 from assay.data.targets import Masks
 from assay.errors import AssayError
 from assay.system import files
@@ -68,21 +69,24 @@ class FeatureData(ImageData):
             raise AssayError(f"data.augment_views keeps features, not where the {kind} of {self.images.source} moved")
 
     def train_batches(
-        self, batch_size: int, seed: int, epoch: int, device: torch.device | str
+        self, batch_size: int, seed: int, epoch: int, device: torch.device | str, share: Share = WHOLE
     ) -> Iterator[tuple[Tensor, Any]]:
-        """Features float32 (b, …) of one epoch and what is true of the images, in the order of their own batches.
+        """Features float32 (b, …) of one epoch and what is true of the images, in the order of their own batches, of
+        each the ``share``.
 
         Boxes lie where they do in the view.
         """
         order = self.order(seed, epoch)
+        own = share.own(batch_sizes(len(order), batch_size))
         if not self.views:
-            return self._gathered(self.plain["train"], order, batch_size, device)
+            return self._gathered(self.plain["train"], order[own.places], own.sizes, device)
         view = epoch % len(self.views)
-        return self._gathered(self.views[view], order, batch_size, device, self._boxes(view))
+        return self._gathered(self.views[view], order[own.places], own.sizes, device, self._boxes(view))
 
     def batches(self, split: str, batch_size: int, device: torch.device | str) -> Iterator[tuple[Tensor, Any]]:
         """The features of a split in the order of its indices, not augmented."""
-        return self._gathered(self.plain[split], torch.from_numpy(self.indices[split]), batch_size, device)
+        rows = torch.from_numpy(self.indices[split])
+        return self._gathered(self.plain[split], rows, batch_sizes(len(rows), batch_size), device)
 
     def pass_size(self, device: torch.device) -> int:
         """Rows of features in one forward pass that keeps no gradients; where they are maps, as many as of pictures."""
@@ -105,11 +109,11 @@ class FeatureData(ImageData):
         self,
         kept: Kept,
         order: Int64[Tensor, " n"],
-        batch_size: int,
+        sizes: list[int],
         device: torch.device | str,
         boxes: BoxBatch | None = None,
     ) -> Iterator[tuple[Tensor, Any]]:
-        for here in torch.split(order, batch_sizes(len(order), batch_size)):
+        for here in torch.split(order, sizes):
             target = self.images.targets.take(here) if boxes is None else boxes.of(kept.places(here))
             yield kept.of(here).to(device), target.to(device)
 

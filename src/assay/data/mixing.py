@@ -23,6 +23,11 @@ class Mixed:
     share: Float32[Tensor, ""]
     """How much of each image is the first's."""
 
+    @property
+    def after_first(self) -> "Mixed":
+        """What is true of all but the first image of the batch."""
+        return Mixed(self.first[1:], self.second[1:], self.share)
+
 
 def mixed(
     steps: Sequence[Augmentation],

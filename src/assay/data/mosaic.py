@@ -6,7 +6,7 @@ one picture's canvas holds is seen. The first picture is that of the order, abov
 others are drawn uniformly from the training images. An image that is no mosaic is seen alone, at its own scale.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from assay.data.boxes import NO_BOX, BoxBatch, Boxes
 from assay.data.crops import Canvases, Rows
 from assay.data.geometry import Size
 from assay.data.images import ImageSet
+from assay.data.shares import Places
 from assay.data.targets import VOID, Masks, Target
 from assay.errors import AssayError
 from assay.recipe import Mosaic
@@ -59,6 +60,11 @@ class Mosaics:
         y, x = (torch.from_numpy(self.is_alone * (side % 2) / 2).float() for side in self.images.canvas)
         scale = torch.from_numpy(self.scale).float()
         return matrices(scale, 0.0, 0.0, scale, x, y)
+
+    def at(self, places: Places) -> "Mosaics":
+        """Those of some places of the order."""
+        drawn = ("rows", "is_alone", "taken", "first", "corners", "scale")
+        return replace(self, **{name: getattr(self, name)[places] for name in drawn})
 
     def seen(self, canvases: Canvases, places: slice, out: Tensor | None = None) -> tuple[Bytes, Target]:
         """The whole canvases of some places of the order, and what is true of them; boxes may reach beyond."""

@@ -3,12 +3,19 @@
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt, model_serializer
+from pydantic import Field, PositiveInt, model_serializer, model_validator
 
-from assay.recipe.losses import CrossEntropy, Loss
+from assay.recipe.losses import CrossEntropy, Loss, SumOfLosses
 from assay.recipe.model import Freeze
 from assay.recipe.optimizers import Adam, AnySchedule, Constant, Optimizer
 from assay.recipe.section import Expected, NonNegative, Positive, Rate, Section
+
+INDIVISIBLE = {
+    "dice": "of the pixels of a whole batch",
+    "lovasz": "of the pixels of a whole batch",
+    "own": "divided by what the network finds in a whole batch",
+}
+"""Losses that are no mean over images, and why."""
 
 
 class EarlyStopping(Section):
@@ -116,8 +123,26 @@ class Train(Section):
         Expected("auto, cpu, mps, cuda or a number such as cuda:1"),
     ] = "auto"
     """Where it is trained; ``auto`` takes a card where there is one."""
+    devices: PositiveInt = Field(default=1, exclude_if=lambda devices: devices == 1)
+    """Cards, or processes on the processor, that share every batch: the numbers are those of one but for rounding."""
     phases: tuple[Phase, ...] = Field(default=(), exclude_if=lambda phases: not phases)
     """One after the other, in place of one training; each begins with the weights that the one before kept."""
+
+    @model_validator(mode="after")
+    def _divides_what_it_learns(self) -> "Train":
+        if self.devices == 1:
+            return self
+        if self.device == "mps" or ":" in self.device:
+            raise ValueError(f"devices: {self.devices}, and device: {self.device} is one; expected auto, cuda or cpu")
+        if self.compile:
+            raise ValueError(f"compile is of one device, and devices is {self.devices}; leave one out")
+        parts = self.loss.of if isinstance(self.loss, SumOfLosses) else (self.loss,)
+        for name in (part.name for part in parts):
+            if why := INDIVISIBLE.get(name):
+                raise ValueError(
+                    f"loss: {name} is {why}, which devices: {self.devices} would change; expected devices: 1"
+                )
+        return self
 
     @property
     def total_epochs(self) -> int:

@@ -30,7 +30,9 @@ Sums = dict[str, Tensor]
 """Numbers added up over an epoch on the device: no synchronisation inside the loop."""
 Step = Callable[[nn.Module, Images, Target], tuple[Float[Tensor, ""], Sums]]
 """(network, images, target) → what is minimised, and sums over the batch. The network is called here: it may own its
-loss."""
+loss. Of a batch that several devices share, the mean of theirs over images is that of the whole."""
+Total = Callable[[Tensor], Tensor]
+"""The sum over all devices of what each has."""
 Value = int | float | list[int] | list[float] | list[float | None] | list[list[int]] | pl.DataFrame
 """A number, one for each class (None: it has none), a table of counts; or a table with columns, which becomes a file of
 its own."""
@@ -101,8 +103,8 @@ class Task(Protocol):
         """The width of the network's head. AssayError where the loss does not fit the classes."""
         ...
 
-    def learning(self, loss: Loss, data: ImageData, device: torch.device) -> Step:
-        """How a batch is learned."""
+    def learning(self, loss: Loss, data: ImageData, device: torch.device, total: Total | None = None) -> Step:
+        """How a batch is learned; ``total``: by one of several devices that share it."""
         ...
 
     def epoch(self, sums: Sums, images: int) -> dict[str, float]:

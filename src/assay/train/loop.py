@@ -24,6 +24,7 @@ from assay.train.accumulation import parts
 from assay.train.arithmetic import arithmetic, laid_out
 from assay.train.average import averaged, remembered
 from assay.train.checkpoint import State
+from assay.train.devices import ALONE, Devices
 from assay.train.mixing import of_mixed
 from assay.train.optimizers import build_optimizer, optimizer_tensors, restore_optimizer
 from assay.train.recording import Recording
@@ -40,12 +41,14 @@ def fit(
     state: State,
     save: Callable[[State], None],
     log: Callable[[str], None] = lambda line: None,
+    devices: Devices = ALONE,
 ) -> State:
     """Train ``model`` in place from ``state`` to the end of the recipe; ``save`` gets the state after every epoch.
 
     ``state`` is ``State()`` for a new training; the recipe's epochs count from ``state.start``. The model ends with the
     weights that the recipe keeps. Where it asks for their moving average, that is in the model whenever it is validated
-    or saved, and is what is kept.
+    or saved, and is what is kept. Each of several ``devices`` calls this with an equal state; all but the first get
+    their weights from it, and ``save`` what is not to be kept.
     Raises RunFailed when a loss is not finite.
     """
     config, task, device = recipe.train, catalogue.task(recipe.task), placed(device)
@@ -54,16 +57,17 @@ def fit(
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = build_optimizer(config.optimizer, model, config.warmup is not None)
     scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "float16")
-    average = averaged(model, config.ema) if config.ema else None
+    average = averaged(model, config.ema) if config.ema and devices.is_first else None
     if state.epoch > state.start:
         restore(model, state.model)
         restore_optimizer(optimizer, state.optimizer)
         scaler.load_state_dict(state.scaler)
         if average:
             average.resume(state.average)
-    learn = of_mixed(task.learning(config.loss, data, device))
+    learn = of_mixed(task.learning(config.loss, data, device, devices.total))
     recording = Recording(model) if any(measure.name == "diagnosis" for measure in recipe.evaluate) else None
-    steps = Steps(model, learn, optimizer, scaler, config, device, log, average, recording)
+    network = devices.joined(model, lambda: laid_out(next(data.batches("train", 2, device))[0], config))
+    steps = Steps(model, network, learn, optimizer, scaler, config, device, log, devices, average, recording)
     planned = config.epochs * (parts(data.epoch_size, config)[-1].step + 1)
     if config.ema and state.epoch == state.start and (left := remembered(config.ema, planned)) > REMEMBERED:
         log(
@@ -95,11 +99,24 @@ def one_epoch(steps: Steps, task: Task, data: ImageData, recipe: Recipe, state: 
     began, epoch = time.perf_counter(), state.epoch + 1
     training(steps.model)
     rate = learn_once(steps, data, recipe, state)
-    learned = {f"train_{name}": value for name, value in task.epoch(steps.sums, data.epoch_size).items()}
+    sums = dict(steps.devices.summed(steps.sums))
+    learned = {f"train_{name}": value for name, value in task.epoch(sums, data.epoch_size).items()}
     seconds = time.perf_counter() - began
     if not math.isfinite(learned["train_loss"]):
         raise RunFailed(f"the train loss is not finite in epoch {epoch} (learning rate {rate:g})")
-    count = len(batch_sizes(data.epoch_size, recipe.train.batch_size))
+    checked = steps.devices.told(lambda: check(steps, task, data, recipe, state, rate))
+    recorded = steps.recording.row() if steps.recording else {}
+    return {"epoch": epoch, "lr": rate, **learned, **checked, **recorded, "seconds": seconds}
+
+
+def check(
+    steps: Steps, task: Task, data: ImageData, recipe: Recipe, state: State, rate: float
+) -> dict[str, float | None]:
+    """What the validation says after an epoch, of the averages where there are some, with statistics that do not lag.
+
+    Raises RunFailed when it is not finite.
+    """
+    epoch, count = state.epoch + 1, len(batch_sizes(data.epoch_size, recipe.train.batch_size))
     norms = lagging(steps.model, epoch * count, recipe.train.epochs * count)
     if norms and state.epoch == state.start:
         steps.log(f"statistics of {len(norms)} batch norms lag behind the weights: taken anew before each validation")
@@ -107,23 +124,21 @@ def one_epoch(steps: Steps, task: Task, data: ImageData, recipe: Recipe, state: 
         with steps.shown():
             if norms:
                 take_anew(steps.model, norms, data, recipe, steps.device)
-            checked = validate(task, steps.model, data, recipe, steps.device)
+            return validate(task, steps.model, data, recipe, steps.device)
     except RunFailed as error:
         raise RunFailed(f"{error} in epoch {epoch} (learning rate {rate:g})") from None
-    recorded = steps.recording.row() if steps.recording else {}
-    return {"epoch": epoch, "lr": rate, **learned, **checked, **recorded, "seconds": seconds}
 
 
 def learn_once(steps: Steps, data: ImageData, recipe: Recipe, state: State) -> float:
     """One epoch: every training image once, a step a batch, or several batches. The last learning rate."""
     config, epoch, now = recipe.train, state.epoch + 1, Pace(0.0, 0.0)
-    every = parts(data.epoch_size, config)
+    every = parts(data.epoch_size, config, steps.devices.share)
     count = every[-1].step + 1
     done = (state.epoch - state.start) * count
     validation_losses = [row["validation_loss"] for row in state.history[state.start :]]
     steps.begin()
-    with seeds.scoped(recipe.seed, "noise", epoch):
-        batches = data.train_batches(config.batch_size, recipe.seed, epoch, steps.device)
+    with seeds.scoped(recipe.seed, "noise", epoch, *steps.devices.noise):
+        batches = data.train_batches(config.batch_size, recipe.seed, epoch, steps.device, steps.devices.share)
         for part, (images, target) in zip(every, batches, strict=True):
             now = pace(config, done + part.step, count, validation_losses)
             steps.at(now, done + part.step)

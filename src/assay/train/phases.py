@@ -13,6 +13,7 @@ from assay.recipe import Model, Recipe
 from assay.seeds import scoped
 from assay.tasks import catalogue
 from assay.train.checkpoint import State
+from assay.train.devices import ALONE, Devices
 from assay.train.frozen import trained_part
 from assay.train.loop import fit
 
@@ -25,6 +26,7 @@ def train(
     state: State,
     save: Callable[[State], None],
     log: Callable[[str], None],
+    devices: Devices = ALONE,
 ) -> tuple[State, nn.Module, ImageData]:
     """Train ``network`` in place through the phases of the recipe, or in one go where it has none.
 
@@ -47,10 +49,13 @@ def train(
                 log(f"phase {number + 1} of {len(recipe.stages)} begins after epoch {state.epoch}")
         if state.begin and not begins:
             restore(network, state.begin)
-        part, seen = trained_part(network, data, stage, device, log)
+        devices.alike(network)
+        with devices.first_before_others():
+            part, seen = trained_part(network, data, stage, device, log)
         if begins:
             begin_phase(state, number, network, part, keep_best=recipe.train.keep == "best")
-        state = fit(part, seen, stage, device, state, marked(number, save) if recipe.train.phases else save, log)
+        keep = marked(number, save) if recipe.train.phases else save
+        state = fit(part, seen, stage, device, state, keep, log, devices)
     return state, *answering(recipe.predict, network, data, part, seen)
 
 

@@ -16,6 +16,7 @@ from assay.recipe import Train
 from assay.tasks.contract import Images, Step, Sums, Target
 from assay.train.accumulation import Part
 from assay.train.average import Average
+from assay.train.devices import ALONE, Devices
 from assay.train.recording import Recording
 from assay.train.schedules import Pace
 
@@ -35,12 +36,15 @@ class Steps:
     """A network in training."""
 
     model: nn.Module
+    network: nn.Module
+    """What a batch is given to: the model, or what shares its gradients with other devices."""
     learn: Step
     optimizer: optim.Optimizer
     scaler: torch.amp.GradScaler
     config: Train
     device: torch.device
     log: Callable[[str], None]
+    devices: Devices = ALONE
     average: Average | None = None
     """Updated at the end of every step."""
     recording: Recording | None = None
@@ -58,6 +62,8 @@ class Steps:
         self._weights = [p for p in self.model.parameters() if p.ndim > 1 and p.requires_grad]
         if self.device.type != "cuda":
             self._why_not = "no card"
+        elif self.devices.count > 1:
+            self._why_not = "train.devices makes a step of several processes"
         elif self.config.accumulate > 1:
             self._why_not = "train.accumulate makes a step of several batches"
         elif not self.config.capture:
@@ -111,18 +117,18 @@ class Steps:
         self._done += 1
 
     def _step(self, images: Images, target: Target, part: Part = WHOLE) -> None:
-        config = self.config
-        with torch.autocast(
-            self.device.type, PRECISIONS[config.precision], enabled=config.precision in ("bfloat16", "float16")
-        ):
-            loss, found = self.learn(self.model, images, target)
-            if self.recording:
-                self.recording.batch(loss)
-            if config.l1:
-                loss = loss + config.l1 * sum(w.abs().sum() for w in self._weights)
-            if config.accumulate > 1:
-                loss = part.share * loss
-        self.scaler.scale(loss).backward()
+        config, in_half = self.config, self.config.precision in ("bfloat16", "float16")
+        with self.devices.learning(self.network, part.is_last):
+            with torch.autocast(self.device.type, PRECISIONS[config.precision], enabled=in_half):
+                loss, found = self.learn(self.network, images, target)
+                if self.recording:
+                    total = self.devices.total
+                    self.recording.batch(total(part.own * loss) if total else loss)
+                if config.l1:
+                    loss = loss + config.l1 * sum(w.abs().sum() for w in self._weights)
+                if config.accumulate > 1 or self.devices.count > 1:
+                    loss = part.share * loss
+            self.scaler.scale(loss).backward()
         if part.is_last:
             self._descend()
         for name, value in found.items():

@@ -15,7 +15,9 @@ from torch.nn import functional
 
 from assay.errors import AssayError
 from assay.recipe import BinaryCrossEntropy, CrossEntropy, Focal, Loss, MeanSquaredError
+from assay.tasks.contract import Total
 from assay.tasks.focal import focal
+from assay.tasks.weighted import weighted_mean
 
 PerSampleLoss = Callable[[Tensor, Tensor], Tensor]
 """(logits (batch, outputs), labels (batch,)) → losses (batch,)."""
@@ -39,11 +41,14 @@ def per_sample_loss(loss: Loss) -> PerSampleLoss:
             raise AssayError(f"train.loss: '{loss.name}' is no loss of classification")
 
 
-def objective(loss: Loss, counts: Int64[np.ndarray, " classes"], device: torch.device) -> Objective:
+def objective(
+    loss: Loss, counts: Int64[np.ndarray, " classes"], device: torch.device, total: Total | None = None
+) -> Objective:
     """The batch's loss for a recipe's loss, from the losses of its images and ``counts`` training images per class.
 
     The mean; with class weights w, as in torch.nn.CrossEntropyLoss, Σ w(label)·loss / Σ w(label) over the batch.
     Under label smoothing the whole loss of an image has the weight of its label, where torch weighs its terms apart.
+    ``total`` as of ``weighted_mean``.
     """
     weights = class_weights(loss, counts)
     weights = None if weights is None else weights.to(device)
@@ -54,8 +59,7 @@ def objective(loss: Loss, counts: Int64[np.ndarray, " classes"], device: torch.d
             losses = focal(losses, gamma)
         if weights is None:
             return losses.mean()
-        own = weights[labels]
-        return (own * losses).sum() / own.sum()
+        return weighted_mean(losses, weights[labels], total)
 
     return combined
 

@@ -16,7 +16,7 @@ from assay.tasks.classification.chance import chance
 from assay.tasks.classification.losses import correct, objective, per_sample_loss, probabilities
 from assay.tasks.classification.metrics import CLASSIFICATION as METRICS
 from assay.tasks.classification.predictions import Predictions
-from assay.tasks.contract import Images, Step, Sums
+from assay.tasks.contract import Images, Step, Sums, Total
 from assay.tasks.outputs import as_said, means, means_of, said, weights_fit
 
 if TYPE_CHECKING:
@@ -57,9 +57,9 @@ def outputs(loss: Loss, classes: Sequence[str]) -> int:
     return 1
 
 
-def learning(loss: Loss, data: ImageData, device: torch.device) -> Step:
+def learning(loss: Loss, data: ImageData, device: torch.device, total: Total | None = None) -> Step:
     """The batch's loss, with the sums of its images' losses and of its right answers."""
-    loss_of, minimised = per_sample_loss(loss), objective(loss, data.class_counts, device)
+    loss_of, minimised = per_sample_loss(loss), objective(loss, data.class_counts, device, total)
 
     def step(network: nn.Module, images: Images, labels: Tensor) -> tuple[Tensor, Sums]:
         logits = network(images)

@@ -10,7 +10,7 @@ from assay.data.batches import ImageData
 from assay.data.boxes import BoxBatch
 from assay.models.detector import Found
 from assay.recipe import Loss
-from assay.tasks.contract import Images, Step, Sums
+from assay.tasks.contract import Images, Step, Sums, Total
 from assay.tasks.detection.chance import chance
 from assay.tasks.detection.gathering import boxes_of, gathered
 from assay.tasks.detection.metrics import DETECTION as METRICS
@@ -48,7 +48,7 @@ def outputs(loss: Loss, classes: Sequence[str]) -> int:
     return len(classes)
 
 
-def learning(loss: Loss, data: ImageData, device: torch.device) -> Step:
+def learning(loss: Loss, data: ImageData, device: torch.device, total: Total | None = None) -> Step:
     """The sum of the parts of the network's own loss, with the sums of it and of each part over the images.
 
     Raises AssayError for images whose target is not boxes.

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from assay.data.batches import ImageData
 from assay.recipe import Loss, Measure
-from assay.tasks.contract import Images, Step, Sums
+from assay.tasks.contract import Images, Step, Sums, Total
 from assay.tasks.multilabel.chance import chance
 from assay.tasks.multilabel.losses import binary_cross_entropy, objective, stated_weights
 from assay.tasks.multilabel.metrics import MULTILABEL as METRICS
@@ -48,7 +48,7 @@ def outputs(loss: Loss, classes: Sequence[str]) -> int:
     return len(classes)
 
 
-def learning(loss: Loss, data: ImageData, device: torch.device) -> Step:
+def learning(loss: Loss, data: ImageData, device: torch.device, total: Total | None = None) -> Step:
     """The batch's loss, with the sum of its images' losses."""
     minimised = objective(loss, data.class_counts, len(data.indices["train"]), device)
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from assay.data.batches import ImageData
 from assay.data.standard import Standard, standard_of, values_of
 from assay.recipe import Loss, Measure
-from assay.tasks.contract import Images, Step, Sums
+from assay.tasks.contract import Images, Step, Sums, Total
 from assay.tasks.metric import LOSS
 from assay.tasks.outputs import as_said, means_of, said
 from assay.tasks.regression.chance import chance
@@ -52,7 +52,7 @@ def outputs(loss: Loss, classes: Sequence[str]) -> int:
     return len(classes)
 
 
-def learning(loss: Loss, data: ImageData, device: torch.device) -> Step:
+def learning(loss: Loss, data: ImageData, device: torch.device, total: Total | None = None) -> Step:
     """The batch's mean loss on standardised values, with the sums of its images' losses and squared errors.
 
     Raises AssayError for images whose target is not numbers, and for a target that does not vary.

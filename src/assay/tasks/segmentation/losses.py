@@ -14,7 +14,9 @@ from torch import Tensor
 from assay.data.targets import VOID
 from assay.errors import AssayError
 from assay.recipe import CrossEntropy, Dice, Focal, Loss, Lovasz, SumOfLosses
+from assay.tasks.contract import Total
 from assay.tasks.focal import focal
+from assay.tasks.weighted import weighted_mean
 
 Objective = Callable[[Tensor, Tensor], Tensor]
 """(logits (batch, classes, height, width), masks (batch, height, width)) → what is minimised, one number."""
@@ -25,19 +27,22 @@ Logits = Float[Tensor, "batch classes height width"]
 Masks = UInt8[Tensor, "batch height width"]
 
 
-def objective(loss: Loss, weights_of: WeightsOf) -> Objective:
-    """What a recipe's loss minimises; ``weights_of`` a loss with class weights are on the device of the batches."""
+def objective(loss: Loss, weights_of: WeightsOf, total: Total | None = None) -> Objective:
+    """What a recipe's loss minimises; ``weights_of`` a loss with class weights are on the device of the batches, and
+    ``total`` as of ``weighted_mean``, for the losses that are means over pixels."""
     match loss:
         case CrossEntropy():
-            return partial(weighted, weights=weights_of(loss), label_smoothing=loss.label_smoothing)
+            return partial(weighted, weights=weights_of(loss), label_smoothing=loss.label_smoothing, total=total)
         case Focal():
-            return partial(weighted, weights=weights_of(loss), gamma=loss.gamma)
+            return partial(weighted, weights=weights_of(loss), gamma=loss.gamma, total=total)
         case Dice():
             return dice
         case Lovasz():
             return lovasz_softmax
         case SumOfLosses():
-            parts = [(weight, objective(part, weights_of)) for weight, part in zip(loss.factors, loss.of, strict=True)]
+            parts = [
+                (weight, objective(part, weights_of, total)) for weight, part in zip(loss.factors, loss.of, strict=True)
+            ]
             return lambda logits, masks: torch.stack([w * part(logits, masks) for w, part in parts]).sum()
         case _:
             raise AssayError(f"train.loss: '{loss.name}' is no loss of segmentation")
@@ -68,7 +73,12 @@ def of_pictures(losses: Float32[Tensor, "batch height width"], masks: Masks) -> 
 
 
 def weighted(
-    logits: Logits, masks: Masks, weights: Weights = None, label_smoothing: float = 0.0, gamma: float = 0.0
+    logits: Logits,
+    masks: Masks,
+    weights: Weights = None,
+    label_smoothing: float = 0.0,
+    gamma: float = 0.0,
+    total: Total | None = None,
 ) -> Float32[Tensor, ""]:
     """Σ w(class)·loss / Σ w(class) over the known pixels of the batch, the loss focused by ``gamma``.
 
@@ -78,7 +88,7 @@ def weighted(
     if gamma:
         losses = focal(losses, gamma)
     own = known.float() if weights is None else torch.where(known, weights[masks.long().where(known, 0)], 0.0)
-    return (own * losses).sum() / own.sum().clamp_min(torch.finfo(torch.float32).tiny)
+    return weighted_mean(losses, own, total)
 
 
 def dice(logits: Logits, masks: Masks) -> Float32[Tensor, ""]:

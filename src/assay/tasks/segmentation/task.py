@@ -11,7 +11,7 @@ from assay.data.batches import ImageData
 from assay.data.targets import VOID
 from assay.errors import AssayError
 from assay.recipe import Loss, SumOfLosses
-from assay.tasks.contract import Images, Step, Sums
+from assay.tasks.contract import Images, Step, Sums, Total
 from assay.tasks.outputs import as_said, said, weights_fit
 from assay.tasks.segmentation.chance import chance
 from assay.tasks.segmentation.gathering import gathered
@@ -56,7 +56,7 @@ def outputs(loss: Loss, classes: Sequence[str]) -> int:
     return len(classes)
 
 
-def learning(loss: Loss, data: ImageData, device: torch.device) -> Step:
+def learning(loss: Loss, data: ImageData, device: torch.device, total: Total | None = None) -> Step:
     """The batch's loss, with the sums of its images' cross-entropies, of the images that have one, and of the pixels of
     each class in the intersection and the union of truth and answer.
 
@@ -68,7 +68,7 @@ def learning(loss: Loss, data: ImageData, device: torch.device) -> Step:
         weights = class_weights(part, data)
         return None if weights is None else weights.to(device)
 
-    minimised, smoothing = objective(loss, weights_of), smoothing_of(loss)
+    minimised, smoothing = objective(loss, weights_of, total), smoothing_of(loss)
 
     def step(network: nn.Module, images: Images, masks: Tensor) -> tuple[Tensor, Sums]:
         logits = network(images)
