@@ -34,7 +34,7 @@ from assay.runs.engine import run as run_study
 from assay.runs.engine import tidy
 from assay.runs.folder import Folder, Settings
 from assay.runs.jobs import Job
-from assay.runs.run import reason
+from assay.runs.trouble import reason
 from assay.system import claim
 from assay.system.integrity import digests
 from driving import (

@@ -13,7 +13,8 @@ from assay.data import ImageData
 from assay.evaluate.tracking import BY_EPOCH, follow
 from assay.recipe import Recipe
 from assay.results.folders import read_table
-from assay.runs.folder import Folder
+from assay.runs.companions import companions
+from assay.runs.folder import Folder, Settings
 from assay.runs.twins import state_of
 from assay.train.checkpoint import State, pack
 from assay.train.phases import train, trained
@@ -30,6 +31,7 @@ def learn(
     recipe: Recipe,
     device: torch.device,
     folder: Folder,
+    settings: Settings,
     status: Callable[..., None],
     on_epoch: Callable[[], None],
 ) -> Answering:
@@ -47,7 +49,8 @@ def learn(
         folder.log(epoch_line(state.history[-1]))
         on_epoch()
 
-    return train(model, data, recipe, device, state, after_epoch, folder.log)
+    with companions(recipe, state, device, settings, folder.log) as devices:
+        return train(model, data, recipe, device, state, after_epoch, folder.log, devices)
 
 
 def learned_by(

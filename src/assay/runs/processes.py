@@ -68,10 +68,10 @@ def run_workers(jobs: list[Job], settings: Settings, count: int, refresh: Callab
                 worker.wait()
 
 
-def new_worker(threads: int) -> Worker:
-    """A worker process that waits for its plan."""
+def new_worker(threads: int, module: str = "assay.runs.processes") -> Worker:
+    """A process of ``module`` that waits for its plan."""
     return subprocess.Popen(
-        [sys.executable, "-m", "assay.runs.processes"],
+        [sys.executable, "-m", module],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

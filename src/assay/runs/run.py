@@ -27,16 +27,18 @@ from assay.recipe.yaml_files import dump_yaml
 from assay.results.folders import read_table
 from assay.results.metrics import known
 from assay.runs import crf
+from assay.runs.companions import placed_at, share_card
 from assay.runs.data import describe, refuse_other_data
 from assay.runs.folder import Folder, Settings
 from assay.runs.learning import history_table, learn, learned_by
 from assay.runs.trial import FellBehind, end_trial, halting
+from assay.runs.trouble import reason
 from assay.runs.twins import finished_twin
 from assay.system.claim import ClaimLost
 from assay.system.files import MEND, read_object
 from assay.system.integrity import digests
-from assay.system.machine import environment, refuse_full, reproducible, resolve_device, share_memory
-from assay.system.memory import give_back_freed_memory, is_lack_of_memory, keep_freed_memory
+from assay.system.machine import environment, refuse_full, reproducible
+from assay.system.memory import give_back_freed_memory, keep_freed_memory
 from assay.tasks import catalogue
 from assay.tasks.predicting import predict_splits, predictions_table
 from assay.train.checkpoint import State, unpack
@@ -81,8 +83,8 @@ def _train_and_measure(
     recipe: Recipe, folder: Folder, settings: Settings, status: Callable[..., None], on_epoch: Callable[[], None]
 ) -> None:
     recipe = complete(recipe)
-    device = resolve_device(recipe.train.device, settings.device_number)
-    share_memory(device, settings.workers, ":" in recipe.train.device)
+    device = placed_at(recipe, settings)
+    share_card(recipe, settings, device)
     refuse_full(device)
     state = read_checkpoint(folder)
     status("running", state.epoch)
@@ -109,7 +111,7 @@ def _train_and_measure(
     if twin:
         state, part, seen = learned_by(twin, model, data, recipe, device, folder)
     else:
-        state, part, seen = learn(state, model, data, recipe, device, folder, status, on_epoch)
+        state, part, seen = learn(state, model, data, recipe, device, folder, settings, status, on_epoch)
     if settings.trials:
         return end_trial(folder, recipe, status)
     recipe, part = with_chosen_crf(recipe, model, part, data, device, folder)
@@ -183,14 +185,3 @@ def read_checkpoint(folder: Folder) -> State:
     except (SafetensorError, ValueError, KeyError) as error:
         folder.log(f"the checkpoint cannot be read ({error}); begun anew")
         return State()
-
-
-def reason(error: Exception, workers: int = 1) -> str:
-    """Why a run, one of so many at once, failed, in a sentence."""
-    if isinstance(error, AssayError):
-        return str(error)
-    if is_lack_of_memory(error):
-        fewer = ", and fewer --jobs leave each run more" if workers > 1 else ""
-        return f"out of memory: a smaller train.batch_size, data.size or model would need less{fewer}"
-    first = (str(error).strip().splitlines() or [""])[0]
-    return f"{type(error).__name__}: {first} (log.txt has the details)"

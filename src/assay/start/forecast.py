@@ -25,8 +25,8 @@ from assay.runs.essence import learning
 from assay.runs.jobs import Job
 from assay.runs.proposing import need
 from assay.runs.reuse import equal_runs
-from assay.runs.run import reason
 from assay.runs.search import of_best, refuse_other_search
+from assay.runs.trouble import reason
 from assay.start.trial import Trial, try_recipe
 from assay.system.machine import cards, reproducible
 from assay.system.memory import is_lack_of_memory

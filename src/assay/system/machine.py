@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from assay.errors import AssayError, DeviceWarning, RunFailed, size_text
+from assay.errors import AssayError, DeviceWarning, RunFailed, amount, size_text
 
 _SHARED = 0.9
 """Of a card's memory, for several processes: each takes some that torch does not count."""
@@ -136,9 +136,19 @@ def placed(device: torch.device | str) -> torch.device:
     return torch.device(device.type, torch.cuda.current_device() if device.type == "cuda" else 0)
 
 
+def refuse_too_many(name: str, devices: int) -> None:
+    """Raise AssayError where one training is to have more cards than the machine has, or an accelerator that knows no
+    others; of processes on the processor there may be any number."""
+    device = resolve_device(name)
+    there = torch.cuda.device_count() if device.type == "cuda" else 1
+    if device.type != "cpu" and devices > there:
+        kind = "card" if device.type == "cuda" else "accelerator"
+        raise AssayError(f"train.devices: {devices}: this machine has {amount(there, kind)}; expected at most {there}")
+
+
 def share_memory(device: torch.device, workers: int, chosen: bool) -> None:
-    """Take no more of a card's memory than falls to each of so many ``workers``, who share all cards in turn, or this
-    one, where it is the ``chosen`` one of all."""
+    """Take no more of a card's memory than falls to each of so many processes, ``workers`` and their devices, who share
+    all cards in turn, or this one, where it is the ``chosen`` one of all."""
     if device.type != "cuda":
         return
     sharing = workers if chosen else -(-workers // torch.cuda.device_count())

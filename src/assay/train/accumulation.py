@@ -15,10 +15,10 @@ class Part:
     """Counted from 0 over the epoch."""
     share: float = 1.0
     """Of the step's images; of one of several devices, whose gradients' mean is taken, as many times its own."""
-    own: float = 1.0
-    """The device's share of the batch's images."""
     is_last: bool = True
     """Whether the step is made after it."""
+    own: float = 1.0
+    """The device's share of the batch's images."""
 
 
 def parts(images: int, config: Train, device: Share = WHOLE) -> list[Part]:

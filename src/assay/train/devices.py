@@ -75,7 +75,9 @@ class Devices:
         """Give the network the first device's tensors."""
         if self.count > 1:
             for tensor in network.state_dict().values():
-                distributed.broadcast(tensor, 0)
+                told = tensor.contiguous()
+                distributed.broadcast(told, 0)
+                tensor.copy_(told)
 
     @contextmanager
     def first_before_others(self) -> Iterator[None]:
@@ -92,8 +94,9 @@ class Devices:
             return model
         seen = images()
         cards = [seen.device] if seen.device.type == "cuda" else None
-        unused = not _reached(model, seen)
-        return DistributedDataParallel(model, device_ids=cards, broadcast_buffers=False, find_unused_parameters=unused)
+        shared = DistributedDataParallel(model, device_ids=cards, find_unused_parameters=not _reached(model, seen))
+        shared.broadcast_buffers = False  # in every step: they are equal as it is
+        return shared
 
     @contextmanager
     def learning(self, network: nn.Module, is_last: bool) -> Iterator[None]:
@@ -121,7 +124,7 @@ def meeting(devices: Devices, device: torch.device, place: Path) -> Iterator[Non
     if device.type == "cuda":
         os.environ.setdefault("TORCH_NCCL_ASYNC_ERROR_HANDLING", "0")  # else NCCL ends the process, not the run
         torch.cuda.set_device(device)
-    store = distributed.FileStore(str(place / "met"), devices.count)
+    store = distributed.FileStore(str(place / "met"), devices.count)  # type: ignore[attr-defined]
     store.set_timeout(_MEETING)
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     distributed.init_process_group(
@@ -136,7 +139,8 @@ def meeting(devices: Devices, device: torch.device, place: Path) -> Iterator[Non
 def is_parting(error: BaseException) -> bool:
     """Whether an error says no more than that another device has gone."""
     words = ("gloo", "NCCL", "Connection closed by peer", "Connection reset by peer")
-    return isinstance(error, RuntimeError) and any(word in str(error) for word in words)
+    is_lost = isinstance(error, RuntimeError) and any(word in str(error) for word in words)
+    return is_lost or isinstance(error, distributed.DistError)
 
 
 def _total(value: Tensor) -> Tensor:

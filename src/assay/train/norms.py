@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, distributed
-from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
@@ -51,9 +50,7 @@ class _Norm(torch.autograd.Function):
     gradients of weight and bias are those of this device's values, which are added up with all others."""
 
     @staticmethod
-    def forward(
-        ctx: FunctionCtx, x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
-    ) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> tuple[Tensor, ...]:
         values, axes = x.float(), [0, *range(2, x.ndim)]
         own = values.mean(axes)
         spread = (values - _along(own, x)).square().sum(axes)
@@ -66,7 +63,7 @@ class _Norm(torch.autograd.Function):
         variance = (spreads + counts * (means - mean).square()).sum(dim=0) / count
         scale = (variance + eps).rsqrt()
         ctx.save_for_backward(x, weight, mean, scale, count)
-        ctx.has_bias = bias is not None  # type: ignore[attr-defined]
+        ctx.has_bias = bias is not None
         y = (values - _along(mean, x)) * _along(scale if weight is None else scale * weight, x)
         y = (y if bias is None else y + _along(bias, x)).to(x.dtype)
         ctx.mark_non_differentiable(mean, variance, count)
