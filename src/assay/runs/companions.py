@@ -6,6 +6,7 @@ whatever ended us, ends it too; through its output it says when it is ready, and
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -157,8 +158,8 @@ def main() -> None:
     line = sys.stdin.readline()
     if not line.endswith("\n"):
         return
-    threading.Thread(target=_end_with_first, daemon=True).start()
     plan: dict[str, Any] = json.loads(line)
+    threading.Thread(target=_end_with_first, args=(plan["place"],), daemon=True).start()
     try:
         _train_along(plan, lambda: print(READY, file=said, flush=True))
     except Exception as error:
@@ -187,9 +188,10 @@ def _train_along(plan: dict[str, Any], ready: Callable[[], None]) -> None:
             train(network.to(device), data, recipe, device, state, lambda state: None, lambda line: None, devices)
 
 
-def _end_with_first() -> None:
+def _end_with_first(place: str) -> None:
     while os.read(sys.stdin.fileno(), 4096):
         pass
+    shutil.rmtree(place, ignore_errors=True)
     os._exit(PARTED)
 
 

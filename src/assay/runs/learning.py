@@ -38,7 +38,7 @@ def learn(
     """Train from ``state`` to the end, and keep what is there after every epoch."""
     if state.epoch == 0:
         follow_layers(0, model, data, recipe, device, folder)
-    began, first = time.perf_counter(), state.epoch
+    first = state.epoch
 
     def after_epoch(state: State) -> None:
         follow_layers(state.epoch, model, data, recipe, device, folder)
@@ -50,6 +50,7 @@ def learn(
         on_epoch()
 
     with companions(recipe, state, device, settings, folder.log) as devices:
+        began = time.perf_counter()
         return train(model, data, recipe, device, state, after_epoch, folder.log, devices)
 
 

@@ -88,13 +88,12 @@ class Devices:
         if self.is_first and self.count > 1:
             distributed.barrier()
 
-    def joined(self, model: nn.Module, images: Callable[[], Images]) -> nn.Module:
-        """``model``, or around it what shares its gradients; some ``images`` tell whether all of it is reached."""
+    def joined(self, model: nn.Module, device: torch.device, is_reached: bool) -> nn.Module:
+        """``model``, or around it what shares its gradients; ``is_reached``: each answer needs all that learns."""
         if self.count == 1:
             return model
-        seen = images()
-        cards = [seen.device] if seen.device.type == "cuda" else None
-        shared = DistributedDataParallel(model, device_ids=cards, find_unused_parameters=not _reached(model, seen))
+        cards = [device] if device.type == "cuda" else None
+        shared = DistributedDataParallel(model, device_ids=cards, find_unused_parameters=not is_reached)
         shared.broadcast_buffers = False  # in every step: they are equal as it is
         return shared
 
@@ -143,16 +142,16 @@ def is_parting(error: BaseException) -> bool:
     return is_lost or isinstance(error, distributed.DistError)
 
 
-def _total(value: Tensor) -> Tensor:
-    found = value.detach().clone()
-    distributed.all_reduce(found)
-    return found
-
-
-def _reached(model: nn.Module, images: Images) -> bool:
-    """Whether all that learns takes part in the answer to ``images``; on a copy, since statistics may move in it."""
+def is_reached(model: nn.Module, images: Images) -> bool:
+    """Whether all that learns takes part in the answer to ``images``; by a copy, since statistics may move in it."""
     trial = copy.deepcopy(model)
     training(trial)
     with scoped(0, "trial"):
         trial(images).float().sum().backward()
     return all(parameter.grad is not None for parameter in trial.parameters() if parameter.requires_grad)
+
+
+def _total(value: Tensor) -> Tensor:
+    found = value.detach().clone()
+    distributed.all_reduce(found)
+    return found

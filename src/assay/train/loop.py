@@ -24,7 +24,7 @@ from assay.train.accumulation import parts
 from assay.train.arithmetic import arithmetic, laid_out
 from assay.train.average import averaged, remembered
 from assay.train.checkpoint import State
-from assay.train.devices import ALONE, Devices
+from assay.train.devices import ALONE, Devices, is_reached
 from assay.train.mixing import of_mixed
 from assay.train.optimizers import build_optimizer, optimizer_tensors, restore_optimizer
 from assay.train.recording import Recording
@@ -66,8 +66,8 @@ def fit(
             average.resume(state.average)
     learn = of_mixed(task.learning(config.loss, data, device, devices.total))
     recording = Recording(model) if any(measure.name == "diagnosis" for measure in recipe.evaluate) else None
-    network = devices.joined(model, lambda: laid_out(next(data.batches("train", 2, device))[0], config))
-    steps = Steps(model, network, learn, optimizer, scaler, config, device, log, devices, average, recording)
+    reached = devices.count == 1 or is_reached(model, laid_out(next(data.batches("train", 2, device))[0], config))
+    steps = Steps(model, learn, optimizer, scaler, config, device, log, devices, average, recording, reached)
     planned = config.epochs * (parts(data.epoch_size, config)[-1].step + 1)
     if config.ema and state.epoch == state.start and (left := remembered(config.ema, planned)) > REMEMBERED:
         log(

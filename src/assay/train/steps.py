@@ -36,8 +36,6 @@ class Steps:
     """A network in training."""
 
     model: nn.Module
-    network: nn.Module
-    """What a batch is given to: the model, or what shares its gradients with other devices."""
     learn: Step
     optimizer: optim.Optimizer
     scaler: torch.amp.GradScaler
@@ -49,6 +47,10 @@ class Steps:
     """Updated at the end of every step."""
     recording: Recording | None = None
     """Told of every step."""
+    is_reached: bool = True
+    """Whether every answer needs all that learns."""
+    network: nn.Module = field(init=False)
+    """What a batch is given to: the model, or what shares its gradients with other devices."""
     sums: Sums = field(default_factory=dict)
     """Of the batches since ``begin``."""
     _done: int = 0
@@ -78,7 +80,12 @@ class Steps:
                 group["lr"] = torch.tensor(float(group["lr"]), device=self.device)
 
     def begin(self) -> None:
-        """A new epoch: its sums are 0."""
+        """A new epoch: its sums are 0, and gradients are shared as in a training that goes on from here.
+
+        torch's sharing lays them out anew after its first step, and on that the order of their sums depends.
+        """
+        self.network = self.model
+        self.network = self.devices.joined(self.model, self.device, self.is_reached)
         for total in self.sums.values():
             total.zero_()
         if self.recording:
