@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import driving
-from assay.runs.processes import interrupts_blocked
+from assay.system.children import interrupts_blocked
 from driving import (
     all_end,
     descendants,

@@ -46,17 +46,19 @@ def at_once(jobs: Jobs, planned: Sequence[Job], folder: Path, root: Path) -> AtO
 
     On cards one a card: a captured step leaves no gaps for another run. On the processor one a core, or as many as the
     threads that the study was begun with leave room for; in both cases no more than fit into free memory and than there
-    are runs.
+    are runs. A run of several devices (``train.devices``) counts as so many; the threads are those of each.
     """
     threads, cores = kept_threads(folder), available_cores()
+    devices = max((job.recipe.train.devices for job in planned), default=1)
     if jobs != "auto":
-        return AtOnce(jobs, threads or max(1, cores // jobs))
+        return AtOnce(jobs, threads or max(1, cores // (jobs * devices)))
     left = [job for job in planned if not job.is_done]
     if not left:
-        return AtOnce(1, threads or cores)
+        return AtOnce(1, threads or max(1, cores // devices))
     count, why = min(limits([job.recipe for job in left], threads, root), key=lambda limit: limit[0])
-    each = threads or max(1, cores // count)
-    taken = f"{count} process{'es' if count > 1 else ''} with {each} thread{'s' if each > 1 else ''}"
+    each = threads or max(1, cores // (count * devices))
+    of = f" of {devices} devices" if devices > 1 else ""
+    taken = f"{count} process{'es' if count > 1 else ''}{of} with {each} thread{'s' if each > 1 else ''}"
     return AtOnce(count, each, f"--jobs auto: {taken}{' each' if count > 1 else ''}: {why}")
 
 
@@ -64,14 +66,16 @@ def limits(recipes: Sequence[Recipe], threads: int | None, root: Path) -> list[t
     """So many processes at most (from 1), each number with its reason, for the runs that are left."""
     from assay.system.machine import cards
 
-    several = len(recipes) > 1
+    several, devices = len(recipes) > 1, max(recipe.train.devices for recipe in recipes)
     of_runs = (len(recipes), f"so many runs are left{'' if several else ' as one'}")
     if there := cards({recipe.train.device for recipe in recipes}):
-        return [(there, "one a card, which a second run would only slow"), of_runs]
+        one = "a card" if devices == 1 else f"{devices} cards"
+        return [(max(1, there // devices), f"one {one}, which a second run would only slow"), of_runs]
     cores = available_cores()
     words = f"{cores} core{'s' if cores > 1 else ''}"
     words += "" if threads is None else ", and the threads that the study was begun with"
-    of_cores = (max(1, cores // (threads or 1)), words)
+    words += "" if devices == 1 else f" for {devices} devices a run"
+    of_cores = (max(1, cores // (devices * (threads or 1))), words)
     if not several or of_cores[0] == 1:
         return [of_cores, of_runs]
     needed, free = max(memory_of(recipe, root) for recipe in distinct(recipes)), available_memory()
@@ -81,11 +85,12 @@ def limits(recipes: Sequence[Recipe], threads: int | None, root: Path) -> list[t
 
 def distinct(recipes: Sequence[Recipe]) -> list[Recipe]:
     """One of those that need equally much memory."""
-    return list({repr((each.task, each.model, each.data, each.train.batch_size)): each for each in recipes}.values())
+    needs = [(each.task, each.model, each.data, each.train.batch_size, each.train.devices) for each in recipes]
+    return list(dict(zip(map(repr, needs), recipes, strict=True)).values())
 
 
 def memory_of(recipe: Recipe, root: Path) -> int:
-    """Bytes of a process that trains a run of ``recipe`` on the processor, about; its images are shared and not
+    """Bytes of the processes that train a run of ``recipe`` on the processor, about; its images are shared and not
     counted."""
     from assay.data import load
     from assay.models.catalogue import complete, try_out
@@ -96,7 +101,8 @@ def memory_of(recipe: Recipe, root: Path) -> int:
     data = load(recipe.data, recipe.seed, root)
     outputs = catalogue.task(recipe.task).outputs(recipe.train.loss, data.classes)
     table = summary(try_out(recipe.model, data.shape, outputs, answered(recipe.task)), data.shape)
-    return _OWN + _TRAINED * table.weight_bytes + _LEARNING * recipe.train.batch_size * table.activation_bytes
+    activations = _LEARNING * recipe.train.batch_size * table.activation_bytes
+    return recipe.train.devices * (_OWN + _TRAINED * table.weight_bytes) + activations
 
 
 def kept_threads(folder: Path) -> int | None:

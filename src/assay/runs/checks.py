@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assay.errors import AssayError
+from assay.errors import AssayError, amount
 from assay.recipe import Recipe, overrides
 from assay.recipe.data import COLUMNS
 from assay.recipe.packed import packed
@@ -84,7 +84,7 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display, elsew
     from assay.data.sources.alike import alike, hardly_differ
     from assay.data.splits import crossing
     from assay.models.catalogue import complete
-    from assay.system.machine import resolve_device
+    from assay.system.machine import refuse_too_many
 
     seen: set[str] = set()
     opened: dict[str, ImageSet] = {}
@@ -96,7 +96,7 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display, elsew
         if (other := made.setdefault(recipe.hash, job.variant)) != job.variant:
             raise AssayError(f"variants '{other}' and '{job.variant}' are the same recipe; leave one out")
         if not elsewhere:
-            resolve_device(recipe.train.device)
+            refuse_too_many(recipe.train.device, recipe.train.devices)
         if (source := repr(recipe.data)) not in opened:
             with display.decoding(recipe.data.source) as progress:
                 opened[source] = open_images(recipe.data, root, progress)
@@ -110,7 +110,8 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display, elsew
         _say(unboxed(images, indices), said, display)
         with of_variant(job):
             check_boxes(images, indices)
-            check_targets(recipe, ImageData(images, indices, np.zeros(1, np.float32), np.ones(1, np.float32)))
+            unscaled = np.zeros(1, np.float32), np.ones(1, np.float32)
+            check_targets(recipe, ImageData(images, indices, *unscaled, balance=recipe.data.balance))
         train = recipe.train
         tried = (recipe.task, recipe.model, train.loss, train.phases, train.batch_size, recipe.data, recipe.evaluate)
         key = repr((*tried, recipe.predict.tile))
@@ -133,7 +134,7 @@ def _say(texts: list[str], said: set[str], display: Display) -> None:
 
 
 def check_targets(recipe: Recipe, data: "ImageData") -> None:
-    """Raise AssayError where the task cannot learn what is true of these images."""
+    """Raise AssayError where the task cannot learn what is true of these images, or not on so many devices."""
     import torch
 
     from assay.tasks import catalogue
@@ -151,6 +152,20 @@ def check_targets(recipe: Recipe, data: "ImageData") -> None:
     task = catalogue.task(recipe.task)
     task.outputs(recipe.train.loss, data.classes)
     task.learning(recipe.train.loss, data, torch.device("cpu"))
+    check_shares(recipe, data)
+
+
+def check_shares(recipe: Recipe, data: "ImageData") -> None:
+    """Raise AssayError where some device would have nothing to learn from a batch."""
+    from assay.data.batches import batch_sizes
+
+    devices, size = recipe.train.devices, recipe.train.batch_size
+    fewest = min(batch_sizes(data.epoch_size, size), default=devices)
+    if fewest < devices:
+        raise AssayError(
+            f"train.devices: {devices} share every batch, and with train.batch_size: {size} one has "
+            f"{amount(fewest, 'image')}; expected at least one image a device"
+        )
 
 
 def check_network(recipe: Recipe, shape: tuple[int, int, int], classes: list[str]) -> None:

@@ -27,8 +27,8 @@ from assay.errors import AssayError, RunFailed, StudyStopped
 from assay.models.weights import initial_network
 from assay.recipe import Recipe
 from assay.runs.folder import Settings
-from assay.runs.processes import Worker, interrupts_blocked, manner, new_worker
 from assay.runs.trouble import reason
+from assay.system.children import Child, interrupts_blocked, manner, new_child
 from assay.system.machine import refuse_full, refuse_too_many, reproducible, resolve_device, share_memory
 from assay.system.memory import keep_freed_memory
 from assay.tasks import catalogue
@@ -94,12 +94,12 @@ def companions(
                 _end(each)
 
 
-def _started(recipe: Recipe, state: State, settings: Settings, place: Path) -> list[Worker]:
+def _started(recipe: Recipe, state: State, settings: Settings, place: Path) -> list[Child]:
     (place / "state").write_bytes(pack(state))
     others = []
     for number in range(1, recipe.train.devices):
         with interrupts_blocked():
-            other = new_worker(settings.threads, "assay.runs.companions")
+            other = new_child("assay.runs.companions", settings.threads)
         others.append(other)
         plan = {"recipe": recipe.dump(), "number": number, "place": str(place)}
         plan |= {"settings": asdict(settings) | {"root": str(settings.root)}}
@@ -110,13 +110,13 @@ def _started(recipe: Recipe, state: State, settings: Settings, place: Path) -> l
     return others
 
 
-def _wait_until_ready(other: Worker) -> None:
+def _wait_until_ready(other: Child) -> None:
     assert other.stdout is not None
     if other.stdout.readline().strip() != READY:
         raise _stopped([other]) or RunFailed(f"a device's process ended before it began ({manner(other)})")
 
 
-def _stopped(others: Sequence[Worker]) -> AssayError | None:
+def _stopped(others: Sequence[Child]) -> AssayError | None:
     """What a companion that has ended says of it."""
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
@@ -133,7 +133,7 @@ def _stopped(others: Sequence[Worker]) -> AssayError | None:
     return None
 
 
-def _abort_with(others: Sequence[Worker], over: threading.Event) -> None:
+def _abort_with(others: Sequence[Child], over: threading.Event) -> None:
     """Let nobody wait for a device that has ended before its time: gloo sees that by itself, NCCL does not."""
     while not over.wait(0.25):
         if any(other.poll() for other in others):
@@ -142,7 +142,7 @@ def _abort_with(others: Sequence[Worker], over: threading.Event) -> None:
             return
 
 
-def _end(other: Worker) -> None:
+def _end(other: Child) -> None:
     other.kill()
     other.wait()
     for pipe in (other.stdin, other.stdout):

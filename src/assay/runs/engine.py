@@ -52,6 +52,8 @@ def run(
     if cluster and cluster.engine == "slurm":
         raise AssayError("on='slurm': an array is submitted and not awaited; assay.runs.slurm has what it takes")
     study = without_own_levels(study)
+    if cluster and (shared := [name for name, each in study.plan.items() if each.recipe.train.devices > 1]):
+        raise AssayError(f"variant '{shared[0]}': train.devices shares a run on one machine, not on Ray; expected 1")
     folder, root = Path(out) / study.name, data_root(data)
     with Display(quiet) as display:
         settings = Settings(root=root, threads=1, command=command)

@@ -11,8 +11,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -22,22 +22,21 @@ from assay.recipe import Recipe
 from assay.runs.folder import Settings
 from assay.runs.jobs import Job, here, record_failure, work
 from assay.system import claim
+from assay.system.children import Child, interrupts_blocked, manner, new_child
 
 STOPPED = 3
 """Exit status of a worker whose trouble ends the whole study."""
-
-Worker = subprocess.Popen[str]
 
 
 def run_workers(jobs: list[Job], settings: Settings, count: int, refresh: Callable[[], None]) -> None:
     """Let ``count`` processes share the runs; a worker that dies costs its run, not the study."""
     waiting = sum(not job.is_done for job in jobs)
-    workers: dict[int, Worker] = {}
+    workers: dict[int, Child] = {}
     deaths_between_runs = 0
 
     def start(number: int) -> None:
         with interrupts_blocked():
-            workers[number] = new_worker(settings.threads)
+            workers[number] = new_child("assay.runs.processes", settings.threads)
         tell_plan(workers[number], jobs, replace(settings, device_number=number, workers=count))
 
     try:
@@ -68,19 +67,7 @@ def run_workers(jobs: list[Job], settings: Settings, count: int, refresh: Callab
                 worker.wait()
 
 
-def new_worker(threads: int, module: str = "assay.runs.processes") -> Worker:
-    """A process of ``module`` that waits for its plan."""
-    return subprocess.Popen(
-        [sys.executable, "-m", module],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        env=os.environ | {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)},
-    )
-
-
-def tell_plan(worker: Worker, jobs: list[Job], settings: Settings) -> None:
+def tell_plan(worker: Child, jobs: list[Job], settings: Settings) -> None:
     """Send the runs and settings to a worker."""
     plan = {
         "settings": asdict(settings) | {"root": str(settings.root)},
@@ -92,33 +79,7 @@ def tell_plan(worker: Worker, jobs: list[Job], settings: Settings) -> None:
         worker.stdin.flush()
 
 
-@contextmanager
-def interrupts_blocked() -> Iterator[None]:
-    """What is started inside never sees a Ctrl-C, not even while it starts; ours comes through at the end.
-
-    The mask is for the child, which inherits it, and holds in this thread only: the system may hand the signal to
-    another one, and Python then runs the handler here. So the handlers wait too.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    came: list[int] = []
-    handlers = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            handlers[number] = signal.signal(number, lambda number, _: came.append(number))
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        if came:
-            signal.raise_signal(came[0])
-
-
-def record_death(jobs: list[Job], worker: Worker) -> bool:
+def record_death(jobs: list[Job], worker: Child) -> bool:
     """Write down as failed the run that a dead worker held; whether it still held one."""
     held = [job for job in jobs if is_held_by(job, worker)]
     for job in held:
@@ -131,16 +92,10 @@ def record_death(jobs: list[Job], worker: Worker) -> bool:
     return bool(held)
 
 
-def is_held_by(job: Job, worker: Worker) -> bool:
+def is_held_by(job: Job, worker: Child) -> bool:
     """Whether the claim on the run is this dead worker's."""
     holder = claim.holder(job.folder)
     return bool(holder and holder.process and holder.process.pid == worker.pid and holder.is_dead_here())
-
-
-def manner(worker: Worker) -> str:
-    """How a worker ended."""
-    code = worker.returncode
-    return f"signal {-code}, often a lack of memory" if code < 0 else f"exit status {code}"
 
 
 def main() -> None:

@@ -55,22 +55,23 @@ def prepare_batch(
             raise NothingToDo(f"every run of {folder} is done; 'assay report {folder}' writes the page")
         keep(folder, likeness((job.recipe for job in planned), root))
     tasks = min(left, LARGEST if jobs == "auto" else jobs)
+    devices = max(job.recipe.train.devices for job in planned)
     (folder / "slurm").mkdir(exist_ok=True)
     words = [sys.executable, "-m", "assay", "work", str(folder), *(["--data", str(root)] if root.is_dir() else [])]
-    return Batch(folder, tasks, _script(folder, tasks, words))
+    return Batch(folder, tasks, _script(folder, tasks, devices, words))
 
 
-def _script(folder: Path, tasks: int, words: list[str]) -> str:
+def _script(folder: Path, tasks: int, devices: int, words: list[str]) -> str:
     """A job that is requeued goes on where it was cut off, and adds to its log."""
     lines = [
         "#!/bin/bash",
         f"#SBATCH --job-name={shlex.quote(folder.name)}",
         f"#SBATCH --array=0-{tasks - 1}",
-        f"#SBATCH --cpus-per-task={kept_threads(folder) or CORES}",
+        f"#SBATCH --cpus-per-task={devices * (kept_threads(folder) or CORES)}",
         f"#SBATCH --output={shlex.quote(str(folder / 'slurm' / '%A_%a.log'))}",
         "#SBATCH --open-mode=append",
         "#SBATCH --requeue",
-        "# Add what your cluster asks for: --time, --mem, --partition, --gres=gpu:1.",
+        f"# Add what your cluster asks for: --time, --mem, --partition, --gres=gpu:{devices}.",
         f"cd {shlex.quote(str(Path.cwd()))} || exit 1",
         f"exec {shlex.join(words)}",
     ]

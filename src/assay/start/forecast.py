@@ -98,7 +98,9 @@ def forecast(
         variants = _of_search(search, ended, variants)
     left = [(each, each.runs - each.done) for each in variants]
     seconds = sum(n * (each.seconds or 0.0) for each, n in left)
-    turns = min(shared.jobs, cards({job.recipe.train.device for job in planned}) or shared.jobs)  # on a card in turn
+    devices = max(job.recipe.train.devices for job in planned)
+    there = cards({job.recipe.train.device for job in planned})  # runs take turns on them
+    turns = min(shared.jobs, max(1, there // devices) if there else shared.jobs)
     seconds /= max(1, min(turns, sum(n for _, n in left)))
     size = sum(n * (each.bytes or 0) for each, n in left)
     return Forecast(folder, variants, seconds, size, shared.jobs, shared.why)
@@ -150,7 +152,8 @@ def _of_search(search: Search, ended: int, ends: tuple[Expected, ...]) -> tuple[
 def _cost(recipe: Recipe) -> str:
     """Equal for recipes that take equally long: rates, weights of penalties and the like do not count."""
     train = recipe.train
-    costly = (train.epochs, train.batch_size, train.optimizer.name, train.phases, train.precision, train.channels_last)
+    amounts = (train.epochs, train.batch_size, train.phases, train.devices)
+    costly = (*amounts, train.optimizer.name, train.precision, train.channels_last)
     return repr(
         (recipe.task, recipe.model, recipe.data, recipe.evaluate, recipe.predict, train.loss.name, train.watch, *costly)
     )

@@ -41,7 +41,8 @@ class Trial:
     """What one run of a recipe will take."""
 
     training_seconds: float
-    """All epochs, each with its validation and its checkpoint."""
+    """All epochs, each with its validation and its checkpoint; what devices share is divided by their number, and what
+    they tell each other not counted."""
     other_seconds: float
     """Preparing, measuring and writing."""
     bytes: int
@@ -88,10 +89,13 @@ def _part_tried(recipe: Recipe, data: ImageData, share: float) -> tuple[Trial, f
     state, part, seen = train(model.to(device), data, _short(recipe), device, State(), after_epoch, lambda line: None)
     size = _measured(recipe, Trained(model, data, recipe, device, {}, history_table(state), part, seen), share)
     whole = time.perf_counter() - began
-    seconds = [second - first for first, second in zip(ends[::EPOCHS], ends[1::EPOCHS], strict=True)]
+    learned = [row["seconds"] for row in state.history[1::EPOCHS]]
+    alone = [second - first for first, second in zip(ends[::EPOCHS], ends[1::EPOCHS], strict=True)]
+    saved = 1 - 1 / recipe.train.devices
+    seconds = [each - saved * own for each, own in zip(alone, learned, strict=True)]
     training = sum(stage.train.epochs * each for stage, each in zip(recipe.stages, seconds, strict=True))
-    other = max(0.0, whole - EPOCHS * sum(seconds))
-    return Trial(training / share, other / share, size), min(seconds)
+    other = max(0.0, whole - EPOCHS * sum(alone))
+    return Trial(training / share, other / share, size), min(alone)
 
 
 def _short(recipe: Recipe) -> Recipe:
