@@ -450,7 +450,7 @@ def test_workers_that_cannot_start_stop_the_study(tmp_path, monkeypatch):
     def broken(*_):
         return subprocess.Popen([sys.executable, "-c", "raise SystemExit(9)"], stdin=subprocess.PIPE, text=True)
 
-    monkeypatch.setattr(assay.runs.processes, "new_worker", broken)
+    monkeypatch.setattr(assay.runs.processes, "new_child", broken)
     with pytest.raises(StudyStopped, match="end before they take up a run \\(exit status 9\\)"):
         run_here(write_study(tmp_path / "small.yaml"), tmp_path, jobs=2)
 

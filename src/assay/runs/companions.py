@@ -1,7 +1,8 @@
 """The other devices of a run (``train.devices``): a process each, which trains along and keeps nothing.
 
 A companion is ``python -m assay.runs.companions``. What it trains comes through its input, and the end of that input,
-whatever ended us, ends it too; through its output it says when it is ready, and what has stopped it.
+whatever ended us, ends it too; through its output it says that it is ready. What has stopped it lies in a
+folder of the run's devices.
 """
 
 import json
@@ -28,6 +29,7 @@ from assay.models.weights import initial_network
 from assay.recipe import Recipe
 from assay.runs.folder import Settings
 from assay.runs.trouble import reason
+from assay.system import files
 from assay.system.children import Child, interrupts_blocked, manner, new_child
 from assay.system.machine import refuse_full, refuse_too_many, reproducible, resolve_device, share_memory
 from assay.system.memory import keep_freed_memory
@@ -74,7 +76,9 @@ def companions(
         others = _started(recipe, state, settings, Path(folder))
         try:
             for each in others:
-                _wait_until_ready(each)
+                assert each.stdout is not None
+                if each.stdout.readline().strip() != READY:
+                    raise _Parted
             threading.Thread(target=_abort_with, args=(others, over), daemon=True).start()
             devices = Devices(0, count)
             with meeting(devices, device, Path(folder)):
@@ -85,9 +89,9 @@ def companions(
                 with suppress(subprocess.TimeoutExpired):
                     each.wait(_PATIENCE)
         except RuntimeError as error:
-            if not is_parting(error):
+            if not (isinstance(error, _Parted) or is_parting(error)):
                 raise
-            raise _stopped(others) or error from None
+            raise _stopped(others, Path(folder), log) or error from None
         finally:
             over.set()
             for each in others:
@@ -110,22 +114,20 @@ def _started(recipe: Recipe, state: State, settings: Settings, place: Path) -> l
     return others
 
 
-def _wait_until_ready(other: Child) -> None:
-    assert other.stdout is not None
-    if other.stdout.readline().strip() != READY:
-        raise _stopped([other]) or RunFailed(f"a device's process ended before it began ({manner(other)})")
+class _Parted(RuntimeError):
+    """A companion ended before it had begun."""
 
 
-def _stopped(others: Sequence[Child]) -> AssayError | None:
-    """What a companion that has ended says of it."""
+def _stopped(others: Sequence[Child], place: Path, log: Callable[[str], None]) -> AssayError | None:
+    """What stopped a companion; None where none has ended."""
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
         for number, other in enumerate(others, start=1):
             code = other.poll()
             if code == FAILED:
-                assert other.stdout is not None
-                said = [line for line in other.stdout.read().splitlines() if line != READY]
-                return RunFailed(json.loads(said[-1]))
+                said = files.read_object(place / f"stopped-{number}")
+                log(f"device {number} failed: {said['details']}")
+                return RunFailed(said["reason"])
             if code not in (None, 0, PARTED):
                 how = f"the process of device {number} ended without a word ({manner(other)})"
                 return StudyStopped(f"{how}; the same command goes on after the last whole epoch")
@@ -165,8 +167,8 @@ def main() -> None:
     except Exception as error:
         if is_parting(error):
             os._exit(PARTED)
-        traceback.print_exc()
-        print(json.dumps(reason(error)), file=said, flush=True)
+        told = {"reason": reason(error), "details": traceback.format_exc().rstrip()}
+        files.write_json(Path(plan["place"]) / f"stopped-{plan['number']}", told)
         os._exit(FAILED)
     os._exit(0)
 
