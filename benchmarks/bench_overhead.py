@@ -66,8 +66,8 @@ def main() -> None:
     train = phases.fit
 
     def fit(*arguments: Any) -> Any:
-        *others, save = arguments
-        return train(*others, clock.charge("checkpoint, history, status", save))
+        before, save, after = arguments[:5], arguments[5], arguments[6:]
+        return train(*before, clock.charge("checkpoint, history, status", save), *after)
 
     for module, name, part in [
         (run, "load", "data of a run"),

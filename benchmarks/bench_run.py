@@ -59,7 +59,7 @@ def profiled(study: Path, changes: list[str], root: Path) -> tuple[Clock, int]:
     for module, name, part in PARTS:
         there = import_module(module)
         setattr(there, name, charge(part, getattr(there, name)))
-    phases.fit = charge("training", lambda *given: fit(*given[:-1], clock.charge("writing", given[-1])))
+    phases.fit = charge("training", lambda *given: fit(*given[:5], clock.charge("writing", given[5]), *given[6:]))
     loaded = load_study(study, changes, seeds=1)
     with tempfile.TemporaryDirectory() as out:
         results = clock.charge("the rest", engine.run)(loaded, Path(out), data=root, quiet=True)
