@@ -38,6 +38,11 @@ CASES: dict[str, dict[str, Any]] = {
         "model": CNN, "augment": ["rotation", "horizontal_flip", {"mixup": 0.4}, "cutmix"], "loss": WEIGHED,
     },
     "batch norm": {"model": NORMED, "keep": "best"},
+    "batch norms of timm": {
+        "model": {"name": "timm/test_efficientnet"}, "epochs": 1, "channels_last": True, "batch_size": 11,
+        "optimizer": {"name": "sgd", "lr": 0.001},  # of few values a channel, whose norms enlarge rounding
+    },
+    "kept features": {"model": {"name": "timm/test_resnet", "freeze": "backbone"}, "loss": WEIGHED},
     "accumulated and averaged": {
         "accumulate": 2, "ema": {"decay": 0.8, "ramp": 2}, "loss": WEIGHED, "evaluate": ["classification", "diagnosis"],
     },

@@ -71,31 +71,17 @@ def companions(
     if count == 1:
         yield ALONE
         return
-    over = threading.Event()
     with tempfile.TemporaryDirectory(prefix="assay-") as folder:
-        others = _started(recipe, state, settings, Path(folder))
-        try:
+        place, devices = Path(folder), Devices(0, count)
+        others = _started(recipe, state, settings, place)
+        with _ended(others, place, log):
             for each in others:
                 assert each.stdout is not None
                 if each.stdout.readline().strip() != READY:
                     raise _Parted
-            threading.Thread(target=_abort_with, args=(others, over), daemon=True).start()
-            devices = Devices(0, count)
-            with meeting(devices, device, Path(folder)):
+            with meeting(devices, device, place), _ended(others, place, log):  # they end first: no sum waits for them
                 log(f"{count} devices share every batch")
                 yield devices
-            over.set()
-            for each in others:
-                with suppress(subprocess.TimeoutExpired):
-                    each.wait(_PATIENCE)
-        except RuntimeError as error:
-            if not (isinstance(error, _Parted) or is_parting(error)):
-                raise
-            raise _stopped(others, Path(folder), log) or error from None
-        finally:
-            over.set()
-            for each in others:
-                _end(each)
 
 
 def _started(recipe: Recipe, state: State, settings: Settings, place: Path) -> list[Child]:
@@ -116,6 +102,28 @@ def _started(recipe: Recipe, state: State, settings: Settings, place: Path) -> l
 
 class _Parted(RuntimeError):
     """A companion ended before it had begun."""
+
+
+@contextmanager
+def _ended(others: Sequence[Child], place: Path, log: Callable[[str], None]) -> Iterator[None]:
+    """A block after which all have ended; where one of them ended it, with what stopped that one."""
+    over = threading.Event()
+    threading.Thread(target=_abort_with, args=(others, over), daemon=True).start()
+    try:
+        yield
+    except RuntimeError as error:
+        if not (isinstance(error, _Parted) or is_parting(error)):
+            raise
+        raise _stopped(others, place, log) or error from None
+    else:
+        over.set()
+        for each in others:
+            with suppress(subprocess.TimeoutExpired):
+                each.wait(_PATIENCE)
+    finally:
+        over.set()
+        for each in others:
+            _end(each)
 
 
 def _stopped(others: Sequence[Child], place: Path, log: Callable[[str], None]) -> AssayError | None:
