@@ -169,11 +169,13 @@ def main() -> None:
     if not line.endswith("\n"):
         return
     plan: dict[str, Any] = json.loads(line)
-    threading.Thread(target=_end_with_first, args=(plan["place"],), daemon=True).start()
+    watch = threading.Thread(target=_end_with_first, args=(plan["place"],), daemon=True)
+    watch.start()
     try:
         _train_along(plan, lambda: print(READY, file=said, flush=True))
     except Exception as error:
         if is_parting(error):
+            watch.join(_PATIENCE)  # of the first one's end, or killed by it
             os._exit(PARTED)
         told = {"reason": reason(error), "details": traceback.format_exc().rstrip()}
         files.write_json(Path(plan["place"]) / f"stopped-{plan['number']}", told)
