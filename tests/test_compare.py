@@ -410,11 +410,11 @@ def test_values_as_text(metric, value, low, high, text):
 
 
 def test_words():
-    assert metrics.comparative("accuracy") == "is better than"
-    assert metrics.comparative("loss") == "has a lower test loss than"
-    assert metrics.comparative("f1_macro") == "has a higher F1 (macro) than"
-    assert metrics.comparative("parameters") == "has fewer parameters than"
-    assert metrics.superlative("inference_images_per_second") == "the most images per second"
-    assert metrics.superlative("training_seconds") == "the shortest training time"
+    assert metrics.comparative("accuracy", "a", "b") == "a is better than b"
+    assert metrics.comparative("loss", "a", "b") == "a has a lower test loss than b"
+    assert metrics.comparative("f1_macro", "a", "b") == "a has a higher F1 (macro) than b"
+    assert metrics.comparative("parameters", "a", "b") == "a has fewer parameters than b"
+    assert metrics.superlative("inference_images_per_second", "a") == "a has the most images per second"
+    assert metrics.superlative("training_seconds", "a") == "a has the shortest training time"
     assert metrics.label("top_5_accuracy") == "top-5 accuracy"
     assert metrics.in_order({"zeta", "macs", "accuracy", "loss"}) == ["accuracy", "loss", "macs", "zeta"]

@@ -144,8 +144,8 @@ def test_the_higher_of_two_unknown_values_stands_first() -> None:
     for name in ("own_measure", "temperature"):
         assert known(name).better is None
         assert not lower_is_better(name)
-        assert superlative(name) == f"the highest {label(name)}"
-        assert comparative(name) == f"has a higher {label(name)} than"
+        assert superlative(name, "a") == f"a has the highest {label(name)}"
+        assert comparative(name, "a", "b") == f"a has a higher {label(name)} than b"
 
 
 def test_metrics_stand_in_the_order_of_the_tables_and_strangers_at_the_end() -> None:

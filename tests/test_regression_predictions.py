@@ -54,7 +54,7 @@ def test_errors_of_different_units_have_no_mean_and_a_single_target_no_name() ->
         None
     ] * 6
     assert one.evidence("mae_age") is None
-    assert known("mae_weight, kg").label == "MAE of weight, kg"
+    assert known("mae_weight, kg").said == "MAE of weight, kg"
 
 
 def test_the_table_is_a_row_an_image_and_can_be_read_back() -> None:

@@ -96,7 +96,7 @@ def test_one_pair_is_compared_over_pictures_and_over_films(undisturbed: Path) ->
 def test_the_verdict_speaks_of_points_of_miou(undisturbed: Path) -> None:
     assert "points" in Results.read(undisturbed).verdict("miou")
     assert value_text("miou", 0.35, 0.345, 0.355) == "35.0 ± 0.5 %"
-    assert superlative("miou") == "the highest mIoU"
+    assert superlative("miou", "a") == "a has the highest mIoU"
 
 
 def test_the_stored_matrices_give_every_number_again(undisturbed: Path) -> None:

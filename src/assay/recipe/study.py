@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, NoReturn
 from pydantic import Field, PositiveInt, PrivateAttr, field_validator, model_validator
 
 from assay.errors import AssayError, unknown
+from assay.language.speech import Language
 from assay.recipe import Recipe, Section, overrides
 from assay.recipe.design import Design, Range, Search, Vary, refuse_no_levels, refuse_unsearchable
 from assay.recipe.folder_names import folder_name
@@ -71,6 +72,8 @@ class Study(Section):
     """The images by which the best variant is chosen; what is told of it is of the test images either way."""
     notes: str = ""
     """The author's own, in Markdown, for the report."""
+    language: Language = "en"
+    """Of the report: English, or Persian from right to left."""
     _set: tuple[str, ...] = PrivateAttr(default=())
     _place: str = PrivateAttr(default="")
 
@@ -289,11 +292,9 @@ def changed_keys(values: dict[str, Any]) -> set[str]:
     """The dotted keys in which the variants of a study file differ; it has not been checked yet."""
     vary, variants = values.get("vary") or {}, values.get("variants") or {}
     named = variants.values() if isinstance(variants, dict) else ()
-    changes = [vary, *named]
-    return {str(key) for change in changes if isinstance(change, dict) for key in change}
+    return {str(key) for change in (vary, *named) if isinstance(change, dict) for key in change}
 
 
 def stated_or_default(tree: dict[str, Any], key: str) -> Any:
     """The value at ``key``; the word where only the network's builder knows it."""
-    value = overrides.get(tree, key)
-    return DEFAULT if value is overrides.MISSING else value
+    return DEFAULT if (value := overrides.get(tree, key)) is overrides.MISSING else value

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import polars as pl
 
+from assay.language.speech import later, say
 from assay.recipe.study import Study
 from assay.recipe.tasks import TASKS
 from assay.results import rise, schedules
@@ -11,17 +12,19 @@ from assay.results.comparison import Comparisons
 from assay.results.metrics import is_exact, known, label
 from assay.results.names import short_names
 
-KEPT_BEST = (
+KEPT_BEST = later(
     "Each run keeps the epoch that is best on its validation images (keep: best) and is then tested once: no epoch was "
     "chosen by test images."
 )
-CHOSEN = (
+CHOSEN = later(
     "Which variant is the best was read off the same test numbers that are told of it, so that its mean leans upward, "
     "the more so the more variants there are and the less they differ; the differences allow for that. With "
     "'select_on: validation' in the study file validation images choose, and the test images have no part in it."
 )
-OF_RECIPE = "No seed changes {}, which the recipe gives: the numbers differ or they do not."
-UNMOVED = "No seed changes {}: each variant has one value in all its runs, which says nothing of its spread."
+OF_RECIPE = later("No seed changes {metric}, which the recipe gives: the numbers differ or they do not.")
+UNMOVED = later(
+    "No seed changes {metric}: each variant has one value in all its runs, which says nothing of its spread."
+)
 
 
 def background(
@@ -40,10 +43,10 @@ def background(
     found += schedules.told(schedules.same_schedules(study, histories), name)
     found += rise.told(rise.risen(histories, columns), name)
     if study.select_on == "test" and not told.is_named and len(told) > 1 and not told.is_interim:
-        found.append(CHOSEN)
+        found.append(say(CHOSEN))
     validated = any(c.startswith("validation_") and histories[c].is_not_null().any() for c in histories.columns)
     kept = {study.plan[variant].recipe.train.keep for variant in frame["variant"].unique()}
-    return found + [KEPT_BEST] * (validated and "best" in kept)
+    return found + [say(KEPT_BEST)] * (validated and "best" in kept)
 
 
 def unmoved(metric: str, frame: pl.DataFrame) -> list[str]:
@@ -51,4 +54,4 @@ def unmoved(metric: str, frame: pl.DataFrame) -> list[str]:
     values = frame.filter(pl.col(metric).is_not_null()).group_by("variant").agg(pl.len(), pl.col(metric).n_unique())
     if not values.height or (values[metric] > 1).any() or (values["len"] < 2).all():
         return []
-    return [(OF_RECIPE if is_exact(metric) else UNMOVED).format(label(metric))]
+    return [say(OF_RECIPE if is_exact(metric) else UNMOVED, metric=label(metric))]

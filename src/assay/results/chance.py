@@ -7,6 +7,7 @@ from functools import cached_property
 
 import polars as pl
 
+from assay.language.speech import say
 from assay.recipe.study import Study
 from assay.results.compare import Values
 from assay.results.folders import Run, read_table
@@ -75,7 +76,7 @@ def is_at_chance(metric: str, value: float, level: Chance) -> bool:
 
 def text(metric: str, level: Chance) -> str:
     """``10.0 %, guessing the largest class``."""
-    return f"{value_text(metric, level.value)}, {level.guess}"
+    return say("{value}, {guess}", value=value_text(metric, level.value), guess=level.said)
 
 
 def not_above(metric: str, values: Values, levels: Mapping[str, Chance]) -> tuple[list[str], list[str]]:

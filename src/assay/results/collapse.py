@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from assay.language.speech import later, say
 from assay.results.chance import Truth, is_at_chance, skill
 from assay.results.compare import Values
 from assay.results.folders import Run
@@ -20,7 +21,7 @@ LOST = 0.5
 the first alone."""
 FEWEST = 5
 """Seeds of a variant from which its own deviations say something."""
-NOT_FINITE = "not finite"
+NOT_FINITE = later("not finite")
 
 
 @dataclass(frozen=True)
@@ -92,22 +93,33 @@ def told(metric: str, gone: Sequence[Collapse], planned: int, name: Callable[[st
 
 
 def _told(metric: str, those: Sequence[Collapse], planned: int, name: str) -> str:
-    values = [one.value for one in those if one.value is not None]
-    if len(values) == planned > 1:
-        return f"{every(planned)} of {name} collapsed ({ends(metric, values)})."
-    count = "The run" if planned == 1 else f"{len(those)} of {planned} runs"
-    if not values and len(those) == planned > 1:
-        return f"{every(planned)} of {name} collapsed ({NOT_FINITE})."
-    shown = (f"seed {one.seed}: {NOT_FINITE if one.value is None else value_text(metric, one.value)}" for one in those)
-    return f"{count} of {name} collapsed ({', '.join(shown)})."
+    reached = [one.value for one in those if one.value is not None]
+    if len(reached) == planned > 1:
+        return _collapsed(every(planned), name, ends(metric, reached))
+    if not reached and len(those) == planned > 1:
+        return _collapsed(every(planned), name, say(NOT_FINITE))
+    count = say("The run") if planned == 1 else say("{count} of {n} runs", count=len(those), n=planned)
+    shown = (
+        say(
+            "seed {seed}: {value}",
+            seed=one.seed,
+            value=say(NOT_FINITE) if one.value is None else value_text(metric, one.value),
+        )
+        for one in those
+    )
+    return _collapsed(count, name, say(", ").join(shown))
+
+
+def _collapsed(runs: str, name: str, values: str) -> str:
+    return say("{runs} of {name} collapsed ({values}).", runs=runs, name=name, values=values)
 
 
 def every(count: int) -> str:
     """``The run``, ``Both runs``, ``All 3 runs``."""
-    return "The run" if count == 1 else "Both runs" if count == 2 else f"All {count} runs"
+    return say("The run") if count == 1 else say("Both runs") if count == 2 else say("All {n} runs", n=count)
 
 
 def ends(metric: str, values: Sequence[float]) -> str:
     """From the least to the largest, ``9.8 to 10.0 %``."""
     least, most = (value_text(metric, end) for end in (min(values), max(values)))
-    return most if least == most else f"{least.removesuffix(' %')} to {most}"
+    return most if least == most else say("{low} to {high}", low=least.removesuffix(" %"), high=most)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from assay.language.speech import later, say
 from assay.recipe.study import Study
 from assay.results.compare import Values
 from assay.results.comparison import Comparison, Comparisons
@@ -10,6 +11,9 @@ from assay.results.metrics import comparative
 from assay.results.names import short_names
 from assay.results.standing import Standing, at
 from assay.results.verdict import listed, shortened, size
+
+LOST = later("{at} it told that {that}, which this look does not tell.")
+TURNED = later("{at} it told that {that}, of which this look tells the opposite.")
 
 Decide = Callable[[Standing, Values], Comparisons | None]
 """(standing, values) → what a verdict on them speaks of; None where nothing can be compared."""
@@ -30,16 +34,18 @@ def earlier(study: Study, where: Standing, values: Values, decide: Decide, now: 
     found = list[str]()
     for look, c, other in lost[:2]:
         is_turned = {c.decided, other} == {"better", "worse"}
-        but = "of which this look tells the opposite" if is_turned else "which this look does not tell"
-        found.append(f"{at(look, where).capitalize()} it told that {_that(study, c)}, {but}.")
+        then = at(look, where)
+        found.append(say(TURNED if is_turned else LOST, at=f"{then[0].upper()}{then[1:]}", that=_that(study, c)))
     if len(lost) > 2:
-        found.append(f"Nor does it tell {len(lost) - 2} more of what was told then.")
+        found.append(say("Nor does it tell {n} more of what was told then.", n=len(lost) - 2))
     if len(told) > len(lost):
-        found.append(f"{'All else that' if lost else 'What'} was told then still stands.")
+        all_else = say("All else that was told then still stands.")
+        found.append(all_else if lost else say("What was told then still stands."))
     if known and not told:
-        found.append("Nothing was decided then.")
+        found.append(say("Nothing was decided then."))
     if gone:
-        found.append(f"What was told {listed(shortened(gone))} rests on runs that the study no longer plans.")
+        looks = listed(shortened(gone))
+        found.append(say("What was told {looks} rests on runs that the study no longer plans.", looks=looks))
     return " ".join(found)
 
 
@@ -48,8 +54,9 @@ def _that(study: Study, c: Comparison) -> str:
     name = short_names(study)
     first, second = (c.reference, c.variant) if c.decided == "worse" else (c.variant, c.reference)
     if c.decided == "equal":
-        return f"{name[first]} and {name[second]} are equal for practical purposes ({size(c)})"
-    return f"{name[first]} {comparative(c.metric)} {name[second]} by {size(c)}"
+        pair = {"one": name[first], "other": name[second], "size": size(c)}
+        return say("{one} and {other} are equal for practical purposes ({size})", **pair)
+    return say("{that} by {size}", that=comparative(c.metric, name[first], name[second]), size=size(c))
 
 
 def _told(where: Standing, looks: list[Look], values: Values, decide: Decide) -> list[tuple[Look, Comparison]]:

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from assay.language.script import as_name
+from assay.language.speech import say
 from assay.recipe.names import label, shown_keys
 from assay.recipe.study import Study
 from assay.results import quantiles
@@ -151,11 +153,19 @@ def in_words(study: Study, metric: str, effects: Sequence[FactorEffect]) -> str:
         return ""
     first, worst = effects[0], effects[0].levels[0]
     short = shown_keys(study.factors)
-    others = " and ".join(short[key] for key in study.vary if key != first.factor)
-    size = difference_text(metric, worst.difference, worst.low, worst.high)
-    told = f"{short[first.factor]} matters most: {first.best} over {worst.level} by {size} on average over {others}"
+    others = say(" and ").join(as_name(short[key]) for key in study.vary if key != first.factor)
+    told = say(
+        "{factor} matters most: {best} over {level} by {size} on average over {others}",
+        factor=as_name(short[first.factor]),
+        best=as_name(first.best),
+        level=as_name(worst.level),
+        size=difference_text(metric, worst.difference, worst.low, worst.high),
+        others=others,
+    )
     if first.p_same >= CROSSED:
         return f"{told}."
     sign, half = -1 if worst.difference < 0 else 1, (worst.high - worst.low) / 2
     low, high = (value(end, metric, half) for end in sorted(sign * end for end in (worst.least, worst.most)))
-    return f"{told}, but by {low} to {high} from one {others} to another."
+    return say(
+        "{told}, but by {low} to {high} from one {others} to another.", told=told, low=low, high=high, others=others
+    )

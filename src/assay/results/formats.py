@@ -2,6 +2,7 @@
 
 import math
 
+from assay.language.speech import say
 from assay.results.metrics import decimals, factor, known
 
 Number = int | float
@@ -11,7 +12,8 @@ NARROW_SPACE = "\u202f"
 
 def heading(metric: str) -> str:
     """``accuracy (%)``, ``training time (s)``: the metric with its unit, for a column or an axis."""
-    return known(metric).label + {"share": " (%)", "s": " (s)", "bytes": " (MB)"}.get(known(metric).unit, "")
+    said, unit = known(metric).said, _sign(metric)
+    return f"{said} ({unit})" if unit else said
 
 
 def in_title(words: str) -> str:
@@ -27,8 +29,12 @@ def value(number: Number | None, metric: str, half_width: Number = math.nan) -> 
 
 def with_unit(number: Number, metric: str) -> str:
     """``89.31 %``, ``0.685 MB``, ``12.3 s``, ``101 770``."""
-    sign = {"share": "%", "s": "s", "bytes": "MB"}.get(known(metric).unit, "")
-    return f"{value(number, metric)} {sign}".rstrip()
+    return f"{value(number, metric)} {_sign(metric)}".rstrip()
+
+
+def _sign(metric: str) -> str:
+    """Of its unit."""
+    return {"share": "%", "s": say("s"), "bytes": say("MB")}.get(known(metric).unit, "")
 
 
 def time_unit(longest: Number) -> tuple[str, float]:
@@ -48,8 +54,9 @@ def plus_minus(mean: Number | None, low: Number | None, high: Number | None, met
     if half <= abs(mean) * 1e-9:
         return value(mean, metric)
     first, *ends = (_shown(number, metric, mean, half) for number in (mean, half, low, high))
-    lopsided = abs((high + low) / 2 - mean) > 0.1 * half
-    return f"{first} ({ends[1]} to {ends[2]})" if lopsided else f"{first} ± {ends[0]}"
+    if abs((high + low) / 2 - mean) <= 0.1 * half:
+        return f"{first} ± {ends[0]}"
+    return say("{value} ({low} to {high})", value=first, low=ends[1], high=ends[2])
 
 
 def _shown(number: Number | None, metric: str, mean: Number, half_width: Number) -> str:

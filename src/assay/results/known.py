@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import polars as pl
 
+from assay.language.speech import plural, say
 from assay.recipe.study import Study
 from assay.results import chance, collapse
 from assay.results.chance import Truth
@@ -25,9 +26,10 @@ def none_finished(runs: Sequence[Run]) -> str:
     """Of runs of which none has finished: whether all ended in what is not finite."""
     gone = collapse.broken(runs)
     if gone and len(gone) == len(runs):
-        return f"{collapse.every(len(gone))} collapsed: training ended in numbers that are not finite."
+        runs_ = collapse.every(len(gone))
+        return say("{runs} collapsed: training ended in numbers that are not finite.", runs=runs_)
     is_over = all(run.state in ("failed", "damaged") for run in runs)
-    return "No run has finished." if is_over else "No run has finished yet."
+    return say("No run has finished.") if is_over else say("No run has finished yet.")
 
 
 def knowing(
@@ -62,11 +64,15 @@ def knowing(
 
 def all_collapsed(metric: str, gone: Sequence[Collapse], planned: int, truth: Truth) -> str:
     """In place of a verdict, where no run that has ended learned something."""
-    count = collapse.every(len(gone)) if len(gone) == planned else f"All runs that ended, {len(gone)} of {planned},"
+    ended = say("All runs that ended, {ended} of {planned},", ended=len(gone), planned=planned)
     values, level = [one.value for one in gone if one.value is not None], chance.shared(truth.chance(metric))
     told = f"{metric_label(metric)} {collapse.ends(metric, values)}"
-    told += f"; chance is {chance.text(metric, level)}" if level else ""
-    return f"{count} collapsed ({told}): nothing can be said of the variants."
+    told += say("; chance is {level}", level=chance.text(metric, level)) if level else ""
+    return say(
+        "{runs} collapsed ({told}): nothing can be said of the variants.",
+        runs=collapse.every(len(gone)) if len(gone) == planned else ended,
+        told=told,
+    )
 
 
 def at_chance(metric: str, values: Values, levels: Mapping[str, Chance], name: Mapping[str, str]) -> list[str]:
@@ -77,10 +83,18 @@ def at_chance(metric: str, values: Values, levels: Mapping[str, Chance], name: M
     as_good, unsure = ([name[v] for v in those] for those in chance.not_above(metric, values, levels))
     text, found = chance.text(metric, level), []
     if as_good:
-        are = "is" if len(as_good) == 1 else "are"
-        found.append(f"{listed(shortened(as_good))} {are} no better than chance ({text}).")
+        found.append(
+            plural(
+                "{names} is no better than chance ({level}).",
+                "{names} are no better than chance ({level}).",
+                len(as_good),
+                names=listed(shortened(as_good)),
+                level=text,
+            )
+        )
     if unsure:
-        found.append(f"{listed(shortened(unsure))} cannot be told from chance ({text}).")
+        names = listed(shortened(unsure))
+        found.append(say("{names} cannot be told from chance ({level}).", names=names, level=text))
     return found
 
 
@@ -92,7 +106,8 @@ def _without(study: Study, left: Values, count: int, before: Comparisons, again:
     first, second = _decided(before), _decided(after)
     if before.reference == after.reference and all(first[v] == second[v] for v in first.keys() & second.keys()):
         return []
-    return [f"Without {'it' if count == 1 else 'them'}: {verdict(study, before.metric, left, after)}"]
+    told = verdict(study, before.metric, left, after)
+    return [plural("Without it: {told}", "Without them: {told}", count, told=told)]
 
 
 def _decided(comparisons: Comparisons) -> dict[str, str]:

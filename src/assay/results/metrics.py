@@ -1,10 +1,11 @@
 """What is known of a metric by its name, as lookups in the tables beside the measures, and in words and numbers."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 from assay.evaluate.metrics import ALONE, COST, SEPARATION, UNCERTAINTY
+from assay.language.speech import later, say
 from assay.tasks.classification.metrics import CLASSIFICATION
 from assay.tasks.detection.metrics import DETECTION
 from assay.tasks.metric import Metric
@@ -13,6 +14,26 @@ from assay.tasks.regression.metrics import INTERVALS, REGRESSION
 from assay.tasks.segmentation.metrics import SEGMENTATION
 
 Number = int | float
+
+DEGREES = {
+    "count": (
+        (later("{better} has fewer {metric} than {worse}"), later("{best} has the fewest {metric}")),
+        (later("{better} has more {metric} than {worse}"), later("{best} has the most {metric}")),
+    ),
+    "s": (
+        (later("{better} has a shorter {metric} than {worse}"), later("{best} has the shortest {metric}")),
+        (later("{better} has a longer {metric} than {worse}"), later("{best} has the longest {metric}")),
+    ),
+    "bytes": (
+        (later("{better} has a smaller {metric} than {worse}"), later("{best} has the smallest {metric}")),
+        (later("{better} has a larger {metric} than {worse}"), later("{best} has the largest {metric}")),
+    ),
+    "": (
+        (later("{better} has a lower {metric} than {worse}"), later("{best} has the lowest {metric}")),
+        (later("{better} has a higher {metric} than {worse}"), later("{best} has the highest {metric}")),
+    ),
+}
+"""Unit → of the better of two and of the best, where the lower value is better and where the higher one is."""
 
 TABLES = (
     *REGRESSION,
@@ -81,32 +102,28 @@ def lower_is_better(metric: str) -> bool:
 
 def unit(metric: str) -> str:
     """The unit of a difference: points, s, MB, or none for a loss or a count (whose label says what is counted)."""
-    return {"share": "points", "s": "s", "bytes": "MB"}.get(known(metric).unit, "")
+    return {"share": later("points"), "s": later("s"), "bytes": later("MB")}.get(known(metric).unit, "")
 
 
 def label(metric: str) -> str:
     """The name as a person says it: ``train loss``, ``F1 (macro)``, ``top-5 accuracy``."""
-    return known(metric).label
+    return known(metric).said
 
 
-def comparative(metric: str) -> str:
-    """The words between two names: ``is better than``, ``has a lower test loss than``, ``has more parameters than``."""
-    return known(metric).than or f"has {_degrees(metric)[0]} {label(metric)} than"
+def comparative(metric: str, better: str, worse: str) -> str:
+    """``a is better than b``, ``a has a lower test loss than b``, ``a has more parameters than b``."""
+    than = known(metric).than or _degrees(metric)[0]
+    return say(than, better=better, worse=worse, metric=label(metric))
 
 
-def superlative(metric: str) -> str:
-    """What the best variant has: ``the highest accuracy``, ``the fewest parameters``."""
-    return f"the {_degrees(metric)[1]} {label(metric)}"
+def superlative(metric: str, best: str) -> str:
+    """``a has the highest accuracy``, ``a has the fewest parameters``."""
+    return say(_degrees(metric)[1], best=best, metric=label(metric))
 
 
 def _degrees(metric: str) -> tuple[str, str]:
     """Of the better of two, and of the best."""
-    least, most = {
-        "count": (("fewer", "fewest"), ("more", "most")),
-        "s": (("a shorter", "shortest"), ("a longer", "longest")),
-        "bytes": (("a smaller", "smallest"), ("a larger", "largest")),
-    }.get(known(metric).unit, (("a lower", "lowest"), ("a higher", "highest")))
-    return least if lower_is_better(metric) else most
+    return DEGREES.get(known(metric).unit, DEGREES[""])[not lower_is_better(metric)]
 
 
 def value_text(metric: str, value: Number, low: Number | None = None, high: Number | None = None) -> str:
@@ -114,11 +131,11 @@ def value_text(metric: str, value: Number, low: Number | None = None, high: Numb
 
     The ends, ``95.0 (72.1 to 100.0) %``, where the interval is cut at the least or largest value there can be.
     """
-    text, (least, most) = _plus_minus(metric, value, low, high), bounds(metric)
+    shown, (least, most) = "%" if is_share(metric) else say(unit(metric)), bounds(metric)
     if low is not None and high is not None and low < high and (low <= least or high >= most):
         scale, places = factor(metric), _places(metric, value, (high - low) / 2)
-        text = "{:,.{p}f} ({:,.{p}f} to {:,.{p}f})".format(*(scale * end for end in (value, low, high)), p=places)
-    return f"{text} {'%' if is_share(metric) else unit(metric)}".rstrip()
+        return _with_ends([f"{scale * end:,.{places}f}" for end in (value, low, high)], shown)
+    return f"{_plus_minus(metric, value, low, high)} {shown}".rstrip()
 
 
 def difference_text(metric: str, difference: Number, low: Number | None = None, high: Number | None = None) -> str:
@@ -127,13 +144,19 @@ def difference_text(metric: str, difference: Number, low: Number | None = None, 
     The ends, ``3.1 (0.0 to 5.4) points``, where the difference does not lie in the middle.
     """
     if low is None or high is None or _is_even(difference, low, high):
-        return f"{_plus_minus(metric, abs(difference), low, high)} {unit(metric)}".rstrip()
+        return f"{_plus_minus(metric, abs(difference), low, high)} {say(unit(metric))}".rstrip()
     ends = (low, high) if difference >= 0 else (-high, -low)
     places = _places(metric, abs(difference), (high - low) / 2)
     while any(end and not float(f"{factor(metric) * end:.{places}f}") for end in ends):
         places += 1
     shown = [f"{factor(metric) * end:,.{places}f}".replace("-", "−") for end in (abs(difference), *ends)]
-    return f"{shown[0]} ({shown[1]} to {shown[2]}) {unit(metric)}".rstrip()
+    return _with_ends(shown, say(unit(metric)))
+
+
+def _with_ends(numbers: Sequence[str], unit: str) -> str:
+    """A number, and the ends between which it lies."""
+    value, low, high = numbers
+    return say("{value} ({low} to {high}) {unit}", value=value, low=low, high=high, unit=unit).rstrip()
 
 
 def _is_even(difference: Number, low: Number, high: Number) -> bool:
@@ -179,9 +202,11 @@ def duration(seconds: int | float) -> str:
     """``4.8 s``, ``48 s``, ``12 min 5 s``, ``3 h 20 min``."""
     whole = round(seconds)
     if seconds < 10:
-        return f"{seconds:.1f} s"
+        return say("{seconds} s", seconds=f"{seconds:.1f}")
     if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min" + (f" {whole % 60} s" if whole % 60 else "")
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+        return say("{seconds} s", seconds=whole)
+    if whole >= 3600:
+        return say("{hours} h {minutes} min", hours=whole // 3600, minutes=whole % 3600 // 60)
+    if not whole % 60:
+        return say("{minutes} min", minutes=whole // 60)
+    return say("{minutes} min {seconds} s", minutes=whole // 60, seconds=whole % 60)

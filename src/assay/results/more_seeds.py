@@ -2,6 +2,7 @@
 
 import math
 
+from assay.language.speech import say
 from assay.recipe.study import Study
 from assay.results.compare import Values
 from assay.results.comparison import Comparisons
@@ -28,30 +29,35 @@ def more_seeds(study: Study, values: Values, found: Comparisons, alpha: float) -
         return ""
     planned = Design(sum(map(bool, values.values())), alpha, found.is_named, is_pooled(c))
     name = short_names(study)
-    pair = f"{name[c.reference]} from {name[c.variant]}"
     wanted = needed_range(c.difference, varies.deviation, varies.freedom, planned, varies.fixed)
-    size = difference_text(c.metric, c.difference)
+    pair = {"size": difference_text(c.metric, c.difference), "one": name[c.reference], "other": name[c.variant]}
     images = images_needed(c.difference, planned, varies.fixed, found.images) if found.images else None
     if wanted.low is None and images:
-        return (
-            f"If they differ by {size}, as seen, no number of seeds would tell {pair} on {found.images:,} test images; "
-            f"{about(images)} would."
+        return say(
+            "If they differ by {size}, as seen, no number of seeds would tell {one} from {other} on {images:,} test "
+            "images; {more} would.",
+            **pair,
+            images=found.images,
+            more=about(images),
         )
     low = wanted.low and max(wanted.low, c.pairs + 1)
     high = wanted.high and max(wanted.high, c.pairs + 1)
-    return f"If they differ by {size}, as seen, {in_words(Range(low, high))} in all would tell {pair}."
+    seeds = in_words(Range(low, high))
+    return say("If they differ by {size}, as seen, {seeds} in all would tell {one} from {other}.", **pair, seeds=seeds)
 
 
 def about(images: int) -> str:
     """Two digits, rounded up: ``at least 4,800``."""
     step = int(10 ** max(0, math.floor(math.log10(images)) - 1))
-    return f"at least {math.ceil(images / step) * step:,}"
+    return say("at least {n:,}", n=math.ceil(images / step) * step)
 
 
 def in_words(seeds: Range) -> str:
     """``12 to 40 seeds``, ``12 seeds``, ``40 seeds or more``, ``more than 1,000 seeds``."""
     if seeds.low is None:
-        return f"more than {MOST:,} seeds"
+        return say("more than {n:,} seeds", n=MOST)
     if seeds.high is None:
-        return f"{seeds.low:,} seeds or more"
-    return f"{seeds.low:,} seeds" if seeds.low == seeds.high else f"{seeds.low:,} to {seeds.high:,} seeds"
+        return say("{n:,} seeds or more", n=seeds.low)
+    if seeds.low == seeds.high:
+        return say("{n:,} seeds", n=seeds.low)
+    return say("{low:,} to {high:,} seeds", low=seeds.low, high=seeds.high)

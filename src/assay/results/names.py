@@ -3,6 +3,7 @@
 import re
 import unicodedata
 
+from assay.language.script import NAME, as_name
 from assay.recipe.study import Study
 
 
@@ -16,4 +17,4 @@ def isolated(name: str) -> str:
     clean = "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cs") else c for c in name)
     clean = re.sub(r"[\u202a-\u202e\u2066-\u2069]", "", clean)
     turned = any(unicodedata.bidirectional(c) in ("R", "AL", "AN") for c in clean)
-    return f"\u2068{clean}\u2069" if turned else clean
+    return NAME.format(clean) if turned else as_name(clean)

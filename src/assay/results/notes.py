@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from assay.language.script import as_name
+from assay.language.speech import later, plural, say
 from assay.recipe.study import Study
 from assay.results.comparison import Comparison, Comparisons
 from assay.results.folders import Run
@@ -14,44 +16,44 @@ from assay.results.verdict import listed
 SHOWN = 6
 """So many missing runs, and tensors, are named."""
 
-OVER_SEEDS = (
+OVER_SEEDS = later(
     "The interval of a variant is a 95 % t interval over its seeds. It assumes roughly normal values and covers what "
     "the seed governs (which images validate, initialisation, order, augmentation, dropout), not the choice of the "
     "test images."
 )
-ONE_SEED = "Seeds were not varied: each variant was trained once, and training it again may give another answer."
-ONE_LEFT = "Of several seeds one run of a variant is left: training it again may give another answer."
-PAIRED = (
+ONE_SEED = later("Seeds were not varied: each variant was trained once, and training it again may give another answer.")
+ONE_LEFT = later("Of several seeds one run of a variant is left: training it again may give another answer.")
+PAIRED = later(
     "Differences are taken between runs with the same seed. Their intervals assume independent, roughly normal "
     "differences, which few seeds cannot check."
 )
-SAME_DIFFERENCE = (
+SAME_DIFFERENCE = later(
     "Where every seed gives the same difference there is no t interval: p is the sign-flip test's, and the difference "
     "is decided only with enough pairs."
 )
-BOOTSTRAP = (
+BOOTSTRAP = later(
     "Where a single pair of runs is compared, the interval is a paired bootstrap interval over the test images "
     "and p is that of McNemar's exact test. Both assume independent images and say nothing about other seeds."
 )
-SWAPS = (
+SWAPS = later(
     "Where a single pair of runs is compared, the interval is a paired bootstrap interval over the test images "
     "and p is that of exchanging the two networks' answers image by image. Both assume independent images and say "
     "nothing about other seeds."
 )
-ORIGINALS = (
+ORIGINALS = later(
     "Where a single pair of runs is compared, whole originals are drawn for the paired bootstrap interval, and "
     "the two networks' answers to them exchanged for p, all copies of one together. Both assume independent originals "
     "and say nothing about other seeds."
 )
-BOTH = (
+BOTH = later(
     "The intervals of the differences cover other seeds and other test images like these {images:,}, taken for "
     "independent draws: the variance over seeds and that over images, less what both contain."
 )
-IMAGES_LEAD = (
+IMAGES_LEAD = later(
     "{images:,} test images: they add more to the errors of the differences than the seeds do. More test images would "
     "narrow the intervals, more seeds hardly."
 )
-OTHER_IMAGES = (
+OTHER_IMAGES = later(
     "The variants were not all tested on the same images, so that a difference between them is one between images too, "
     "and the runs of a pair have no more than their seed in common."
 )
@@ -60,8 +62,13 @@ OVER_IMAGES = {
     "bootstrap over test images, swaps": SWAPS,
     "bootstrap over originals, swaps": ORIGINALS,
 }
+PARTS = {
+    "not_loaded": later("{n} of the network stayed random ({names})"),
+    "not_used": later("{n} of the file went unused ({names})"),
+}
+"""Key of the record of loaded weights → what is told of the tensors named there."""
 OVER_PAIRS = {"pooled t over seeds", "paired t over seeds"}
-SINGLE = "Where a single pair of runs is compared in this metric, there is neither an interval nor a p-value."
+SINGLE = later("Where a single pair of runs is compared in this metric, there is neither an interval nor a p-value.")
 
 
 def notes(
@@ -71,15 +78,16 @@ def notes(
     seeds = max((sum(r.state == "finished" and r.variant == v for r in runs) for v in study.plan), default=0)
     compared = [c for c in [*(against_base or ()), *(against_best or ())] if c.pairs]
     methods = {c.method for c in compared}
-    found = [OVER_SEEDS] if seeds > 1 else [] if not seeds else [ONE_SEED] if len(study.seed_list) == 1 else [ONE_LEFT]
+    once = ONE_SEED if len(study.seed_list) == 1 else ONE_LEFT
+    found = [say(OVER_SEEDS if seeds > 1 else once)] if seeds else []
     if methods & OVER_PAIRS:
-        found.append(PAIRED)
+        found.append(say(PAIRED))
     found += _over_images(against_best or against_base)
     if "sign flip over seeds" in methods:
-        found.append(SAME_DIFFERENCE)
-    found += [note for method, note in OVER_IMAGES.items() if method in methods]
+        found.append(say(SAME_DIFFERENCE))
+    found += [say(note) for method, note in OVER_IMAGES.items() if method in methods]
     if "single runs" in methods:
-        found.append(SINGLE)
+        found.append(say(SINGLE))
     return found + _together(study, against_best) + _missing(study, runs, against_base or (), seeds)
 
 
@@ -87,7 +95,7 @@ def other_test_images(tested: Iterable[tuple[int, str | None]]) -> list[str]:
     """Whether variants were tested on different images; ``tested`` has the seed and a hash of them for each run."""
     first: dict[int, str] = {}
     same = [first.setdefault(seed, images) == images for seed, images in tested if images]
-    return [] if all(same) else [OTHER_IMAGES]
+    return [] if all(same) else [say(OTHER_IMAGES)]
 
 
 def unlike_processors(runs: Iterable[Run], environment: Callable[[Run], Mapping[str, Any]]) -> list[str]:
@@ -101,10 +109,17 @@ def unlike_processors(runs: Iterable[Run], environment: Callable[[Run], Mapping[
     mixed = {seed: on for seed, on in of_seed.items() if len(on) > 1}
     if not mixed:
         return []
-    what = f"seed{'s' if len(mixed) > 1 else ''} {listed(list(map(str, mixed)))}"
-    where = "; ".join(dict.fromkeys(name for on in mixed.values() for name in on))
+    where = "; ".join(dict.fromkeys(as_name(name) for on in mixed.values() for name in on))
     return [
-        f"Of {what}, runs that are compared in pairs were made on unlike processors, whose rounding differs: {where}."
+        plural(
+            "Of seed {seeds}, runs that are compared in pairs were made on unlike processors, whose rounding differs: "
+            "{where}.",
+            "Of seeds {seeds}, runs that are compared in pairs were made on unlike processors, whose rounding differs: "
+            "{where}.",
+            len(mixed),
+            seeds=listed(list(map(str, mixed))),
+            where=where,
+        )
     ]
 
 
@@ -113,7 +128,13 @@ def not_measured(study: Study, measured: Sequence[str], leading: str) -> list[st
     if study.metric is None or study.metric in measured:
         return []
     asked, instead = metric_label(study.metric), metric_label(leading)
-    return [f"The study asks for {asked}, which no finished run has; {instead} leads instead."]
+    return [
+        say(
+            "The study asks for {asked}, which no finished run has; {instead} leads instead.",
+            asked=asked,
+            instead=instead,
+        )
+    ]
 
 
 def half_loaded(study: Study, loaded: Iterable[tuple[str, Mapping[str, Any]]]) -> list[str]:
@@ -123,36 +144,44 @@ def half_loaded(study: Study, loaded: Iterable[tuple[str, Mapping[str, Any]]]) -
     for variant, record in loaded:
         if not record.get("is_whole", True):
             found.setdefault(_in_part(record), {})[name[variant]] = None
-    return [f"Of the weights that {listed(list(variants))} began with, {what}." for what, variants in found.items()]
+    return [
+        say("Of the weights that {names} began with, {what}.", names=listed(list(variants)), what=what)
+        for what, variants in found.items()
+    ]
 
 
 def _in_part(record: Mapping[str, Any]) -> str:
-    parts = [f"{record['loaded']} tensors fitted ({record['origin']})"]
-    for key, what in (("not_loaded", "of the network stayed random"), ("not_used", "of the file went unused")):
+    fitted = say("{n} tensors fitted ({origin})", n=record["loaded"], origin=as_name(record["origin"]))
+    parts = [fitted]
+    for key, what in PARTS.items():
         if names := record[key]:
             more = ", …" if len(names) > SHOWN else ""
-            parts.append(f"{len(names)} {what} ({', '.join(names[:SHOWN])}{more})")
+            parts.append(say(what, n=len(names), names=as_name(f"{', '.join(names[:SHOWN])}{more}")))
     return listed(parts)
 
 
 def _over_images(found: Comparisons | None) -> list[str]:
     if found is None or found.images is None:
         return []
-    return [note.format(images=found.images) for note in (BOTH, IMAGES_LEAD)[: 1 + found.images_lead]]
+    return [say(note, images=found.images) for note in (BOTH, IMAGES_LEAD)[: 1 + found.images_lead]]
 
 
 def _together(study: Study, found: Comparisons | None) -> list[str]:
     """For what the intervals hold together, by which rule and why."""
     if found is None or not any(c.low is not None and c.method != "exact" for c in found):
         return []
-    level, ends = percent(found.alpha), " p is of the same procedure, and what is decided is what the interval says."
-    if found.is_interim:
-        ends = ""
-    family = "every variant with the reference" if found.is_named else "all pairs of variants"
-    together = f"intervals of the differences in one metric hold together in {level} of studies ({found.family} "
-    together += f"comparisons, {family})"
-    one = f"interval of the difference holds in {level} of studies"
-    said = [f"The {together if found.family > 1 else one}.{ends}"]
+    level = percent(found.alpha)
+    holds = say("The interval of the difference holds in {level} of studies.", level=level)
+    if found.family > 1:
+        holds = say(
+            "The intervals of the differences in one metric hold together in {level} of studies ({n} comparisons, "
+            "{family}).",
+            level=level,
+            n=found.family,
+            family=say("every variant with the reference") if found.is_named else say("all pairs of variants"),
+        )
+    ends = "" if found.is_interim else say("p is of the same procedure, and what is decided is what the interval says.")
+    said = [" ".join(filter(None, [holds, ends]))]
     if found.family > 1 and any(c.method in OVER_PAIRS for c in found):
         said.append(_error(found, short_names(study)))
     return said
@@ -162,12 +191,19 @@ def _error(found: Comparisons, name: Mapping[str, str]) -> str:
     """Which differences share an error, and why."""
     whose = "Dunnett" if found.is_named else "Tukey"
     if not found.apart:
-        return f"All differences share one error ({whose}'s intervals): no variant's runs stand out by how they vary."
-    times = [f"{name[v]} ({'far more' if r > 99 else f'{r:.1f} times'})" for v, r in found.apart.items()]
-    own = f"differences to them have errors of their own (paired t intervals at {found.alpha:.3g}/{found.family})"
-    return (
-        f"The runs of {listed(times)} vary more than the others', which may be chance, and is allowed for: {own}; the "
-        f"others share one, to which all runs give ({whose}'s intervals)."
+        return say(
+            "All differences share one error ({whose}'s intervals): no variant's runs stand out by how they vary.",
+            whose=whose,
+        )
+    times = {v: say("far more") if r > 99 else say("{n:.1f} times", n=r) for v, r in found.apart.items()}
+    return say(
+        "The runs of {names} vary more than the others', which may be chance, and is allowed for: differences to them "
+        "have errors of their own (paired t intervals at {alpha:.3g}/{family}); the others share one, to which all "
+        "runs give ({whose}'s intervals).",
+        names=listed([f"{name[v]} ({more})" for v, more in times.items()]),
+        alpha=found.alpha,
+        family=found.family,
+        whose=whose,
     )
 
 
@@ -176,16 +212,32 @@ def _missing(study: Study, runs: Sequence[Run], against_base: Sequence[Compariso
     absent = [run for run in runs if run.state != "finished"]
     found = []
     if absent:
-        shown = [f"{name[r.variant]} seed {r.seed} ({_standing(r)})" for r in absent[:SHOWN]]
-        rest = [f"{len(absent) - SHOWN} more"] if len(absent) > SHOWN else []
-        count = f"{len(absent)} of {len(runs)} runs {'is' if len(absent) == 1 else 'are'}"
-        found.append(f"{count} missing from the comparison: {listed([*shown, *rest])}.")
+        shown = [
+            say("{name} seed {seed} ({state})", name=name[r.variant], seed=r.seed, state=_standing(r))
+            for r in absent[:SHOWN]
+        ]
+        rest = [say("{n} more", n=len(absent) - SHOWN)] if len(absent) > SHOWN else []
+        found.append(
+            plural(
+                "{n} of {runs} runs is missing from the comparison: {which}.",
+                "{n} of {runs} runs are missing from the comparison: {which}.",
+                len(absent),
+                runs=len(runs),
+                which=listed([*shown, *rest]),
+            )
+        )
     fewer = [c for c in against_base if 0 < c.pairs < seeds]
     if fewer:
-        names = listed([f"{name[c.variant]} ({c.pairs} of {seeds})" for c in fewer])
-        found.append(f"Fewer pairs than seeds could be compared with {name[fewer[0].reference]}: {names}.")
+        names = [say("{name} ({pairs} of {seeds})", name=name[c.variant], pairs=c.pairs, seeds=seeds) for c in fewer]
+        found.append(
+            say(
+                "Fewer pairs than seeds could be compared with {reference}: {names}.",
+                reference=name[fewer[0].reference],
+                names=listed(names),
+            )
+        )
     return found
 
 
 def _standing(run: Run) -> str:
-    return f"{run.state}: {run.reason}" if run.reason else run.state
+    return f"{say(run.state)}: {as_name(run.reason)}" if run.reason else say(run.state)

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float64
 
+from assay.language.speech import later, say
 from assay.results.metrics import difference_text, label, lower_is_better
 from assay.results.verdict import listed, shortened
 
@@ -21,6 +22,9 @@ ERRORS = 3.0
 """Standard errors that a rise must exceed …"""
 WORTH = 0.01
 """… and of all that the run has won since its first epoch, this much."""
+
+ROSE = later("{metric} still rose in the last {n} epochs by {by}: trained for longer, they may stand otherwise.")
+FELL = later("{metric} still fell in the last {n} epochs by {by}: trained for longer, they may stand otherwise.")
 
 Curve = Float64[np.ndarray, " epochs"]
 
@@ -83,11 +87,9 @@ def told(rises: Sequence[Rise], name: Mapping[str, str]) -> list[str]:
         by_column.setdefault(rise.column, []).append(rise)
     found = []
     for column, those in by_column.items():
-        verb = "fell" if lower_is_better(column) else "rose"
         words, seeds = label(column), max(rise.seeds for rise in those)
         parts = [f"{difference_text(column, rise.gained)} ({name[rise.variant]})" for rise in those]
-        found.append(
-            f"{words[0].upper()}{words[1:]} still {verb} in the last {LAST} epochs by {listed(shortened(parts))}"
-            f"{', in all seeds' * (seeds > 1)}: trained for longer, they may stand otherwise."
-        )
+        metric = f"{words[0].upper()}{words[1:]}"
+        by = listed(shortened(parts)) + (say(", in all seeds") if seeds > 1 else "")
+        found.append(say(FELL if lower_is_better(column) else ROSE, metric=metric, n=LAST, by=by))
     return found

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from assay.language.speech import say
 from assay.recipe.study import Study
 
 Pairs = list[tuple[str, str]]
@@ -30,6 +31,10 @@ def same_schedules(study: Study, histories: pl.DataFrame) -> Pairs:
 def told(pairs: Pairs, name: Mapping[str, str]) -> list[str]:
     """A sentence for each pair."""
     return [
-        f"The schedules of {name[a]} and {name[b]} are the same: the learning rates of all epochs are equal."
+        say(
+            "The schedules of {one} and {other} are the same: the learning rates of all epochs are equal.",
+            one=name[a],
+            other=name[b],
+        )
         for a, b in pairs
     ]

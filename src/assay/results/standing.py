@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from assay.language.script import as_name
+from assay.language.speech import later, plural, say
 from assay.recipe.study import Study
 from assay.results import looks
 from assay.results.folders import Run
@@ -13,7 +15,10 @@ from assay.results.names import short_names
 from assay.results.statistics import mean_interval
 from assay.results.verdict import listed, shortened
 
-ORDINALS = ("", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+ORDINALS = (
+    "", later("First"), later("Second"), later("Third"), later("Fourth"), later("Fifth"), later("Sixth"),
+    later("Seventh"), later("Eighth"), later("Ninth"), later("Tenth"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -73,9 +78,13 @@ def interim(study: Study, where: Standing, metric: str, values: Mapping[str, Map
             means[name[variant]] = mean.mean, value_text(metric, mean.mean, mean.low, mean.high)
     best_first = sorted(means, key=lambda told: means[told][0], reverse=not lower_is_better(metric))
     parts = shortened([f"{told} {means[told][1]}" for told in best_first])
-    seeds = f"{len(where.complete)} of {len(where.planned)} seeds"
-    so_far = f" So far the {label(metric)}: {listed(parts)}." if parts else ""
-    return f"Interim: {seeds} are complete, and nothing is decided before all planned runs are done.{so_far}"
+    said = say(
+        "Interim: {complete} of {planned} seeds are complete, and nothing is decided before all planned runs are done.",
+        complete=len(where.complete),
+        planned=len(where.planned),
+    )
+    so_far = say("So far the {metric}: {values}.", metric=label(metric), values=listed(parts)) if parts else ""
+    return " ".join(filter(None, [said, so_far]))
 
 
 def again(where: Standing) -> str:
@@ -84,26 +93,33 @@ def again(where: Standing) -> str:
         return ""
     number, found = len(where.before) + 1, []
     if where.before:
-        which = ORDINALS[number].capitalize() if number < len(ORDINALS) else f"{number}th"
-        level = f"so that the intervals are at {percent(where.alpha)}"
-        found.append(f"{which} look: it was read {_at(where, where.before)} before, {level}.")
+        found.append(
+            say(
+                "{which} look: it was read {at} before, so that the intervals are at {level}.",
+                which=say(ORDINALS[number]) if number < len(ORDINALS) else say("{n}th", n=number),
+                at=_at(where, where.before),
+                level=percent(where.alpha),
+            )
+        )
     if since := where.looks.since(where.look):
-        found.append(f"It has since been read {_at(where, since)}; what was told there holds beside this.")
+        there = _at(where, since)
+        found.append(say("It has since been read {at}; what was told there holds beside this.", at=there))
     return " ".join(found)
 
 
 def _at(where: Standing, looks: Sequence[Look]) -> str:
     """``at 3 and 5 seeds``, ``at 3 seeds with 2 variants``."""
     alike = [look for look in looks if look.variants == where.look.variants]
-    parts = [f"at {listed([str(len(look.seeds)) for look in alike])} seeds"] if alike else []
+    parts = [say("at {counts} seeds", counts=listed([str(len(look.seeds)) for look in alike]))] if alike else []
     return listed([*parts, *(at(look, where) for look in looks if look not in alike)])
 
 
 def at(look: Look, where: Standing) -> str:
     """``at 3 seeds``, and with how many variants, where they were not those of now."""
-    count = len(look.variants)
-    with_ = "" if look.variants == where.look.variants else f" with {count} variants"
-    return f"at {len(look.seeds)} seeds{with_}"
+    seeds = say("at {counts} seeds", counts=len(look.seeds))
+    if look.variants == where.look.variants:
+        return seeds
+    return say("{at_seeds} with {n} variants", at_seeds=seeds, n=len(look.variants))
 
 
 def percent(alpha: float) -> str:
@@ -116,15 +132,23 @@ def remarks(where: Standing) -> list[str]:
     found = []
     if where.before and not where.is_interim:
         found.append(
-            "The first look at a study is at the level 0.05, and all later ones together, at other seeds or variants, "
-            "spend 0.005 (at look j 0.005/((j−1)·j)), so that extending it until it tells something errs in at most "
-            "5.5 % of studies."
+            say(
+                "The first look at a study is at the level 0.05, and all later ones together, at other seeds or "
+                "variants, spend 0.005 (at look j 0.005/((j−1)·j)), so that extending it until it tells something errs "
+                "in at most 5.5 % of studies."
+            )
         )
     if where.looks.damaged:
-        lines = "1 line" if where.looks.damaged == 1 else f"{where.looks.damaged} lines"
-        found.append(f"{lines} of {looks.NAME} cannot be read; looks that stood there are not counted.")
-    if where.looks.unwritable:
         found.append(
-            f"This look at the study is not on record ({where.looks.unwritable}); the next will not know of it."
+            plural(
+                "{n} line of {file} cannot be read; looks that stood there are not counted.",
+                "{n} lines of {file} cannot be read; looks that stood there are not counted.",
+                where.looks.damaged,
+                file=as_name(looks.NAME),
+            )
+        )
+    if why := where.looks.unwritable:
+        found.append(
+            say("This look at the study is not on record ({why}); the next will not know of it.", why=as_name(why))
         )
     return found

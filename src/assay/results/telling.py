@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from assay.language.speech import say
 from assay.recipe.study import Study
 from assay.results.compare import Values
 from assay.results.comparison import Comparisons
@@ -47,5 +48,9 @@ def choice(study: Study, metric: str, by_validation: Values) -> str:
     if chosen is None or sum(map(bool, by_validation.values())) < 2:
         return ""
     mean = mean_interval(list(by_validation[chosen].values())).mean
-    standing = "" if mean is None else f" ({value_text(metric, mean)} on them)"
-    return f"{short_names(study)[chosen]} was chosen by the validation images{standing}; the test images chose nothing."
+    standing = "" if mean is None else say(" ({value} on them)", value=value_text(metric, mean))
+    return say(
+        "{name} was chosen by the validation images{standing}; the test images chose nothing.",
+        name=short_names(study)[chosen],
+        standing=standing,
+    )

@@ -14,19 +14,20 @@ from typing import Any, Literal
 import polars as pl
 
 from assay.errors import AssayError
+from assay.language.speech import later, say
 from assay.recipe.design import FIRST_SEED, Search
 from assay.recipe.study import Study, load_study
 from assay.results.folders import read_table
-from assay.results.metrics import label, lower_is_better
+from assay.results.metrics import known, label, lower_is_better
 from assay.system.files import read_object
 
 PLACE = "search"
 """The folder of the trials in that of the study."""
 PARAMETERS = "parameters.json"
 PROPOSED_BY = {
-    "random": "Optuna's RandomSampler",
-    "sobol": "Optuna's QMCSampler, a scrambled Sobol sequence",
-    "optuna": "Optuna's TPESampler, which learns from the trials before",
+    "random": later("Optuna's RandomSampler"),
+    "sobol": later("Optuna's QMCSampler, a scrambled Sobol sequence"),
+    "optuna": later("Optuna's TPESampler, which learns from the trials before"),
 }
 """Design → who proposed the parameters."""
 
@@ -102,7 +103,8 @@ def ranked(trials: Sequence[Trial], metric: str) -> list[Trial]:
 
 def validation(metric: str) -> str:
     """``validation accuracy``."""
-    return f"validation {label(metric).removeprefix('test ')}"
+    there = f"validation_{metric}"
+    return label(there) if known(there).of else say("validation {metric}", metric=label(metric))
 
 
 def remark(folder: Path) -> list[str]:
@@ -115,10 +117,13 @@ def remark(folder: Path) -> list[str]:
 
 def behind(study: Study, design: Search, trials: Sequence[Trial]) -> str:
     """How many trials stood behind the choice, and what pays for it."""
-    return (
-        f"The variants but the base are the best of {len(trials)} trials by {validation(watched(study))} "
-        f"({PROPOSED_BY[design.search]}). No trial was tried on test images, and their seeds are none of these: the "
-        "comparison is of the chosen few alone, trained anew, and pays for these few, not for the trials."
+    return say(
+        "The variants but the base are the best of {n} trials by {metric} ({proposed}). No trial was tried on test "
+        "images, and their seeds are none of these: the comparison is of the chosen few alone, trained anew, and pays "
+        "for these few, not for the trials.",
+        n=len(trials),
+        metric=validation(watched(study)),
+        proposed=say(PROPOSED_BY[design.search]),
     )
 
 

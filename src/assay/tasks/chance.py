@@ -1,9 +1,12 @@
 """What a network that ignores its images can reach: the level of chance of a metric, from the test truth."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float64
+
+from assay.language.speech import later, say
 
 
 @dataclass(frozen=True)
@@ -18,8 +21,16 @@ class Chance:
     """The metric, where there is one, in which a frequent class lends such an answer nothing: what is no better than
     chance here has learned something all the same if it is better there."""
 
+    parts: Mapping[str, object] = field(default_factory=dict)
+    """For the placeholders of ``guess``."""
 
-AT_RANDOM = "guessing at random"
+    @property
+    def said(self) -> str:
+        """The guess in the language of the page."""
+        return say(self.guess, **self.parts)
+
+
+AT_RANDOM = later("guessing at random")
 
 
 def entropy(shares: Float64[np.ndarray, "*shape"]) -> float:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
+from assay.language.speech import say
+
 Unit = Literal["share", "count", "bytes", "s", ""]
 """``share`` is written in percent, its differences in points; ``count`` in whole numbers of what the label names;
 
@@ -43,11 +45,18 @@ class Metric:
     """What stands between the better and the worse in place of ``has a higher … than``."""
     where: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Placeholder → the regular expression of what may stand in its place."""
+    parts: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Placeholder → what stands there, of one of a family."""
+
+    @property
+    def said(self) -> str:
+        """The label in the language of the page."""
+        return say(self.label, **self.parts)
 
     def called(self, name: str) -> "Metric | None":
         """What is known of the metric ``name``, if it is this one or of this family."""
         found = self._pattern.fullmatch(name)
-        return replace(self, name=name, label=self.label.format_map(found.groupdict()), where={}) if found else None
+        return replace(self, name=name, parts=found.groupdict(), where={}) if found else None
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:

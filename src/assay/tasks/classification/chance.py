@@ -6,10 +6,11 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float64
 
+from assay.language.speech import later
 from assay.recipe import CrossEntropy, Loss, MeanSquaredError
 from assay.tasks.chance import AT_RANDOM, Chance, entropy
 
-LARGEST = "guessing the largest class"
+LARGEST = later("guessing the largest class")
 
 
 def chance(table: pl.DataFrame, metric: str, loss: Loss) -> Chance | None:
@@ -21,10 +22,10 @@ def chance(table: pl.DataFrame, metric: str, loss: Loss) -> Chance | None:
     counts = np.bincount(table["label"].to_numpy(), minlength=len(table["probabilities"][0]))
     shares = counts / counts.sum()
     if metric == "loss":
-        return Chance(_loss(shares, loss), "guessing the classes' shares")
+        return Chance(_loss(shares, loss), later("guessing the classes' shares"))
     if top := re.fullmatch(r"top_([1-9][0-9]*)_accuracy", metric):
         k = int(top[1])
-        return Chance(float(np.sort(shares)[-k:].sum()), f"guessing the {k} largest classes")
+        return Chance(float(np.sort(shares)[-k:].sum()), later("guessing the {k} largest classes"), parts={"k": k})
     largest, classes = float(shares.max()), int(np.count_nonzero(shares))
     f1 = 2 * largest / (1 + largest)
     at_random = {"roc_auc_macro": 0.5, "average_precision_macro": 1 / classes}

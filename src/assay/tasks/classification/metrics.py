@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from assay.language.speech import later
 from assay.tasks.metric import LOSS, NOT_NEGATIVE, TO_ONE, Metric
 
 _share = partial(Metric, better="higher", of="answers", unit="share", within=TO_ONE)
@@ -9,7 +10,7 @@ _area = partial(Metric, better="higher", of="answers", within=TO_ONE)
 _loss = partial(Metric, better="lower", of="answers", within=NOT_NEGATIVE)
 
 CLASSIFICATION = (
-    _share("accuracy", "accuracy", than="is better than"),
+    _share("accuracy", "accuracy", than=later("{better} is better than {worse}")),
     _share("balanced_accuracy", "balanced accuracy"),
     _share("top_{k}_accuracy", "top-{k} accuracy", where={"k": "[1-9][0-9]*"}),
     _share("f1_macro", "F1 (macro)"),

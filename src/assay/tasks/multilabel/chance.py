@@ -3,12 +3,14 @@
 import numpy as np
 import polars as pl
 
+from assay.language.speech import later
 from assay.recipe import Loss
 from assay.tasks.chance import AT_RANDOM, Chance, entropy
 from assay.tasks.multilabel.predictions import Predictions
 
-EVERY = "saying every label"
-USUAL = "saying the labels of more than half of the images"
+SHARES = later("saying each label with its share of the images")
+EVERY = later("saying every label")
+USUAL = later("saying the labels of more than half of the images")
 
 
 def chance(table: pl.DataFrame, metric: str, loss: Loss) -> Chance | None:
@@ -28,11 +30,12 @@ def chance(table: pl.DataFrame, metric: str, loss: Loss) -> Chance | None:
         "average_precision_macro": Chance(float(there.mean()), AT_RANDOM),
         "roc_auc_macro": Chance(0.5, AT_RANDOM),
         "f1_macro": Chance(float((2 * there / (1 + there)).mean()), EVERY),
-        "f1_micro": Chance(float(micro.max()), "saying the most frequent labels"),
-        "exact_match": Chance(float(times.max() / len(found.truth)), "saying the most frequent set of labels"),
+        "f1_micro": Chance(float(micro.max()), later("saying the most frequent labels")),
+        "exact_match": Chance(float(times.max() / len(found.truth)), later("saying the most frequent set of labels")),
         "hamming_loss": Chance(float(np.minimum(shares, 1 - shares).mean()), USUAL),
         "loss": Chance(
-            entropy(np.stack([shares, 1 - shares])) / len(shares), "saying each label with its share of the images"
+            entropy(np.stack([shares, 1 - shares])) / len(shares),
+            later("saying each label with its share of the images"),
         ),
     }
     for label, share in zip(found.labels, shares.tolist(), strict=True):

@@ -5,11 +5,13 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
+from assay.language.speech import later
 from assay.recipe import Loss
 from assay.tasks.chance import AT_RANDOM, Chance
 from assay.tasks.regression.predictions import Predictions
 
-BEST = {"r2": "mean", "rmse": "mean", "mae": "median"}
+MEAN, MEDIAN = later("guessing the mean"), later("guessing the median")
+BEST = {"r2": MEAN, "rmse": MEAN, "mae": MEDIAN}
 """Metric → the number that is best in it."""
 
 
@@ -24,7 +26,7 @@ def chance(table: pl.DataFrame, metric: str, loss: Loss) -> Chance | None:
     if name not in BEST:
         return None
     found = Predictions.read(table)
-    middle = found.truth.mean(axis=0) if BEST[name] == "mean" else np.median(found.truth, axis=0)
+    middle = found.truth.mean(axis=0) if BEST[name] == MEAN else np.median(found.truth, axis=0)
     score = replace(found, said=np.tile(middle, (len(found.truth), 1))).evidence(metric)
     value = np.nan if score is None else float(score(np.ones((1, len(found.truth))))[0])
-    return Chance(value, f"guessing the {BEST[name]}") if np.isfinite(value) else None
+    return Chance(value, BEST[name]) if np.isfinite(value) else None

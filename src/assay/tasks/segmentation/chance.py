@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 
+from assay.language.speech import later
 from assay.recipe import Loss
 from assay.tasks.chance import Chance
 from assay.tasks.segmentation.scores import SCORES, of_class
@@ -19,5 +20,5 @@ def chance(table: pl.DataFrame, metric: str, loss: Loss) -> Chance | None:
     matrices[:, :, own] = counts
     score = SCORES[metric](matrices) if metric in SCORES else of_class(matrices, classes, metric)
     value = np.nan if score is None else float(score(np.ones((1, len(counts))))[0])
-    guess = "guessing the largest class" if own == most else f"guessing {classes[own]}"
-    return Chance(value, guess, "class_accuracy") if np.isfinite(value) else None
+    guess = later("guessing the largest class") if own == most else later("guessing {name}")
+    return Chance(value, guess, "class_accuracy", {"name": classes[own]}) if np.isfinite(value) else None

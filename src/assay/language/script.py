@@ -1,0 +1,45 @@
+"""How the language of the page is written: from which side, with which digits, and names among its words."""
+
+import re
+
+from assay.language.speech import SOURCE, say, spoken
+
+NAME = "\u2068{}\u2069"
+"""A text in its own direction (Unicode's first strong isolate) …"""
+NUMBER = "\u2066{}\u2069"
+"""… and one from left to right."""
+LATIN = "0123456789.,%"
+DIGIT = r"\d[\d,\u202f]*(?:\.\d+)?"
+PATTERN = re.compile(
+    r"(?P<kept>[\u2066-\u2068][^\u2069]*\u2069)"
+    rf"|(?<![\w.−/-])(?P<number>[<>] )?(?P<ends>[+−-]?{DIGIT}(?: ?[±×·/] ?{DIGIT})*)(?![\d_A-Za-z])(?P<sign>\s?%)?"
+)
+"""What is in a direction of its own already, or a number with its interval; not one that is a part of a word."""
+
+
+def direction() -> str:
+    """``ltr`` or ``rtl``; a catalogue says which by what it says for ``ltr``."""
+    return say("ltr")
+
+
+def as_name(text: str) -> str:
+    """Somebody's own text (a variant, a class) as it stands in a sentence, which goes on in its own direction."""
+    return text if direction() == "ltr" else NAME.format(text)
+
+
+def digits(text: str) -> str:
+    """A sentence with its numbers as its readers write them; names, and parts of Latin words, stay as they are.
+
+    A catalogue says how by what it says for ``0123456789.,%``. Whatever the script, a number with its interval is read
+    from left to right.
+    """
+    return text if spoken() == SOURCE else PATTERN.sub(_written, text)
+
+
+def _written(found: re.Match[str]) -> str:
+    if found["kept"]:
+        return found[0]
+    table = str.maketrans(LATIN + "\u202f", (own := say(LATIN)) + own[11])
+    sign = found["sign"] and found["sign"].strip().translate(table)
+    number = f"{found['number'] or ''}{found['ends']}".translate(table)
+    return (NUMBER.format(number) if direction() == "rtl" else number) + (sign or "")
