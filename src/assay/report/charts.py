@@ -11,6 +11,8 @@ from typing import Any, Literal
 import altair as alt
 import polars as pl
 
+from assay.language.script import as_name
+from assay.language.speech import say
 from assay.report.style import LIGHT
 
 Chart = alt.Chart | alt.LayerChart
@@ -36,7 +38,7 @@ class Menu:
 
     def __str__(self) -> str:
         """In the words for those who do not see the chart."""
-        return f"one variant at a time, first {self.first}"
+        return say("one variant at a time, first {name}", name=as_name(self.first))
 
 
 def layered(frame: pl.DataFrame, *marks: alt.Chart, height: int) -> alt.LayerChart:
@@ -64,7 +66,7 @@ def in_focus(opacity: float = 1, faded: float = 0.12) -> Any:
 
 def over_seeds(measure: str, digits: str = ".4~f") -> list[alt.Tooltip]:
     """What the pointer shows of a mean over seeds. Columns: mean, low, high."""
-    titles = {"mean": measure, "low": "lowest seed", "high": "highest seed"}
+    titles = {"mean": measure, "low": say("lowest seed"), "high": say("highest seed")}
     return [alt.Tooltip(f"{column}:Q", format=digits, title=title) for column, title in titles.items()]
 
 
@@ -100,7 +102,7 @@ def dashed_rule(name: str, at: float) -> alt.Chart:
 
 def chance_line(at: float, axis: Literal["x", "y"]) -> list[alt.Chart]:
     """A dashed rule at the level of chance of what ``axis`` shows, with its name."""
-    data = pl.DataFrame({"chance": [at], "name": ["chance"]})
+    data = pl.DataFrame({"chance": [at], "name": [say("chance")]})
     rule, words = (
         alt.Chart(data).mark_rule(**DASHED),
         alt.Chart(data).mark_text(color=LIGHT["muted"], baseline="top", align="left", dx=4),

@@ -19,6 +19,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from assay.errors import AssayError
+from assay.language.script import digits, direction
+from assay.language.speech import plural, say, spoken
 from assay.report import drawing, glossary, style
 from assay.report.figures import Figure
 from assay.report.labels import NARROW, with_short_names
@@ -34,27 +36,36 @@ VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
 SCRIPTS = ("files.js", "print.js", "metric.js", "variants.js", "terms.js", "boxes.js", "page.js")
 """In this order: the last tells the others of every chart that it has drawn."""
 
+IN_SCRIPTS = re.compile(r"say\(([\"`])(.*?)\1\)")
+
 Files = dict[str, str | bytes]
 """Path beside the page → content."""
 
 
 def document(
-    template: str, figures: Sequence[Figure], beside: Files, /, script: str = "", **values: Any
+    template: str,
+    figures: Sequence[Figure],
+    beside: Files,
+    /,
+    script: str = "",
+    paper: Sequence[Figure] = (),
+    **values: Any,
 ) -> tuple[str, Files]:
     """A page from a template that extends ``report/base.html.j2`` and uses these values; and what lies beside it.
 
     To the files of ``beside`` come each figure's SVG and PDF. The page holds all of them itself but the SVGs, which
     are made in the browser from the charts as they then are, and gives them to those who have the page alone.
-    ``script`` is what this page alone runs, last.
+    ``script`` is what this page alone runs, last; ``paper`` are the figures as they are drawn for the files, where they
+    are not those of the page.
     """
     specs = {figure.name: specification(figure) for figure in figures}
     sized = {
-        figure.name: {"width": WIDE if figure.wide else HALF, **specs[figure.name]}
-        for figure in figures
+        figure.name: {"width": WIDE if figure.wide else HALF, **specification(figure)}
+        for figure in paper or figures
         if figure.is_file
     }
     drawn = drawing.draw(sized, style.config(style.PAPER_FONT), VEGA_LITE)
-    scripts = [*([javascript_bundle()] if figures else []), *map(_asset, SCRIPTS), *filter(None, [script])]
+    scripts = [*([javascript_bundle()] if figures else []), *map(_script, SCRIPTS), *filter(None, [script])]
     if drawn.trouble:
         print(f"assay: {drawn.trouble}", file=sys.stderr)
     kept = beside | {f"figures/{name}.pdf": content for name, content in drawn.pdf.items()}
@@ -164,14 +175,21 @@ def _templates() -> Environment:
         "kind": lambda part: type(part).__name__,
         "variable": style.variable,
         "terms": glossary.with_terms,
+        "digits": digits,
         "breakable": breakable,
     }
+    found.globals |= {"say": say, "plural": plural, "spoken": spoken, "direction": direction}
     return found
 
 
 def breakable(name: str) -> Markup:
     """A long name that lines may break behind what separates its parts, so that none begins with a lone bracket."""
     return Markup("<wbr>").join(re.split(r"(?<=[(,=_])(?=[^)\s])", name) if len(name) > NARROW else [name])
+
+
+def _script(name: str) -> str:
+    """A script with its texts in the language of the page: what is ``say("copied")`` in the file is ``"copied"``."""
+    return IN_SCRIPTS.sub(lambda found: found[1] + say(found[2]) + found[1], _asset(name))
 
 
 def _asset(name: str) -> str:

@@ -63,7 +63,7 @@
     const pdf = row.querySelector("[href$='.pdf']");
     const namePdf = () => {
       const same = choices(spec).every((each) => page.signal(each.name) === (each.value ?? null));
-      pdf.textContent = same ? "PDF" : "PDF as first drawn";
+      pdf.textContent = same ? "PDF" : say("PDF as first drawn");
     };
     if (pdf) for (const each of choices(spec)) page.addSignalListener(each.name, namePdf);
     if (pdf) namePdf();

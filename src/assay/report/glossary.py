@@ -7,6 +7,8 @@ from functools import cache
 
 from markupsafe import Markup, escape
 
+from assay.language.speech import Language, say, spoken
+
 
 @dataclass(frozen=True)
 class Term:
@@ -118,8 +120,9 @@ def with_terms(text: str) -> Markup:
 
 def _pieces(text: str) -> Iterator[Markup]:
     seen, end = set[str](), 0
-    for found in _pattern().finditer(text):
-        anchor = _anchors()[found[0]]
+    anchors = _anchors(spoken())
+    for found in _pattern(spoken()).finditer(text):
+        anchor = anchors[found[0]]
         if anchor in seen:
             continue
         seen.add(anchor)
@@ -130,11 +133,11 @@ def _pieces(text: str) -> Iterator[Markup]:
 
 
 @cache
-def _anchors() -> dict[str, str]:
-    return {word: term.anchor for term in TERMS for word in term.words}
+def _anchors(language: Language) -> dict[str, str]:
+    return {say(word): term.anchor for term in TERMS for word in term.words}
 
 
 @cache
-def _pattern() -> re.Pattern[str]:
-    longest = sorted(_anchors(), key=len, reverse=True)
+def _pattern(language: Language) -> re.Pattern[str]:
+    longest = sorted(_anchors(language), key=len, reverse=True)
     return re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, longest))})(?![\w-])")

@@ -62,7 +62,7 @@
       place.dispatchEvent(new CustomEvent("drawn", { detail: { view, spec }, bubbles: true }));
     } catch (error) {
       place.dataset.state = "failed";
-      place.textContent = "This chart could not be drawn; its numbers are in the CSV. (" + error.message + ")";
+      place.textContent = say("This chart could not be drawn; its numbers are in the CSV. (") + error.message + ")";
     }
   }
 
@@ -99,7 +99,7 @@
   for (const button of document.querySelectorAll("button.copy"))
     button.addEventListener("click", async () => {
       await navigator.clipboard.writeText(document.getElementById(button.dataset.copies).textContent);
-      button.textContent = "copied";
+      button.textContent = say("copied");
     });
 
   (async () => {

@@ -5,6 +5,7 @@ from importlib import import_module
 from pathlib import Path
 
 from assay.errors import unknown
+from assay.language.speech import SOURCE, plural, say, speaking, spoken
 from assay.report.document import Files, document, table_files, write_page
 from assay.report.figures import Figure
 from assay.report.markdown import markdown
@@ -24,13 +25,19 @@ def write_report(results: Results, metric: str | None = None) -> Path:
     ``metric`` leads the page in place of the study's; a reader may switch to others. Raises AssayError for one that no
     finished run has.
 
+    The page speaks the study's language, what lies beside it English, for papers and programs.
     The page holds everything it shows: styles, scripts, data, images, and the files that lie beside it too:
     ``tables/*.csv`` and ``*.tex``, and for each figure ``figures/*.svg``, ``*.pdf`` and its numbers as ``*.csv``.
     """
     if metric is not None and metric not in results.metric_names:
         raise unknown("metric", metric, results.metric_names)
     subject = Subject(results, metric)
-    page, beside = render(subject, page_sections(subject))
+    source = sections = page_sections(subject)
+    with speaking(results.study.language):
+        if spoken() != SOURCE:
+            subject = Subject(results, metric)
+            sections = page_sections(subject)
+        page, beside = render(subject, sections, source)
     return write_page(results.folder / "report", page, beside)
 
 
@@ -60,21 +67,40 @@ def finished_on(results: Results) -> str | None:
     return datetime.fromtimestamp(max(known), UTC).date().isoformat() if known else None
 
 
-def render(subject: Subject, sections: list[Section]) -> tuple[str, Files]:
-    """The page, and what lies beside it."""
+def facts(subject: Subject) -> str:
+    """How large the study is and how far: ``3 variants × 2 seeds · 6 of 6 runs finished · 12 s in all``."""
     results = subject.results
+    variants = plural("{n} variant", "{n} variants", len(subject.plan))
+    seeds = plural("{n} seed", "{n} seeds", len(results.study.seed_list))
+    done = say("{done} of {planned} runs finished", done=len(results.finished), planned=len(results.runs))
+    took = say("{time} in all", time=duration(results.seconds)) if results.seconds else ""
+    return " · ".join(filter(None, [f"{variants} × {seeds}", done, took]))
+
+
+def lacking(subject: Subject) -> str:
+    """How many runs and images the numbers are without; empty where there are all."""
+    runs, images = len(subject.unfinished), len(subject.skipped)
+    missing = plural("{n} run missing", "{n} runs missing", runs) if runs else ""
+    skipped = plural("{n} image skipped", "{n} images skipped", images) if images else ""
+    return say(", ").join(filter(None, [missing, skipped]))
+
+
+def render(subject: Subject, sections: list[Section], source: list[Section] | None = None) -> tuple[str, Files]:
+    """The page, and what lies beside it for papers and programs: the sections of the ``source``, the page's in English,
+    where that is not the language of the page."""
+    results, source = subject.results, sections if source is None else source
     return document(
         "report/page.html.j2",
         list(every(Figure, sections)),
-        files(subject, sections),
+        files(subject, source),
+        paper=list(every(Figure, source)),
         subject=subject,
         study=results.study,
         verdicts=[(one.metric, heading(one.metric), results.verdict(one.metric)) for one in subject.choices],
         not_measured=[] if subject.chosen else results.not_measured,
         notes=markdown(results.study.notes),
         date=finished_on(results),
-        done=len(results.finished),
-        planned=len(results.runs),
-        took=duration(results.seconds) if results.seconds else None,
+        facts=facts(subject),
+        lacking=lacking(subject),
         sections=sections,
     )

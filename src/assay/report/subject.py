@@ -8,6 +8,8 @@ from typing import Any
 
 import polars as pl
 
+from assay.language.script import as_name
+from assay.language.speech import say
 from assay.recipe.folder_names import folder_name
 from assay.recipe.names import label
 from assay.recipe.study import Variant
@@ -77,16 +79,25 @@ class Subject:
         return self.results.study.shown.heading
 
     @property
+    def heading(self) -> str:
+        """The key over a column of names."""
+        return say("variant") if self.key == "variant" else self.key
+
+    @property
     def base_word(self) -> str:
         """What the variant that the others are compared to is to the study: its base, or a reference it names."""
-        return "base" if self.base == self.results.study.base_variant else "reference"
+        return say("base") if self.base == self.results.study.base_variant else say("reference")
 
     @cached_property
     def base_in_words(self) -> str:
         """``the base (dropout 0.2)``."""
         level = self.shown[self.base]
         named = f"{self.key} {level}" if len(self.results.study.vary) == 1 and self.key != "variant" else level
-        return "the base" if named == "base" else f"the {self.base_word} ({named})"
+        if named == "base":
+            return say("the base")
+        is_base = self.base == self.results.study.base_variant
+        name = as_name(named)
+        return say("the base ({name})", name=name) if is_base else say("the reference ({name})", name=name)
 
     @cached_property
     def means(self) -> dict[str, float]:

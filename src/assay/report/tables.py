@@ -6,6 +6,8 @@ from typing import Literal
 
 import polars as pl
 
+from assay.language.speech import say
+
 Mark = Literal["", "best", "better", "worse"]
 
 
@@ -47,10 +49,11 @@ class Table:
 
 def skipped_table(skipped: Sequence[tuple[str, str]]) -> Table:
     """The (name, reason) of images that could not be read."""
-    columns = [Column("image", "left"), Column("reason", "left")]
+    columns = [Column(say("image"), "left"), Column(say("reason"), "left")]
     lines = [[Cell(name, is_name=True), Cell(why, is_name=True)] for name, why in skipped]
     frame = pl.DataFrame(list(skipped), schema={"image": pl.String, "reason": pl.String}, orient="row")
-    return Table("skipped", "Images that could not be read and were left out.", columns, lines, frame, fixed=False)
+    caption = say("Images that could not be read and were left out.")
+    return Table("skipped", caption, columns, lines, frame, fixed=False)
 
 
 def csv(frame: pl.DataFrame) -> str:

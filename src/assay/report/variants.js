@@ -60,10 +60,10 @@
   function addPicks(rows) {
     for (const row of rows) {
       const name = nameOf(row);
-      const button = made("button", { type: "button", className: "pick", title: "pick out in table and charts" });
+      const button = made("button", { type: "button", className: "pick", title: say("pick out in table and charts") });
       button.dataset.variant = name;
       button.setAttribute("aria-pressed", "false");
-      button.setAttribute("aria-label", `pick out ${name}`);
+      button.setAttribute("aria-label", say(`pick out ${name}`));
       button.style.setProperty("--swatch", swatches.get(name) ?? "var(--accent)");
       button.addEventListener("click", () => toggle(name));
       row.cells[0].prepend(button);
@@ -82,8 +82,8 @@
   function addSorting(table, rows) {
     const heads = [...table.tHead.rows[0].cells];
     heads.forEach((head, column) => {
-      const button = made("button", { type: "button", className: "sort", title: "sort" });
-      button.setAttribute("aria-label", `sort by ${head.textContent.trim()}`);
+      const button = made("button", { type: "button", className: "sort", title: say("sort") });
+      button.setAttribute("aria-label", say(`sort by ${head.textContent.trim()}`));
       button.addEventListener("click", () => {
         const next = { none: "ascending", ascending: "descending", descending: "none" };
         const order = next[head.getAttribute("aria-sort") ?? "none"];
@@ -104,9 +104,9 @@
 
   function addFilter(table, rows) {
     const bar = made("p", { className: "filter" });
-    const words = made("input", { type: "search", placeholder: "filter variants" });
-    words.setAttribute("aria-label", "filter variants");
-    const only = made("button", { type: "button", textContent: "picked only" });
+    const words = made("input", { type: "search", placeholder: say("filter variants") });
+    words.setAttribute("aria-label", say("filter variants"));
+    const only = made("button", { type: "button", textContent: say("picked only") });
     only.setAttribute("aria-pressed", "false");
     const count = made("span", { role: "status" });
     function show() {
@@ -117,7 +117,7 @@
         row.hidden = !wanted.every((word) => text.includes(word)) || (own && !picked.includes(nameOf(row)));
       }
       const seen = rows.filter((row) => !row.hidden).length;
-      count.textContent = seen < rows.length ? `${seen} of ${rows.length}` : "";
+      count.textContent = seen < rows.length ? say(`${seen} of ${rows.length}`) : "";
     }
     words.addEventListener("input", show);
     only.addEventListener("click", () => {

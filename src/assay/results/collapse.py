@@ -99,14 +99,8 @@ def _told(metric: str, those: Sequence[Collapse], planned: int, name: str) -> st
     if not reached and len(those) == planned > 1:
         return _collapsed(every(planned), name, say(NOT_FINITE))
     count = say("The run") if planned == 1 else say("{count} of {n} runs", count=len(those), n=planned)
-    shown = (
-        say(
-            "seed {seed}: {value}",
-            seed=one.seed,
-            value=say(NOT_FINITE) if one.value is None else value_text(metric, one.value),
-        )
-        for one in those
-    )
+    values = [say(NOT_FINITE) if one.value is None else value_text(metric, one.value) for one in those]
+    shown = [say("seed {seed}: {value}", seed=one.seed, value=value) for one, value in zip(those, values, strict=True)]
     return _collapsed(count, name, say(", ").join(shown))
 
 

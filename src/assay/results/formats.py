@@ -2,7 +2,7 @@
 
 import math
 
-from assay.language.speech import say
+from assay.language.speech import later, say
 from assay.results.metrics import decimals, factor, known
 
 Number = int | float
@@ -40,10 +40,10 @@ def _sign(metric: str) -> str:
 def time_unit(longest: Number) -> tuple[str, float]:
     """The unit in which times up to ``longest`` seconds are read, and what seconds are multiplied by."""
     if longest < 1:
-        return "ms", 1000.0
+        return later("ms"), 1000.0
     if longest < 600:
-        return "s", 1.0
-    return ("min", 1 / 60) if longest < 36_000 else ("h", 1 / 3600)
+        return later("s"), 1.0
+    return (later("min"), 1 / 60) if longest < 36_000 else (later("h"), 1 / 3600)
 
 
 def plus_minus(mean: Number | None, low: Number | None, high: Number | None, metric: str) -> str:

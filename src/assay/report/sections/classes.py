@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from assay.language.speech import say
 from assay.report.figures import Figure
 from assay.report.section import Part, Section, Text, listing
 from assay.report.sections import classes_charts, classes_confusion, classes_curves, classes_report
@@ -20,7 +21,7 @@ def section(subject: Subject) -> Section | None:
     groups = (part.group(subject) for part in (classes_report, classes_curves, classes_confusion))
     parts: list[Part] = [*figures(subject), *untested(subject), *(group for group in groups if group is not None)]
     table = per_class(subject)
-    return Section("classes", "Classes", "", parts, beside=[] if table is None else [table]) if parts else None
+    return Section("classes", say("Classes"), "", parts, beside=[] if table is None else [table]) if parts else None
 
 
 def figures(subject: Subject) -> Iterator[Figure]:
@@ -32,20 +33,22 @@ def figures(subject: Subject) -> Iterator[Figure]:
     by_class = frame.filter(pl.col("measure") != "f1").group_by("class", maintain_order=True)
     hard = by_class.agg(pl.col("mean").mean()).sort("mean", nulls_last=True, maintain_order=True)
     shown = classes
-    title, note = "Precision and recall of every class", ""
+    title, note = say("Precision and recall of every class"), ""
     if len(classes) > MOST_CLASSES:
         shown = hard["class"].head(MOST_CLASSES).to_list()
-        title = f"Precision and recall of the {MOST_CLASSES} hardest of {len(classes)} classes"
-        note = (
-            " Sorted by the mean of precision and recall over all variants, the hardest first; the CSV has every class."
+        title = say(
+            "Precision and recall of the {n} hardest of {classes} classes", n=MOST_CLASSES, classes=len(classes)
+        )
+        note = say(
+            "Sorted by the mean of precision and recall over all variants, the hardest first; the CSV has every class."
         )
     bars = frame.filter(pl.col("measure") != "f1", pl.col("class").is_in(shown))
-    whiskers = " Whiskers: from the lowest to the highest seed." if subject.seeds > 1 else ""
+    whiskers = say("Whiskers: from the lowest to the highest seed.") if subject.seeds > 1 else ""
     yield Figure(
         "per-class",
         title,
-        f"Test images, mean over seeds.{whiskers}{note}",
-        f"Precision and recall of {len(shown)} classes, {subject.menu}.",
+        " ".join(filter(None, [say("Test images, mean over seeds."), whiskers, note])),
+        say("Precision and recall of {n} classes, {shown}.", n=len(shown), shown=subject.menu),
         classes_charts.classes(bars, shown, subject.menu),
         frame,
     )
@@ -56,7 +59,7 @@ def untested(subject: Subject) -> Iterator[Text]:
     frame = class_frame(subject)
     absent = [] if frame.is_empty() else frame.filter(images=0)["class"].unique(maintain_order=True).to_list()
     if absent:
-        before = "Without a test image, so without precision, recall and F1 and in no mean over classes: "
+        before = say("Without a test image, so without precision, recall and F1 and in no mean over classes: ")
         yield Text(listing(before, absent))
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 import altair as alt
 import polars as pl
 
+from assay.language.speech import say
 from assay.report.charts import Chart, Menu, layered, of_chosen, one_variant
 from assay.report.style import LIGHT
 
@@ -28,15 +29,15 @@ def classes(frame: pl.DataFrame, order: Sequence[str], menu: Menu) -> Chart:
     tooltip = [
         alt.Tooltip("class:N"),
         alt.Tooltip("measure:N"),
-        alt.Tooltip("mean:Q", format=".2f", title="mean (%)"),
-        alt.Tooltip("low:Q", format=".2f", title="lowest seed (%)"),
-        alt.Tooltip("high:Q", format=".2f", title="highest seed (%)"),
+        alt.Tooltip("mean:Q", format=".2f", title=say("mean (%)")),
+        alt.Tooltip("low:Q", format=".2f", title=say("lowest seed (%)")),
+        alt.Tooltip("high:Q", format=".2f", title=say("highest seed (%)")),
     ]
     marks = [
         base.mark_bar(cornerRadiusEnd=2).encode(
             y=y,
             yOffset=offset,
-            x=alt.X("mean:Q", title="precision, recall (%)").scale(domain=[0, 100]),
+            x=alt.X("mean:Q", title=say("precision, recall (%)")).scale(domain=[0, 100]),
             color=color,
             tooltip=tooltip,
         )
@@ -62,8 +63,8 @@ def confusion(frame: pl.DataFrame, order: Sequence[str], counted: str) -> Chart:
     step = max(34, 180 // side) if side <= 12 else max(7, 560 // side)
     thinned: Literal["greedy", False] = "greedy" if step < 12 else False
     tilt = -45 if max(map(len, order)) > 2 else 0
-    x = alt.X("predicted:N", title="predicted").scale(domain=list(order), padding=0.04)
-    y = alt.Y("true:N", title="true").scale(domain=list(order), padding=0.04)
+    x = alt.X("predicted:N", title=say("predicted")).scale(domain=list(order), padding=0.04)
+    y = alt.Y("true:N", title=say("true")).scale(domain=list(order), padding=0.04)
     encoded = base.encode(
         x=x.axis(labelOverlap=thinned, labelLimit=120, labelAngle=tilt, domain=False, ticks=False),
         y=y.axis(labelOverlap=thinned, labelLimit=120),
@@ -71,7 +72,7 @@ def confusion(frame: pl.DataFrame, order: Sequence[str], counted: str) -> Chart:
             alt.Tooltip("true:N"),
             alt.Tooltip("predicted:N"),
             alt.Tooltip("count:Q", title=counted),
-            alt.Tooltip("share:Q", format=".1%", title="of the class"),
+            alt.Tooltip("share:Q", format=".1%", title=say("of the class")),
         ],
     )
     marks = [

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
+from assay.language.script import as_name
+from assay.language.speech import plural, say
 from assay.report.figures import Figure
 from assay.report.section import Folded, Grid, Group, Part, Sheet, Text
 from assay.report.sections import classes_charts
@@ -25,14 +27,15 @@ def group(subject: Subject, counted: str = "images") -> Group | None:
         return None
     many = len(subject.order) > 4
     shown, folded = (drawn[:OPEN], drawn[OPEN:]) if many else (drawn, [])
-    words = (
-        f"Rows are the true classes. A cell shows the percentage of its row or, by the menu, the number of {counted}, "
-        "summed over seeds. Blue: correct; orange: mistaken. Every matrix as numbers: "
+    words = say(
+        "Rows are the true classes. A cell shows the percentage of its row or, by the menu, the number of {counted}, "
+        "summed over seeds. Blue: correct; orange: mistaken. Every matrix as numbers: ",
+        counted=say(counted),
     )
     parts: list[Part] = [Text((words, Sheet("confusion", matrices(subject)))), Grid(shown)]
     if folded:
         parts.append(Folded(more(len(folded)), [Grid(folded)]))
-    return Group("Confusion matrices", parts)
+    return Group(say("Confusion matrices"), parts)
 
 
 def matrices(subject: Subject) -> pl.DataFrame:
@@ -57,13 +60,20 @@ def figures(subject: Subject, counted: str) -> Iterator[Figure]:
         if frame.is_empty() or (i >= OPEN and cells > MOST_CELLS):
             continue
         classes = list(dict.fromkeys(frame["true"]))
-        seeds = len(subject.runs(name))
         yield Figure(
             f"confusion-{subject.stem(name)}",
-            subject.shown[name],
+            as_name(subject.shown[name]),
             "",
-            f"Confusion matrix of {subject.shown[name]}: {len(classes)} true by {len(classes)} predicted classes, "
-            f"{int(frame['count'].sum())} predictions over {seeds} seed{'s' * (seeds != 1)}.",
+            plural(
+                "Confusion matrix of {name}: {classes} true by {classes} predicted classes, {predictions} predictions "
+                "over {n} seed.",
+                "Confusion matrix of {name}: {classes} true by {classes} predicted classes, {predictions} predictions "
+                "over {n} seeds.",
+                len(subject.runs(name)),
+                name=subject.shown[name],
+                classes=len(classes),
+                predictions=int(frame["count"].sum()),
+            ),
             classes_charts.confusion(
                 frame.filter(pl.col("count") > 0) if len(classes) > 40 else frame, classes, counted
             ),

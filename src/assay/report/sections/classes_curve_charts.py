@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import altair as alt
 import polars as pl
 
+from assay.language.speech import later, say
 from assay.report.charts import DASHED, FOCUS, Chart, Colors, in_focus, layered, variant_color
 
 AXES = {
-    "roc": ("false positive rate", "true positive rate", "area under the curve"),
-    "precision_recall": ("recall", "precision", "average precision"),
+    "roc": (later("false positive rate"), later("true positive rate"), later("area under the curve")),
+    "precision_recall": (later("recall"), later("precision"), later("average precision")),
 }
 
 
@@ -19,7 +20,7 @@ def curves(frame: pl.DataFrame, kind: str, classes: Sequence[str], colors: Color
     Columns: variant, class, point (order along the line), x, y, area, low, high (over seeds), and of precision and
     recall chance, where there is such a thing.
     """
-    across, up, measure = AXES[kind]
+    across, up, measure = map(say, AXES[kind])
     chosen = alt.param(name="category", value=classes[0], bind=alt.binding_select(options=list(classes), name=noun))
     base = alt.Chart().transform_filter("datum.class == category")
     unit = alt.Scale(domain=[0, 1], nice=False)
@@ -31,8 +32,8 @@ def curves(frame: pl.DataFrame, kind: str, classes: Sequence[str], colors: Color
         alt.Tooltip("x:Q", format=".3~f", title=across),
         alt.Tooltip("y:Q", format=".3~f", title=up),
         alt.Tooltip("area:Q", format=".4~f", title=measure),
-        alt.Tooltip("low:Q", format=".4~f", title="lowest seed"),
-        alt.Tooltip("high:Q", format=".4~f", title="highest seed"),
+        alt.Tooltip("low:Q", format=".4~f", title=say("lowest seed")),
+        alt.Tooltip("high:Q", format=".4~f", title=say("highest seed")),
     ]
     if kind == "roc":
         diagonal = alt.Chart(pl.DataFrame({"x": [0.0, 1.0], "y": [0.0, 1.0]}))

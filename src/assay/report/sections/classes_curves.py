@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
+from assay.language.speech import later, plural, say
 from assay.report.figures import Figure
 from assay.report.section import Grid, Group, Legend, Name, Part, Text, listing
 from assay.report.sections import classes_curve_charts
@@ -29,10 +30,10 @@ class Noun(NamedTuple):
         return f"mean of the {self.many} (macro)"
 
 
-CLASS = Noun("class", "classes", "Each class against the rest")
-LABEL = Noun("label", "labels", "The images with a label against those without")
+CLASS = Noun(later("class"), later("classes"), later("Each class against the rest"))
+LABEL = Noun(later("label"), later("labels"), later("The images with a label against those without"))
 MACRO = CLASS.mean
-WORDS = {"roc": "ROC", "precision_recall": "Precision and recall"}
+WORDS = {"roc": later("ROC"), "precision_recall": later("Precision and recall")}
 POINTS = 100
 """Of each line on the page."""
 
@@ -42,14 +43,17 @@ def group(subject: Subject, noun: Noun = CLASS) -> Group | None:
     drawn = list(figures(subject, noun))
     if not drawn:
         return None
-    several = ", the mean of the seeds' curves" if subject.seeds > 1 else ""
     words: list[str | Name] = [
-        f"{noun.against}, over the test images{several}; dashed: what chance would give. The area is "
-        "under the pointer. Precision is drawn in steps, whose area is the average precision."
+        say(
+            "{against}, over the test images{several}; dashed: what chance would give. The area is under the pointer. "
+            "Precision is drawn in steps, whose area is the average precision.",
+            against=say(noun.against),
+            several=say(", the mean of the seeds' curves") if subject.seeds > 1 else "",
+        )
     ]
-    words += listing(" Without a curve: ", missing(subject))
+    words += listing(say(" Without a curve: "), missing(subject))
     parts: list[Part] = [Legend(subject.key, subject.colors), Text(words), Grid(drawn)]
-    return Group("ROC and precision–recall", parts)
+    return Group(say("ROC and precision–recall"), parts)
 
 
 def figures(subject: Subject, noun: Noun = CLASS) -> Iterator[Figure]:
@@ -66,11 +70,17 @@ def figures(subject: Subject, noun: Noun = CLASS) -> Iterator[Figure]:
         variants = frame["variant"].n_unique()
         yield Figure(
             f"curves-{kind}",
-            WORDS[kind],
+            say(WORDS[kind]),
             "",
-            f"{WORDS[kind]} curves of {variants} variant{'s' * (variants != 1)} for {len(classes) - 1} {noun.many} "
-            "and their mean; areas and points are in the CSV.",
-            classes_curve_charts.curves(frame, kind, classes, subject.colors, noun.one),
+            plural(
+                "{curve} curves of {n} variant for {count} {classes} and their mean; areas and points are in the CSV.",
+                "{curve} curves of {n} variants for {count} {classes} and their mean; areas and points are in the CSV.",
+                variants,
+                curve=say(WORDS[kind]),
+                count=len(classes) - 1,
+                classes=say(noun.many),
+            ),
+            classes_curve_charts.curves(frame, kind, classes, subject.colors, say(noun.one)),
             frame,
             wide=False,
             legend=False,

@@ -5,6 +5,8 @@ from typing import Any
 
 import polars as pl
 
+from assay.language.script import as_name
+from assay.language.speech import later, say
 from assay.report.section import Group
 from assay.report.sections.classes_confusion import MOST_MATRICES
 from assay.report.sections.classes_curves import MACRO, measured
@@ -15,10 +17,10 @@ from assay.results.formats import grouped, plus_minus
 from assay.results.metrics import bounds
 from assay.results.statistics import mean_interval
 
-MEASURES = {"precision": "precision (%)", "recall": "recall (%)", "f1": "F1 (%)"}
-AREAS = {"roc_auc": "ROC AUC", "average_precision": "average precision"}
-COUNTS = {"trained": "training images", "tested": "test images"}
-MEANS = {"macro": MACRO, "weighted": "mean of the images (weighted)"}
+MEASURES = {"precision": later("precision (%)"), "recall": later("recall (%)"), "f1": later("F1 (%)")}
+AREAS = {"roc_auc": later("ROC AUC"), "average_precision": later("average precision")}
+COUNTS = {"trained": later("training images"), "tested": later("test images")}
+MEANS = {"macro": MACRO, "weighted": later("mean of the images (weighted)")}
 
 Areas = dict[str, dict[str, list[float]]]
 """Class (or MACRO) → name of the area → a number for each seed."""
@@ -26,7 +28,7 @@ Areas = dict[str, dict[str, list[float]]]
 
 def group(subject: Subject) -> Group | None:
     """The report of the best variant, those of others folded away."""
-    return first_of("Classification report", tables(subject))
+    return first_of(say("Classification report"), tables(subject))
 
 
 def tables(subject: Subject) -> list[tuple[str, Table]]:
@@ -42,18 +44,22 @@ def _table(subject: Subject, variant: str, areas: Areas) -> Table | None:
     runs = [(about, metrics) for about, metrics in runs if "precision_per_class" in metrics]
     if not runs:
         return None
-    rows = list(_rows(runs, areas))
+    rows, classes = list(_rows(runs, areas)), runs[0][0]["classes"]
     shown = MEASURES | (AREAS if areas else {})
     counts = {key: heading for key, heading in COUNTS.items() if rows[0][key] is not None}
-    lines = [[Cell(row["class"], is_name=True), *_numbers(row, shown, counts)] for row in rows]
-    columns = [Column("class", "left"), *(Column(heading) for heading in [*shown.values(), *counts.values()])]
-    spread = (
-        "Mean over seeds ± half of its 95 % t interval, cut at 0 and 100 %."
-        if len(runs) > 1
-        else "One seed: no intervals."
-    )
+    lines = [
+        [
+            Cell(row["class"] if row["class"] in classes else say(row["class"]), is_name=True),
+            *_numbers(row, shown, counts),
+        ]
+        for row in rows
+    ]
+    columns = [Column(say("class"), "left"), *(Column(say(heading)) for heading in [*shown.values(), *counts.values()])]
+    one = say("One seed: no intervals.")
+    spread = say("Mean over seeds ± half of its 95 % t interval, cut at 0 and 100 %.") if len(runs) > 1 else one
     frame = pl.DataFrame(rows, infer_schema_length=None)
-    caption = f"{subject.shown[variant]}. {spread} Means over classes are over those with test images."
+    means = say("Means over classes are over those with test images.")
+    caption = f"{as_name(subject.shown[variant])}. {spread} {means}"
     return Table(f"report-{subject.stem(variant)}", caption, columns, lines, frame, fixed=False)
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import polars as pl
 
+from assay.language.script import as_name
+from assay.language.speech import say
 from assay.report.figures import Figure
 from assay.report.section import Grid, Legend, Part, Section, Text, Words, listing
 from assay.report.sections import cost_charts
@@ -25,13 +27,13 @@ def section(subject: Subject) -> Section | None:
         return None
     parts: list[Part] = [] if table is None else [table]
     if shared:
-        same = ", ".join(f"{name} {text}" for name, text in shared)
-        parts.append(Text(f"The same for every variant: {same}."))
+        same = say(", ").join(f"{name} {text}" for name, text in shared)
+        parts.append(Text(say("The same for every variant: {costs}.", costs=same)))
     parts += map(Text, uncounted(subject))
     parts += wide
     if half:
         parts += [Legend(subject.key, subject.colors), Grid(half)]
-    return Section("cost", "Cost", "", parts)
+    return Section("cost", say("Cost"), "", parts)
 
 
 def costs(subject: Subject) -> tuple[Table | None, list[tuple[str, str]]]:
@@ -40,7 +42,7 @@ def costs(subject: Subject) -> tuple[Table | None, list[tuple[str, str]]]:
     means = {m: [row[m] for row in subject.results.table([m]).iter_rows(named=True) if row["seeds"]] for m in wanted}
     common = [m for m in wanted if len(means[m]) > 1 and None not in means[m] and len(set(means[m])) == 1]
     differ = [m for m in wanted if m not in common]
-    caption = "Per image: multiply-accumulates and activations. Times are wall-clock."
+    caption = say("Per image: multiply-accumulates and activations. Times are wall-clock.")
     table = variants_table(subject, "cost", caption, differ) if differ else None
     return table, [(label(m), with_unit(means[m][0], m)) for m in common]
 
@@ -53,7 +55,8 @@ def uncounted(subject: Subject) -> Iterator[Words]:
     for (operation,), rows in found.group_by("operation", maintain_order=True):
         shown = [subject.shown[name] for name in rows["variant"].unique(maintain_order=True)]
         where = ["."] if len(shown) == len(subject.order) else listing(": ", shown)
-        yield [f"Not counted, so that multiply-accumulates are too low: {operation}", *where]
+        what = as_name(str(operation))
+        yield [say("Not counted, so that multiply-accumulates are too low: {operation}", operation=what), *where]
 
 
 def time(subject: Subject) -> Iterator[Figure]:
@@ -72,12 +75,12 @@ def time(subject: Subject) -> Iterator[Figure]:
         return
     frame = pl.DataFrame(rows, schema_overrides={"seed": pl.Int64}, infer_schema_length=None)
     unit, scale = time_unit(float(frame["seconds"].max()))  # type: ignore[arg-type]
-    dots = "; dots: one seed each" if subject.seeds > 1 else ""
+    dots = say("; dots: one seed each") if subject.seeds > 1 else ""
     yield Figure(
         "training-time",
-        "Training time",
-        f"Wall-clock time, all epochs{dots}. Runs that shared a machine slowed one another.",
-        f"Training times of {len(subject.order)} variants; the numbers are in the table.",
+        say("Training time"),
+        say("Wall-clock time, all epochs{dots}. Runs that shared a machine slowed one another.", dots=dots),
+        say("Training times of {n} variants; the numbers are in the table.", n=len(subject.order)),
         cost_charts.times(frame, [subject.shown[n] for n in subject.order], subject.colors, unit, scale),
         frame,
     )
@@ -103,13 +106,14 @@ def tradeoff(subject: Subject) -> Iterator[Figure]:
         frame = pl.DataFrame(rows, schema_overrides=overrides, infer_schema_length=None)
         low, high = float(frame["cost"].min()), float(frame["cost"].max())  # type: ignore[arg-type]
         unit, scale = time_unit(high)
-        axis = cost_charts.Cost(heading(cost)) if is_exact(cost) else cost_charts.Cost(f"{label(cost)} ({unit})", scale)
+        timed = cost_charts.Cost(f"{label(cost)} ({say(unit)})", scale)
+        axis = cost_charts.Cost(heading(cost)) if is_exact(cost) else timed
         figures.append(
             Figure(
                 f"cost-{cost}",
-                f"{in_title(label(metric))} against {label(cost)}",
-                "Mean over seeds with its 95 % t interval." if subject.seeds > 1 else "",
-                f"{label(metric)} against {label(cost)} for {len(rows)} variants.",
+                say("{metric} against {cost}", metric=in_title(label(metric)), cost=label(cost)),
+                say("Mean over seeds with its 95 % t interval.") if subject.seeds > 1 else "",
+                say("{metric} against {cost} for {n} variants.", metric=label(metric), cost=label(cost), n=len(rows)),
                 cost_charts.tradeoff(frame, axis, heading(metric), subject.colors, log=low > 0 and high / low >= 20),
                 frame,
                 wide=False,

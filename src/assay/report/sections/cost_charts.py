@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import altair as alt
 import polars as pl
 
+from assay.language.speech import say
 from assay.report.charts import FOCUS, Chart, Colors, in_focus, layered, variant_color
 from assay.report.style import LIGHT
 
@@ -33,7 +34,7 @@ def times(frame: pl.DataFrame, order: Sequence[str], colors: Colors, unit: str, 
     """
     base = alt.Chart()
     y = alt.Y("variant:N", title=None).scale(domain=list(order), paddingInner=0.35)
-    x = alt.X("time:Q", title=f"training time ({unit}, wall clock)", axis=alt.Axis(format=PLAIN))
+    x = alt.X("time:Q", title=say("training time ({unit}, wall clock)", unit=say(unit)), axis=alt.Axis(format=PLAIN))
     color = variant_color("variant", colors).legend(None)
     return layered(
         frame.with_columns(time=scale * pl.col("seconds")),
@@ -43,7 +44,10 @@ def times(frame: pl.DataFrame, order: Sequence[str], colors: Colors, unit: str, 
             y=y,
             x=x,
             color=color,
-            tooltip=[alt.Tooltip("variant:N"), alt.Tooltip("time:Q", format=".3~r", title=f"mean ({unit})")],
+            tooltip=[
+                alt.Tooltip("variant:N"),
+                alt.Tooltip("time:Q", format=".3~r", title=say("mean ({unit})", unit=say(unit))),
+            ],
         ),
         base.transform_filter("datum.kind == 'seed'")
         .mark_circle(size=30, color=LIGHT["ink"], opacity=0.65)
@@ -53,7 +57,7 @@ def times(frame: pl.DataFrame, order: Sequence[str], colors: Colors, unit: str, 
             tooltip=[
                 alt.Tooltip("variant:N"),
                 alt.Tooltip("seed:O"),
-                alt.Tooltip("time:Q", format=".3~r", title=unit),
+                alt.Tooltip("time:Q", format=".3~r", title=say(unit)),
             ],
         ),
         height=len(order) * (30 if len(order) < 12 else 22),

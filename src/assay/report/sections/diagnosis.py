@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from assay.language.speech import later, say
 from assay.report.section import Code, Folded, Group, Name, Part, Section, Sentences, Sheet, Text, Words
 from assay.report.subject import Subject
 from assay.results.diagnosed import is_diagnosed, stacked_findings
 
-CAPTION = (
+CAPTION = later(
     "Rules that read what each training recorded. A finding says what was seen, not why: how often its rule speaks of "
     "healthy runs stands beside it, and a study that would tell."
 )
@@ -30,7 +31,7 @@ def section(subject: Subject) -> Section | None:
         shown: Words = [Name(subject.shown[variant], strong=True), f": {line(own, seeds)}"]
         parts.append(Folded(shown, details(own, seeds)))
     sheet = Sheet(f"diagnosis{subject.suffix}", found.drop("epochs"))
-    return Section("diagnosis", "Diagnosis", CAPTION, [*parts, Text(["All of it: ", sheet, "."])])
+    return Section("diagnosis", say("Diagnosis"), say(CAPTION), [*parts, Text([say("All of it: "), sheet, "."])])
 
 
 def line(found: pl.DataFrame, seeds: Sequence[int]) -> str:

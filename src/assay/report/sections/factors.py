@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from assay.language.speech import say
 from assay.recipe.names import shown_keys
 from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Table
@@ -19,9 +20,8 @@ def main_effects(subject: Subject) -> Table | None:
     if not effects:
         return None
     short, metric = shown_keys(subject.results.study.factors), subject.metric
-    heads = ["factor", "best level", "against"]
-    columns = [Column(head, "left") for head in heads]
-    columns += [Column(head) for head in ("difference", "p", "in single cells", "p if alike")]
+    columns = [Column(head, "left") for head in (say("factor"), say("best level"), say("against"))]
+    columns += [Column(head) for head in (say("difference"), "p", say("in single cells"), say("p if alike"))]
     pairs = [(effect, level) for effect in effects for level in effect.levels]
     lines = [
         [
@@ -30,21 +30,23 @@ def main_effects(subject: Subject) -> Table | None:
             Cell(level.level, is_name=True),
             Cell(signed(level.difference, level.low, level.high, metric), "better" if level.is_decided else ""),
             Cell(p_value(level.p)),
-            Cell(f"{value(level.least, metric)} to {value(level.most, metric)}"),
+            Cell(say("{low} to {high}", low=value(level.least, metric), high=value(level.most, metric))),
             Cell(p_value(effect.p_same)),
         ]
         for effect, level in pairs
     ]
-    unit = " (percentage points)" if is_share(metric) else ""
-    caption = (
-        f"Which factor matters, by how much: differences in {label(metric)}{unit} between the best level of a factor "
-        "and its others, over all other factors and seeds. Their intervals (Tukey's, from the pooled error) hold "
-        f"together in {percent(len(effects) * effects[0].alpha)} of studies. The smallest and the largest "
-        "difference in a single cell of the other factors follow, and how likely they lie so far apart if the "
-        "difference is the same in all."
+    caption = say(
+        "Which factor matters, by how much: differences in {metric}{unit} between the best level of a factor and its "
+        "others, over all other factors and seeds. Their intervals (Tukey's, from the pooled error) hold together in "
+        "{level} of studies. The smallest and the largest difference in a single cell of the other factors follow, and "
+        "how likely they lie so far apart if the difference is the same in all.",
+        metric=label(metric),
+        unit=say(" (percentage points)") if is_share(metric) else "",
+        level=percent(len(effects) * effects[0].alpha),
     )
     if images := effects[0].images:
-        caption += f" The intervals cover other seeds and other test images like these {images:,}."
+        more = say("The intervals cover other seeds and other test images like these {images:,}.", images=images)
+        caption = f"{caption} {more}"
     frame = pl.DataFrame([_row(effect, level) for effect, level in pairs])
     return Table(f"factors{subject.suffix}", caption, columns, lines, frame)
 

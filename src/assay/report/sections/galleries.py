@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from assay.language.speech import say
 from assay.report.section import Gallery, Name, Picture, Section
 from assay.report.subject import Subject
 
@@ -25,7 +26,7 @@ def drawn(
         found.setdefault(row["kind"], []).append(drawing(row, about))
     tested = about["counts"]["test"]
     return [
-        Gallery(heading, caption(kind, found[kind], tested), found[kind])
+        Gallery(say(heading), caption(kind, found[kind], tested), found[kind])
         for kind, heading in headings.items()
         if kind in found
     ]
@@ -36,14 +37,14 @@ def section_of(subject: Subject, galleries: Sequence[Gallery], *shows: str | Nam
     if subject.best is None or not galleries:
         return None
     seed = subject.runs(subject.best)[0].seed
-    return Section(
-        "pictures", "Pictures", ("What ", Name(subject.shown[subject.best]), f", seed {seed}, ", *shows), galleries
-    )
+    of_seed = say(", seed {seed}, ", seed=seed)
+    caption = (say("What "), Name(subject.shown[subject.best]), of_seed, *shows)
+    return Section("pictures", say("Pictures"), caption, galleries)
 
 
 def right_of(those: Sequence[Picture]) -> str:
     """How many of the pictures are answered right, in words."""
-    return f"{sum(picture.state == 'right' for picture in those)} of {len(those)} right"
+    return say("{right} of {n} right", right=sum(picture.state == "right" for picture in those), n=len(those))
 
 
 def share(probability: float) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
+from assay.language.speech import later, say
 from assay.recipe.tasks import TASKS
 from assay.report.charts import Menu
 from assay.report.figures import Figure
@@ -14,22 +15,22 @@ from assay.results.formats import in_title
 from assay.separation.in_words import reading
 
 WORDS = {
-    "separation": "separation (SI)",
-    "center": "centre separation (CSI)",
-    "cross_separation": "separation from the training images",
-    "cross_center": "centre separation from the training images",
-    "high_order": "high-order separation",
-    "soft_order": "soft-order separation",
-    "anti": "anti-separation",
-    "smoothness": "smoothness (SmI)",
+    "separation": later("separation (SI)"),
+    "center": later("centre separation (CSI)"),
+    "cross_separation": later("separation from the training images"),
+    "cross_center": later("centre separation from the training images"),
+    "high_order": later("high-order separation"),
+    "soft_order": later("soft-order separation"),
+    "anti": later("anti-separation"),
+    "smoothness": later("smoothness (SmI)"),
 }
 
-OF_CLASSES = (
+OF_CLASSES = later(
     "How well the activations of each layer keep the classes apart: the share of images whose nearest neighbour (SI), "
     "or nearest class mean (CSI), is of their own class. A layer that lowers the curve of the test images mixes "
     "classes up; the layer with the highest one is the one to transfer from."
 )
-OF_VALUES = (
+OF_VALUES = later(
     "How well neighbours in the activations of each layer are neighbours in truth: 1 where every image's nearest "
     "neighbour has the nearest values of all, 0 where it has the farthest. Several numbers count together, each in "
     "standard deviations. What chance would give is in the CSV."
@@ -44,11 +45,11 @@ def section(subject: Subject) -> Section | None:
         said = [(Name(name, strong=True), f": {text}") for name, text in readings(subject)]
         parts += [Legend(subject.key, subject.colors), Grid(drawn), *heat_maps(subject), Sentences(said)]
     if noted:
-        parts += [Text("To note:"), Sentences(noted)]
-    caption = (OF_VALUES if _is_of_values(subject) else OF_CLASSES) if drawn else ""
+        parts += [Text(say("To note:")), Sentences(noted)]
+    caption = [say(OF_VALUES if _is_of_values(subject) else OF_CLASSES)] if drawn else []
     if drawn and subject.seeds > 1:
-        caption += " Lines: mean over seeds; bars: from the lowest to the highest seed."
-    return Section("layers", "Layers", caption, parts) if parts else None
+        caption.append(say("Lines: mean over seeds; bars: from the lowest to the highest seed."))
+    return Section("layers", say("Layers"), " ".join(caption), parts) if parts else None
 
 
 def measured(subject: Subject) -> pl.DataFrame:
@@ -84,12 +85,17 @@ def curves(subject: Subject) -> Iterator[Figure]:
             .sort(pl.col("variant").replace_strict(rank, return_dtype=pl.Int64), "depth")
             .with_columns(pl.col("variant").replace(subject.shown))
         )
-        named = f"{WORDS[index]}{f', k = {k}' if k else ''}"
+        named = f"{say(WORDS[index])}{f', k = {k}' if k else ''}"
         yield Figure(
             f"layers-{index}{f'-{k}' if k else ''}-{split}",
-            f"{in_title(named)}, {split} images",
+            say("{index}, {split} images", index=in_title(named), split=say(split)),
             "",
-            f"{named} of {frame['layer'].n_unique()} layers on {split} images; the numbers are in the CSV.",
+            say(
+                "{index} of {n} layers on {split} images; the numbers are in the CSV.",
+                index=named,
+                n=frame["layer"].n_unique(),
+                split=say(split),
+            ),
             layers_charts.layer_curves(frame, order, named, subject.colors),
             frame,
             wide=len(order) > 10,
@@ -122,14 +128,21 @@ def heat_maps(subject: Subject) -> Iterator[Figure]:
         .with_columns(pl.col("variant").replace(subject.shown))
     )
     names = [subject.shown[name] for name in variants]
-    named = f"{WORDS[index]}{f', k = {k}' if k else ''}"
+    named = f"{say(WORDS[index])}{f', k = {k}' if k else ''}"
     yield Figure(
         "layers-by-epoch",
-        f"{in_title(named)} while learning, {split} images",
-        "Read a column from top to bottom as the way of an image through the network after that epoch. The darker, the "
-        f"better {'neighbours agree' if _is_of_values(subject) else 'the classes are kept apart'}; a row that stays "
-        "pale has learned nothing.",
-        f"{named} of {len(order)} layers over the epochs on {split} images; the numbers are in the CSV.",
+        say("{index} while learning, {split} images", index=in_title(named), split=say(split)),
+        say(
+            "Read a column from top to bottom as the way of an image through the network after that epoch. The darker, "
+            "the better {what}; a row that stays pale has learned nothing.",
+            what=say("neighbours agree") if _is_of_values(subject) else say("the classes are kept apart"),
+        ),
+        say(
+            "{index} of {n} layers over the epochs on {split} images; the numbers are in the CSV.",
+            index=named,
+            n=len(order),
+            split=say(split),
+        ),
         layers_charts.layer_epochs(frame, order, Menu(subject.key, names, names[0]), named),
         frame,
         legend=False,
@@ -171,7 +184,8 @@ def readings(subject: Subject) -> list[tuple[str, str]]:
     for name, own in each_variant(table):
         seeds = own["seed"].unique().sort().to_list()
         text = reading(own.filter(pl.col("seed") == seeds[0]), index, split)
-        found.append((subject.shown[name], f"{text} (Seed {seeds[0]}.)" if len(seeds) > 1 else text))
+        of_seed = say("{text} (Seed {seed}.)", text=text, seed=seeds[0])
+        found.append((subject.shown[name], of_seed if len(seeds) > 1 else text))
     return found
 
 

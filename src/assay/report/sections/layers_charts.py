@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 import polars as pl
 
+from assay.language.speech import say
 from assay.report.charts import Chart, Colors, Menu, mean_lines, of_chosen, one_variant, over_seeds
 from assay.report.style import LIGHT
 
@@ -23,7 +24,7 @@ def layer_curves(frame: pl.DataFrame, order: Sequence[str], measure: str, colors
         alt.Tooltip("variant:N"),
         alt.Tooltip("layer:N"),
         *over_seeds(measure),
-        alt.Tooltip("chance:Q", format=".3~f", title="by chance"),
+        alt.Tooltip("chance:Q", format=".3~f", title=say("by chance")),
     ]
     return mean_lines(frame, x, y, measure, colors, tooltip)
 
@@ -35,7 +36,7 @@ def layer_epochs(frame: pl.DataFrame, order: Sequence[str], menu: Menu, measure:
     """
     epochs = frame["epoch"].n_unique()
     encoded = of_chosen().encode(
-        x=alt.X("epoch:O", title="epoch (0: untrained)", axis=alt.Axis(labelAngle=0, labelOverlap="greedy")),
+        x=alt.X("epoch:O", title=say("epoch (0: untrained)"), axis=alt.Axis(labelAngle=0, labelOverlap="greedy")),
         y=alt.Y("layer:N", title=None, sort=list(order)),
         tooltip=[alt.Tooltip("layer:N"), alt.Tooltip("epoch:O"), *over_seeds(measure)],
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from assay.language.speech import later, plural, say
 from assay.report.figures import Figure
 from assay.report.section import Grid, Group, Legend, Part, Section, Text
 from assay.report.sections import learning_charts, learning_parts
@@ -12,21 +13,29 @@ from assay.report.subject import Subject
 from assay.results.formats import heading, in_title
 from assay.results.metrics import bounds, factor, label
 
+CURVES = {"train": later("train {metric}"), "validation": later("validation {metric}")}
+
 
 def section(subject: Subject) -> Section | None:
     """A figure for each quantity and split."""
     drawn, minimised = list(figures(subject)), own_loss(subject)
     if not drawn:
         return None
-    said = ["Train values are averaged over the batches of an epoch, while the weights still change."]
+    said = [say("Train values are averaged over the batches of an epoch, while the weights still change.")]
     if subject.seeds > 1:
-        said.insert(0, "Lines: mean over seeds; bands: from the lowest to the highest seed.")
+        said.insert(0, say("Lines: mean over seeds; bands: from the lowest to the highest seed."))
     if len(subject.colors) > 1:
-        said.append("A click on a name picks it out.")
+        said.append(say("A click on a name picks it out."))
     if hidden := opening(drawn[0].frame):
-        said.append(f"The axes make no room for the first {'epoch' if hidden == 1 else f'{hidden} epochs'}.")
+        said.append(
+            plural(
+                "The axes make no room for the first epoch.",
+                "The axes make no room for the first {n} epochs.",
+                hidden,
+            )
+        )
     parts: list[Part] = [Legend(subject.key, subject.colors), Text(" ".join(said)), Grid(drawn)]
-    return Section("learning", "Learning", "", [*parts, *([minimised] if minimised else [])])
+    return Section("learning", say("Learning"), "", [*parts, *([minimised] if minimised else [])])
 
 
 def own_loss(subject: Subject) -> Group | None:
@@ -54,13 +63,14 @@ def figures(subject: Subject) -> Iterator[Figure]:
         epochs = together["epoch"].n_unique()
         phases = phase_begins(history)
         for split, frame in frames.items():
+            variants = frame["variant"].n_unique()
             measure = heading(f"{split}_loss" if quantity == "loss" else quantity)
-            words = f"{split} {quantity if quantity == 'loss' else label(quantity)}"
+            words = say(CURVES[split], metric=say("loss") if quantity == "loss" else label(quantity))
             yield Figure(
                 f"learning-{split}-{quantity}",
                 in_title(words),
                 "",
-                f"{words} over {epochs} epochs for {frame['variant'].n_unique()} variants.",
+                say("{what} over {n} epochs for {variants} variants.", what=words, n=epochs, variants=variants),
                 learning_charts.curves(frame, measure, subject.colors, laid_out.get(split, OF_THE_DATA), phases),
                 frame,
                 wide=len(frames) == 1,
@@ -84,7 +94,10 @@ def phase_begins(history: pl.DataFrame) -> list[tuple[int, str]]:
         return []
     first = history.filter(pl.col("phase") > 1).group_by("variant", "seed", "phase").agg(pl.col("epoch").min())
     marks = first.group_by("epoch").agg(pl.col("phase").unique().sort()).sort("epoch")
-    return [(epoch, f"phase {' or '.join(map(str, numbers))}") for epoch, numbers in marks.iter_rows()]
+    return [
+        (epoch, say("phase {numbers}", numbers=say(" or ").join(map(str, numbers))))
+        for epoch, numbers in marks.iter_rows()
+    ]
 
 
 def opening(curve: pl.DataFrame) -> int:

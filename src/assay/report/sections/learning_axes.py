@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from assay.language.speech import say
 from assay.results.metrics import number
 
 SQUEEZED = 5.0
@@ -55,7 +56,7 @@ def axis(curves: pl.DataFrame, within: tuple[float, float]) -> Axis:
     if room == 0 or SQUEEZED * room >= max(abs(low - end), abs(high - end)):
         return Axis((low, high))
     if end == 0 and low > 0:
-        return Axis((low, high), is_log=True, said=" (log scale)")
+        return Axis((low, high), is_log=True, said=say(" (log scale)"))
     if high > end:
-        return Axis((low, end + CUT * room), said=f" (cut; up to {number(high)})")
-    return Axis((end - CUT * room, high), said=f" (cut; down to {number(low)})".replace("-", "−"))
+        return Axis((low, end + CUT * room), said=say(" (cut; up to {end})", end=number(high)))
+    return Axis((end - CUT * room, high), said=say(" (cut; down to {end})", end=number(low)).replace("-", "−"))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 import polars as pl
 
+from assay.language.speech import say
 from assay.report.charts import DASHED, FOCUS, Chart, Colors, in_focus, layered, over_seeds, variant_color
 from assay.report.sections.learning_axes import OF_THE_DATA, Axis
 from assay.report.style import LIGHT
@@ -30,7 +31,9 @@ def curves(
     )
     epochs = frame["epoch"].unique().sort().to_list()
     few = epochs if len(epochs) <= 8 else alt.Undefined
-    x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(grid=False, values=few, tickMinStep=1, format="d", tickCount=8))
+    x = alt.X(
+        "epoch:Q", title=say("epoch"), axis=alt.Axis(grid=False, values=few, tickMinStep=1, format="d", tickCount=8)
+    )
     x = x.scale(nice=False, zero=False)
     title = measure + axis.said
     y = alt.Y("mean:Q", title=title, scale=scale, axis=alt.Axis(format="~g") if axis.is_log else alt.Axis())
@@ -64,7 +67,7 @@ def phase_marks(phases: Sequence[tuple[int, str]]) -> list[alt.Chart]:
     if not phases:
         return []
     begins = pl.DataFrame([{"begins": epoch - 0.5, "phase": word} for epoch, word in phases])
-    base = alt.Chart(begins).encode(x=alt.X("begins:Q", title="epoch"))
+    base = alt.Chart(begins).encode(x=alt.X("begins:Q", title=say("epoch")))
     word = base.mark_text(align="left", baseline="top", dx=4, fontSize=11, color=LIGHT["muted"])
     return [
         base.mark_rule(**DASHED),

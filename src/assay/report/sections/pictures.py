@@ -5,15 +5,16 @@ from typing import Any
 
 import polars as pl
 
+from assay.language.speech import later, say
 from assay.report.section import Gallery, Line, Picture, Section, Sheet, Text
 from assay.report.sections.galleries import drawn, right_of, section_of, share
 from assay.report.subject import Subject
 from assay.results.formats import grouped
 
-HEADINGS = {"sample": "A sample", "mistake": "The surest mistakes", "unsure": "The least sure"}
+HEADINGS = {"sample": later("A sample"), "mistake": later("The surest mistakes"), "unsure": later("The least sure")}
 """Of each kind of picture, in the order of the page."""
 
-SHOWS = (
+SHOWS = later(
     "makes of test images. Bold: the true class; below it the predicted one, right (✓) or wrong (✗, and a dashed "
     "frame), with its probability."
 )
@@ -21,10 +22,10 @@ SHOWS = (
 
 def section(subject: Subject) -> Section | None:
     """The pictures of the best variant, and all its answers as a file."""
-    found = section_of(subject, galleries(subject, subject.best), SHOWS)
+    found = section_of(subject, galleries(subject, subject.best), say(SHOWS))
     if found is None or subject.best is None:
         return found
-    every = Text(("Every answer to a test image, with the names of the classes: ", answers(subject, subject.best)))
+    every = Text((say("Every answer to a test image, with the names of the classes: "), answers(subject, subject.best)))
     return replace(found, parts=[*found.parts, every])
 
 
@@ -53,7 +54,9 @@ def _picture(row: dict[str, Any], about: dict[str, Any]) -> Picture:
 
 def _caption(kind: str, those: list[Picture], tested: int) -> str:
     if kind == "sample":
-        return f"Drawn by the seed from {grouped(tested)} test images; {right_of(those)}."
+        return say("Drawn by the seed from {n} test images; {right}.", n=grouped(tested), right=right_of(those))
     if kind == "mistake":
-        return "The wrong answers with the highest probability of the predicted class, highest first."
-    return f"The answers with the lowest probability of the predicted class, lowest first; {right_of(those)}."
+        return say("The wrong answers with the highest probability of the predicted class, highest first.")
+    return say(
+        "The answers with the lowest probability of the predicted class, lowest first; {right}.", right=right_of(those)
+    )

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from assay.errors import AssayError
+from assay.language.speech import later, plural, say
 from assay.recipe.names import label as level_label
 from assay.report.section import Code, Command, Facts, Folded, Name, Pairs, Part, Section, Sheet, Text
 from assay.report.subject import Subject
@@ -17,7 +18,7 @@ from assay.system.files import read_object
 
 AGAIN = "reproduced"
 """The folder of what is trained again."""
-WHERE = (
+WHERE = later(
     "Trains the study anew, where it was trained before; the file has every change and all seeds. Where there is only "
     "this page, save the study file below as study.yaml and run that."
 )
@@ -25,20 +26,20 @@ WHERE = (
 
 def section(subject: Subject) -> Section:
     """The command, the data, the environments, the levels, the study file and a recipe with every default."""
-    known = [Pairs("Data", list(_data(subject))), Pairs("Environment", environments(subject))]
-    known.append(Pairs("Levels", levels(subject)))
+    known = [Pairs(say("Data"), list(_data(subject))), Pairs(say("Environment"), environments(subject))]
+    known.append(Pairs(say("Levels"), levels(subject)))
     recipe_of, recipe = written_recipe(subject)
     sheet = Sheet("runs", subject.results.frame)
-    warning = " In the CSV files, text that a spreadsheet would take for a formula begins with an apostrophe."
+    warning = say(" In the CSV files, text that a spreadsheet would take for a formula begins with an apostrophe.")
     parts: list[Part] = [
         Command("command", command(subject)),
-        Text(WHERE),
+        Text(say(WHERE)),
         Facts([pairs for pairs in known if pairs.rows]),
-        Folded("The study file", [Code(subject.results.study.dump())]),
-        Folded(("The recipe of ", Name(subject.shown[recipe_of]), ", with every default"), [Code(recipe)]),
-        Text(("Every finished run as a row: ", sheet, warning)),
+        Folded(say("The study file"), [Code(subject.results.study.dump())]),
+        Folded((say("The recipe of "), Name(subject.shown[recipe_of]), say(", with every default")), [Code(recipe)]),
+        Text((say("Every finished run as a row: "), sheet, warning)),
     ]
-    return Section("reproduce", "Reproduce", "", parts)
+    return Section("reproduce", say("Reproduce"), "", parts)
 
 
 def command(subject: Subject) -> str:
@@ -90,14 +91,16 @@ def _data(subject: Subject) -> Iterator[tuple[str, str]]:
     if run is None:
         return
     data = subject.results.data(run)
-    yield "source", subject.plan[run.variant].recipe.data.source
+    yield say("source"), subject.plan[run.variant].recipe.data.source
     if "target_mean" in data:
-        yield "targets", ", ".join(data["classes"])
+        yield say("targets"), ", ".join(data["classes"])
     elif "classes" in data:
-        yield "classes", str(len(data["classes"]))
+        yield say("classes"), str(len(data["classes"]))
     channels, height, width = data["shape"]
-    yield "images", f"{width} × {height} pixels, {channels} channel{'s' * (channels != 1)}"
+    size = f"{width} × {height}"
+    yield say("images"), plural("{size} pixels, {n} channel", "{size} pixels, {n} channels", channels, size=size)
     if views := subject.plan[run.variant].recipe.data.augment_views:
-        yield "augmentation", f"{views} views of each training image, epoch e sees view e mod {views}"
+        seen = say("{n} views of each training image, epoch e sees view e mod {n}", n=views)
+        yield say("augmentation"), seen
     for split, count in data["counts"].items():
-        yield split, value(count, "parameters") + " images"
+        yield say(split), say("{n} images", n=value(count, "parameters"))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 import polars as pl
 
+from assay.language.speech import say
 from assay.report.charts import FOCUS, Chart, Colors, chance_line, dashed_rule, in_focus, layered, variant_color
 from assay.report.style import LIGHT
 
@@ -31,9 +32,9 @@ def effect(frame: pl.DataFrame, order: Sequence[str], title: str, chance: float 
     interval = base.transform_filter("datum.kind == 'interval'")
     tooltip = [
         alt.Tooltip("variant:N"),
-        alt.Tooltip("difference:Q", format="+.3~f", title="mean difference"),
-        alt.Tooltip("low:Q", format="+.3~f", title="interval from"),
-        alt.Tooltip("high:Q", format="+.3~f", title="to"),
+        alt.Tooltip("difference:Q", format="+.3~f", title=say("mean difference")),
+        alt.Tooltip("low:Q", format="+.3~f", title=say("interval from")),
+        alt.Tooltip("high:Q", format="+.3~f", title=say("to")),
         alt.Tooltip("p:Q", format=".3~g", title="p"),
     ]
     return layered(
@@ -90,11 +91,11 @@ def levels(
     tooltip = [
         alt.Tooltip("level:Q", title=factor),
         alt.Tooltip("value:Q", format=".4~f", title=measure),
-        alt.Tooltip("low:Q", format=".4~f", title="interval from"),
-        alt.Tooltip("high:Q", format=".4~f", title="to"),
+        alt.Tooltip("low:Q", format=".4~f", title=say("interval from")),
+        alt.Tooltip("high:Q", format=".4~f", title=say("to")),
     ]
     if len(colors) > 1:
-        tooltip.insert(0, alt.Tooltip("group:N", title="with"))
+        tooltip.insert(0, alt.Tooltip("group:N", title=say("with")))
     seeds = base.transform_filter("datum.kind == 'seed'").mark_circle(size=26, opacity=0.45, xOffset=9)
     ends = {"y": alt.Y("low:Q"), "y2": alt.Y2("high:Q")}
     marks = [

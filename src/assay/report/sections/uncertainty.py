@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from assay.errors import AssayError
+from assay.language.speech import later, say
 from assay.recipe import UncertaintyMeasure
 from assay.report.charts import Menu
 from assay.report.figures import Figure
@@ -23,11 +24,11 @@ from assay.uncertainty.ensembles import ensemble
 from assay.uncertainty.measures import Labels, Probabilities, curves, scores
 
 METHODS = {
-    "plain": ("plain", LIGHT["c7"]),
-    "temperature": ("temperature", LIGHT["c0"]),
-    "injected": ("dropout injected", LIGHT["c1"]),
-    "trained": ("dropout trained", LIGHT["c2"]),
-    "ensemble": ("ensemble of the seeds", LIGHT["c3"]),
+    "plain": (later("plain"), LIGHT["c7"]),
+    "temperature": (later("temperature"), LIGHT["c0"]),
+    "injected": (later("dropout injected"), LIGHT["c1"]),
+    "trained": (later("dropout trained"), LIGHT["c2"]),
+    "ensemble": (later("ensemble of the seeds"), LIGHT["c3"]),
 }
 """Method → its name on the page and its colour."""
 
@@ -35,38 +36,37 @@ COLUMNS = {
     "nll": "NLL",
     "brier": "Brier",
     "ece": "ECE",
-    "adaptive_ece": "adaptive ECE",
+    "adaptive_ece": later("adaptive ECE"),
     "auroc": "AUROC",
-    "accuracy": "accuracy (%)",
-    "accuracy_at_90": "accuracy, least sure 10 % set aside (%)",
+    "accuracy": later("accuracy (%)"),
+    "accuracy_at_90": later("accuracy, least sure 10 % set aside (%)"),
 }
 
 FEWEST = 10
 """Images of a bin that the reliability diagram draws; the CSV has every bin."""
 
-_SCORES = (
+SCORES = later(
     "NLL, Brier score and calibration error (ECE): lower is better. AUROC: the chance that a wrong answer is less sure "
     "than a right one."
 )
-CAPTION = (
+CAPTION = later(
     "How far the probabilities may be believed: as the network gives them (plain), softened by one temperature, or "
     "averaged over passes with dropout, injected into the trained network or switched on where it was trained with it; "
-    f"temperature, rate and variance were tuned on validation images. {_SCORES}"
+    "temperature, rate and variance were tuned on validation images."
 )
-CAPTION_OF_PIXELS = (
+CAPTION_OF_PIXELS = later(
     "How far the probabilities of pixels may be believed: as the network gives them (plain), or softened by one "
-    "temperature, tuned on validation images; of a sample of the pixels of each image, drawn by its number. "
-    f"{_SCORES}"
+    "temperature, tuned on validation images; of a sample of the pixels of each image, drawn by its number."
 )
-RELIABLE = (
+RELIABLE = later(
     "Of the answers of a confidence, how many are right. Below the diagonal the network is surer than it may be, "
-    "above it less sure. Larger marks: more {}; fewer than {} are not drawn."
+    "above it less sure. Larger marks: more {counted}; fewer than {n} are not drawn."
 )
-RISKY = (
+RISKY = later(
     "When the least sure images go to a person, how many of the others are wrong; dashed: 10 % set aside. A lower "
     "curve knows better where it errs."
 )
-RISKY_OF_PIXELS = (
+RISKY_OF_PIXELS = later(
     "When the images of the highest mean entropy go to a person, what share of the pixels of the others is wrong; "
     "dashed: 10 % set aside. A lower curve knows better in which images it errs."
 )
@@ -77,9 +77,9 @@ def section(subject: Subject) -> Section | None:
     table = score_table(subject)
     if table is None:
         return None
-    caption = CAPTION_OF_PIXELS if _counted(subject) == "pixels" else CAPTION
+    caption = f"{say(CAPTION_OF_PIXELS if _counted(subject) == 'pixels' else CAPTION)} {say(SCORES)}"
     return Section(
-        "uncertainty", "Uncertainty", caption, [Sentences(sentences(subject)), table, Grid(list(figures(subject)))]
+        "uncertainty", say("Uncertainty"), caption, [Sentences(sentences(subject)), table, Grid(list(figures(subject)))]
     )
 
 
@@ -93,7 +93,7 @@ def score_table(subject: Subject) -> Table | None:
     lines = []
     for (variant, method), part in frame.group_by("variant", "method", maintain_order=True):
         own = {row["score"]: row for row in part.iter_rows(named=True)}
-        line = [Cell(subject.shown[str(variant)], is_name=True), Cell(METHODS[str(method)][0])]
+        line = [Cell(subject.shown[str(variant)], is_name=True), Cell(say(METHODS[str(method)][0]))]
         of_variant = frame.filter(pl.col("variant") == variant)
         for score in measured:
             best = _best(score, of_variant.filter(pl.col("score") == score)["mean"].to_list())
@@ -102,12 +102,14 @@ def score_table(subject: Subject) -> Table | None:
             text = plus_minus(row["mean"], row["low"], row["high"], f"{score}_plain")
             line.append(Cell(text, "best" if is_best else ""))
         lines.append(line)
-    columns = [Column(subject.key, "left"), Column("method", "left"), *map(Column, measured.values())]
-    caption = "Test images. Bold: the best of the variant. "
-    caption += "Mean over seeds ± half of its 95 % t interval." if subject.seeds > 1 else "One seed: no intervals."
+    columns = [Column(subject.heading, "left"), Column(say("method"), "left")]
+    columns += [Column(say(words)) for words in measured.values()]
+    caption = [say("Test images. Bold: the best of the variant.")]
+    spread = say("Mean over seeds ± half of its 95 % t interval.")
+    caption.append(spread if subject.seeds > 1 else say("One seed: no intervals."))
     if _fewer_with_auroc(frame):
-        caption += " AUROC: over the seeds with right and wrong answers."
-    return Table("uncertainty", caption, columns, lines, frame, fixed=False)
+        caption.append(say("AUROC: over the seeds with right and wrong answers."))
+    return Table("uncertainty", " ".join(caption), columns, lines, frame, fixed=False)
 
 
 def figures(subject: Subject) -> Iterator[Figure]:
@@ -117,22 +119,21 @@ def figures(subject: Subject) -> Iterator[Figure]:
     if not there:
         return
     reliable, risky = (pl.concat(frames) for frames in zip(*there, strict=True))
-    methods = {name: color for name, color in METHODS.values() if name in reliable["method"]}
+    methods = {say(name): color for name, color in METHODS.values() if say(name) in reliable["method"]}
     variants = reliable["variant"].unique(maintain_order=True).to_list()
     best = subject.shown.get(subject.best or "", "")
     menu = Menu(subject.key, variants, best if best in variants else variants[0])
     drawn, counted = reliable.filter(pl.col("images") >= FEWEST), _counted(subject)
-    seeds = " All seeds together." if subject.seeds > 1 else ""
+    seeds = " " + say("All seeds together.") if subject.seeds > 1 else ""
     chart = uncertainty_charts.reliability(drawn, methods, menu, counted)
-    words = f"Reliability diagram of {len(methods)} methods, {menu}."
-    yield Figure(
-        "reliability", "Reliability", RELIABLE.format(counted, FEWEST) + seeds, words, chart, reliable, wide=False
-    )
-    mean = " Mean over seeds." if subject.seeds > 1 else ""
-    risk = RISKY_OF_PIXELS if counted == "pixels" else RISKY
+    words = say("Reliability diagram of {n} methods, {shown}.", n=len(methods), shown=menu)
+    right = say(RELIABLE, counted=say(counted), n=FEWEST) + seeds
+    yield Figure("reliability", say("Reliability"), right, words, chart, reliable, wide=False)
+    mean = " " + say("Mean over seeds.") if subject.seeds > 1 else ""
+    risk = say(RISKY_OF_PIXELS if counted == "pixels" else RISKY)
     chart = uncertainty_charts.risk_coverage(risky, methods, menu)
-    words = f"Risk–coverage curves of {len(methods)} methods, {menu}."
-    yield Figure("risk-coverage", "Risk and coverage", risk + mean, words, chart, risky, wide=False)
+    words = say("Risk–coverage curves of {n} methods, {shown}.", n=len(methods), shown=menu)
+    yield Figure("risk-coverage", say("Risk and coverage"), risk + mean, words, chart, risky, wide=False)
 
 
 def _counted(subject: Subject) -> str:
@@ -187,7 +188,7 @@ def _of_variant(subject: Subject, variant: str) -> tuple[pl.DataFrame, pl.DataFr
 
 def _named(subject: Subject, variant: str, frame: pl.DataFrame, along: str) -> pl.DataFrame:
     rank = {method: i for i, method in enumerate(METHODS)}
-    shown = {method: name for method, (name, _) in METHODS.items()}
+    shown = {method: say(name) for method, (name, _) in METHODS.items()}
     return (
         frame.sort(pl.col("method").replace_strict(rank, return_dtype=pl.Int64), along)
         .with_columns(pl.col("method").replace(shown))

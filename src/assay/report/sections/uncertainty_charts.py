@@ -3,6 +3,7 @@
 import altair as alt
 import polars as pl
 
+from assay.language.speech import say
 from assay.report.charts import Chart, Colors, Menu, dashed_rule, diagonal, of_chosen, one_variant, variant_color
 
 
@@ -13,16 +14,16 @@ def reliability(frame: pl.DataFrame, methods: Colors, menu: Menu, counted: str) 
     """
     least = float(frame.select(pl.min_horizontal("confidence", "accuracy").min()).item() or 0) // 10 * 10
     ends = alt.Scale(domain=[least, 100], nice=False)
-    x = alt.X("confidence:Q", title="confidence (%)", scale=ends, axis=alt.Axis(grid=False))
+    x = alt.X("confidence:Q", title=say("confidence (%)"), scale=ends, axis=alt.Axis(grid=False))
     right = of_chosen().encode(
-        x=x, y=alt.Y("accuracy:Q", title="accuracy (%)", scale=ends), color=variant_color("method", methods)
+        x=x, y=alt.Y("accuracy:Q", title=say("accuracy (%)"), scale=ends), color=variant_color("method", methods)
     )
     size = alt.Size("images:Q", legend=None).scale(range=[18, 260])
     tooltip = [
         alt.Tooltip("method:N"),
-        alt.Tooltip("confidence:Q", format=".1f", title="mean confidence (%)"),
-        alt.Tooltip("accuracy:Q", format=".1f", title="of these right (%)"),
-        alt.Tooltip("images:Q", format=",d", title=counted),
+        alt.Tooltip("confidence:Q", format=".1f", title=say("mean confidence (%)")),
+        alt.Tooltip("accuracy:Q", format=".1f", title=say("of these right (%)")),
+        alt.Tooltip("images:Q", format=",d", title=say(counted)),
     ]
     return one_variant(
         menu,
@@ -40,13 +41,13 @@ def risk_coverage(frame: pl.DataFrame, methods: Colors, menu: Menu) -> Chart:
     Columns: variant, method, coverage, risk (both in percent).
     """
     shown = of_chosen()
-    x = alt.X("coverage:Q", title="images answered, the surest first (%)", axis=alt.Axis(grid=False))
-    y = alt.Y("risk:Q", title="of these wrong (%)")
+    x = alt.X("coverage:Q", title=say("images answered, the surest first (%)"), axis=alt.Axis(grid=False))
+    y = alt.Y("risk:Q", title=say("of these wrong (%)"))
     color = variant_color("method", methods)
     tooltip = [
         alt.Tooltip("method:N"),
-        alt.Tooltip("coverage:Q", format=".0f", title="answered (%)"),
-        alt.Tooltip("risk:Q", format=".2f", title="of these wrong (%)"),
+        alt.Tooltip("coverage:Q", format=".0f", title=say("answered (%)")),
+        alt.Tooltip("risk:Q", format=".2f", title=say("of these wrong (%)")),
     ]
     return one_variant(
         menu,

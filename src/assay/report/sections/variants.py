@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from assay.language.speech import plural, say
 from assay.report.section import Folded, Group, Name, Part
 from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Mark, Table
@@ -9,9 +10,6 @@ from assay.results.comparison import Comparison
 from assay.results.formats import heading, p_value, plus_minus, signed
 from assay.results.metrics import bounds, factor, is_share, label, lower_is_better
 from assay.results.statistics import mean_interval
-
-REFERENCE = (Cell("reference"), Cell(""))
-"""In place of the base's difference to itself, and its p."""
 
 
 def variants_table(
@@ -29,11 +27,12 @@ def variants_table(
     compared = {c.variant: c for c in subject.comparisons or ()} if is_compared and subject.metric in metrics else {}
     tested = any(c.p is not None for c in compared.values())
     best = _best(subject.metric, [rows[n].get(subject.metric) for n in subject.finished])
-    columns = [Column(subject.key, "left"), Column("seeds")]
+    columns = [Column(subject.heading, "left"), Column(say("seeds"))]
     for m in metrics:
         columns.append(Column(heading(m)))
         if m == subject.metric and compared:
-            columns.append(Column(f"difference to {subject.base_word} ({'points' if is_share(m) else label(m)})"))
+            unit = say("points") if is_share(m) else label(m)
+            columns.append(Column(say("difference to {base} ({unit})", base=subject.base_word, unit=unit)))
             columns += [Column("p")] * tested
     lines = []
     for variant in [*subject.order, *(v for v in subject.plan if v not in subject.finished)]:
@@ -45,7 +44,9 @@ def variants_table(
             shown = plus_minus(row[m], row[f"{m}_low"], row[f"{m}_high"], m)
             line.append(Cell(shown, "best" if is_best else "", value=row[m]))
             if m == subject.metric and compared:
-                told = REFERENCE if variant == subject.base else _difference(compared.get(variant))
+                # the base's difference is to itself, and has no p
+                itself = (Cell(say("reference")), Cell(""))
+                told = itself if variant == subject.base else _difference(compared.get(variant))
                 line += told[: 1 + tested]
         lines.append(line)
     return Table(name, caption, columns, lines, table, is_of_variants=True)
@@ -61,9 +62,9 @@ def difference(c: Comparison) -> str:
     """With its sign and interval, ``+3.10 ± 0.42``; ``−49.8, too few seeds`` where that tells nothing; or ``same
     network``."""
     if c.decided == "same network":
-        return c.decided
+        return say(c.decided)
     if c.is_too_wide:
-        return f"{signed(c.difference, None, None, c.metric)}, too few seeds"
+        return say("{difference}, too few seeds", difference=signed(c.difference, None, None, c.metric))
     return signed(c.difference, c.low, c.high, c.metric)
 
 
@@ -86,7 +87,7 @@ def mean_and_ends(subject: Subject, variant: str, metric: str) -> dict[str, floa
 
 def more(count: int) -> str:
     """The summary of what is folded away."""
-    return f"{count} more variant{'s' * (count != 1)}"
+    return plural("{n} more variant", "{n} more variants", count)
 
 
 def first_of(title: str, tables: Sequence[tuple[str, Table]]) -> Group | None:
