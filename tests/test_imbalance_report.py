@@ -12,7 +12,7 @@ from assay.errors import AssayError
 from assay.recipe.study import Study, load_study
 from assay.report.page import write_report
 from assay.report.sections import classes_curves, classes_report
-from assay.report.sections.classes_curves import MACRO
+from assay.report.sections.classes_curves import CLASS
 from assay.report.subject import Subject
 from assay.results import Results
 from assay.runs.engine import run as run_study
@@ -88,7 +88,7 @@ def test_the_report_agrees_with_the_metrics(results: Results) -> None:
 
 def test_a_line_of_the_page_is_the_mean_over_seeds(results: Results) -> None:
     roc = next(classes_curves.figures(Subject(results)))
-    own = roc.frame.filter(pl.col("class") == MACRO, variant="none")
+    own = roc.frame.filter(pl.col("class") == CLASS.mean, variant="none")
     assert own["x"].is_sorted()
     assert (own["x"][0], own["x"][-1], own["y"][-1]) == (0, 1, 1)
     assert own.height <= classes_curves.POINTS

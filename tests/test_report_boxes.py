@@ -11,7 +11,7 @@ from assay.report.frames import Frames
 from assay.report.page import write_report
 from assay.report.section import Swatches, every
 from assay.report.sections import boxes, boxes_curves, boxes_pictures
-from assay.report.sections.classes_curves import MACRO
+from assay.report.sections.classes_curves import CLASS
 from assay.report.subject import Subject
 from assay.results import Results
 from boxed import CLASSES, THRESHOLDS, box_runs, box_study
@@ -70,7 +70,7 @@ def test_the_chosen_threshold_stands_in_its_class_and_all_in_the_mean(results: R
     own = chosen.filter(pl.col("class") == pl.col("of"))
     assert own["class"].to_list() == CLASSES
     np.testing.assert_allclose(own["threshold"], THRESHOLDS, atol=0.1)
-    assert chosen.filter(pl.col("class") == MACRO)["of"].to_list() == CLASSES
+    assert chosen.filter(pl.col("class") == CLASS.mean)["of"].to_list() == CLASSES
 
 
 def test_the_confusion_has_the_background_and_shares_of_what_is_there(results: Results, page: Path) -> None:

@@ -2,13 +2,13 @@
 
 import re
 
-from assay.language.speech import SOURCE, say, spoken
+from assay.language.speech import SOURCE, later, say, spoken
 
 NAME = "\u2068{}\u2069"
 """A text in its own direction (Unicode's first strong isolate) …"""
 NUMBER = "\u2066{}\u2069"
 """… and one from left to right."""
-LATIN = "0123456789.,%"
+LATIN = later("0123456789.,%")
 DIGIT = r"\d[\d,\u202f]*(?:\.\d+)?"
 PATTERN = re.compile(
     r"(?P<kept>[\u2066-\u2068][^\u2069]*\u2069)"

@@ -8,7 +8,7 @@ import polars as pl
 from assay.report.figures import Figure
 from assay.report.section import Grid, Group, Legend, Part, Text
 from assay.report.sections import boxes_charts, classes_curve_charts
-from assay.report.sections.classes_curves import MACRO, MOST_CLASSES, POINTS
+from assay.report.sections.classes_curves import CLASS, MOST_CLASSES, POINTS
 from assay.report.subject import Subject
 from assay.tasks.polylines import mean_line, thinned
 
@@ -75,7 +75,7 @@ def over_thresholds(subject: Subject) -> Iterator[Figure]:
 def threshold_frame(subject: Subject, table: pl.DataFrame) -> pl.DataFrame:
     """Columns: variant (on the page), class, threshold, measure, mean, low, high over the seeds in percent."""
     mean = table.group_by("variant", "seed", "threshold").agg(pl.col(*MEASURES).mean())
-    both = pl.concat([mean.with_columns(pl.lit(MACRO).alias("class")), table.select([*mean.columns, "class"])])
+    both = pl.concat([mean.with_columns(pl.lit(CLASS.mean).alias("class")), table.select([*mean.columns, "class"])])
     rank = {name: i for i, name in enumerate(subject.order)}
     value = 100 * pl.col("value")
     return (
@@ -97,7 +97,7 @@ def thresholds(subject: Subject) -> pl.DataFrame:
     there = table.filter(pl.col("threshold").is_not_null())
     mean = there.group_by("variant", "class", maintain_order=True).agg(pl.col("threshold").mean())
     named = mean.with_columns(pl.col("variant").replace(subject.shown), pl.col("class").alias("of"))
-    return pl.concat([named, named.with_columns(pl.lit(MACRO).alias("class"))])
+    return pl.concat([named, named.with_columns(pl.lit(CLASS.mean).alias("class"))])
 
 
 def _classes(subject: Subject) -> Sequence[str]:
@@ -105,14 +105,14 @@ def _classes(subject: Subject) -> Sequence[str]:
     table = subject.stacked("classes").filter(pl.col("ap_50").is_not_null())
     hard = table.group_by("class", maintain_order=True).agg(pl.col("ap_50").mean()).sort("ap_50", maintain_order=True)
     kept = set(hard["class"].head(MOST_CLASSES))
-    return [MACRO, *(one for one in table["class"].unique(maintain_order=True) if one in kept)]
+    return [CLASS.mean, *(one for one in table["class"].unique(maintain_order=True) if one in kept)]
 
 
 def _line(subject: Subject, table: pl.DataFrame, areas: pl.DataFrame, variant: str, name: str) -> pl.DataFrame | None:
     """The mean of the seeds' lines of a class, or of all classes, with the mean of their areas and the extremes."""
     own = table.filter(pl.col("variant") == variant)
     area = areas.filter(pl.col("variant") == variant, pl.col("ap_50").is_not_null())
-    if name != MACRO:
+    if name != CLASS.mean:
         own, area = own.filter(pl.col("class") == name), area.filter(pl.col("class") == name)
     if own.is_empty():
         return None

@@ -27,12 +27,11 @@ class Noun(NamedTuple):
     @property
     def mean(self) -> str:
         """In the place of a single one."""
-        return f"mean of the {self.many} (macro)"
+        return say("mean of the {many} (macro)", many=say(self.many))
 
 
 CLASS = Noun(later("class"), later("classes"), later("Each class against the rest"))
 LABEL = Noun(later("label"), later("labels"), later("The images with a label against those without"))
-MACRO = CLASS.mean
 WORDS = {"roc": later("ROC"), "precision_recall": later("Precision and recall")}
 POINTS = 100
 """Of each line on the page."""

@@ -9,7 +9,7 @@ from assay.language.script import as_name
 from assay.language.speech import later, say
 from assay.report.section import Group
 from assay.report.sections.classes_confusion import MOST_MATRICES
-from assay.report.sections.classes_curves import MACRO, measured
+from assay.report.sections.classes_curves import CLASS, measured
 from assay.report.sections.variants import first_of
 from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Table
@@ -20,10 +20,9 @@ from assay.results.statistics import mean_interval
 MEASURES = {"precision": later("precision (%)"), "recall": later("recall (%)"), "f1": later("F1 (%)")}
 AREAS = {"roc_auc": later("ROC AUC"), "average_precision": later("average precision")}
 COUNTS = {"trained": later("training images"), "tested": later("test images")}
-MEANS = {"macro": MACRO, "weighted": later("mean of the images (weighted)")}
 
 Areas = dict[str, dict[str, list[float]]]
-"""Class (or MACRO) → name of the area → a number for each seed."""
+"""Class (or the mean of all) → name of the area → a number for each seed."""
 
 
 def group(subject: Subject) -> Group | None:
@@ -44,16 +43,10 @@ def _table(subject: Subject, variant: str, areas: Areas) -> Table | None:
     runs = [(about, metrics) for about, metrics in runs if "precision_per_class" in metrics]
     if not runs:
         return None
-    rows, classes = list(_rows(runs, areas)), runs[0][0]["classes"]
+    rows = list(_rows(runs, areas))
     shown = MEASURES | (AREAS if areas else {})
     counts = {key: heading for key, heading in COUNTS.items() if rows[0][key] is not None}
-    lines = [
-        [
-            Cell(row["class"] if row["class"] in classes else say(row["class"]), is_name=True),
-            *_numbers(row, shown, counts),
-        ]
-        for row in rows
-    ]
+    lines = [[Cell(row["class"], is_name=True), *_numbers(row, shown, counts)] for row in rows]
     columns = [Column(say("class"), "left"), *(Column(say(heading)) for heading in [*shown.values(), *counts.values()])]
     one = say("One seed: no intervals.")
     spread = say("Mean over seeds ± half of its 95 % t interval, cut at 0 and 100 %.") if len(runs) > 1 else one
@@ -76,10 +69,10 @@ def _rows(runs: list[tuple[dict[str, Any], dict[str, Any]]], areas: Areas) -> It
         values = {one: [metrics[f"{one}_per_class"][i] for metrics in there] for one in MEASURES}
         counts = {"trained": trained and trained[i], "tested": tested and tested[i]}
         yield {"class": name, **counts, **_intervals(values | areas.get(name, {}))}
-    for mean, words in MEANS.items():
+    for mean, words in (("macro", CLASS.mean), ("weighted", say("mean of the images (weighted)"))):
         values = {one: [metrics[f"{one}_{mean}"] for _, metrics in runs] for one in MEASURES}
         counts = {"trained": trained and sum(trained), "tested": tested and sum(tested)}
-        yield {"class": words, **counts, **_intervals(values | (areas.get(MACRO, {}) if words == MACRO else {}))}
+        yield {"class": words, **counts, **_intervals(values | (areas.get(words, {}) if mean == "macro" else {}))}
 
 
 def _mean(counts: list[list[int] | None], classes: int) -> list[float] | None:
