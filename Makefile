@@ -5,7 +5,7 @@ BIN := .venv/bin
 PROCESSOR := https://download.pytorch.org/whl/cpu
 REACHABLE := timeout 3 $(BIN)/python -c "import urllib.request as u; u.urlopen('$(PROCESSOR)/torch/').read(1)"
 
-.PHONY: setup demo test test-gpu lint bench docs clean
+.PHONY: setup demo test test-gpu lint bench docs texts clean
 
 setup: .venv/installed
 
@@ -38,6 +38,10 @@ lint: setup
 
 bench: setup
 	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+
+# What pages say in other languages: catalogues brought up to date with the code, and compiled.
+texts: setup
+	PYTHONPATH=src $(BIN)/python documentation/texts.py
 
 # The first time it trains the studies of the gallery, some minutes; after that it takes a moment.
 docs: setup

@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "src" / "assay"
 KEYWORDS = {"say": None, "later": None, "plural": (1, 2)}
 METHODS = [("**.py", "python"), ("**.j2", "jinja2.ext:babel_extract")]
+OPTIONS = {"trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}
 SPLITS = ("train", "validation", "test")
 
 
@@ -39,9 +40,6 @@ def extracted() -> Catalog:
     for text in data():
         found.add(text)
     return found
-
-
-OPTIONS = {"trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}
 
 
 def data() -> list[str]:
@@ -81,10 +79,11 @@ def update(language: str) -> list[str]:
     with place(language).open("wb") as file:
         write_po(file, catalog, width=120, ignore_obsolete=True, include_lineno=False, sort_by_file=True)
     place(language, "mo").write_bytes(compiled(catalog))
-    return [str(message.id) for message in catalog if message.id and not all(_forms(message.string))]
+    return [str(message.id) for message in catalog if message.id and not all(forms(message.string))]
 
 
-def _forms(said: str | tuple[str, ...]) -> tuple[str, ...]:
+def forms(said: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Of a translation: one, or one for each kind of number."""
     return (said,) if isinstance(said, str) else said
 
 

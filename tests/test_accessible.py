@@ -107,3 +107,8 @@ def test_a_finding_is_found(browser: Any, tmp_path: Path) -> None:
     page = tmp_path / "bad.html"
     page.write_text('<!doctype html><html data-state="drawn"><title>t</title><img src="x"></html>', encoding="utf-8")
     assert any(found.startswith("image-alt") for found in findings(browser, page))
+
+
+def test_a_report_in_persian(browser: Any, tmp_path: Path) -> None:
+    page = write_report(Results.read(fabricate(tmp_path, make_study(3, 2, language="fa"))))
+    assert findings(browser, page) == findings(browser, page, 400) == []

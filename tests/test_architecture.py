@@ -11,6 +11,7 @@ import assay
 ROOT = Path(assay.__file__).parent
 FLOORS = (
     ("errors", "seeds", "moved", "faces"),
+    ("language",),
     ("system",),
     ("recipe",),
     ("data",),
