@@ -12,7 +12,7 @@ LATIN = later("0123456789.,%")
 DIGIT = r"\d[\d,\u202f]*(?:\.\d+)?"
 PATTERN = re.compile(
     r"(?P<kept>[\u2066-\u2068][^\u2069]*\u2069)"
-    rf"|(?<![\w.−/-])(?P<number>[<>] )?(?P<ends>[+−-]?{DIGIT}(?: ?[±×·/] ?{DIGIT})*)(?![\d_A-Za-z])(?P<sign>\s?%)?"
+    rf"|(?<![\w.−/-])(?P<number>[<>] )?(?P<ends>[+−-]?{DIGIT}(?: ?[±×·/] ?{DIGIT})*)(?![\d_A-Za-z]|-\d)(?P<sign>\s?%)?"
 )
 """What is in a direction of its own already, or a number with its interval; not one that is a part of a word."""
 
