@@ -6,11 +6,11 @@ from typing import Literal
 import altair as alt
 import polars as pl
 
-from assay.language.speech import say
+from assay.language.speech import later, say
 from assay.report.charts import Chart, Menu, layered, of_chosen, one_variant
 from assay.report.style import LIGHT
 
-SHARES = "% of the true class"
+SHARES = later("% of the true class")
 """What the cells of a confusion matrix show, unless a reader asks for counts."""
 
 
@@ -53,7 +53,7 @@ def confusion(frame: pl.DataFrame, order: Sequence[str], counted: str) -> Chart:
 
     Columns: true, predicted, count, share (of the true class), percent, most (share of the largest count), right.
     """
-    by_count = f"cells == '{counted}'"
+    shares, by_count = say(SHARES), f"cells == '{say(counted)}'"
     written = ".2s" if counted == "pixels" else ",.0f"
     base = alt.Chart().transform_calculate(
         depth=f"{by_count} ? datum.most : datum.share",
@@ -71,7 +71,7 @@ def confusion(frame: pl.DataFrame, order: Sequence[str], counted: str) -> Chart:
         tooltip=[
             alt.Tooltip("true:N"),
             alt.Tooltip("predicted:N"),
-            alt.Tooltip("count:Q", title=counted),
+            alt.Tooltip("count:Q", title=say(counted)),
             alt.Tooltip("share:Q", format=".1%", title=say("of the class")),
         ],
     )
@@ -88,6 +88,8 @@ def confusion(frame: pl.DataFrame, order: Sequence[str], counted: str) -> Chart:
             .mark_text(fontSize=11)
             .encode(text=alt.Text("shown:N"), color=ink)
         )
-    switch = alt.param(name="cells", value=SHARES, bind=alt.binding_select(options=[SHARES, counted], name="cells in"))
+    switch = alt.param(
+        name="cells", value=shares, bind=alt.binding_select(options=[shares, say(counted)], name=say("cells in"))
+    )
     chart = layered(frame, *marks, height=step * side).add_params(switch)
     return chart.properties(width=step * side) if side <= 12 else chart
