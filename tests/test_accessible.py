@@ -112,3 +112,8 @@ def test_a_finding_is_found(browser: Any, tmp_path: Path) -> None:
 def test_a_report_in_persian(browser: Any, tmp_path: Path) -> None:
     page = write_report(Results.read(fabricate(tmp_path, make_study(3, 2, language="fa"))))
     assert findings(browser, page) == findings(browser, page, 400) == []
+
+
+def test_layers_of_a_network_in_persian(browser: Any, tmp_path: Path) -> None:
+    page = write_anatomy(anatomy("cnn", "3,32,32"), tmp_path, "assay explain cnn --shape 3,32,32", "fa")
+    assert findings(browser, page) == findings(browser, page, 400) == []

@@ -16,6 +16,8 @@ from assay.recipe.study import load_study
 from assay.report import write_report
 from assay.results import Results
 from assay.results.metrics import difference_text, duration, value_text
+from assay.tools.anatomy.anatomy import anatomy
+from assay.tools.anatomy.page import write_anatomy
 from synthetic import fabricate, make_study
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "documentation"))
@@ -170,3 +172,21 @@ def test_the_files_beside_a_persian_page_are_those_of_an_english_one(tmp_path: P
         found = [path for path in report.rglob("*") if path.is_file() and path.name != "index.html"]
         kept[language] = {path.relative_to(report): path.read_bytes() for path in found}
     assert kept["en"] == kept["fa"]
+
+
+def test_the_layers_of_a_network_in_persian(tmp_path: Path, unsaid: Asked) -> None:
+    found = anatomy("cnn", "3,32,32")
+    pages = {language: write_anatomy(found, tmp_path / language, language=language) for language in ("en", "fa")}
+    page = pages["fa"].read_text(encoding="utf-8")
+    assert '<html lang="fa" dir="rtl">' in page
+    assert re.search(r"\u2066[۰-۹٬]+\u2069 پارامتر، ", page)
+    assert "<h1><bdi>cnn</bdi>، لایه به لایه</h1>" in page
+    assert re.search(r'<td class="left" dir="auto">3×32×32</td>', page)
+    assert unsaid.texts == set()
+    for ending in ("csv", "tex"):
+        files = [page.parent / "tables" / f"layers.{ending}" for page in pages.values()]
+        assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_a_language_that_explain_does_not_know(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_here("explain", "cnn", "--shape", "3,32,32", "--language", "fr").endswith("expected one of: en, fa\n")

@@ -45,6 +45,9 @@ def explain(
     out: Annotated[
         Path | None, typer.Option(help="The page's folder; else explained/<name>, or explain in the run's folder.")
     ] = None,
+    language: Annotated[
+        str | None, typer.Option(metavar="en|fa", help="Of the page of a network; else English.", show_default=False)
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what each layer costs and sees, or work one by hand. Either is a page.
@@ -53,10 +56,12 @@ def explain(
     paths, and for a finished run the separation of its layers. Of numbers, or of a run's convolution at a place of a
     picture: every number forward and backward.
     """
+    from assay.language.speech import SOURCE, language_called
     from assay.system.process import own_command
     from assay.tools.anatomy.command import has_model, show_anatomy
 
     of_network = {"--shape": shape, "--set": changes, "--outputs": outputs, "--variant": variant}
+    of_network["--language"] = language
     of_place = {"--layer": layer, "--picture": picture, "--at": at}
     if target == "descent":
         refuse(of_network | of_place, "descent has its own surfaces")
@@ -65,7 +70,8 @@ def explain(
         return show_descent(out, own_command(), as_json)
     is_problem = target.endswith((".yaml", ".yml")) and not has_model(Path(target))
     if not is_problem and not any(of_place.values()):
-        return show_anatomy(target, shape, changes or (), outputs, variant, out, own_command(), as_json)
+        spoken = language_called(language or SOURCE)
+        return show_anatomy(target, shape, changes or (), outputs, variant, out, own_command(), as_json, spoken)
     numbers = f"{target} has numbers and no network"
     refuse(of_network, "a place is worked with a run's own network" if any(of_place.values()) else numbers)
     show_worked(Path(target), (layer, picture, at), out, as_json)

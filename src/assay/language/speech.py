@@ -6,15 +6,26 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
+
+from assay.errors import unknown
 
 Language = Literal["en", "fa"]
 SOURCE: Language = "en"
 """The language of the texts in the code."""
+LANGUAGES: tuple[Language, ...] = get_args(Language)
 LOCALE = Path(__file__).parent / "locale"
 """Where a language has ``<language>/LC_MESSAGES/assay.po``, and compiled beside it ``assay.mo``."""
 
 _language: ContextVar[Language] = ContextVar("language", default=SOURCE)
+
+
+def language_called(name: str) -> Language:
+    """The language of that code. Raises AssayError where there is none."""
+    found = next((language for language in LANGUAGES if language == name), None)
+    if found is None:
+        raise unknown("language", name, LANGUAGES)
+    return found
 
 
 @contextmanager

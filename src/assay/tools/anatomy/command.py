@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from assay.language.speech import SOURCE, Language
 from assay.recipe.folder_names import folder_name
 from assay.recipe.yaml_files import read_yaml
 from assay.tools.anatomy.anatomy import anatomy
@@ -26,14 +27,15 @@ def show_anatomy(
     out: Path | None = None,
     command: str = "",
     as_json: bool = False,
+    language: Language = SOURCE,
 ) -> None:
     """Print the table of a network's layers and write its page into ``out``, else ``explained/<name>``, or ``explain``
-    in the run's folder. Errors as of ``anatomy``."""
+    in the run's folder; in a language, the page alone. Errors as of ``anatomy``."""
     found = anatomy(target, shape, changes, outputs, variant)
     is_run = Path(target).is_dir()
     named = Path(target).stem if target.endswith((".yaml", ".yml")) else folder_name(target)
     folder = Path(target) / "explain" if is_run else Path("explained") / named
-    page = write_anatomy(found, out or (folder / folder_name(variant) if variant else folder), command)
+    page = write_anatomy(found, out or (folder / folder_name(variant) if variant else folder), command, language)
     if as_json:
         made = found.summary
         return print_json(

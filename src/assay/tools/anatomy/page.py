@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from assay.language.speech import SOURCE, Language, say, speaking
 from assay.models.layer_table import Layer
 from assay.models.layer_table.window import times
-from assay.report.document import document, table_files, write_page
+from assay.report.document import Files, document, table_files, write_page
 from assay.results.formats import fixed
 from assay.tools.anatomy.anatomy import Anatomy
 from assay.tools.anatomy.drawing import HEIGHT, WIDTH, draw
@@ -30,17 +31,23 @@ class Line:
     bars: Sequence[Bar | None]
 
 
-def write_anatomy(found: Anatomy, folder: Path, command: str = "") -> Path:
-    """Write ``index.html`` and the table into ``folder``; returns its path."""
-    table = page_table(found)
-    text, beside = document(
+def write_anatomy(found: Anatomy, folder: Path, command: str = "", language: Language = SOURCE) -> Path:
+    """Write ``index.html`` in a language and the table, in English, into ``folder``; returns the page's path."""
+    files = table_files([page_table(found)])
+    with speaking(language):
+        text, beside = _page(found, files, command)
+    return write_page(folder, text, beside)
+
+
+def _page(found: Anatomy, files: Files, command: str) -> tuple[str, Files]:
+    return document(
         "tools/anatomy/page.html.j2",
         [],
-        table_files([table]),
+        files,
         found=found,
         shape=times(found.shape),
-        table=table,
-        headings=["parameters", "multiply-accumulates", "bytes out", *found.separation],
+        table=page_table(found),
+        headings=[say("parameters"), say("multiply-accumulates"), say("bytes out"), *found.separation],
         lines=[
             line(found, layer) for layer in found.layers if layer.parameters or layer.macs or is_measured(found, layer)
         ],
@@ -49,7 +56,6 @@ def write_anatomy(found: Anatomy, folder: Path, command: str = "") -> Path:
         cut=cut,
         command=command,
     )
-    return write_page(folder, text, beside)
 
 
 def is_measured(found: Anatomy, layer: Layer) -> bool:

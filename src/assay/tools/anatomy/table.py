@@ -6,14 +6,19 @@ import polars as pl
 from rich.console import Group
 from rich.table import Table as Terminal
 
+from assay.language.speech import later, say
 from assay.models.layer_table import Layer
 from assay.models.layer_table.window import times
 from assay.report.tables import Cell, Column, Table
 from assay.results.formats import fixed
 from assay.tools.anatomy.anatomy import Anatomy
 
-LEFT = ("layer", "kind", "input", "output", "window", "receptive field", "parameters", "multiply-accumulates")
-CAPTION = (
+LEFT = (
+    later("layer"), later("kind"), later("input"), later("output"), later("window"), later("receptive field"),
+    later("parameters"), later("multiply-accumulates"),
+)  # fmt: skip
+OPERATIONS, BYTES = later("operations"), later("bytes out")
+CAPTION = later(
     "Parameters and multiply-accumulates with what they are counted by: outputs · kernel · inputs of a group, and a "
     "bias. Operations are the others: additions, comparisons, functions; a convolution's own are its biases. Receptive "
     "field: how much of the image one unit depends on; all is the whole, however large. Floating-point operations are "
@@ -25,7 +30,7 @@ def headings(found: Anatomy) -> list[str]:
     """Of the columns."""
     own = [f"{index}, {found.split}" for index in found.separation]
     left = [heading for heading in LEFT if heading != "receptive field" or found.fields]
-    return [*left, *own, "operations", "bytes out"]
+    return [*left, *own, OPERATIONS, BYTES]
 
 
 def row(found: Anatomy, layer: Layer) -> list[str]:
@@ -55,11 +60,11 @@ def totals(found: Anatomy) -> list[str]:
     """The last row."""
     made = found.summary
     said = {
-        "layer": "total",
+        "layer": say("total"),
         "parameters": f"{made.parameters:,}",
         "multiply-accumulates": f"{made.macs:,}",
-        "operations": f"{made.operations:,}",
-        "bytes out": f"{made.activation_bytes:,}",
+        OPERATIONS: f"{made.operations:,}",
+        BYTES: f"{made.activation_bytes:,}",
     }
     return [said.get(heading, "") for heading in headings(found)]
 
@@ -78,10 +83,16 @@ def terminal(found: Anatomy) -> Group:
 
 def page_table(found: Anatomy) -> Table:
     """For the page, with the numbers behind it."""
-    columns = [Column(heading, "left" if heading in LEFT else "right") for heading in headings(found)]
+    columns = [Column(_told(heading, found), "left" if heading in LEFT else "right") for heading in headings(found)]
     lines = [*(row(found, layer) for layer in found.layers), totals(found)]
     rows = [[Cell(text, is_name=n < 2) for n, text in enumerate(line)] for line in lines]
-    return Table("layers", CAPTION, columns, rows, pl.DataFrame([_flat(record(found, each)) for each in found.layers]))
+    numbers = pl.DataFrame([_flat(record(found, each)) for each in found.layers])
+    return Table("layers", say(CAPTION), columns, rows, numbers)
+
+
+def _told(heading: str, found: Anatomy) -> str:
+    """A heading in the language of the page; the indices of separation have no other name."""
+    return heading if any(heading.startswith(index) for index in found.separation) else say(heading)
 
 
 def _flat(values: dict[str, Any]) -> dict[str, Any]:
