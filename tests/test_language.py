@@ -11,7 +11,7 @@ import pytest
 
 from assay.errors import AssayError
 from assay.language.script import as_name, digits, direction
-from assay.language.speech import LOCALE, SOURCE, Language, catalogue, plural, say, speaking, spoken
+from assay.language.speech import LOCALE, SOURCE, Language, catalogue, language_called, plural, say, speaking, spoken
 from assay.recipe.study import load_study
 from assay.report import write_report
 from assay.results import Results
@@ -188,5 +188,6 @@ def test_the_layers_of_a_network_in_persian(tmp_path: Path, unsaid: Asked) -> No
         assert files[0].read_bytes() == files[1].read_bytes()
 
 
-def test_a_language_that_explain_does_not_know(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_here("explain", "cnn", "--shape", "3,32,32", "--language", "fr").endswith("expected one of: en, fa\n")
+def test_a_language_that_has_no_catalogue_is_refused() -> None:
+    with pytest.raises(AssayError, match="unknown language 'fr'; expected one of: en, fa"):
+        language_called("fr")

@@ -24,6 +24,7 @@ LaidOut = Annotated[
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON document for programs; all else goes to standard error.")
 ]
+Spoken = Annotated[str | None, typer.Option(metavar="en|fa", help="Of the page; else English.", show_default=False)]
 StudyFolder = Annotated[Path, typer.Argument(help="The folder of a study, such as runs/activation.")]
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.app import AsJson, app
+from assay.cli.app import AsJson, Spoken, app
 from assay.errors import AssayError
 from assay.tools.terminal import print_json
 
@@ -45,9 +45,7 @@ def explain(
     out: Annotated[
         Path | None, typer.Option(help="The page's folder; else explained/<name>, or explain in the run's folder.")
     ] = None,
-    language: Annotated[
-        str | None, typer.Option(metavar="en|fa", help="Of the page of a network; else English.", show_default=False)
-    ] = None,
+    language: Spoken = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what each layer costs and sees, or work one by hand. Either is a page.
@@ -56,7 +54,6 @@ def explain(
     paths, and for a finished run the separation of its layers. Of numbers, or of a run's convolution at a place of a
     picture: every number forward and backward.
     """
-    from assay.language.speech import SOURCE, language_called
     from assay.system.process import own_command
     from assay.tools.anatomy.command import has_model, show_anatomy
 
@@ -70,8 +67,7 @@ def explain(
         return show_descent(out, own_command(), as_json)
     is_problem = target.endswith((".yaml", ".yml")) and not has_model(Path(target))
     if not is_problem and not any(of_place.values()):
-        spoken = language_called(language or SOURCE)
-        return show_anatomy(target, shape, changes or (), outputs, variant, out, own_command(), as_json, spoken)
+        return show_anatomy(target, shape, changes or (), outputs, variant, out, own_command(), as_json, language)
     numbers = f"{target} has numbers and no network"
     refuse(of_network, "a place is worked with a run's own network" if any(of_place.values()) else numbers)
     show_worked(Path(target), (layer, picture, at), out, as_json)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from assay.language.speech import SOURCE, Language
+from assay.language.speech import SOURCE, language_called
 from assay.recipe.folder_names import folder_name
 from assay.recipe.yaml_files import read_yaml
 from assay.tools.anatomy.anatomy import anatomy
@@ -27,15 +27,16 @@ def show_anatomy(
     out: Path | None = None,
     command: str = "",
     as_json: bool = False,
-    language: Language = SOURCE,
+    language: str | None = None,
 ) -> None:
     """Print the table of a network's layers and write its page into ``out``, else ``explained/<name>``, or ``explain``
     in the run's folder; in a language, the page alone. Errors as of ``anatomy``."""
+    spoken = language_called(language or SOURCE)
     found = anatomy(target, shape, changes, outputs, variant)
     is_run = Path(target).is_dir()
     named = Path(target).stem if target.endswith((".yaml", ".yml")) else folder_name(target)
     folder = Path(target) / "explain" if is_run else Path("explained") / named
-    page = write_anatomy(found, out or (folder / folder_name(variant) if variant else folder), command, language)
+    page = write_anatomy(found, out or (folder / folder_name(variant) if variant else folder), command, spoken)
     if as_json:
         made = found.summary
         return print_json(
