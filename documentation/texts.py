@@ -17,6 +17,7 @@ from babel.messages.pofile import read_po, write_po
 from assay.language.speech import LOCALE, SOURCE, Language
 from assay.report.document import IN_SCRIPTS
 from assay.report.glossary import TERMS
+from assay.report.sections.layers import WORDS
 from assay.results.comparison import Decision, Method
 from assay.results.folders import State
 from assay.results.metrics import METRICS
@@ -43,10 +44,10 @@ def extracted() -> Catalog:
 
 
 def data() -> list[str]:
-    """Texts that are values: of metrics, terms, decisions, methods, the states of runs, splits."""
+    """Texts that are values: of metrics, terms, decisions, methods, the states of runs, splits, indices."""
     of_terms = [text for term in TERMS for text in (*term.words, term.meaning)]
     of_metrics = [metric.label for metric in METRICS]
-    return [*of_metrics, *of_terms, *get_args(Decision), *get_args(Method), *get_args(State), *SPLITS]
+    return [*of_metrics, *of_terms, *get_args(Decision), *get_args(Method), *get_args(State), *SPLITS, *WORDS]
 
 
 def languages() -> list[str]:
