@@ -37,7 +37,7 @@ COLUMNS = {
     "brier": "Brier",
     "ece": "ECE",
     "adaptive_ece": later("adaptive ECE"),
-    "auroc": "AUROC",
+    "auroc": later("AUROC"),
     "accuracy": later("accuracy (%)"),
     "accuracy_at_90": later("accuracy, least sure 10 % set aside (%)"),
 }
