@@ -257,9 +257,8 @@ def _arguments(builder: Callable[..., Any]) -> type[BaseModel]:
         if p.kind is not p.VAR_KEYWORD
     }
     extra: Literal["allow", "forbid"] = "forbid" if len(fields) == len(parameters) else "allow"
-    return create_model(
-        "Arguments", __base__=Strict, __cls_kwargs__={"extra": extra, "protected_namespaces": ()}, **fields
-    )
+    options = {"extra": extra, "protected_namespaces": (), "use_attribute_docstrings": False}  # no source to look for
+    return create_model("Arguments", __base__=Strict, __cls_kwargs__=options, **fields)
 
 
 def _sentence(model: Model, kind: type[BaseModel], error: ValidationError) -> str:
