@@ -95,9 +95,9 @@ def test_a_range_of_learning_rates(browser: Any, tmp_path: Path) -> None:
 def test_the_diagnosis_in_the_report(browser: Any, tmp_path: Path) -> None:
     vary = {"train.optimizer.lr": [0.1, 1e-6]}
     values = {"title": "Wrong", "name": "wrong", "base": BASE, "vary": vary, "seeds": 1}
-    results = run_here(write_study(tmp_path / "wrong.yaml", **values), tmp_path / "runs")
+    page = write_report(run_here(write_study(tmp_path / "wrong.yaml", **values), tmp_path / "runs"))
     for width in (1200, 400):
-        browser.open(write_report(results), width)
+        browser.open(page, width)
         browser.run("document.querySelectorAll('#diagnosis details').forEach((each) => (each.open = true))")
         assert browser.run("document.querySelectorAll('#diagnosis pre').length") >= 2
         assert checked(browser) == []

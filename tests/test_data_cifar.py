@@ -4,6 +4,7 @@ import io
 import tarfile
 import zipfile
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -86,10 +87,12 @@ def test_pickled_files_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_class_folders_in_a_zip_are_cifar10_too(data_root: Path, tmp_path: Path) -> None:
-    with zipfile.ZipFile(data_root / "cifar10.zip") as whole, zipfile.ZipFile(tmp_path / "cifar10.zip", "w") as part:
-        for name in [name for name in whole.namelist() if not name.endswith("/")][::20]:
-            part.writestr(name, whole.read(name))
+    """A hundredth of a zip of all pictures, whose layout is that of the whole."""
+    with ZipFile(data_root / "cifar10.zip") as every, ZipFile(tmp_path / "cifar10.zip", "w") as few:
+        for name in every.namelist():
+            if name.endswith("00.jpg"):
+                few.writestr(name, every.read(name))
     data = load(DATA, 0, tmp_path)
     assert data.shape == (3, 32, 32)
     assert data.classes[0] == "airplane"
-    assert {split: len(i) for split, i in data.indices.items()} == {"train": 2_250, "validation": 250, "test": 500}
+    assert {split: len(i) for split, i in data.indices.items()} == {"train": 450, "validation": 50, "test": 100}

@@ -13,6 +13,7 @@ from assay.data import data_root, open_images
 from assay.data.sources.catalogue import SOURCES, find
 from assay.data.sources.idx import read_idx
 from assay.data.sources.torchvision_sets import SETS
+from assay.data.targets import Labels
 from assay.errors import AssayError
 from assay.recipe import Data
 from test_data_cifar import official
@@ -62,10 +63,12 @@ def test_fashion_mnist_is_found_in_every_layout(tmp_path: Path, place: str, zipp
 
 
 def test_fashion_mnist_in_full(data_root: Path) -> None:
-    images = open_images(Data(source="fashion-mnist"), data_root)
-    assert images.pixels.shape == (70000, 1, 28, 28)
-    assert np.bincount(images.labels[~images.is_test]).tolist() == [6000] * 10
-    assert np.bincount(images.labels[images.is_test]).tolist() == [1000] * 10
+    contents = find("fashion-mnist", data_root).contents()
+    assert isinstance(contents.targets, Labels)
+    labels = contents.targets.values
+    assert {contents.image(i).size for i in (0, 60_000, 69_999)} == {(28, 28)}
+    assert np.bincount(labels[~contents.is_test]).tolist() == [6000] * 10
+    assert np.bincount(labels[contents.is_test]).tolist() == [1000] * 10
 
 
 def test_fashion_mnist_agrees_with_torchvision(tmp_path: Path) -> None:

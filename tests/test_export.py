@@ -19,6 +19,7 @@ from assay.runs.engine import run as run_study
 from assay.tasks.classification.losses import probabilities
 from assay.tools.export import onnx_file, torch_file
 from assay.tools.export.checking import TOLERANCE, Checked
+from assay.tools.export.exported import Exported
 from assay.tools.export.exporting import export
 from assay.tools.predict import answers, load_run, predict
 from assay.tools.predict_command import show_answers
@@ -48,7 +49,7 @@ BASES: dict[str, dict[str, Any]] = {
     },
     "segmentation": {
         "task": "segmentation",
-        "data": {"source": "scenes", "size": [24, 32], "fit": "letterbox", **SMALL},
+        "data": {"source": "scenes", "size": [18, 24], "fit": "letterbox", **SMALL},
         "model": {"name": "deeplab", "width": 4, "aspp": "none"},
         "predict": {"flip": True, "tile": 16},
     },
@@ -67,6 +68,8 @@ BASES: dict[str, dict[str, Any]] = {
 }
 """Name → what is asked of a run, of each task and of what may stand around its network."""
 SESSIONS = {"onnx": "model.onnx", "torch-export": "model.pt2"}
+QUANTISED = ("classification", "regression", "segmentation", "detection")
+"""Kinds whose ONNX file has one in 8 bits beside it."""
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +103,24 @@ def runs(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Runs:
     return Runs(tmp_path_factory.mktemp("runs"), root)
 
 
+class Exports(dict[tuple[str, str], Exported]):
+    """(Kind, format) → the graph of its run, which is written when it is first asked for."""
+
+    def __init__(self, out: Path, runs: Runs) -> None:
+        super().__init__()
+        self.out, self.runs = out, runs
+
+    def __missing__(self, asked: tuple[str, str]) -> Exported:
+        (kind, to), int8 = asked, asked[1] == "onnx" and asked[0] in QUANTISED
+        self[asked] = export(self.runs[kind], to, self.out / "-".join(asked), int8=int8, root=self.runs.root)
+        return self[asked]
+
+
+@pytest.fixture(scope="module")
+def exports(runs: Runs, tmp_path_factory: pytest.TempPathFactory) -> Exports:
+    return Exports(tmp_path_factory.mktemp("exports"), runs)
+
+
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Photographs of several sizes, one of them gray, and what is none."""
@@ -122,10 +143,10 @@ def close(one: Any, other: Any, off: float = 1e-4) -> bool:
 @pytest.mark.parametrize("to", SESSIONS)
 @pytest.mark.parametrize("kind", BASES)
 def test_a_graph_answers_as_its_run_does(
-    runs: dict[str, Path], root: Path, pictures: Path, tmp_path: Path, kind: str, to: str
+    runs: dict[str, Path], exports: Exports, pictures: Path, kind: str, to: str
 ) -> None:
-    found = export(runs[kind], to, tmp_path / "out", root=root)
-    assert found.file == tmp_path / "out" / SESSIONS[to]
+    found = exports[kind, to]
+    assert found.file == exports.out / f"{kind}-{to}" / SESSIONS[to]
     assert found.checked is not None
     assert found.checked.images == {"classification": 100}.get(kind, 12)
     assert max(found.checked.largest.values()) <= 1e-4
@@ -138,11 +159,10 @@ def test_a_graph_answers_as_its_run_does(
     assert exported.notes == [f"Asked: {found.file}, exported from {where} by assay 0.1.0."]
 
 
-def test_onnxruntime_alone_reaches_the_runs_predictions(runs: dict[str, Path], tmp_path: Path) -> None:
+def test_onnxruntime_alone_reaches_the_runs_predictions(runs: dict[str, Path], exports: Exports) -> None:
     from sklearn.datasets import load_digits
 
-    found = export(runs["classification"], "onnx", tmp_path / "out")
-    session = onnxruntime.InferenceSession(found.file)
+    session = onnxruntime.InferenceSession(exports["classification", "onnx"].file)
     about = json.loads(session.get_modelmeta().custom_metadata_map["assay"])
     assert about["classes"] == list("0123456789")
     assert about["input"]["shape"] == ["batch", 1, 8, 8]
@@ -159,18 +179,17 @@ def test_onnxruntime_alone_reaches_the_runs_predictions(runs: dict[str, Path], t
         np.testing.assert_allclose(chances, np.stack(table["probabilities"].to_list())[:few], atol=1e-5)
 
 
-def test_the_opset_that_is_told_is_the_files(runs: dict[str, Path], tmp_path: Path) -> None:
+def test_the_opset_that_is_told_is_the_files(exports: Exports) -> None:
     onnx = pytest.importorskip("onnx")
-    found = export(runs["classification"], "onnx", tmp_path / "out")
+    found = exports["classification", "onnx"]
     assert [one.version for one in onnx.load(found.file).opset_import if not one.domain] == [found.opset]
     assert f"opset {found.opset}" in (found.folder / "README.md").read_text()
 
 
-def test_what_no_graph_holds_is_told_and_the_rest_is_inside(runs: dict[str, Path], tmp_path: Path) -> None:
+def test_what_no_graph_holds_is_told_and_the_rest_is_inside(exports: Exports) -> None:
     descriptions = {}
     for kind in ("segmentation", "sharpened", "detection"):
-        found = export(runs[kind], "torch-export", tmp_path / kind)
-        graph, descriptions[kind] = torch_file.read(found.file)
+        graph, descriptions[kind] = torch_file.read(exports[kind, "torch-export"].file)
         channels, height, width = descriptions[kind]["about"]["shape"]
         outputs = graph(np.zeros((3, channels, height, width), np.uint8))
         assert len(outputs) == len(descriptions[kind]["outputs"])
@@ -182,9 +201,10 @@ def test_what_no_graph_holds_is_told_and_the_rest_is_inside(runs: dict[str, Path
     assert Selecting(**descriptions["detection"]["selecting"]) == Selecting(score=0.01, most=20)
 
 
-def test_eight_bits_are_smaller_and_what_they_cost_is_told(runs: dict[str, Path], tmp_path: Path) -> None:
-    run = runs["classification"]
-    found = export(run, "onnx", tmp_path / "out", int8=True)
+def test_eight_bits_are_smaller_and_what_they_cost_is_told(
+    runs: dict[str, Path], exports: Exports, tmp_path: Path
+) -> None:
+    run, found = runs["classification"], exports["classification", "onnx"]
     int8 = found.int8
     assert int8 is not None
     assert int8.file.stat().st_size == found.int8_size < found.size
@@ -208,9 +228,9 @@ def test_eight_bits_are_smaller_and_what_they_cost_is_told(runs: dict[str, Path]
     assert list(predict(int8.file, [tmp_path / "digit.png"])[0].probabilities.values()) == pytest.approx(exact)
 
 
-@pytest.mark.parametrize("kind", ["regression", "segmentation", "detection"])
-def test_every_task_can_be_put_into_eight_bits(runs: dict[str, Path], tmp_path: Path, kind: str) -> None:
-    found = export(runs[kind], "onnx", tmp_path / "out", int8=True)
+@pytest.mark.parametrize("kind", QUANTISED[1:])
+def test_every_task_can_be_put_into_eight_bits(runs: dict[str, Path], exports: Exports, kind: str) -> None:
+    found = exports[kind, "onnx"]
     assert found.int8 is not None
     measured = json.loads((runs[kind] / "metrics.json").read_text())
     assert found.int8.before == pytest.approx(measured[found.int8.metric], abs=1e-4)
@@ -397,14 +417,14 @@ def test_outputs_that_differ_by_more_than_rounding_are_told() -> None:
 
 
 def test_the_command_tells_what_is_where(
-    runs: dict[str, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str], pictures: Path
+    runs: dict[str, Path], exports: Exports, tmp_path: Path, capfd: pytest.CaptureFixture[str], pictures: Path
 ) -> None:
-    ended = assay(capfd, "export", runs["segmentation"], "--to", "onnx", "--out", tmp_path / "out", "--json")
+    ended = assay(capfd, "export", runs["multilabel"], "--to", "onnx", "--out", tmp_path / "out", "--json")
     told = json.loads(ended.out)
     assert told["file"] == str(tmp_path / "out" / "model.onnx")
     assert told["checked"]["same"] == 1
     assert json.loads((tmp_path / "out" / "export.json").read_text())["file"] == told["file"]
-    ended = assay(capfd, "predict", told["file"], pictures, "--out", tmp_path / "drawn")
+    ended = assay(capfd, "predict", exports["segmentation", "onnx"].file, pictures, "--out", tmp_path / "drawn")
     assert ended.status == 0
     assert (tmp_path / "drawn" / "gray.mask.png").is_file()
     ended = assay(capfd, "export", runs["classification"], "--to", "onnx", "--int8")
@@ -417,8 +437,7 @@ def test_the_command_tells_what_is_where(
     assert ended.status == 0
 
 
-def test_a_picture_of_more_bits_is_warned_of_as_by_the_run(runs: dict[str, Path], tmp_path: Path) -> None:
-    found = export(runs["classification"], "torch-export", tmp_path / "out")
+def test_a_picture_of_more_bits_is_warned_of_as_by_the_run(exports: Exports, tmp_path: Path) -> None:
     Image.fromarray(np.zeros((8, 8), np.uint16)).save(tmp_path / "deep.png")
     with pytest.warns(PictureWarning, match="more than 8 bits a value"):
-        predict(found.file, [tmp_path / "deep.png"])
+        predict(exports["classification", "torch-export"].file, [tmp_path / "deep.png"])

@@ -32,13 +32,13 @@ def study(folder: Path, source: str, task: str = "classification") -> Path:
 
 
 @pytest.mark.parametrize("form", ["parquet", "webdataset"])
-def test_a_study_of_each_form_runs_and_is_checked_as_a_process(tmp_path: Path, form: str) -> None:
+def test_a_study_of_each_form_runs_and_is_checked(tmp_path: Path, form: str, capfd: pytest.CaptureFixture[str]) -> None:
     source = written(form, tmp_path)
     file = study(tmp_path, source)
-    ran = outcome(start("run", file, "--out", tmp_path / "runs", "--data", tmp_path))
+    ran = assay(capfd, "run", file, "--out", tmp_path / "runs", "--data", tmp_path)
     assert ran.status == 0, ran.err
     assert len(list((tmp_path / "runs").rglob("model.safetensors"))) == 2
-    checked = outcome(start("check", source, "--out", tmp_path / "page", "--data", tmp_path))
+    checked = assay(capfd, "check", source, "--out", tmp_path / "page", "--data", tmp_path)
     assert checked.status == 0, checked.err
     assert "44 images" in checked.out
     assert (tmp_path / "page" / "index.html").is_file()
@@ -70,7 +70,7 @@ def test_new_sees_tags_in_an_npz(
     assert yaml.safe_load((tmp_path / "s.yaml").read_text())["base"]["task"] == "multilabel"
 
 
-def test_what_is_wrong_is_one_sentence(tmp_path: Path) -> None:
+def test_what_is_wrong_is_one_sentence_of_a_process(tmp_path: Path) -> None:
     written("webdataset", tmp_path)
     shard = tmp_path / "pets-train-000001.tar"
     shard.write_bytes(shard.read_bytes()[:9000])

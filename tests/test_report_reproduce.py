@@ -12,11 +12,11 @@ import polars as pl
 import pytest
 import yaml
 
-import assay
+import assay as package
 from assay.recipe.study import load_study
 from assay.report import write_report
 from assay.results import Results
-from command import outcome, start, write_study
+from command import assay, write_study
 from synthetic import fabricate, make_study
 
 ODD = "it's 2 & more"
@@ -48,7 +48,7 @@ def test_from_python_with_changes_and_seeds_and_a_data_root(tmp_path: Path, monk
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my data").mkdir()
     study = load_study(write_study(tmp_path / f"{ODD}.yaml"), ["train.optimizer.lr=0.05", "train.batch_size=50"], 2)
-    page = write_report(assay.run(study, data="my data", quiet=True))
+    page = write_report(package.run(study, data="my data", quiet=True))
     (tmp_path / f"{ODD}.yaml").unlink()
     command = on_the_page(page)
     assert command.endswith(" --out reproduced --data 'my data'")
@@ -59,11 +59,13 @@ def test_from_python_with_changes_and_seeds_and_a_data_root(tmp_path: Path, monk
 
 
 @pytest.mark.slow
-def test_from_the_command_line_with_seeds_added_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_from_the_command_line_with_seeds_added_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     write_study(tmp_path / "tiny.yaml")
     for seeds in ("1", "2"):
-        done = outcome(start("run", "tiny.yaml", "--set", "train.loss={name: focal, gamma: 2.0}", "--seeds", seeds))
+        done = assay(capfd, "run", "tiny.yaml", "--set", "train.loss={name: focal, gamma: 2.0}", "--seeds", seeds)
         assert done.status == 0, done.err
     page = tmp_path / "runs" / "tiny" / "report" / "index.html"
     pasted(on_the_page(page), tmp_path)

@@ -25,8 +25,8 @@ from assay.runs.engine import run as run_study
 
 BASE: dict[str, Any] = {
     "task": "segmentation",
-    "data": {"source": "scenes", "train": 48, "validation": 12, "test": 12},
-    "model": {"name": "deeplab", "width": 8},
+    "data": {"source": "scenes", "train": 16, "validation": 6, "test": 12},
+    "model": {"name": "deeplab", "width": 4, "aspp": "none"},
     "train": {"epochs": 1, "batch_size": 16},
     "evaluate": ["segmentation", "uncertainty"],
 }

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,7 @@ def network_for(task: Task, recipe: Recipe, data: ImageData) -> nn.Module:
         return build(recipe.model, data.shape, task.outputs(recipe.train.loss, data.classes))
 
 
+@cache
 def said_by(name: str, split: str = "test") -> Predictions:
     task, data, recipe = catalogue.task(name), sample_data(name), sample_recipe(name)
     return predict(task, network_for(task, recipe, data), data, split, recipe.train.loss, CPU, recipe.evaluate)

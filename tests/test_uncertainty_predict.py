@@ -1,10 +1,7 @@
 """``assay predict --uncertainty``: calibrated by the run's own validation images, before or now."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +17,7 @@ from assay.recipe.study import Study
 from assay.runs.engine import run as run_study
 from assay.tools.predict_uncertain import predict_uncertain
 from assay.tools.probe import probe
+from command import assay
 from driving import rehash
 
 
@@ -188,15 +186,13 @@ def test_data_that_are_no_longer_those_of_the_run_are_refused(
         probe(run)
 
 
-def test_the_command(runs: dict[str, Path], pictures: list[Path]) -> None:
-    command = [sys.executable, "-m", "assay", "predict", str(runs["measured"]), *map(str, pictures), "--uncertainty"]
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=False)
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
+def test_the_command(runs: dict[str, Path], pictures: list[Path], capfd: pytest.CaptureFixture[str]) -> None:
+    done = assay(capfd, "predict", runs["measured"], *pictures, "--uncertainty")
+    assert done.status == 0, done.err
+    lines = done.out.splitlines()
     assert lines[0].split() == ["picture", "class", "probability", "interval"]
     assert lines[4].endswith("unsure")
-    assert "calibrated by" in done.stdout
-    command[4] = str(runs["unheld"])
-    refused = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=False)
-    assert refused.returncode == 2
-    assert len(refused.stderr.splitlines()) == 1
+    assert "calibrated by" in done.out
+    refused = assay(capfd, "predict", runs["unheld"], *pictures, "--uncertainty")
+    assert refused.status == 2
+    assert len(refused.err.splitlines()) == 1
