@@ -2,7 +2,6 @@
 
 import io
 import tarfile
-import zipfile
 from pathlib import Path
 from zipfile import ZipFile
 
