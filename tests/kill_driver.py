@@ -144,6 +144,7 @@ def child(request: dict[str, Any]) -> int:
     if not request.get("report", False):
         results = importlib.import_module("assay.results").Results
         results.verdict = importlib.import_module("assay.report.page").write_report = lambda *_: None
+    os.fsync = os.fstat  # type: ignore[assignment]  # a signal loses nothing of what the system was handed
     kill = request.get("kill")
     if kill and kill.keys() <= CALLED.keys():
         kill_before(*next(iter(kill.items())))

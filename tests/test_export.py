@@ -49,7 +49,7 @@ BASES: dict[str, dict[str, Any]] = {
     },
     "segmentation": {
         "task": "segmentation",
-        "data": {"source": "scenes", "size": [18, 24], "fit": "letterbox", **SMALL},
+        "data": {"source": "scenes", "size": [16, 24], "fit": "letterbox", **SMALL},
         "model": {"name": "deeplab", "width": 4, "aspp": "none"},
         "predict": {"flip": True, "tile": 16},
     },

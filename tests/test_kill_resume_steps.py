@@ -28,6 +28,7 @@ TRAINED = {
 """Six batches an epoch are two steps, of four batches and of two; the warm-up ends within the last epoch."""
 BOXES = {
     "source": "scattered-digits",
+    "size": 64,
     "train": 32,
     "validation": 8,
     "test": 4,
