@@ -122,7 +122,8 @@ def test_ctrl_c_stops_the_nodes_and_leaves_no_claim(two_nodes, local, tmp_path):
     on_one_thread(study, tmp_path)
     assert differences(alone, folder) == []
     assert sum(before) < 24
-    assert [len(epochs(path)) for path in run_folders(folder)] == [12, 12]
+    learned = [epochs(path) for path in run_folders(folder)]
+    assert [len(set(each)) for each in learned] == [len(each) for each in learned], "an epoch was learned twice"
 
 
 @needs_ray
