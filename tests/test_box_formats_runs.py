@@ -15,7 +15,7 @@ from test_box_formats import boxes, contents, write_as_coco, write_as_yolo
 EACH = {"train": 24, "val": 8, "test": 8}
 BASE = {
     "task": "detection",
-    "data": {"size": [96, 128], "augment": ["horizontal_flip"], "mosaic": {"probability": 0.5}},
+    "data": {"size": [64, 96], "augment": ["horizontal_flip"], "mosaic": {"probability": 0.5}},
     "model": {"name": "yolo", "size": "n"},
     "train": {"epochs": 3, "batch_size": 4, "optimizer": {"name": "adamw", "lr": 0.003}},
     "evaluate": ["detection"],

@@ -197,7 +197,7 @@ def watched(file):
 )
 def test_of_a_mapped_file_little_is_held_in_memory(tmp_path, copies):
     """The system maps large pages of a cached file around every row that is read."""
-    n, d, memory = 1000, 24576, 2**25
+    n, d, memory = 1500, 8192, 2**24
     x = np.memmap(tmp_path / "x.f32", np.float32, "w+", shape=(n, d))
     x[:] = wide(n, d)
     x[copies] = 0
