@@ -90,7 +90,7 @@ def test_a_language_ends_with_what_is_said_in_it_also_by_an_error() -> None:
 
 def test_numbers_of_a_sentence_are_persian_and_read_from_left_to_right() -> None:
     with speaking("fa"):
-        assert digits("91.2 ± 0.3 %") == "\u2066۹۱٫۲ ± ۰٫۳\u2069٪"
+        assert digits("91.2 ± 0.3 %") == "\u2066۹۱٫۲\u00a0±\u00a0۰٫۳\u2069٪"
         assert digits("1,797 تصویر") == "\u2066۱٬۷۹۷\u2069 تصویر"
         assert digits("1\u202f797") == "\u2066۱٬۷۹۷\u2069"
         assert digits("−0.5 تا +2") == "\u2066−۰٫۵\u2069 تا \u2066+۲\u2069"
@@ -157,7 +157,7 @@ def test_the_page_of_a_study_in_persian(tmp_path: Path, unsaid: Asked) -> None:
     assert '<html lang="fa" dir="rtl">' in page
     assert '<html lang="en">' in english.read_text(encoding="utf-8")
     assert "<h2>نتیجه‌ها</h2>" in page
-    assert re.search(r'<p class="verdict"[^>]*>\u2068\w+\u2069 [^<]*به‌اندازه‌ی \u2066[۰-۹٫ ±]+\u2069 واحد درصد', page)
+    assert re.search(r'<p class="verdict"[^>]*>\u2068\w+\u2069 [^<]*به‌اندازه‌ی \u2066[۰-۹٫\s±]+\u2069 واحد درصد', page)
     assert re.search(r'<td class="right[^"]*" data-value="[\d.]+" dir="ltr">\d+\.\d+ ± \d', page)
     assert 'title: "مرتب‌سازی"' in page
     assert unsaid.texts == set()

@@ -41,5 +41,5 @@ def _written(found: re.Match[str]) -> str:
         return found[0]
     table = str.maketrans(LATIN + "\u202f", (own := say(LATIN)) + own[11])
     sign = found["sign"] and found["sign"].strip().translate(table)
-    number = f"{found['number'] or ''}{found['ends']}".translate(table)
+    number = f"{found['number'] or ''}{found['ends']}".replace(" ", "\u00a0").translate(table)  # on one line
     return (NUMBER.format(number) if direction() == "rtl" else number) + (sign or "")
