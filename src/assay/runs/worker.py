@@ -41,7 +41,10 @@ def work_on(folder: Path, *, data: str | Path | None = None, quiet: bool = False
         return len(others) == len(left)
 
     with Display(quiet) as display:
-        jobs = readable(planned(load_study(folder), folder), display)
+        study = load_study(folder)
+        if study.search:
+            raise AssayError(f"{folder}: its search is not over, and trials train with 'assay run' alone")
+        jobs = readable(planned(study, folder), display)
         there = likeness((job.recipe for job in jobs), root)
         refuse_unlike(kept(folder) or there, there, "this machine")
         threads = keep_threads(folder, at_once(1, jobs, folder, root), data)
