@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import jsonschema
@@ -9,6 +10,7 @@ import polars as pl
 import pytest
 import yaml
 
+import assay
 from assay import AssayError, load_study
 from assay.recipe.design import FIRST_SEED, Range, Search
 from assay.report.page import page_sections, write_report
@@ -23,6 +25,7 @@ from assay.start.forecast import forecast
 from assay.start.plan import plan
 from assay.start.schema import study_schema
 from assay.system.integrity import digests
+from command import assay as assay_command
 from driving import Driver, epochs, log, run_here, wait_for, write_study
 
 pytest.importorskip("optuna")
@@ -198,6 +201,40 @@ def test_more_trials_go_on_and_fewer_than_were_begun_are_refused(done, tmp_path)
         run_here(study(tmp_path, vary={LR: RATES}), done.folder.parent)
 
 
+def test_another_base_is_refused_and_changes_nothing(done, tmp_path):
+    kept = [done.folder / "study.yaml", done.folder / "search" / "study.yaml"]
+    before = [path.read_text() for path in kept]
+    with pytest.raises(AssayError, match=r"has the trials of another search: its base differs"):
+        assay.run(load_study(study(tmp_path), ["train.epochs=3"]), done.folder.parent, quiet=True)
+    assert [path.read_text() for path in kept] == before
+
+
+@pytest.fixture
+def amid(done, tmp_path) -> Path:
+    """The folder of the search when its last trial had been proposed and not begun."""
+    folder = tmp_path / "runs" / "s"
+    folder.mkdir(parents=True)
+    shutil.copytree(done.folder / "search", folder / "search")
+    shutil.rmtree(trial_run(folder, 4))
+    shutil.copy(folder / "search" / "study.yaml", folder / "study.yaml")
+    return folder
+
+
+def test_amid_a_search_nothing_speaks_as_if_it_were_over(amid, capfd):
+    assert "the search is not over: 'assay run' goes on" in assay_command(capfd, "status", amid).out
+    (refused,) = assay_command(capfd, "work", amid).err.splitlines()
+    assert "its search is not over" in refused
+    section = next(each for each in page_sections(Subject(Results.read(amid))) if each.anchor == "search")
+    assert section.parts[0].items[0].startswith("The search is not over: 3 of 4 trials are done")
+
+
+def test_trials_that_were_only_proposed_need_not_be_trained(amid, tmp_path):
+    results = run_here(study(tmp_path, trials=3), amid.parent)
+    assert [each.number for each in read_trials(amid, searched(amid))] == [1, 2, 3]
+    assert not trial_run(amid, 4).exists()
+    assert len(results.study.plan) == 3
+
+
 def test_tpe_proposes_the_same_again(tmp_path):
     found = []
     for out in ("one", "two"):
@@ -297,6 +334,7 @@ REFUSED = [
     ({"design": {"search": "random", "trials": 2, "best": 3}}, r"design.best: 3 is more than the 2 trials"),
     ({"design": {"search": "sobl"}}, r"design.search: found 'sobl'; did you mean 'sobol'\?"),
     ({"design": {"search": "random", "trails": 3}}, r"unknown key 'design.trails'; did you mean 'trials'\?"),
+    ({"vary": {"data.label": ["fine", "coarse"]}}, r"data.label: .* this changes what they are measured by"),
     ({"seeds": [0, FIRST_SEED + 1]}, r"seeds: 1000001 is the seed of a trial"),
 ]
 
@@ -313,6 +351,17 @@ def test_a_search_without_validation_images_is_refused(tmp_path):
     path = study(tmp_path)
     with pytest.raises(AssayError, match=r"design: a search goes by validation images, but variant 'base' has no"):
         load_study(path, ["data.validation=0", "train.keep=last"])
+
+
+def test_a_search_that_watches_the_loss_varies_only_how_it_is_trained(tmp_path):
+    losses = {"train.loss": ["cross_entropy", "focal"]}  # both are measured as cross-entropy
+    assert load_study(study(tmp_path, vary=losses), ["train.watch=loss"]).search
+    losses = {"train.loss": ["cross_entropy", {"name": "cross_entropy", "label_smoothing": 0.1}]}
+    assert load_study(study(tmp_path, vary=losses)).search
+    with pytest.raises(
+        AssayError, match=r"s.yaml .*: train.loss: a search that watches the loss cannot vary what that"
+    ):
+        load_study(study(tmp_path, vary=losses), ["train.watch=loss"])
 
 
 def test_without_optuna_a_search_says_how_to_get_it(tmp_path, monkeypatch):

@@ -1,19 +1,27 @@
 """How a study gets its variants when it does not list them: a search through ranges, which chooses a few."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, PositiveInt
 
-from assay.errors import nearest, shown
+from assay.errors import AssayError, nearest, shown
+from assay.recipe import losses
 from assay.recipe.section import Section
 
 FIRST_SEED = 1_000_000
 """Trial *k* of a search has the seed ``FIRST_SEED + k``: none of those that a study plans."""
 UNSEEN = ("predict", "evaluate")
 """Parts of a recipe that change nothing in the validation values of a training, …"""
-YARDSTICK = ("data.source", "data.test", "data.validation", "data.validation_from", "data.split_seed", "train.watch")
+YARDSTICK = (
+    *(f"data.{key}" for key in ("source", "layout", "ignore", "truth", "table", "image", "label", "targets", "tags")),
+    *(
+        f"data.{key}"
+        for key in ("split", "test", "validation", "validation_from", "split_seed", "group", "group_across")
+    ),
+    "train.watch",
+)
 """… and keys that change by what these are measured."""
 
 Number = Annotated[int | float, Field(allow_inf_nan=False)]
@@ -106,6 +114,12 @@ def refuse_unsearchable(design: Design, vary: Mapping[str, list[Any] | Range], s
     own = range(FIRST_SEED + 1, FIRST_SEED + design.trials + 1)
     if taken := [seed for seed in seeds if seed in own]:
         raise ValueError(f"seeds: {taken[0]} is the seed of a trial; expected others than {own[0]} to {own[-1]}")
+
+
+def refuse_losses(watched: str, found: Iterable[losses.Loss], task: str) -> None:
+    """Raise AssayError where a search would go by losses that are measured in different ways."""
+    if watched == "loss" and losses.differ(found, task):
+        raise AssayError("train.loss: a search that watches the loss cannot vary what that is; watch another value")
 
 
 WRITTEN = "design: {search: random, trials: 30}"

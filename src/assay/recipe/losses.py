@@ -1,10 +1,18 @@
 """What training minimises."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, model_validator
 
 from assay.recipe.section import Expected, NonNegative, Positive, Rate, Section, named
+
+MEASURED_AS = {
+    "classification": {"focal": "cross_entropy"},
+    "multilabel": {"focal": "binary_cross_entropy"},
+    "segmentation": dict.fromkeys(("focal", "dice", "lovasz", "sum"), "cross_entropy"),
+}
+"""A task's loss that is trained with a focus and measured without; every loss is measured without class weights."""
 
 
 def _class_weights(value: Any) -> Any:
@@ -141,3 +149,13 @@ Loss = Annotated[
     BeforeValidator(_sum),
     Discriminator("name"),
 ]
+
+
+def differ(losses: Iterable[Loss], task: str) -> bool:
+    """Whether they are measured in different ways, so that their values cannot stand side by side."""
+    same = MEASURED_AS.get(task, {})
+    kinds = {
+        (same.get(one.name, one.name), getattr(one, "label_smoothing", 0.0), getattr(one, "delta", 0.0))
+        for one in losses
+    }
+    return len(kinds) > 1

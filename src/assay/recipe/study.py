@@ -12,7 +12,7 @@ from pydantic import Field, PositiveInt, PrivateAttr, field_validator, model_val
 from assay.errors import AssayError, unknown
 from assay.language.speech import Language
 from assay.recipe import Recipe, Section, overrides
-from assay.recipe.design import Design, Range, Search, Vary, refuse_no_levels, refuse_unsearchable
+from assay.recipe.design import Design, Range, Search, Vary, refuse_losses, refuse_no_levels, refuse_unsearchable
 from assay.recipe.folder_names import folder_name
 from assay.recipe.indifference import Indifferent
 from assay.recipe.names import DEFAULT, Names, label, names, short_keys
@@ -253,9 +253,7 @@ def load_study(path: str | Path, changes: Sequence[str] = (), seeds: int | list[
 
     Raises AssayError for a missing or malformed file, an unknown key or a variant that is not a valid recipe.
     """
-    path = Path(path)
-    if path.is_dir():
-        path = path / "study.yaml"
+    path = Path(path) / "study.yaml" if Path(path).is_dir() else Path(path)
     values = {"name": path.stem} | read_yaml(path)
     for text in changes:
         key, value = overrides.parse(text)
@@ -282,6 +280,8 @@ def refuse_undecidable(study: Study) -> None:
         _ = study.reference_variant
     except AssayError as error:
         raise AssayError(f"reference: {error}") from None
+    if study.search:
+        refuse_losses(study.plan["base"].recipe.train.watch, (v.recipe.train.loss for v in plan.values()), study.task)
     without = [name for name, variant in plan.items() if variant.recipe.data.validation == 0]
     if without and (study.search or study.select_on == "validation"):
         asks = "design: a search goes by validation images" if study.search else "select_on: validation"
@@ -291,8 +291,8 @@ def refuse_undecidable(study: Study) -> None:
 def changed_keys(values: dict[str, Any]) -> set[str]:
     """The dotted keys in which the variants of a study file differ; it has not been checked yet."""
     vary, variants = values.get("vary") or {}, values.get("variants") or {}
-    named = variants.values() if isinstance(variants, dict) else ()
-    return {str(key) for change in (vary, *named) if isinstance(change, dict) for key in change}
+    changes = [vary, *(variants.values() if isinstance(variants, dict) else ())]
+    return {str(key) for change in changes if isinstance(change, dict) for key in change}
 
 
 def stated_or_default(tree: dict[str, Any], key: str) -> Any:

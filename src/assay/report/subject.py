@@ -10,6 +10,7 @@ import polars as pl
 
 from assay.language.script import as_name
 from assay.language.speech import say
+from assay.recipe import losses
 from assay.recipe.folder_names import folder_name
 from assay.recipe.names import label
 from assay.recipe.study import Variant
@@ -22,13 +23,6 @@ from assay.results.comparison import Comparisons
 from assay.results.folders import Run
 from assay.results.metrics import lower_is_better
 from assay.tasks.chance import Chance
-
-MEASURED_AS = {
-    "classification": {"focal": "cross_entropy"},
-    "multilabel": {"focal": "binary_cross_entropy"},
-    "segmentation": dict.fromkeys(("focal", "dice", "lovasz", "sum"), "cross_entropy"),
-}
-"""A task's loss that is trained with a focus and measured without; every loss is measured without class weights."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,13 +121,7 @@ class Subject:
     @cached_property
     def losses_differ(self) -> bool:
         """Whether the losses measured are of different kinds, whose values no table should put side by side."""
-        losses = [self.plan[name].recipe.train.loss for name in self.finished]
-        same = MEASURED_AS.get(self.results.study.task, {})
-        kinds = {
-            (same.get(one.name, one.name), getattr(one, "label_smoothing", 0.0), getattr(one, "delta", 0.0))
-            for one in losses
-        }
-        return len(kinds) > 1
+        return losses.differ((self.plan[name].recipe.train.loss for name in self.finished), self.results.study.task)
 
     @cached_property
     def best(self) -> str | None:

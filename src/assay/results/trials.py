@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import polars as pl
 
@@ -91,7 +91,23 @@ def read_trials(folder: Path, study: Study) -> list[Trial]:
     proposed = {
         int(path.parent.name.removeprefix("trial-")): path for path in (folder / PLACE).glob(f"trial-*/{PARAMETERS}")
     }
-    return [_trial(number, proposed[number], watched(study), recipe.train.keep) for number in sorted(proposed)]
+    asked = [number for number in sorted(proposed) if study.search is None or number <= study.search.trials]
+    return [_trial(number, proposed[number], watched(study), recipe.train.keep) for number in asked]
+
+
+class Far(NamedTuple):
+    """Trials that are done, of those that are planned."""
+
+    done: int
+    planned: int
+
+
+def how_far(folder: Path) -> Far | None:
+    """How far the search of a study's folder is; None where there was none."""
+    study = searched(folder)
+    if study is None or study.search is None:
+        return None
+    return Far(sum(trial.is_done for trial in read_trials(folder, study)), study.search.trials)
 
 
 def ranked(trials: Sequence[Trial], metric: str) -> list[Trial]:
@@ -116,7 +132,13 @@ def remark(folder: Path) -> list[str]:
 
 
 def behind(study: Study, design: Search, trials: Sequence[Trial]) -> str:
-    """How many trials stood behind the choice, and what pays for it."""
+    """How many trials stood behind the choice, and what pays for it; of a search that goes on, how far it is."""
+    if (done := sum(trial.is_done for trial in trials)) < design.trials:
+        return say(
+            "The search is not over: {done} of {planned} trials are done, and variants are chosen when all are.",
+            done=done,
+            planned=design.trials,
+        )
     return say(
         "The variants but the base are the best of {n} trials by {metric} ({proposed}). No trial was tried on test "
         "images, and their seeds are none of these: the comparison is of the chosen few alone, trained anew, and pays "

@@ -17,7 +17,7 @@ from assay.runs.jobs import Job, here, planned, work
 from assay.runs.place import place
 from assay.runs.proposing import need
 from assay.runs.reuse import take_over
-from assay.runs.search import search
+from assay.runs.search import refuse_other_search, search
 from assay.system import claim, files
 from assay.system.integrity import hashes
 
@@ -97,9 +97,11 @@ def search_here(
     """Train the trials that are left of a search, after its ends have been checked; the study of the best few."""
     assert study.search
     need()
+    refuse_other_search(study, folder)
     ends = plan_jobs(without_own_levels(study.at_ends), folder, settings.root, display)
     shared = at_once(at_most, ends, folder, settings.root)
-    files.write(folder / "study.yaml", study.dump())
+    if not (folder / "study.yaml").exists():  # that of the few stays until there is another one
+        files.write(folder / "study.yaml", study.dump())
 
     def train(trials: list[Job]) -> None:
         for job in trials:

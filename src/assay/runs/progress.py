@@ -11,7 +11,7 @@ from assay.errors import AssayError
 from assay.results import Results
 from assay.results.folders import Run
 from assay.results.metrics import duration
-from assay.results.trials import read_trials, searched
+from assay.results.trials import how_far
 from assay.runs import pace
 from assay.runs.display import in_words
 from assay.system.files import read_object
@@ -33,7 +33,8 @@ def status_table(results: Results) -> RenderableType:
         counts = Counter[str](run.state for run in runs)
         now = "; ".join(f"seed {run.seed}: {epochs(run)}" for run in runs if run.state in ("running", "interrupted"))
         table.add_row(escape(variant), *(str(counts[state] or "·") for state in states), now)
-    searching = [f"search: {said}" for said in _trials(results)]
+    trials = how_far(results.folder)
+    searching = [f"search: {trials.done} of {trials.planned} trials are done"] if trials else []
     failures = [
         f"[red]{run.state}[/] {escape(run.variant)}, seed {run.seed}: {escape(run.reason or '')}"
         for run in results.runs
@@ -41,16 +42,9 @@ def status_table(results: Results) -> RenderableType:
     ]
     left = seconds_left(results)
     closing = [] if left is None else [f"about {duration(left)} left"] if left else [standing(results)]
+    if trials and trials.done < trials.planned:
+        closing = ["the search is not over: 'assay run' goes on"]
     return Group(table, *searching, *failures, *closing)
-
-
-def _trials(results: Results) -> list[str]:
-    """How many trials of a search are done; nothing where there was none."""
-    study = searched(results.folder)
-    if study is None or study.search is None:
-        return []
-    done = sum(trial.is_done for trial in read_trials(results.folder, study))
-    return [f"{done} of {study.search.trials} trials are done"]
 
 
 def standing(results: Results) -> str:

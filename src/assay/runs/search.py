@@ -27,10 +27,9 @@ def search(study: Study, design: Search, folder: Path, at_once: int, train: Trai
     """Train the trials that are left, ``at_once`` of them side by side; the study of the base and the best few.
 
     Trials proposed by TPE are judged before the next are proposed, so many at a time as run at once: how many these
-    are changes which come next. Raises AssayError where the folder has the trials of another search, and StudyStopped
-    where no trial has a value to choose by.
+    are changes which come next. The folder is one that ``refuse_other_search`` lets pass. Raises StudyStopped where no
+    trial has a value to choose by.
     """
-    refuse_other_search(study, folder)
     files.write(folder / PLACE / "study.yaml", study.dump())
     size = at_once if design.search == "optuna" else design.trials
     for first in range(1, design.trials + 1, size):
@@ -42,16 +41,18 @@ def search(study: Study, design: Search, folder: Path, at_once: int, train: Trai
 
 
 def refuse_other_search(study: Study, folder: Path) -> None:
-    """Raise AssayError where the trials in the folder were proposed from other ranges or in another way."""
+    """Raise AssayError where the trials in the folder are of another base, other ranges or another way, or too many."""
     there = searched(folder)
     if there is None or there.search is None or study.search is None:
         return
-    asked = {"vary": (there.vary, study.vary)}
+    asked: dict[str, tuple[object, object]] = {"vary": (there.vary, study.vary)}
+    asked |= {"base": (there.plan["base"].recipe, study.plan["base"].recipe)}
     asked |= {f"design.{key}": (getattr(there.search, key), getattr(study.search, key)) for key in ("search", "prune")}
     for key, (was, now) in asked.items():
         if was != now:
             raise AssayError(f"{folder / PLACE} has the trials of another search: its {key} differs; {ELSEWHERE}")
-    if (begun := len(read_trials(folder, there))) > study.search.trials:
+    begun = max((each.number for each in read_trials(folder, there) if each.state != "waiting"), default=0)
+    if begun > study.search.trials:
         raise AssayError(
             f"design.trials: {study.search.trials}, but {begun} were begun in {folder / PLACE}, and all count"
         )

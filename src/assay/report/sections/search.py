@@ -28,7 +28,7 @@ def section(subject: Subject) -> Section | None:
     trials = read_trials(subject.results.folder, study)
     finalists = [trial.name for trial in trials if trial.name in subject.plan]
     frame = trials_frame(study, trials, finalists)
-    parts: list[Part] = [Sentences(told(study, study.search, trials))]
+    parts: list[Part] = [Sentences(told(study, study.search, trials, finalists))]
     if (by_number := by_trial(study, frame)) is not None:
         parts += [by_number, Grid([by_parameter(study, key, frame) for key in study.vary])]
     parts.append(trials_table(study, trials, finalists, frame))
@@ -36,9 +36,12 @@ def section(subject: Subject) -> Section | None:
     return Section("search", "The search", "", parts, word="Search")
 
 
-def told(study: Study, design: Search, trials: Sequence[Trial]) -> list[str]:
-    """What stood behind the choice, what was stopped, what failed, which parameters matter."""
-    said = [behind(study, design, trials)]
+def told(study: Study, design: Search, trials: Sequence[Trial], finalists: Sequence[str]) -> list[str]:
+    """What stood behind the choice, what was left out, stopped, failed, which parameters matter."""
+    said, best = [behind(study, design, trials)], [trial.name for trial in ranked(trials, watched(study))]
+    last = max((best.index(name) for name in finalists if name in best), default=0)
+    if alike := [name for name in best[:last] if name not in finalists]:
+        said.append(f"Left out, since the base or a better trial trains alike: {', '.join(alike)}.")
     if design.prune:
         stopped = sum(trial.state == "stopped" for trial in trials)
         said.append(
