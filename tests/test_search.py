@@ -15,6 +15,7 @@ from assay import AssayError, load_study
 from assay.recipe.design import FIRST_SEED, Range, Search
 from assay.report.page import page_sections, write_report
 from assay.report.section import Grid
+from assay.report.sections.search import told
 from assay.report.subject import Subject
 from assay.results import Results
 from assay.results.trials import Trial, ranked, read_trials, searched, trial_run
@@ -125,6 +126,8 @@ def test_of_trials_that_train_alike_and_as_the_base_does_one_goes_on(tmp_path):
         Trial(n, {LR: lr}, "finished", (value,), 1) for n, lr, value in [(1, 0.1, 0.5), (2, 0.1, 0.7), (3, 0.01, 0.9)]
     ]
     assert list(of_best(loaded, loaded.search, trials).plan) == ["base", "trial 2"]
+    left_out = "Left out, since the base or a better trial trains alike: trial 3."
+    assert left_out in told(loaded, loaded.search, trials, ["trial 2"])
 
 
 def test_successive_halving_stops_what_is_not_in_the_best_quarter_at_a_rung():

@@ -125,7 +125,9 @@ def test_what_cannot_be_shared_is_told_before_anything_is_trained(
 ) -> None:
     study = write_study(tmp_path / "s.yaml")
     few = load_study(study, ["train.devices=4", "train.device=cpu", "data.train=83", "data.validation=17"])
-    with pytest.raises(AssayError, match="batch_size: 64 one has 2 images; expected at least one image a device"):
+    with pytest.raises(
+        AssayError, match="batch_size: 64 the smallest of an epoch has 2 images; expected at least one image a device"
+    ):
         run(few, tmp_path, quiet=True)
     with pytest.raises(AssayError, match=r"train\.devices shares a run on one machine, not on Ray"):
         run(load_study(study, ["train.devices=2"]), tmp_path, quiet=True, on="ray")

@@ -3,6 +3,7 @@
 import math
 from typing import NamedTuple
 
+from assay.language.speech import say
 from assay.results.comparison import Comparison
 from assay.results.metrics import lower_is_better
 
@@ -28,7 +29,10 @@ def chance_to_beat(c: Comparison) -> Share | None:
 
 def share_text(share: Share | None) -> str:
     """``84 % (55 to 97)``; empty where there is none."""
-    return "" if share is None else "{:.0f} % ({:.0f} to {:.0f})".format(*(100 * part for part in share))
+    if share is None:
+        return ""
+    value, low, high = (f"{100 * part:.0f}" for part in share)
+    return say("{value} ({low} to {high})", value=f"{value} %", low=low, high=high)
 
 
 def superiority(difference: float, deviation: float, error: float, freedom: int | float, half: float) -> Share:

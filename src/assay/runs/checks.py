@@ -163,8 +163,8 @@ def check_shares(recipe: Recipe, data: "ImageData") -> None:
     fewest = min(batch_sizes(data.epoch_size, size), default=devices)
     if fewest < devices:
         raise AssayError(
-            f"train.devices: {devices} share every batch, and with train.batch_size: {size} one has "
-            f"{amount(fewest, 'image')}; expected at least one image a device"
+            f"train.devices: {devices} share every batch, and with train.batch_size: {size} the "
+            f"smallest of an epoch has {amount(fewest, 'image')}; expected at least one image a device"
         )
 
 
