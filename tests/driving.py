@@ -208,6 +208,14 @@ def descendants(pid: int) -> list[psutil.Process]:
         return []
 
 
+def command_line(process: psutil.Process) -> list[str]:
+    """What a process was started with; nothing of one that has ended, whether or not it was cleared away."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
+
+
 def all_end(processes: list[psutil.Process]) -> bool:
     """Whether all end soon: a worker that still imports torch sees only afterwards that its parent is gone."""
     _, alive = psutil.wait_procs(processes, timeout=180)

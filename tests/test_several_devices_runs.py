@@ -26,6 +26,7 @@ from assay.train.checkpoint import State
 from driving import (
     Driver,
     all_end,
+    command_line,
     descendants,
     differences,
     epochs,
@@ -50,7 +51,7 @@ STUDY: dict[str, Any] = {
 
 def its_companions(pid: int) -> list[psutil.Process]:
     """The other devices of a command's run."""
-    return [each for each in descendants(pid) if "assay.runs.companions" in each.cmdline()]
+    return [each for each in descendants(pid) if "assay.runs.companions" in command_line(each)]
 
 
 def test_killed_devices_leave_nothing_behind_and_the_same_command_ends_with_the_same_bytes(
