@@ -14,7 +14,7 @@ import json
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ import numpy as np
 import polars as pl
 import torch
 from benchmark import fashion_mnist, verdict
-from diagnosis_recipes import SETS, Planted, faulty, healthy
+from diagnosis_recipes import SETS, Planted, Seen, faulty, healthy
 from published_rules import autotrainer, umlaut
 
 import assay.diagnosis
@@ -47,16 +47,6 @@ NAMED = ("exploded", "not learning", "rate too low", "unfinished", "inputs unsca
 """The faults whose names must be right."""
 MOST, LEAST = 3, 0.8
 ALARMS = Path(assay.diagnosis.__file__).parent / "alarms.json"
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A run, as the rules see it."""
-
-    data: str
-    fault: str
-    recipe: Recipe
-    course: Course
 
 
 def run(name: str, planted: Planted, root: Path) -> Seen:

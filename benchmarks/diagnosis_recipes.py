@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+from assay.diagnosis.course import Course
+from assay.recipe import Recipe
+
 SETS: dict[str, dict[str, Any]] = {
     "digits": {"data": {"source": "digits"}, "epochs": 30},
     "fashion-mnist": {"data": {"source": "fashion-mnist", "train": 1500, "test": 200, "size": 14}, "epochs": 20},
@@ -42,6 +45,16 @@ class Planted:
     recipe: dict[str, Any]
     labels: float = 0.0
     """The share of the labels that is drawn at random."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A run, as the rules see it."""
+
+    data: str
+    fault: str
+    recipe: Recipe
+    course: Course
 
 
 def recipe(name: str, network: dict[str, Any], optimizer: dict[str, Any], seed: int, **train: Any) -> dict[str, Any]:

@@ -7,12 +7,8 @@ over the validation images, not by gradients that are zero. UMLAUT's checks of c
 missing activations) have nothing to say of recipes and are left out.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
-
-if TYPE_CHECKING:
-    from bench_diagnosis import Seen
+from diagnosis_recipes import Seen
 
 HIGH_RATE, LOW_RATE, SUSPICIOUS, OFTEN_DROPPED, LARGE_INPUT = 0.01, 1e-7, 0.95, 0.5, 1.0
 """UMLAUT: rates beyond these; a validation accuracy above; a dropout rate above; inputs outside −1 … 1, here by their
@@ -21,7 +17,7 @@ FADES, SMALL, EXPLODES, DYING, JUMP, JUMPS, SLOW, GOOD = 1e-3, 1e-4, 70.0, 0.7, 
 """AutoTrainer: β1, β2, β3, γ, ζ, η, δ, Θ."""
 
 
-def umlaut(seen: "Seen") -> list[str]:
+def umlaut(seen: Seen) -> list[str]:
     """The names of UMLAUT's warnings and errors."""
     course, found = seen.course, []
     rate, inputs = seen.recipe.train.optimizer.lr, course.facts.inputs
@@ -43,7 +39,7 @@ def umlaut(seen: "Seen") -> list[str]:
     return found
 
 
-def autotrainer(seen: "Seen") -> list[str]:
+def autotrainer(seen: Seen) -> list[str]:
     """The names of AutoTrainer's problems; a training whose accuracy is good has none."""
     course, found = seen.course, []
     if course.facts.broke is not None:
