@@ -17,7 +17,8 @@ import yaml
 from PIL import Image
 from safetensors.numpy import save_file
 
-from assay.recipe.study import Study, Variant
+from assay.recipe.study import Study
+from assay.recipe.variant import Variant
 
 ACTIVATIONS = ["relu", "elu", "tanh", "gelu", "sigmoid"]
 CLASSES = ["T-shirt", "trouser", "coat", "sandal"]

@@ -50,6 +50,11 @@ def study(folder: Path, *, vary=VARY, seeds=2, name="s", **design) -> Path:
     return write_study(folder / f"{name}.yaml", base=base, vary=vary, design=asked, seeds=seeds)
 
 
+def trials_of(folder: Path) -> list[Trial]:
+    """Those of the search in a study's folder."""
+    return read_trials(folder, searched(folder).study)
+
+
 def trial(number: int, *values: float, state="finished", lr=0.1) -> Trial:
     best = max(range(len(values)), key=values.__getitem__) + 1 if values else None
     parameters = {LR: lr, "train.batch_size": 8 + number, "model.hidden": [8]}
@@ -143,7 +148,7 @@ def test_successive_halving_stops_what_is_not_in_the_best_quarter_at_a_rung():
 
 
 def test_trials_have_seeds_of_their_own_and_see_no_test_image(done):
-    trials = read_trials(done.folder, searched(done.folder))
+    trials = trials_of(done.folder)
     assert [each.number for each in trials] == [1, 2, 3, 4]
     for each in trials:
         run = trial_run(done.folder, each.number)
@@ -155,13 +160,13 @@ def test_trials_have_seeds_of_their_own_and_see_no_test_image(done):
 
 
 def test_a_trial_has_the_best_validation_value_of_its_epochs(done):
-    for each in read_trials(done.folder, searched(done.folder)):
+    for each in trials_of(done.folder):
         history = pl.read_parquet(trial_run(done.folder, each.number) / "history.parquet")
         assert each.value == history["validation_accuracy"].max()
 
 
 def test_the_best_are_compared_with_the_base_at_the_planned_seeds(done):
-    best = ranked(read_trials(done.folder, searched(done.folder)), "accuracy")[:2]
+    best = ranked(trials_of(done.folder), "accuracy")[:2]
     assert list(done.study.plan) == ["base", *(each.name for each in best)]
     assert {run.seed for run in done.runs} == {0, 1}
     assert done.base == "base"
@@ -179,7 +184,7 @@ def test_the_page_has_the_search(done):
     assert (table["state"] == "finalist").sum() == 2
     grid = next(part for part in section.parts if isinstance(part, Grid))
     scales = ['"type": "log"' in json.dumps(figure.chart.to_dict()["layer"]) for figure in grid.parts]
-    assert dict(zip(searched(done.folder).vary, scales, strict=True)) == {
+    assert dict(zip(searched(done.folder).study.vary, scales, strict=True)) == {
         LR: True,
         "train.batch_size": False,
         "model.hidden": False,
@@ -188,10 +193,7 @@ def test_the_page_has_the_search(done):
 
 
 def test_begun_again_a_search_trains_nothing_anew(done):
-    before = {
-        each.number: digests(trial_run(done.folder, each.number))
-        for each in read_trials(done.folder, searched(done.folder))
-    }
+    before = {each.number: digests(trial_run(done.folder, each.number)) for each in trials_of(done.folder)}
     again = run_here(study(done.folder.parent.parent), done.folder.parent)
     assert {number: digests(trial_run(again.folder, number)) for number in before} == before
     assert all(len(log(run.folder)) == len(epochs(run.folder)) + 2 for run in again.runs)
@@ -233,7 +235,7 @@ def test_amid_a_search_nothing_speaks_as_if_it_were_over(amid, capfd):
 
 def test_trials_that_were_only_proposed_need_not_be_trained(amid, tmp_path):
     results = run_here(study(tmp_path, trials=3), amid.parent)
-    assert [each.number for each in read_trials(amid, searched(amid))] == [1, 2, 3]
+    assert [each.number for each in trials_of(amid)] == [1, 2, 3]
     assert not trial_run(amid, 4).exists()
     assert len(results.study.plan) == 3
 
@@ -242,7 +244,7 @@ def test_tpe_proposes_the_same_again(tmp_path):
     found = []
     for out in ("one", "two"):
         results = run_here(study(tmp_path, search="optuna", vary={LR: RATES}, seeds=1, best=1), tmp_path / out)
-        found.append([each.parameters for each in read_trials(results.folder, searched(results.folder))])
+        found.append([each.parameters for each in trials_of(results.folder)])
     assert found[0] == found[1]
     assert len({each[LR] for each in found[0]}) == 4
 
@@ -265,7 +267,7 @@ def test_a_killed_search_goes_on_with_the_same_trials(driver: Driver, done, tmp_
 def test_trials_that_fall_behind_are_stopped_and_the_page_says_so(tmp_path):
     vary = {LR: [0.3, 0.000001, 0.000002]}
     results = run_here(study(tmp_path, vary=vary, trials=8, best=1, prune="asha", seeds=1), tmp_path / "runs")
-    trials = read_trials(results.folder, searched(results.folder))
+    trials = trials_of(results.folder)
     stopped = [each for each in trials if each.state == "stopped"]
     assert stopped
     assert all(len(each.values) == 1 for each in stopped)
@@ -283,7 +285,7 @@ def test_levels_that_do_not_go_together_fail_a_trial_and_not_the_search(tmp_path
     values["base"]["train"]["optimizer"]["momentum"] = 0.9
     path.write_text(yaml.safe_dump(values))
     results = run_here(path, tmp_path / "runs")
-    failed = [each for each in read_trials(results.folder, searched(results.folder)) if each.state == "failed"]
+    failed = [each for each in trials_of(results.folder) if each.state == "failed"]
     assert all("nesterov" in str(each.reason) for each in failed)
     assert all(
         each.parameters["train.optimizer.nesterov"] and not each.parameters["train.optimizer.momentum"]
@@ -329,7 +331,10 @@ REFUSED = [
     ({"vary": {LR: {"from": 0.1, "to": "much"}}}, r"train.optimizer.lr: to: found 'much', expected a number"),
     ({"vary": {LR: {"from": 0.1}}}, r"train.optimizer.lr: to: found None, expected a number"),
     ({"vary": {LR: {"from": 0.1, "to": 1, "lgo": True}}}, r"unknown key 'lgo' in a range; did you mean 'log'\?"),
-    ({"vary": {LR: {"from": -1, "to": 1}}}, r"variant 'lr=-1': train.optimizer.lr: found -1, expected more than 0"),
+    (
+        {"vary": {LR: {"from": -1, "to": 1}}},
+        r"the search tried the end -1 of the range of train.optimizer.lr: train.*: found -1, expected more than 0",
+    ),
     ({"vary": {"train.optimizer.rl": RATES}}, r"unknown key 'train.optimizer.rl'"),
     ({"vary": {"predict.flips": ["none"]}}, r"predict.flips: a search goes by validation values of the training"),
     ({"vary": {"train.watch": ["loss", "accuracy"]}}, r"train.watch: .* this changes what they are measured by"),
@@ -348,6 +353,27 @@ def test_what_makes_no_search_is_told_in_a_sentence(tmp_path, changes, said):
     path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | changes))
     with pytest.raises(AssayError, match=said):
         load_study(path)
+
+
+TRIED = [
+    (
+        {"model.dropout": {"from": 0, "to": 1.0}},
+        r"^the search tried the end 1.0 of the range of model.dropout: model.dr",
+    ),
+    ({"model.activation": ["relu", "gelo"]}, r"^the search tried the level gelo of model.activation: .* 'gelu'\?"),
+    (
+        {"train.early_stopping.patience": {"from": 1, "to": 9}},
+        r"(?m)^the base and the end 9 of the range of train.early_stopping.patience train alike: ",
+    ),
+]
+
+
+@pytest.mark.parametrize(("vary", "said"), TRIED, ids=["range", "list", "alike"])
+def test_what_cannot_be_tried_before_a_search_is_told_by_its_range_and_not_as_a_variant(tmp_path, vary, said):
+    searching = load_study(study(tmp_path, vary=vary))
+    for check in (assay.run, forecast):
+        with pytest.raises(AssayError, match=said):
+            check(searching, tmp_path / "runs", quiet=True)
 
 
 def test_a_search_without_validation_images_is_refused(tmp_path):

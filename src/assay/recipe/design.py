@@ -1,13 +1,16 @@
 """How a study gets its variants when it does not list them: a search through ranges, which chooses a few."""
 
 import math
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, PositiveInt
 
 from assay.errors import AssayError, nearest, shown
 from assay.recipe import losses
+from assay.recipe.names import label
 from assay.recipe.section import Section
 
 FIRST_SEED = 1_000_000
@@ -120,6 +123,36 @@ def refuse_losses(watched: str, found: Iterable[losses.Loss], task: str) -> None
     """Raise AssayError where a search would go by losses that are measured in different ways."""
     if watched == "loss" and losses.differ(found, task):
         raise AssayError("train.loss: a search that watches the loss cannot vary what that is; watch another value")
+
+
+def tried(key: str, level: object, among: list[Any] | Range) -> str:
+    """In words, what a search tries before its trials: an end of a range, or a level of a list."""
+    what = f"the end {label(level)} of the range" if isinstance(among, Range) else f"the level {label(level)}"
+    return f"{what} of {key}"
+
+
+@contextmanager
+def as_tried(words: Mapping[str, str]) -> Iterator[None]:
+    """A mistake found inside in a variant that nobody wrote is told in ``words``: variant → what the search tried."""
+    try:
+        yield
+    except AssayError as error:
+        if not words:
+            raise
+        there = {f"'{name}'": of_it for name, of_it in words.items()} | {"'base'": "the base"}
+        names = "|".join(map(re.escape, there))
+        text = re.sub(rf"variants ({names}) and ({names})", lambda n: f"{there[n[1]]} and {there[n[2]]}", str(error))
+        text = re.sub(
+            rf"variant ({names})", lambda n: n[0] if n[1] == "'base'" else f"the search tried {there[n[1]]}", text
+        )
+        raise AssayError(text) from None
+
+
+def changed_keys(values: dict[str, Any]) -> set[str]:
+    """The dotted keys in which the variants of a study file differ; it has not been checked yet."""
+    vary, variants = values.get("vary") or {}, values.get("variants") or {}
+    changes = [vary, *(variants.values() if isinstance(variants, dict) else ())]
+    return {str(key) for change in changes if isinstance(change, dict) for key in change}
 
 
 WRITTEN = "design: {search: random, trials: 30}"

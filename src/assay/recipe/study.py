@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
@@ -12,31 +11,26 @@ from pydantic import Field, PositiveInt, PrivateAttr, field_validator, model_val
 from assay.errors import AssayError, unknown
 from assay.language.speech import Language
 from assay.recipe import Recipe, Section, overrides
-from assay.recipe.design import Design, Range, Search, Vary, refuse_losses, refuse_no_levels, refuse_unsearchable
+from assay.recipe.design import (
+    Design,
+    Range,
+    Search,
+    Vary,
+    as_tried,
+    changed_keys,
+    refuse_losses,
+    refuse_no_levels,
+    refuse_unsearchable,
+    tried,
+)
 from assay.recipe.folder_names import folder_name
 from assay.recipe.indifference import Indifferent
 from assay.recipe.names import DEFAULT, Names, label, names, short_keys
 from assay.recipe.validation import mistakes, validate
+from assay.recipe.variant import Variant
 from assay.recipe.yaml_files import dump_yaml, read_yaml
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
-
-
-@dataclass(frozen=True)
-class Variant:
-    """The base recipe with one combination of levels."""
-
-    name: str
-    folder: str
-    """The name with what a file system refuses replaced."""
-    levels: dict[str, Any]
-    """Dotted key → level, for every factor of the study."""
-    recipe: Recipe
-    """With seed 0; ``with_seed`` gives the recipe of a run."""
-
-    def with_seed(self, seed: int) -> Recipe:
-        """The recipe of this variant's run with ``seed``."""
-        return self.recipe.model_copy(update={"seed": seed})
 
 
 class Study(Section):
@@ -234,6 +228,12 @@ class Study(Section):
         what must work for its trials to work."""
         return self.varying(self.levels, design="one_at_a_time")
 
+    @property
+    def tried(self) -> dict[str, str]:
+        """Of a search, the variants of ``at_ends`` but the base → what each tries, in words."""
+        changes = self.at_ends._combinations() if self.search else ()
+        return {name: tried(key, level, self.vary[key]) for name, change in changes for key, level in change.items()}
+
     def mistake(self, found: str) -> AssayError:
         """The error for what was ``found`` in the study, every line with the file that it was read from, if any."""
         return AssayError("\n".join(f"{self._place}: {line}" if self._place else line for line in found.splitlines()))
@@ -267,7 +267,8 @@ def load_study(path: str | Path, changes: Sequence[str] = (), seeds: int | list[
     study = validate(Study, values, where)
     study._set, study._place = tuple(overrides.parse(text)[0] for text in changes), where
     try:
-        refuse_undecidable(study)
+        with as_tried(study.tried):
+            refuse_undecidable(study)
     except AssayError as error:
         raise study.mistake(str(error)) from None
     return study
@@ -286,13 +287,6 @@ def refuse_undecidable(study: Study) -> None:
     if without and (study.search or study.select_on == "validation"):
         asks = "design: a search goes by validation images" if study.search else "select_on: validation"
         raise AssayError(f"{asks}, but variant '{without[0]}' has no validation images (data.validation: 0)")
-
-
-def changed_keys(values: dict[str, Any]) -> set[str]:
-    """The dotted keys in which the variants of a study file differ; it has not been checked yet."""
-    vary, variants = values.get("vary") or {}, values.get("variants") or {}
-    changes = [vary, *(variants.values() if isinstance(variants, dict) else ())]
-    return {str(key) for change in changes if isinstance(change, dict) for key in change}
 
 
 def stated_or_default(tree: dict[str, Any], key: str) -> Any:

@@ -13,7 +13,7 @@ from assay.language.speech import say
 from assay.recipe import losses
 from assay.recipe.folder_names import folder_name
 from assay.recipe.names import label
-from assay.recipe.study import Variant
+from assay.recipe.variant import Variant
 from assay.report import style
 from assay.report.charts import Menu
 from assay.report.choices import choices

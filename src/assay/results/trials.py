@@ -75,9 +75,18 @@ def trial_run(folder: Path, number: int) -> Path:
     return folder / PLACE / f"trial-{number:03d}" / f"seed-{FIRST_SEED + number}"
 
 
-def searched(folder: Path) -> Study | None:
-    """The study by which a study's variants were searched for; None where they were not."""
-    return load_study(folder / PLACE / "study.yaml") if (folder / PLACE / "study.yaml").is_file() else None
+class Searched(NamedTuple):
+    """The study that searched for a study's variants, and how it did."""
+
+    study: Study
+    design: Search
+
+
+def searched(folder: Path) -> Searched | None:
+    """How the variants of a study's folder were searched for; None where they were not."""
+    path = folder / PLACE / "study.yaml"
+    study = load_study(path) if path.is_file() else None
+    return Searched(study, study.search) if study and study.search else None
 
 
 def watched(study: Study) -> str:
@@ -91,7 +100,8 @@ def read_trials(folder: Path, study: Study) -> list[Trial]:
     proposed = {
         int(path.parent.name.removeprefix("trial-")): path for path in (folder / PLACE).glob(f"trial-*/{PARAMETERS}")
     }
-    asked = [number for number in sorted(proposed) if study.search is None or number <= study.search.trials]
+    assert study.search
+    asked = [number for number in sorted(proposed) if number <= study.search.trials]
     return [_trial(number, proposed[number], watched(study), recipe.train.keep) for number in asked]
 
 
@@ -104,10 +114,10 @@ class Far(NamedTuple):
 
 def how_far(folder: Path) -> Far | None:
     """How far the search of a study's folder is; None where there was none."""
-    study = searched(folder)
-    if study is None or study.search is None:
+    found = searched(folder)
+    if found is None:
         return None
-    return Far(sum(trial.is_done for trial in read_trials(folder, study)), study.search.trials)
+    return Far(sum(trial.is_done for trial in read_trials(folder, found.study)), found.design.trials)
 
 
 def ranked(trials: Sequence[Trial], metric: str) -> list[Trial]:
@@ -125,10 +135,8 @@ def validation(metric: str) -> str:
 
 def remark(folder: Path) -> list[str]:
     """Of a study whose variants were searched for, what its verdict rests on, in a sentence."""
-    study = searched(folder)
-    if study is None or study.search is None:
-        return []
-    return [behind(study, study.search, read_trials(folder, study))]
+    found = searched(folder)
+    return [behind(*found, read_trials(folder, found.study))] if found else []
 
 
 def behind(study: Study, design: Search, trials: Sequence[Trial]) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assay.errors import AssayError
+from assay.recipe.design import as_tried
 from assay.recipe.study import Study, refuse_undecidable
 from assay.results import Results
 from assay.results.measurable import refuse_not_measured
@@ -98,7 +99,8 @@ def search_here(
     assert study.search
     need()
     refuse_other_search(study, folder)
-    ends = plan_jobs(without_own_levels(study.at_ends), folder, settings.root, display)
+    with as_tried(study.tried):
+        ends = plan_jobs(without_own_levels(study.at_ends), folder, settings.root, display)
     shared = at_once(at_most, ends, folder, settings.root)
     if not (folder / "study.yaml").exists():  # that of the few stays until there is another one
         files.write(folder / "study.yaml", study.dump())

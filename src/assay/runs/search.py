@@ -42,12 +42,13 @@ def search(study: Study, design: Search, folder: Path, at_once: int, train: Trai
 
 def refuse_other_search(study: Study, folder: Path) -> None:
     """Raise AssayError where the trials in the folder are of another base, other ranges or another way, or too many."""
-    there = searched(folder)
-    if there is None or there.search is None or study.search is None:
+    found = searched(folder)
+    if found is None or study.search is None:
         return
+    there, design = found
     asked: dict[str, tuple[object, object]] = {"vary": (there.vary, study.vary)}
     asked |= {"base": (there.plan["base"].recipe, study.plan["base"].recipe)}
-    asked |= {f"design.{key}": (getattr(there.search, key), getattr(study.search, key)) for key in ("search", "prune")}
+    asked |= {f"design.{key}": (getattr(design, key), getattr(study.search, key)) for key in ("search", "prune")}
     for key, (was, now) in asked.items():
         if was != now:
             raise AssayError(f"{folder / PLACE} has the trials of another search: its {key} differs; {ELSEWHERE}")

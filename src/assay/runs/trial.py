@@ -17,9 +17,10 @@ def halting(run: Path, recipe: Recipe, on_epoch: Callable[[], None]) -> Callable
     """``on_epoch``, which then raises FellBehind where the search prunes and this trial is behind; at once where it was
     when its process ended."""
     folder = run.parent.parent.parent
-    study = searched(folder)
-    if study is None or study.search is None or study.search.prune is None:
+    found = searched(folder)
+    if found is None or found.design.prune is None:
         return on_epoch
+    study = found.study
     number = int(run.parent.name.removeprefix("trial-"))
 
     def judge() -> None:
@@ -39,10 +40,11 @@ def halting(run: Path, recipe: Recipe, on_epoch: Callable[[], None]) -> Callable
 
 def end_trial(folder: Folder, recipe: Recipe, status: Callable[..., None], stopped: str = "") -> None:
     """Say that a trial has ended, and how far it came; its history is all that is kept of it."""
-    study = searched(folder.path.parent.parent.parent)
+    of_study = folder.path.parent.parent.parent
+    found = searched(of_study)
     number = int(folder.path.parent.name.removeprefix("trial-"))
-    assert study is not None
-    own = next(trial for trial in read_trials(folder.path.parent.parent.parent, study) if trial.number == number)
+    assert found is not None
+    own = next(trial for trial in read_trials(of_study, found.study) if trial.number == number)
     folder.log(stopped or "finished")
     far = {} if own.value is None else {"validation": {recipe.train.watch: own.value}}
     status("finished", len(own.values), **far | ({"stopped": True} if stopped else {}))

@@ -13,7 +13,7 @@ from assay.data import data_root, load
 from assay.errors import RunFailed, size_text
 from assay.models.catalogue import complete
 from assay.recipe import Recipe
-from assay.recipe.design import Search
+from assay.recipe.design import Search, as_tried
 from assay.recipe.study import Study
 from assay.results.metrics import duration
 from assay.results.trials import read_trials
@@ -78,7 +78,7 @@ def forecast(
     """
     refuse_jobs(jobs)
     folder, root = Path(out) / study.name, data_root(data)
-    search = study.search
+    search, words = study.search, study.tried
     if search:
         need()
         refuse_other_search(study, folder)
@@ -87,7 +87,8 @@ def forecast(
         study = study.at_ends if ended < search.trials else of_best(study, search, trials)
     study = without_own_levels(study)
     with Display(quiet) as display:
-        planned = plan_jobs(study, folder, root, display)
+        with as_tried(words):
+            planned = plan_jobs(study, folder, root, display)
         shared = at_once(jobs, planned, folder, root)
         with (
             display.counting("trying", "variants") as trying,

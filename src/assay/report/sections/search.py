@@ -22,13 +22,14 @@ from assay.runs.proposing import REDUCTION, importances
 
 def section(subject: Subject) -> Section | None:
     """None where the study's variants were not searched for."""
-    study = searched(subject.results.folder)
-    if study is None or study.search is None:
+    found = searched(subject.results.folder)
+    if found is None:
         return None
+    study, design = found
     trials = read_trials(subject.results.folder, study)
     finalists = [trial.name for trial in trials if trial.name in subject.plan]
     frame = trials_frame(study, trials, finalists)
-    parts: list[Part] = [Sentences(told(study, study.search, trials, finalists))]
+    parts: list[Part] = [Sentences(told(study, design, trials, finalists))]
     if (by_number := by_trial(study, frame)) is not None:
         parts += [by_number, Grid([by_parameter(study, key, frame) for key in study.vary])]
     parts.append(trials_table(study, trials, finalists, frame))
