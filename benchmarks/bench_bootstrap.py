@@ -15,7 +15,7 @@ from itertools import product
 import numpy as np
 from benchmark import in_turn, verdict, weather
 
-from assay.results.evidence import bootstrap
+from assay.results.statistics.evidence import bootstrap
 from assay.tasks.box_matching import HIT, MISS, Detections, Matches, Objects, match
 from assay.tasks.box_scores import RECALLS, map_score
 from assay.tasks.scores import Score, ratio_score

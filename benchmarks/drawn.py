@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from assay.recipe.study import Study
-from assay.results.chance import Truth
+from assay.results.comparing.chance import Truth
 from assay.results.folders import Run
 from assay.results.results import Results
 

@@ -16,11 +16,11 @@ import polars as pl
 from benchmark import verdict
 from drawn import study_of
 
-from assay.results.answers import Answers
-from assay.results.compare import compare
-from assay.results.comparison import Comparisons
-from assay.results.factors import main_effects
-from assay.results.image_errors import image_errors
+from assay.results.comparing.compare import compare
+from assay.results.comparing.comparison import Comparisons
+from assay.results.comparing.factors import main_effects
+from assay.results.statistics.answers import Answers
+from assay.results.statistics.image_errors import image_errors
 from assay.tasks.scores import mean_score
 
 DIFFICULTY, EASY, RUN = 2.0, 2.1, 0.04

@@ -24,10 +24,10 @@ from drawn import UNTOLD, results, study_of
 from scipy import stats
 
 from assay.recipe.study import Study
-from assay.results.comparison import Comparisons
-from assay.results.looks import level
-from assay.results.pooled import APART
-from assay.results.quantiles import quantile
+from assay.results.comparing.comparison import Comparisons
+from assay.results.comparing.looks import level
+from assay.results.statistics.pooled import APART
+from assay.results.statistics.quantiles import quantile
 
 UNIT, LEVEL = 0.001, 0.8
 LOOKS = (3, 5, 10, 20)
@@ -111,7 +111,7 @@ def shift(cell: Cell) -> np.ndarray:
 
 
 def set_apart(runs: np.ndarray) -> np.ndarray:
-    """The vectorised copy of ``assay.results.pooled.set_apart``: study × variant."""
+    """The vectorised copy of ``assay.results.statistics.pooled.set_apart``: study × variant."""
     studies, variants, seeds = runs.shape
     kept, rows = np.ones((studies, variants), dtype=bool), np.arange(studies)
     centred = runs - runs.mean(axis=2, keepdims=True)

@@ -18,7 +18,7 @@ from assay.language.speech import LOCALE, SOURCE, Language
 from assay.report.document import IN_SCRIPTS
 from assay.report.glossary import TERMS
 from assay.report.sections.layers import WORDS
-from assay.results.comparison import Decision, Method
+from assay.results.comparing.comparison import Decision, Method
 from assay.results.folders import State
 from assay.results.metrics import METRICS
 

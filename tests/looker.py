@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from assay.results.looks import look_at, told
+from assay.results.comparing.looks import look_at, told
 
 folder, rounds, begin, first = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
 for number in range(rounds):

@@ -7,8 +7,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from assay.results.chance import Truth, is_at_chance, not_above, shared, skill
-from assay.results.collapse import Collapse, collapsed, far_below, told, without
+from assay.results.comparing.chance import Truth, is_at_chance, not_above, shared, skill
+from assay.results.comparing.collapse import Collapse, collapsed, far_below, told, without
 from assay.results.folders import Run
 from assay.tasks.chance import Chance
 from synthetic import make_study

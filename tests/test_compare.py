@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from assay.results import metrics
-from assay.results.answers import Answers
-from assay.results.compare import compare
-from assay.results.image_errors import ImageError
+from assay.results.comparing.compare import compare
+from assay.results.statistics.answers import Answers
+from assay.results.statistics.image_errors import ImageError
 from assay.tasks.scores import mean_score
 
 pytestmark = pytest.mark.filterwarnings("error")

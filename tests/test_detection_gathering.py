@@ -13,8 +13,8 @@ from assay.data import ImageData
 from assay.data.loading import load
 from assay.models.detector import Found
 from assay.recipe import CrossEntropy, Data
-from assay.results import answers as comparing
-from assay.results.answers import Answers
+from assay.results.statistics import answers as comparing
+from assay.results.statistics.answers import Answers
 from assay.runs.data import describe, images_digest
 from assay.tasks.detection import task
 from assay.tasks.detection.predictions import Predictions

@@ -21,8 +21,8 @@ from assay.recipe import Data, Predict, Recipe
 from assay.recipe.study import load_study
 from assay.recipe.validation import mistakes
 from assay.results import Results
-from assay.results import answers as comparing
 from assay.results.metrics import known as row_of
+from assay.results.statistics import answers as comparing
 from assay.runs.engine import run
 from assay.tasks.detection.coco import results_of, truth_of
 from assay.tasks.detection.prediction import Prediction

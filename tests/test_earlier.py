@@ -6,11 +6,11 @@ import pytest
 import yaml
 
 from assay.results import Results
-from assay.results.compare import compare
-from assay.results.earlier import earlier
-from assay.results.looks import Looks, look_at
-from assay.results.means import best
-from assay.results.standing import Standing
+from assay.results.comparing.compare import compare
+from assay.results.comparing.looks import Looks, look_at
+from assay.results.comparing.means import best
+from assay.results.comparing.standing import Standing
+from assay.results.telling.earlier import earlier
 from synthetic import fabricate, make_study
 
 STEADY = [0.010, 0.011, 0.009]

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.results import evidence
-from assay.results.evidence import bootstrap, swap
-from assay.results.statistics import bootstrap_accuracy_difference, mcnemar
+from assay.results.statistics import evidence
+from assay.results.statistics.evidence import bootstrap, swap
+from assay.results.statistics.intervals import bootstrap_accuracy_difference, mcnemar
 from assay.tasks.scores import mean_score, r2_score, ratio_score
 
 pytestmark = pytest.mark.filterwarnings("error")

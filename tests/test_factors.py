@@ -8,9 +8,9 @@ from scipy import stats
 
 from assay.recipe.study import Study
 from assay.results import Results
-from assay.results.factors import in_words, main_effects
-from assay.results.image_errors import ImageErrors
-from assay.results.pooled import residual
+from assay.results.comparing.factors import in_words, main_effects
+from assay.results.statistics.image_errors import ImageErrors
+from assay.results.statistics.pooled import residual
 from synthetic import fabricate
 
 pytestmark = pytest.mark.filterwarnings("error")

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.results.answers import Answers
-from assay.results.compare import compare
-from assay.results.image_errors import FLOOR, ImageError, combined, image_errors
+from assay.results.comparing.compare import compare
+from assay.results.statistics.answers import Answers
+from assay.results.statistics.image_errors import FLOOR, ImageError, combined, image_errors
 from assay.tasks.scores import average_precision_score, mean_score, ratio_score
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -123,7 +123,7 @@ def test_draws_that_are_kept_are_those_that_are_made_anew(monkeypatch):
     values = np.random.default_rng(1).integers(1, 9, (4, 40, 2, 2))
     runs = of(a=values[:2], b=values[2:])
     kept = asked(runs, mean_iou).between("a", "b", [0, 1])
-    monkeypatch.setattr("assay.results.image_errors.KEPT", 0)
+    monkeypatch.setattr("assay.results.statistics.image_errors.KEPT", 0)
     assert asked(runs, mean_iou).between("a", "b", [0, 1]) == kept
 
 

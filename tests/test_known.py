@@ -8,7 +8,7 @@ import pytest
 
 from assay.results import Results
 from assay.results.folders import Run
-from assay.results.known import none_finished
+from assay.results.telling.known import none_finished
 from synthetic import fabricate, make_study
 
 RELU, ELU, TANH = (f"activation={name}" for name in ("relu", "elu", "tanh"))

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.results import looks
-from assay.results.looks import Look, Looks, level, look_at, read, told
+from assay.results.comparing import looks
+from assay.results.comparing.looks import Look, Looks, level, look_at, read, told
 
 LOOKER = Path(__file__).with_name("looker.py")
 

@@ -27,7 +27,7 @@ from assay.results.metrics import (
     superlative,
     value_text,
 )
-from assay.results.statistics import mean_interval
+from assay.results.statistics.intervals import mean_interval
 from assay.runs.folder import Folder
 from assay.runs.run import measure_and_save
 from assay.tasks.metric import Metric

@@ -14,12 +14,20 @@ from scipy import stats
 
 from assay import AssayError
 from assay.results import Results
-from assay.results.compare import compare
-from assay.results.image_errors import ImageError
-from assay.results.looks import NAME
-from assay.results.more_seeds import about, in_words, more_seeds
-from assay.results.seeds_needed import Design, Range, deviation_range, images_needed, needed, needed_range, power
-from assay.results.spread import usual_spread
+from assay.results.comparing.compare import compare
+from assay.results.comparing.looks import NAME
+from assay.results.comparing.spread import usual_spread
+from assay.results.statistics.image_errors import ImageError
+from assay.results.statistics.seeds_needed import (
+    Design,
+    Range,
+    deviation_range,
+    images_needed,
+    needed,
+    needed_range,
+    power,
+)
+from assay.results.telling.more_seeds import about, in_words, more_seeds
 from assay.start.plan import plan, plan_table
 from command import assay
 from synthetic import fabricate, make_study

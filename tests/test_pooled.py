@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from assay.results.compare import compare
-from assay.results.pooled import freedom_of_each, residual, set_apart
+from assay.results.comparing.compare import compare
+from assay.results.statistics.pooled import freedom_of_each, residual, set_apart
 
 pytestmark = pytest.mark.filterwarnings("error")
 

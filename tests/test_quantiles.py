@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from assay.results.quantiles import chance, quantile
+from assay.results.statistics.quantiles import chance, quantile
 
 pytestmark = pytest.mark.filterwarnings("error")
 

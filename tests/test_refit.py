@@ -23,7 +23,8 @@ from assay.models import build
 from assay.models.freezing import needs_two
 from assay.recipe import Recipe
 from assay.recipe.study import Study
-from assay.results import Results, statistics
+from assay.results import Results
+from assay.results.statistics import intervals
 from assay.runs.engine import run as run_study
 from assay.tasks.classification.predictions import Predictions
 from assay.tools.predict import load_run
@@ -108,7 +109,7 @@ def test_every_number_follows_from_the_saved_predictions(runs: Path, variant: st
             log_loss(rows["label"], normalised(rows), labels=range(10)), abs=1e-5
         )
         c = arm.changes["test"]
-        assert c.p == statistics.mcnemar(right[name, "test"], right["before", "test"])
+        assert c.p == intervals.mcnemar(right[name, "test"], right["before", "test"])
     kept = pl.read_parquet(run / "predictions.parquet").filter(pl.col("split") == "test")
     assert by["before", "test"].drop("network").equals(kept)
     apart = right["mistakes", "test"].mean() - right["random", "test"].mean()

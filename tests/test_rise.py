@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from assay.results.rise import risen
 from assay.results.schedules import same_schedules
+from assay.results.telling.rise import risen
 from synthetic import make_study
 
 COLUMN = "validation_accuracy"

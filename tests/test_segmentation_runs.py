@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from assay.data.groups import group_numbers
-from assay.results import Results, answers
+from assay.results import Results
 from assay.results.metrics import superlative, value_text
+from assay.results.statistics import answers
 from assay.tasks.predicting import scores
 from assay.tasks.segmentation import task
 from driving import Driver, differences, leftovers, write_study

@@ -10,7 +10,7 @@ from scipy.stats import t
 
 from assay.report import write_report
 from assay.results import Results
-from assay.results.looks import NAME
+from assay.results.comparing.looks import NAME
 from assay.tools.verify import verify
 from synthetic import fabricate, make_study
 

@@ -6,8 +6,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from assay.results.compare import compare
-from assay.results.superiority import chance_to_beat, share_text, superiority
+from assay.results.comparing.compare import compare
+from assay.results.comparing.superiority import chance_to_beat, share_text, superiority
 
 T975 = 4.302652729749464
 """Of 2 degrees of freedom."""

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from assay.recipe.study import Study
 from assay.report import write_report
 from assay.results import Results
-from assay.results.compare import compare
+from assay.results.comparing.compare import compare
 from assay.results.folders import Run
 from assay.results.metrics import lower_is_better
-from assay.results.notes import notes
-from assay.results.verdict import verdict
+from assay.results.telling.notes import notes
+from assay.results.telling.verdict import verdict
 from synthetic import fabricate, make_study
 
 pytestmark = pytest.mark.filterwarnings("error")

@@ -16,7 +16,7 @@ import assay.runs.likeness
 from assay import load_study
 from assay.errors import AssayError, NothingToDo
 from assay.results.folders import Run
-from assay.results.notes import unlike_processors
+from assay.results.telling.notes import unlike_processors
 from assay.runs.likeness import Likeness, kept
 from assay.runs.place import Place, place
 from assay.runs.slurm import prepare_batch, submit

@@ -8,7 +8,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 MOVED = {
-    "assay.compare": "assay.results.compare",
+    "assay.compare": "assay.results.comparing.compare",
     "assay.engine": "assay.runs.engine",
     "assay.evaluate.classification": "assay.tasks.classification.measure",
     "assay.evaluate.curves": "assay.tasks.curves",
@@ -21,11 +21,17 @@ MOVED = {
     "assay.probe": "assay.tools.probe",
     "assay.ranking": "assay.tools.ranking",
     "assay.refit": "assay.tools.refit",
-    "assay.statistics": "assay.results.statistics",
+    "assay.results.compare": "assay.results.comparing.compare",
+    "assay.results.evidence": "assay.results.statistics.evidence",
+    "assay.results.factors": "assay.results.comparing.factors",
+    "assay.results.image_errors": "assay.results.statistics.image_errors",
+    "assay.results.pooled": "assay.results.statistics.pooled",
+    "assay.results.quantiles": "assay.results.statistics.quantiles",
+    "assay.statistics": "assay.results.statistics.intervals",
     "assay.study": "assay.recipe.study",
     "assay.train.losses": "assay.tasks.classification.losses",
     "assay.uncertain_prediction": "assay.tools.predict_uncertain",
-    "assay.verdict": "assay.results.verdict",
+    "assay.verdict": "assay.results.telling.verdict",
 }
 """Old name → new name."""
 

@@ -18,8 +18,8 @@ from assay.report import style
 from assay.report.charts import Menu
 from assay.report.choices import choices
 from assay.results import Results
-from assay.results.chance import shared
-from assay.results.comparison import Comparisons
+from assay.results.comparing.chance import shared
+from assay.results.comparing.comparison import Comparisons
 from assay.results.folders import Run
 from assay.results.metrics import lower_is_better
 from assay.tasks.chance import Chance

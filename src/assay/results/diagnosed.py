@@ -9,7 +9,7 @@ from assay.diagnosis.catalogue import diagnose
 from assay.diagnosis.course import Course
 from assay.evaluate.diagnosis import SCHEMA, facts_of, findings_table
 from assay.recipe import Recipe
-from assay.results.collapse import NOT_FINITE
+from assay.results.comparing.collapse import NOT_FINITE
 from assay.results.folders import Run, read_description, read_table
 from assay.system.files import read_object
 

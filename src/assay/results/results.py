@@ -13,30 +13,30 @@ from assay.errors import AssayError, nearest, unknown
 from assay.recipe.names import label
 from assay.recipe.study import Study, load_study
 from assay.recipe.tasks import TASKS
-from assay.results.background import background
-from assay.results.chance import Truth
-from assay.results.compare import Values
-from assay.results.comparing import Basis, chosen_by, compared, compared_again, errors_of
-from assay.results.comparison import Comparisons
-from assay.results.earlier import earlier
-from assay.results.factors import FactorEffect, main_effects
+from assay.results.comparing.basis import Basis, chosen_by, compared, compared_again, errors_of
+from assay.results.comparing.chance import Truth
+from assay.results.comparing.compare import Values
+from assay.results.comparing.comparison import Comparisons
+from assay.results.comparing.factors import FactorEffect, main_effects
+from assay.results.comparing.means import best, means
+from assay.results.comparing.standing import Standing, remarks, standing
 from assay.results.folders import STACKED, Run, planned_runs, read_description, read_table, stacked
-from assay.results.image_errors import ImageErrors
-from assay.results.known import knowing, none_finished
-from assay.results.means import best, means
 from assay.results.metrics import in_order
 from assay.results.notebook import results_html
-from assay.results.notes import half_loaded, not_measured, notes, other_test_images, unlike_processors
 from assay.results.same import same_networks
-from assay.results.standing import Standing, remarks, standing
-from assay.results.telling import told
+from assay.results.statistics.image_errors import ImageErrors
+from assay.results.telling.answer import told
+from assay.results.telling.background import background
+from assay.results.telling.earlier import earlier
+from assay.results.telling.known import knowing, none_finished
+from assay.results.telling.notes import half_loaded, not_measured, notes, other_test_images, unlike_processors
 from assay.results.trials import remark
 from assay.system.files import read_object
 
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """The runs of one study, read by ``Results.read``. Only looks are written to disk (``assay.results.looks``)."""
+    """The runs of one study, read by ``Results.read``. Only looks are written to disk (``comparing.looks``)."""
 
     folder: Path
     study: Study
@@ -143,7 +143,7 @@ class Results:
     def compare(self, metric: str | None = None, against: str | None = None) -> Comparisons:
         """Every other variant against the base, the ``"best"``, or the variant named, in pairs of equal seeds.
 
-        See ``assay.results.compare.compare`` for the tests. Raises AssayError for an unknown metric or variant.
+        See ``comparing.compare`` for the tests. Raises AssayError for an unknown metric or variant.
         """
         metric = metric or self.metric
         values, reference = self.values(metric), self.base if against is None else against

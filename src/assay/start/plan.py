@@ -11,15 +11,24 @@ from rich.text import Text
 
 from assay.errors import AssayError
 from assay.recipe.study import Study
-from assay.results import Results, looks
+from assay.results import Results
+from assay.results.comparing import looks
+from assay.results.comparing.spread import Spread, usual_spread
+from assay.results.comparing.standing import percent
 from assay.results.measurable import refuse_not_measured
 from assay.results.metrics import difference_text, duration, is_exact
 from assay.results.metrics import label as metric_label
-from assay.results.more_seeds import about, in_words
 from assay.results.names import short_names
-from assay.results.seeds_needed import POWER, Design, Range, deviation_range, images_needed, needed, needed_range
-from assay.results.spread import Spread, usual_spread
-from assay.results.standing import percent
+from assay.results.statistics.seeds_needed import (
+    POWER,
+    Design,
+    Range,
+    deviation_range,
+    images_needed,
+    needed,
+    needed_range,
+)
+from assay.results.telling.more_seeds import about, in_words
 from assay.results.wanted import in_own_unit, refuse_unwanted, study_metric
 from assay.tools.terminal import read_results
 

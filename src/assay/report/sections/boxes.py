@@ -15,7 +15,7 @@ from assay.report.sections.variants import first_of
 from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Table
 from assay.results.formats import fixed, grouped, plus_minus
-from assay.results.statistics import mean_interval
+from assay.results.statistics.intervals import mean_interval
 
 AREAS = {"ap": "AP (%)", "ap_50": "AP50 (%)"}
 SHARES = AREAS | {"precision": "precision (%)", "recall": "recall (%)", "f1": "F1 (%)"}

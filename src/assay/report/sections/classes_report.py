@@ -15,7 +15,7 @@ from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Table
 from assay.results.formats import grouped, plus_minus
 from assay.results.metrics import bounds
-from assay.results.statistics import mean_interval
+from assay.results.statistics.intervals import mean_interval
 
 MEASURES = {"precision": later("precision (%)"), "recall": later("recall (%)"), "f1": later("F1 (%)")}
 AREAS = {"roc_auc": later("ROC AUC"), "average_precision": later("average precision")}

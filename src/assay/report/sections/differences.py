@@ -6,11 +6,11 @@ from assay.language.speech import say
 from assay.report.sections.variants import difference, mark
 from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Table
-from assay.results.comparison import Comparison
+from assay.results.comparing.comparison import Comparison
+from assay.results.comparing.standing import percent
+from assay.results.comparing.superiority import Share, chance_to_beat, share_text
 from assay.results.formats import heading, p_value, value
 from assay.results.metrics import is_share, label
-from assay.results.standing import percent
-from assay.results.superiority import Share, chance_to_beat, share_text
 
 
 def differences(subject: Subject) -> Table | None:

@@ -6,10 +6,10 @@ from assay.language.speech import say
 from assay.recipe.names import shown_keys
 from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Table
-from assay.results.factors import FactorEffect, LevelEffect
+from assay.results.comparing.factors import FactorEffect, LevelEffect
+from assay.results.comparing.standing import percent
 from assay.results.formats import p_value, signed, value
 from assay.results.metrics import is_share, label
-from assay.results.standing import percent
 
 
 def main_effects(subject: Subject) -> Table | None:

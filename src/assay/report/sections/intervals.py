@@ -13,7 +13,7 @@ from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Table
 from assay.results.formats import fixed, plus_minus
 from assay.results.metrics import bounds, label
-from assay.results.statistics import mean_interval
+from assay.results.statistics.intervals import mean_interval
 
 METHODS = {"plain": ("plain", LIGHT["c7"]), "injected": ("dropout injected", LIGHT["c1"])}
 """Method → its name on the page and its colour."""

@@ -12,7 +12,7 @@ from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Table
 from assay.results.formats import fixed, grouped, plus_minus
 from assay.results.metrics import bounds
-from assay.results.statistics import mean_interval
+from assay.results.statistics.intervals import mean_interval
 
 MEASURES = {
     "average_precision": "average precision",

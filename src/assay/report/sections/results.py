@@ -19,10 +19,10 @@ from assay.report.sections.factors import main_effects
 from assay.report.sections.variants import mean_and_ends, variants_table
 from assay.report.subject import Subject
 from assay.report.tables import Table
-from assay.results.comparison import Comparison, Comparisons
+from assay.results.comparing.comparison import Comparison, Comparisons
+from assay.results.comparing.standing import percent
 from assay.results.formats import heading, in_title, with_unit
 from assay.results.metrics import factor, is_share, label, lower_is_better
-from assay.results.standing import percent
 
 WIDEST = 4
 """So many of these, the first there are, fit."""

@@ -16,7 +16,7 @@ from assay.report.sections.variants import first_of, variants_table
 from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Table
 from assay.results.formats import grouped, plus_minus
-from assay.results.statistics import mean_interval
+from assay.results.statistics.intervals import mean_interval
 from assay.tasks.segmentation.metrics import DILATION, NEAR, near_names
 
 MEANINGS = ("miou", "miou_per_image", "miou_per_pair", "iou_micro")

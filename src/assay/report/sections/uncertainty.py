@@ -19,7 +19,7 @@ from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Table
 from assay.results.formats import plus_minus
 from assay.results.metrics import bounds, lower_is_better
-from assay.results.statistics import mean_interval
+from assay.results.statistics.intervals import mean_interval
 from assay.uncertainty.ensembles import ensemble
 from assay.uncertainty.measures import Labels, Probabilities, curves, scores
 

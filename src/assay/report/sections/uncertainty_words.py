@@ -7,7 +7,7 @@ import numpy as np
 from assay.language.script import as_name
 from assay.language.speech import later, plural, say
 from assay.report.subject import Subject
-from assay.results.statistics import mean_interval
+from assay.results.statistics.intervals import mean_interval
 from assay.uncertainty.temperature import shows_nothing
 
 TUNED = {

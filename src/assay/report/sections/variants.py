@@ -6,10 +6,10 @@ from assay.language.speech import plural, say
 from assay.report.section import Folded, Group, Name, Part
 from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Mark, Table
-from assay.results.comparison import Comparison
+from assay.results.comparing.comparison import Comparison
 from assay.results.formats import heading, p_value, plus_minus, signed
 from assay.results.metrics import bounds, factor, is_share, label, lower_is_better
-from assay.results.statistics import mean_interval
+from assay.results.statistics.intervals import mean_interval
 
 
 def variants_table(

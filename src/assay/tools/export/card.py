@@ -13,8 +13,8 @@ from assay.data.sources.known import Known
 from assay.errors import enumerated
 from assay.recipe.tasks import TASKS, answered
 from assay.recipe.yaml_files import dump_yaml
-from assay.results.evidence import bootstrap
 from assay.results.metrics import in_order, is_of_one, known, label, value_text
+from assay.results.statistics.evidence import bootstrap
 from assay.system.files import read_object
 from assay.tasks import catalogue
 from assay.tasks.scores import Drawn, PerDraw

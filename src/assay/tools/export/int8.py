@@ -10,8 +10,8 @@ import polars as pl
 
 from assay.data.groups import group_numbers
 from assay.recipe.tasks import TASKS
-from assay.results.answers import Answers, tested
 from assay.results.metrics import difference_text, label, value_text
+from assay.results.statistics.answers import Answers, tested
 from assay.tasks import catalogue
 from assay.tasks.contract import Predictions
 from assay.tasks.predicting import scores

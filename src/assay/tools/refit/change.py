@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from assay.results import statistics
-from assay.results.answers import Groups, compared
-from assay.results.compare import ALPHA
-from assay.results.comparison import Decision
+from assay.results.comparing.compare import ALPHA
+from assay.results.comparing.comparison import Decision
+from assay.results.statistics import intervals
+from assay.results.statistics.answers import Groups, compared
 from assay.tasks.classification.predictions import Predictions
 from assay.tasks.scores import mean_score
 from assay.uncertainty.measures import calibration_error, negative_log_likelihood
@@ -79,7 +79,7 @@ def judged(pairs: Sequence[tuple[Predictions, Predictions]], groups: Groups | No
         one = compared(mean_score(after.right), mean_score(before.right), both, len(before.labels), groups)
         counted = change(before, after)
         found.append(counted if one is None else replace(counted, low=one.low, high=one.high, p=one.p))
-    corrected = statistics.holm([c.p for c in found if c.p is not None])
+    corrected = intervals.holm([c.p for c in found if c.p is not None])
     return [_decide(replace(c, p_holm=float(p))) for c, p in zip(found, corrected, strict=True)]
 
 

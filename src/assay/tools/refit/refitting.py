@@ -20,7 +20,7 @@ from assay.models.freezing import needs_two
 from assay.models.state import packed
 from assay.recipe import Recipe
 from assay.recipe.tasks import require
-from assay.results.answers import Groups
+from assay.results.statistics.answers import Groups
 from assay.runs.data import load_data_of
 from assay.system import files
 from assay.system.files import read_object

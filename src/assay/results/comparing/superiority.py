@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 from assay.language.speech import say
-from assay.results.comparison import Comparison
+from assay.results.comparing.comparison import Comparison
 from assay.results.metrics import lower_is_better
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int64
 
-from assay.results.evidence import bootstrap, swap
-from assay.results.statistics import bootstrap_accuracy_difference, mcnemar
+from assay.results.statistics.evidence import bootstrap, swap
+from assay.results.statistics.intervals import bootstrap_accuracy_difference, mcnemar
 from assay.tasks.scores import MeanScore, Score
 
 Groups = Int64[np.ndarray, " images"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
-from assay.results import quantiles
+from assay.results.statistics import quantiles
 
 POWER = 0.8
 SPREAD = 0.8

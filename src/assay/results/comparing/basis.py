@@ -10,14 +10,14 @@ import polars as pl
 
 from assay.data.groups import group_numbers
 from assay.recipe.study import Study
-from assay.results.answers import Answers
-from assay.results.compare import AnswersOf, Values, compare
-from assay.results.comparison import Comparisons
-from assay.results.image_errors import ImageErrors, image_errors
-from assay.results.means import best
+from assay.results.comparing.compare import AnswersOf, Values, compare
+from assay.results.comparing.comparison import Comparisons
+from assay.results.comparing.means import best
+from assay.results.comparing.standing import Standing
 from assay.results.metrics import known
 from assay.results.same import OF_NETWORKS
-from assay.results.standing import Standing
+from assay.results.statistics.answers import Answers
+from assay.results.statistics.image_errors import ImageErrors, image_errors
 from assay.results.wanted import indifference, study_metric
 from assay.tasks import catalogue
 

@@ -10,7 +10,7 @@ from jaxtyping import Float64
 
 from assay.language.speech import later, say
 from assay.results.metrics import difference_text, label, lower_is_better
-from assay.results.verdict import listed, shortened
+from assay.results.names import listed, shortened
 
 LAST = 2
 """Epochs over which a rise is told."""

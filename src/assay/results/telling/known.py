@@ -6,16 +6,16 @@ import polars as pl
 
 from assay.language.speech import plural, say
 from assay.recipe.study import Study
-from assay.results import chance, collapse
-from assay.results.chance import Truth
-from assay.results.collapse import Collapse
-from assay.results.compare import Values
-from assay.results.comparison import Comparisons
+from assay.results.comparing import chance, collapse
+from assay.results.comparing.chance import Truth
+from assay.results.comparing.collapse import Collapse
+from assay.results.comparing.compare import Values
+from assay.results.comparing.comparison import Comparisons
 from assay.results.folders import Run
 from assay.results.metrics import known
 from assay.results.metrics import label as metric_label
-from assay.results.names import short_names
-from assay.results.verdict import listed, shortened, verdict
+from assay.results.names import listed, short_names, shortened
+from assay.results.telling.verdict import verdict
 from assay.tasks.chance import Chance
 
 Again = Callable[[Values], Comparisons | None]

@@ -1,15 +1,14 @@
 """The verdict: what a study found and how sure it is, in sentences of plain text (not HTML)."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
 
 from assay.language.speech import later, plural, say
 from assay.recipe.study import Study
-from assay.results import statistics
-from assay.results.comparison import Comparison, Comparisons
+from assay.results.comparing.comparison import Comparison, Comparisons
 from assay.results.metrics import bounds, comparative, difference_text, known, superlative, value_text
 from assay.results.metrics import label as metric_label
-from assay.results.names import short_names
+from assay.results.names import listed, short_names, shortened
+from assay.results.statistics import intervals
 
 Name = Callable[[str], str]
 
@@ -38,7 +37,7 @@ def verdict(
     first = comparisons.reference
     twins = {variant for group in same if first in group for variant in group}
     rivals = [c for c in comparisons if values[c.variant]]
-    mean = statistics.mean_interval(list(values[first].values()), within=bounds(metric))
+    mean = intervals.mean_interval(list(values[first].values()), within=bounds(metric))
     if not rivals:
         standing = "" if mean.mean is None else value_text(metric, mean.mean, mean.low, mean.high)
         alone = say("; no other variant has a value") if len(values) > 1 else ""
@@ -250,21 +249,3 @@ def _few(c: Comparison) -> str:
 def _single(comparisons: Sequence[Comparison]) -> str:
     is_one = any(c.method == "single runs" for c in comparisons)
     return say(": one run of each says nothing about others") if is_one else ""
-
-
-def shortened(parts: Sequence[str], most: int = 4) -> list[str]:
-    """At most ``most`` parts: of a longer list the first ones and how many others there are."""
-    return [*parts[: most - 1], say("{n} others", n=len(parts) - most + 1)] if len(parts) > most else list(parts)
-
-
-def listed(parts: Sequence[str], word: Literal["and", "or"] = "and") -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
-    *before, last = parts
-    if not before:
-        return last
-    first = say(", ").join(before)
-    return (
-        say("{first} and {last}", first=first, last=last)
-        if word == "and"
-        else say("{first} or {last}", first=first, last=last)
-    )

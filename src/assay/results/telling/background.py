@@ -7,10 +7,11 @@ import polars as pl
 from assay.language.speech import later, say
 from assay.recipe.study import Study
 from assay.recipe.tasks import TASKS
-from assay.results import rise, schedules
-from assay.results.comparison import Comparisons
+from assay.results import schedules
+from assay.results.comparing.comparison import Comparisons
 from assay.results.metrics import is_exact, known, label
 from assay.results.names import short_names
+from assay.results.telling import rise
 
 KEPT_BEST = later(
     "Each run keeps the epoch that is best on its validation images (keep: best) and is then tested once: no epoch was "

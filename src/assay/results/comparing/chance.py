@@ -9,10 +9,10 @@ import polars as pl
 
 from assay.language.speech import say
 from assay.recipe.study import Study
-from assay.results.compare import Values
+from assay.results.comparing.compare import Values
 from assay.results.folders import Run, read_table
 from assay.results.metrics import bounds, lower_is_better, value_text
-from assay.results.statistics import mean_interval
+from assay.results.statistics.intervals import mean_interval
 from assay.tasks import catalogue
 from assay.tasks.chance import Chance
 

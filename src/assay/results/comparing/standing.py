@@ -7,13 +7,12 @@ from pathlib import Path
 from assay.language.script import as_name
 from assay.language.speech import later, plural, say
 from assay.recipe.study import Study
-from assay.results import looks
+from assay.results.comparing import looks
+from assay.results.comparing.looks import Look, Looks, look_at
 from assay.results.folders import Run
-from assay.results.looks import Look, Looks, look_at
 from assay.results.metrics import bounds, label, lower_is_better, value_text
-from assay.results.names import short_names
-from assay.results.statistics import mean_interval
-from assay.results.verdict import listed, shortened
+from assay.results.names import listed, short_names, shortened
+from assay.results.statistics.intervals import mean_interval
 
 ORDINALS = (
     "", later("First"), later("Second"), later("Third"), later("Fourth"), later("Fifth"), later("Sixth"),

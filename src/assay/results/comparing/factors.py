@@ -13,11 +13,11 @@ from assay.language.script import as_name
 from assay.language.speech import say
 from assay.recipe.names import label, shown_keys
 from assay.recipe.study import Study
-from assay.results import quantiles
 from assay.results.formats import value
-from assay.results.image_errors import ImageError, ImageErrors, Run, combined, pooled_crossed
 from assay.results.metrics import difference_text, lower_is_better
-from assay.results.pooled import freedom_of_each, residual
+from assay.results.statistics import quantiles
+from assay.results.statistics.image_errors import ImageError, ImageErrors, Run, combined, pooled_crossed
+from assay.results.statistics.pooled import freedom_of_each, residual
 
 CROSSED = 0.05
 """Below this p of equal differences in all cells a sentence says that they differ."""
@@ -79,7 +79,7 @@ def main_effects(
     """Of every factor of a full grid of two or more, the one with the largest difference first; else none.
 
     From the seeds that all variants have, two or more. The error is the pooled one of variants and seeds
-    (``assay.results.pooled``), of which a level's mean has as many runs as cells times seeds (Fisher, Design of
+    (``statistics.pooled``), of which a level's mean has as many runs as cells times seeds (Fisher, Design of
     Experiments, 1935, ch. 6); intervals are Tukey's over the levels at ``alpha`` over the number of factors, so that
     they hold together for all factors. Freedom is Satterthwaite's, since the runs of some variants may vary more.
     ``errors`` adds the part of the test images, as it does to a difference of two variants.

@@ -4,16 +4,16 @@ from collections.abc import Sequence
 
 from assay.language.speech import say
 from assay.recipe.study import Study
-from assay.results.compare import Values
-from assay.results.comparison import Comparisons
-from assay.results.factors import FactorEffect, in_words
-from assay.results.means import best
+from assay.results.comparing.compare import Values
+from assay.results.comparing.comparison import Comparisons
+from assay.results.comparing.factors import FactorEffect, in_words
+from assay.results.comparing.means import best
+from assay.results.comparing.standing import Standing, again, interim
 from assay.results.metrics import value_text
-from assay.results.more_seeds import more_seeds
 from assay.results.names import short_names
-from assay.results.standing import Standing, again, interim
-from assay.results.statistics import mean_interval
-from assay.results.verdict import verdict
+from assay.results.statistics.intervals import mean_interval
+from assay.results.telling.more_seeds import more_seeds
+from assay.results.telling.verdict import verdict
 
 
 def told(

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from assay.results.compare import Values, compare
-from assay.results.comparison import Comparison
-from assay.results.image_errors import Images
-from assay.results.pooled import residual, table_of, twins
+from assay.results.comparing.compare import Values, compare
+from assay.results.comparing.comparison import Comparison
+from assay.results.statistics.image_errors import Images
+from assay.results.statistics.pooled import residual, table_of, twins
 
 
 class Spread(NamedTuple):

@@ -7,9 +7,9 @@ import polars as pl
 
 from assay.recipe.names import label
 from assay.recipe.study import Study
-from assay.results.compare import Values
+from assay.results.comparing.compare import Values
 from assay.results.metrics import bounds, lower_is_better
-from assay.results.statistics import mean_interval
+from assay.results.statistics.intervals import mean_interval
 
 
 def means(study: Study, counts: Mapping[str, int], values: Mapping[str, Values]) -> pl.DataFrame:

@@ -4,12 +4,12 @@ import math
 
 from assay.language.speech import say
 from assay.recipe.study import Study
-from assay.results.compare import Values
-from assay.results.comparison import Comparisons
+from assay.results.comparing.compare import Values
+from assay.results.comparing.comparison import Comparisons
+from assay.results.comparing.spread import is_pooled, spread
 from assay.results.metrics import difference_text
 from assay.results.names import short_names
-from assay.results.seeds_needed import MOST, Design, Range, images_needed, needed_range
-from assay.results.spread import is_pooled, spread
+from assay.results.statistics.seeds_needed import MOST, Design, Range, images_needed, needed_range
 
 LEAST = 4
 """Pairs of runs below which a deviation is too little known for advice that nobody asked for."""

@@ -15,8 +15,8 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float64, Int64
 
-from assay.results.answers import Answers
-from assay.results.evidence import original_of_each, resamples
+from assay.results.statistics.answers import Answers
+from assay.results.statistics.evidence import original_of_each, resamples
 from assay.tasks.scores import MeanScore, Score
 
 DRAWS = 200

@@ -6,12 +6,11 @@ from typing import Any
 from assay.language.script import as_name
 from assay.language.speech import later, plural, say
 from assay.recipe.study import Study
-from assay.results.comparison import Comparison, Comparisons
+from assay.results.comparing.comparison import Comparison, Comparisons
+from assay.results.comparing.standing import percent
 from assay.results.folders import Run
 from assay.results.metrics import label as metric_label
-from assay.results.names import short_names
-from assay.results.standing import percent
-from assay.results.verdict import listed
+from assay.results.names import listed, short_names
 
 SHOWN = 6
 """So many missing runs, and tensors, are named."""

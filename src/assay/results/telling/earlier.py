@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 from assay.language.speech import later, say
 from assay.recipe.study import Study
-from assay.results.compare import Values
-from assay.results.comparison import Comparison, Comparisons
-from assay.results.looks import Look
+from assay.results.comparing.compare import Values
+from assay.results.comparing.comparison import Comparison, Comparisons
+from assay.results.comparing.looks import Look
+from assay.results.comparing.standing import Standing, at
 from assay.results.metrics import comparative
-from assay.results.names import short_names
-from assay.results.standing import Standing, at
-from assay.results.verdict import listed, shortened, size
+from assay.results.names import listed, short_names, shortened
+from assay.results.telling.verdict import size
 
 LOST = later("{at} it told that {that}, which this look does not tell.")
 TURNED = later("{at} it told that {that}, of which this look tells the opposite.")

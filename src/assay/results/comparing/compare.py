@@ -12,12 +12,12 @@ from functools import cache
 import numpy as np
 from scipy.special import ndtri
 
-from assay.results import quantiles, statistics
-from assay.results.answers import Answers, tested
-from assay.results.comparison import Comparison, Comparisons, Decision
-from assay.results.image_errors import Images, combined, pooled_crossed
+from assay.results.comparing.comparison import Comparison, Comparisons, Decision
 from assay.results.metrics import is_exact, lower_is_better
-from assay.results.pooled import residual, set_apart, table_of, twins
+from assay.results.statistics import intervals, quantiles
+from assay.results.statistics.answers import Answers, tested
+from assay.results.statistics.image_errors import Images, combined, pooled_crossed
+from assay.results.statistics.pooled import residual, set_apart, table_of, twins
 
 ALPHA = 0.05
 
@@ -66,10 +66,10 @@ def compare(
     or, where it ``is_named`` before, for all pairs with it. Better or worse means that the interval excludes 0; equal,
     that it lies inside ±``indifferent`` (in the metric's own unit); interim, that the study is not done yet.
 
-    Several seeds: t intervals from the error that all variants share (``assay.results.pooled``; Tukey, Dunnett), those
+    Several seeds: t intervals from the error that all variants share (``statistics.pooled``; Tukey, Dunnett), those
     with a variant whose runs vary more than the others' from their own (Bonferroni); ``images`` adds the error of the
     test images. One pair of runs, and the metric is a property of ``answers``: over test images
-    (``assay.results.answers``). A metric that follows from the recipe alone (parameters) is compared exactly. A value
+    (``statistics.answers``). A metric that follows from the recipe alone (parameters) is compared exactly. A value
     that is not finite counts as missing.
     """
     values = {variant: {seed: x for seed, x in own.items() if math.isfinite(x)} for variant, own in values.items()}
@@ -120,7 +120,7 @@ def _evidence(
         spread = math.sqrt(2) * family.deviation
         c = replace(empty, difference=float(np.mean(a) - np.mean(b)), method="pooled t over seeds", deviation=spread)
         return _interval(c, spread / math.sqrt(len(seeds)), family.freedom, seeds, family)
-    t = statistics.paired_t(a, b)
+    t = intervals.paired_t(a, b)
     c = replace(empty, difference=t.difference, method="paired t over seeds", deviation=t.deviation)
     return _interval(c, (t.deviation or 0.0) / math.sqrt(len(seeds)), len(seeds) - 1, seeds, family)
 
@@ -150,7 +150,7 @@ def _interval(
 
 def _one_difference(c: Comparison, difference: float, family: _Family) -> Comparison:
     """Of the same difference in every seed: the sign-flip test, which with enough pairs rejects every other one."""
-    least = family.size * statistics.sign_flip_floor(c.pairs)
+    least = family.size * intervals.sign_flip_floor(c.pairs)
     end = difference if least < family.alpha else None
     p = min(1.0, least) if difference else 1.0
     return replace(c, difference=difference, low=end, high=end, p=p, deviation=0.0, method="sign flip over seeds")

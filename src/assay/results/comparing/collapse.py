@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 
 from assay.language.speech import later, say
-from assay.results.chance import Truth, is_at_chance, skill
-from assay.results.compare import Values
+from assay.results.comparing.chance import Truth, is_at_chance, skill
+from assay.results.comparing.compare import Values
 from assay.results.folders import Run
 from assay.results.metrics import lower_is_better, value_text
 from assay.tasks.chance import Chance
