@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from assay.errors import AssayError
+from assay.recipe.overrides import put
 from assay.recipe.study import Study
 from assay.results import Results
 from assay.results import folders as run_folders
@@ -280,6 +281,14 @@ def test_intervals_of_what_is_a_property_of_answers_cover_other_test_images(tmp_
     assert any(note.startswith("60 test images:") for note in results.notes("accuracy")) == leads
     assert results.compare("training_seconds").images is None
     assert not any("other test images like these" in note for note in results.notes("training_seconds"))
+
+
+def test_of_copies_the_notes_say_that_an_original_counts_once(tmp_path):
+    study = make_study(2, seeds=3)
+    of_copies = study.model_copy(update={"base": put(study.base, "data.group", r"(.*)")})
+    for each, counted in ((study, "taken for independent draws"), (of_copies, "all copies of one original count as one")):
+        results = Results.read(fabricate(tmp_path / counted, each, images=60, one_test_set=True))
+        assert any(counted in note for note in results.notes()), results.notes()
 
 
 def test_seeds_that_were_tested_on_images_of_their_own_have_intervals_over_seeds(results):

@@ -48,6 +48,10 @@ BOTH = later(
     "The intervals of the differences cover other seeds and other test images like these {images:,}, taken for "
     "independent draws: the variance over seeds and that over images, less what both contain."
 )
+OF_ORIGINALS = later(
+    "The intervals of the differences cover other seeds and other test images like these {images:,}, of which all copies "
+    "of one original count as one draw: the variance over seeds and that over originals, less what both contain."
+)
 IMAGES_LEAD = later(
     "{images:,} test images: they add more to the errors of the differences than the seeds do. More test images would "
     "narrow the intervals, more seeds hardly."
@@ -81,7 +85,7 @@ def notes(
     found = [say(OVER_SEEDS if seeds > 1 else once)] if seeds else []
     if methods & OVER_PAIRS:
         found.append(say(PAIRED))
-    found += _over_images(against_best or against_base)
+    found += _over_images(study, against_best or against_base)
     if "sign flip over seeds" in methods:
         found.append(say(SAME_DIFFERENCE))
     found += [say(note) for method, note in OVER_IMAGES.items() if method in methods]
@@ -159,10 +163,12 @@ def _in_part(record: Mapping[str, Any]) -> str:
     return listed(parts)
 
 
-def _over_images(found: Comparisons | None) -> list[str]:
+def _over_images(study: Study, found: Comparisons | None) -> list[str]:
     if found is None or found.images is None:
         return []
-    return [say(note, images=found.images) for note in (BOTH, IMAGES_LEAD)[: 1 + found.images_lead]]
+    with_copies = any(variant.recipe.data.group for variant in study.plan.values())
+    both = OF_ORIGINALS if with_copies else BOTH
+    return [say(note, images=found.images) for note in (both, IMAGES_LEAD)[: 1 + found.images_lead]]
 
 
 def _together(study: Study, found: Comparisons | None) -> list[str]:
