@@ -87,6 +87,12 @@ def test_test_images_that_prevent_a_decision_are_told_with_how_many_it_takes():
     assert images_needed(1.0, Design(2), 0.3**2, 100) is None
     assert needed(1.0, 1e-9, Design(2), 0.5**2 * 100 / 196) is None
     assert needed(1.0, 1e-9, Design(2), 0.5**2 * 100 / 198) is not None
+    # beside a deviation of 5, which 1,000 seeds make 5/√1000, fewer images are enough to prevent it
+    assert images_needed(1.0, Design(2), 0.34**2, 100, deviation=5.0) == math.ceil(
+        100 * 0.34**2 / (1 / 2.80391**2 - 5.0**2 / 1000)
+    )
+    assert images_needed(1.0, Design(2), 0.3**2, 100, deviation=5.0) is None
+    assert images_needed(1.0, Design(2), 0.3**2, 100, deviation=12.0) is None, "no number of images would do"
     assert [about(images) for images in (7, 98, 196, 197, 4801)] == [
         "at least 7",
         "at least 98",
@@ -197,6 +203,34 @@ def test_another_study_says_it_where_the_own_has_no_runs_and_one_of_a_single_var
     assert found.alpha == 0.05
     wanted = needed_range(0.05, math.sqrt(2) * found.deviation, 3, Design(4))
     assert (found.seeds_low, found.seeds_high) == wanted
+
+
+def test_where_no_number_of_seeds_is_named_the_plan_says_what_lacks(tmp_path):
+    study = make_study(2, seeds=5)
+    folder = fabricate(tmp_path, study, noise=0.1, images=200, one_test_set=True)
+    console = Console(width=200, file=StringIO())
+    found = [plan(study, size, folder=folder) for size in np.geomspace(0.9, 1.5, 30).tolist()]
+    for each in found:
+        console.print(plan_table(each, study))
+    lines = [line for line in console.file.getvalue().splitlines() if line.startswith("seeds")]
+    for each, line in zip(found, lines, strict=True):
+        if each.seeds_low is None:
+            alone, beside = each.images_needed, each.images_for_most
+            assert (alone is None) or (beside is None)
+            assert ("on 200 test images" in line) == bool(alone or beside)
+            assert ("runs vary too much for so small a difference" in line) == (not alone and not beside)
+            assert ("of them 1,000 would do" in line) == bool(beside)
+    assert any(each.images_for_most for each in found)
+
+
+def test_without_test_images_in_the_way_it_is_the_runs_that_vary_too_much(tmp_path):
+    pilot = fabricate(tmp_path, make_study(1, seeds=4), noise=0.02)
+    study, console = make_study(2), Console(width=200, file=StringIO())
+    console.print(plan_table(plan(study, 0.001, like=pilot), study))
+    assert (
+        "more than 1,000 seeds in all, on any number of test images: runs vary too much for so small a"
+        in console.file.getvalue()
+    )
 
 
 def test_more_power_and_smaller_differences_need_more_seeds(tmp_path):

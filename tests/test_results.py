@@ -286,7 +286,10 @@ def test_intervals_of_what_is_a_property_of_answers_cover_other_test_images(tmp_
 def test_of_copies_the_notes_say_that_an_original_counts_once(tmp_path):
     study = make_study(2, seeds=3)
     of_copies = study.model_copy(update={"base": put(study.base, "data.group", r"(.*)")})
-    for each, counted in ((study, "taken for independent draws"), (of_copies, "all copies of one original count as one")):
+    for each, counted in (
+        (study, "taken for independent draws"),
+        (of_copies, "all copies of one original count as one"),
+    ):
         results = Results.read(fabricate(tmp_path / counted, each, images=60, one_test_set=True))
         assert any(counted in note for note in results.notes()), results.notes()
 

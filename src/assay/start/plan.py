@@ -20,6 +20,7 @@ from assay.results.metrics import difference_text, duration, is_exact
 from assay.results.metrics import label as metric_label
 from assay.results.names import short_names
 from assay.results.statistics.seeds_needed import (
+    MOST,
     POWER,
     Design,
     Range,
@@ -69,7 +70,9 @@ class Plan:
     images: int | None = None
     """Of the test images, where what is known covers others like them, …"""
     images_needed: int | None = None
-    """… and how many it takes at least, where these prevent it with any number of seeds."""
+    """… and how many it takes at least, where these prevent it with any number of seeds, …"""
+    images_for_most: int | None = None
+    """… or how many let 1,000 seeds tell it, where these together with the deviation's low end prevent it."""
     in_deviations: dict[float, int | None] = field(default_factory=dict)
     """Difference in deviations of a run → the seeds that tell it; empty where the deviation is known."""
 
@@ -134,7 +137,9 @@ def _wanted(size: float, varies: Spread | None, design: Design, power: float, im
     deviation, low, high = (end / math.sqrt(2) for end in ends)
     known: dict[str, Any] = {"deviation": deviation, "deviation_low": low, "deviation_high": high}
     if images and seeds.low is None:
-        known |= {"images": images, "images_needed": images_needed(size, design, varies.fixed, images, power)}
+        alone = images_needed(size, design, varies.fixed, images, power)
+        beside = images_needed(size, design, varies.fixed, images, power, ends[1])
+        known |= {"images": images, "images_needed": alone, "images_for_most": None if alone else beside}
     return known | {"seeds_low": seeds.low, "seeds_high": seeds.high}
 
 
@@ -184,12 +189,22 @@ def _lines(found: Plan, names: dict[str, str]) -> list[tuple[str, str]]:
         difference_text(metric, x) for x in (found.deviation, found.deviation_low, found.deviation_high)
     )
     known = f"{middle} from run to run (80 % interval {low} to {high}), from {found.runs} runs in {found.known_from}"
-    seeds = in_words(Range(found.seeds_low, found.seeds_high)) + " in all"
-    if found.images and found.images_needed:
-        seeds = f"no number would do on {found.images:,} test images; {about(found.images_needed)} would"
-    lines += [("deviation", known), ("seeds", seeds)]
+    lines += [("deviation", known), ("seeds", _seeds(found))]
     seconds = [n * found.variants * (found.seconds_a_run or 0.0) for n in (found.seeds_low, found.seeds_high) if n]
     if any(seconds):
         took = " to ".join(dict.fromkeys(map(duration, seconds))) + " or more" * (found.seeds_high is None)
         lines.append(("training", f"{took} in all, a run after the other"))
     return lines
+
+
+def _seeds(found: Plan) -> str:
+    """How many in all; where that is no number, why."""
+    if found.images and found.images_needed:
+        return f"no number would do on {found.images:,} test images; {about(found.images_needed)} would"
+    seeds = in_words(Range(found.seeds_low, found.seeds_high)) + " in all"
+    if found.seeds_low is not None:
+        return seeds
+    if found.images and found.images_for_most:
+        return f"{seeds} on {found.images:,} test images; with {about(found.images_for_most)} of them {MOST:,} would do"
+    images = ", on any number of test images" if found.images else ""
+    return f"{seeds}{images}: runs vary too much for so small a difference"

@@ -74,13 +74,24 @@ def needed(
     return high
 
 
-def images_needed(difference: float, design: Design, fixed: float, images: int, wanted: float = POWER) -> int | None:
+def images_needed(
+    difference: float,
+    design: Design,
+    fixed: float,
+    images: int,
+    wanted: float = POWER,
+    deviation: float = 0.0,
+) -> int | None:
     """The fewest test images that leave it to the seeds to tell the difference, where ``images`` with the variance
-    ``fixed`` prevent it with any number; else None. That variance is inverse to their number."""
+    ``fixed`` prevent it with any number; else None. That variance is inverse to their number.
+
+    With the ``deviation`` of a difference from seed to seed, the fewest with which ``MOST`` seeds tell it; None where
+    they do, or would not with any number of images.
+    """
     from scipy.special import ndtri
 
-    most = (difference / (design.least(MOST) + float(ndtri(wanted)))) ** 2
-    return None if fixed <= most else math.ceil(images * fixed / most)
+    most = (difference / (design.least(MOST) + float(ndtri(wanted)))) ** 2 - deviation**2 / MOST
+    return None if fixed <= most or most <= 0 else math.ceil(images * fixed / most)
 
 
 def needed_range(

@@ -49,8 +49,8 @@ BOTH = later(
     "independent draws: the variance over seeds and that over images, less what both contain."
 )
 OF_ORIGINALS = later(
-    "The intervals of the differences cover other seeds and other test images like these {images:,}, of which all copies "
-    "of one original count as one draw: the variance over seeds and that over originals, less what both contain."
+    "The intervals of the differences cover other seeds and other test images like these {images:,}, of which all "
+    "copies of one original count as one draw: the variance over seeds and that over originals, less what both contain."
 )
 IMAGES_LEAD = later(
     "{images:,} test images: they add more to the errors of the differences than the seeds do. More test images would "
