@@ -14,6 +14,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
+from assay.diagnosis.catalogue import RULES
 from assay.language.speech import LOCALE, SOURCE, Language
 from assay.report.document import IN_SCRIPTS
 from assay.report.glossary import TERMS
@@ -48,9 +49,11 @@ def data() -> list[str]:
     """Texts that are values: of metrics, terms, decisions, methods, the states of runs, splits, indices."""
     of_terms = [text for term in TERMS for text in (*term.words, term.meaning)]
     of_metrics = [metric.label for metric in METRICS]
+    of_rules = [rule.name for rule in RULES]
     return [
         *of_metrics,
         *of_terms,
+        *of_rules,
         *get_args(Decision),
         *get_args(Method),
         *get_args(State),

@@ -97,7 +97,9 @@ def test_numbers_of_a_sentence_are_persian_and_read_from_left_to_right() -> None
         assert digits("در 3.") == "در \u2066۳\u2069."
 
 
-@pytest.mark.parametrize("text", ["seed-0", "mAP50", "1e-4", "trial_7", "F1", "2026-11-27", "\u2068lr=0.1\u2069", "x"])
+@pytest.mark.parametrize(
+    "text", ["seed-0", "mAP50", "1e-4", "1.9e+04", "trial_7", "F1", "2026-11-27", "\u2068lr=0.1\u2069", "x"]
+)
 def test_names_and_what_is_typed_keep_their_digits(text: str) -> None:
     with speaking("fa"):
         assert digits(f"پس {text} است") == f"پس {text} است"

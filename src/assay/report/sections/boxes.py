@@ -46,7 +46,7 @@ def section(subject: Subject) -> Section | None:
     if table.is_empty() or "ap" not in table.columns:
         return None
     parts: list[Part] = [
-        Legend(subject.key, subject.colors),
+        Legend(subject.heading, subject.colors),
         Text(words(subject, table)),
         Grid(list(figures(subject, table))),
     ]

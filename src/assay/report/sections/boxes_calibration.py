@@ -28,7 +28,7 @@ def group(subject: Subject) -> Group | None:
     if table.is_empty():
         return None
     parts: list[Part] = [
-        Legend(subject.key, subject.colors),
+        Legend(subject.heading, subject.colors),
         Text(say(WORDS, together=say(", all seeds together") if subject.seeds > 1 else "", fewest=FEWEST)),
         Grid([_figure(subject, table)]),
     ]

@@ -32,7 +32,7 @@ def group(subject: Subject) -> Group | None:
         curves=say(", the mean of the seeds' curves") if several else "",
         mean=say(", mean over seeds") if several else "",
     )
-    parts: list[Part] = [Legend(subject.key, subject.colors), Text(words), Grid(drawn)]
+    parts: list[Part] = [Legend(subject.heading, subject.colors), Text(words), Grid(drawn)]
     return Group(say("Precision and recall"), parts)
 
 

@@ -46,7 +46,7 @@ def kinds(subject: Subject) -> Group | None:
     parts: list[Part] = [
         Text(say(WORDS)),
         Facts([Pairs(say("What is wrong with a box"), [(say(kind), say(what)) for kind, what in KINDS.items()])]),
-        Legend(subject.key, subject.colors),
+        Legend(subject.heading, subject.colors),
         *figures(subject, table),
     ]
     if metrics:

@@ -35,7 +35,7 @@ def group(subject: Subject) -> Group | None:
     if few:
         words += say(" Of few boxes, so hardly more than noise: {sizes}.", sizes=say(", ").join(few))
     drawn = [_figure(subject, named, measure, list(labels.values())) for measure in MEASURES]
-    parts: list[Part] = [Legend(subject.key, subject.colors), Text(words), Grid(drawn)]
+    parts: list[Part] = [Legend(subject.heading, subject.colors), Text(words), Grid(drawn)]
     return Group(say("Sizes"), parts)
 
 

@@ -34,7 +34,7 @@ def section(subject: Subject) -> Section | None:
     parts: list[Part] = []
     if not table.is_empty():
         drawn = list(figures(subject, table))
-        parts = [Legend(subject.key, subject.colors), Text(words(subject, table)), Grid(drawn)]
+        parts = [Legend(subject.heading, subject.colors), Text(words(subject, table)), Grid(drawn)]
     found: list[Group | None] = [labels_report.reports(subject, table), curves, labels_report.mixed_up(subject)]
     parts += [group for group in found if group is not None]
     return Section("labels", say("Labels"), "", parts) if parts else None

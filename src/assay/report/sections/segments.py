@@ -50,7 +50,11 @@ def section(subject: Subject) -> Section | None:
     if table.is_empty() or "iou" not in table.columns:
         return None
     test = table.filter(pl.col("split") == "test")
-    parts: list[Part] = [Legend(subject.key, subject.colors), Text(words(subject, test)), Grid([figure(subject, test)])]
+    parts: list[Part] = [
+        Legend(subject.heading, subject.colors),
+        Text(words(subject, test)),
+        Grid([figure(subject, test)]),
+    ]
     groups = (by_other_names(subject), reports(subject, test), segments_field.group(subject))
     parts += [group for group in groups if group is not None]
     matrices = classes_confusion.group(subject, "pixels")

@@ -46,7 +46,7 @@ def _of_target(subject: Subject, target: str, suffix: str) -> list[Part]:
         )
         if subject.seeds > 1:
             said += " " + say("Lines: mean over seeds; bars: from the lowest to the highest seed.")
-        parts += [Legend(subject.key, subject.colors), Text(said), Grid(by_decile)]
+        parts += [Legend(subject.heading, subject.colors), Text(said), Grid(by_decile)]
     return parts
 
 
