@@ -14,6 +14,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
+from assay.diagnosis.catalogue import RULES
 from assay.language.speech import LOCALE, SOURCE, Language
 from assay.report.document import IN_SCRIPTS
 from assay.report.glossary import TERMS
@@ -21,6 +22,7 @@ from assay.report.sections.layers import WORDS
 from assay.results.comparing.comparison import Decision, Method
 from assay.results.folders import State
 from assay.results.metrics import METRICS
+from assay.tasks.box_matching import Area
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "src" / "assay"
@@ -47,7 +49,18 @@ def data() -> list[str]:
     """Texts that are values: of metrics, terms, decisions, methods, the states of runs, splits, indices."""
     of_terms = [text for term in TERMS for text in (*term.words, term.meaning)]
     of_metrics = [metric.label for metric in METRICS]
-    return [*of_metrics, *of_terms, *get_args(Decision), *get_args(Method), *get_args(State), *SPLITS, *WORDS]
+    of_rules = [rule.name for rule in RULES]
+    return [
+        *of_metrics,
+        *of_terms,
+        *of_rules,
+        *get_args(Decision),
+        *get_args(Method),
+        *get_args(State),
+        *get_args(Area),
+        *SPLITS,
+        *WORDS,
+    ]
 
 
 def languages() -> list[str]:
@@ -83,9 +96,9 @@ def update(language: str) -> list[str]:
     return [str(message.id) for message in catalog if message.id and not all(forms(message.string))]
 
 
-def forms(said: str | tuple[str, ...]) -> tuple[str, ...]:
-    """Of a translation: one, or one for each kind of number."""
-    return (said,) if isinstance(said, str) else said
+def forms(said: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    """Of a translation: one, or one for each kind of number; an empty one where there is none yet."""
+    return (said or "",) if said is None or isinstance(said, str) else said
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import torch
 
     from driving import Driver
+    from persian import Asked
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a script's background job; our commands would inherit it
@@ -90,3 +91,12 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import driving
 
     return driving.long_study(tmp_path_factory)[1]
+
+
+@pytest.fixture
+def unsaid() -> Iterator["Asked"]:
+    """Records what Persian pages ask for in vain."""
+    from persian import asked_in_vain
+
+    with asked_in_vain() as asked:
+        yield asked

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from torch import nn
 
+from assay.recipe import Data
 from assay.report import write_report
 from assay.results import Results
 from assay.tools.anatomy.anatomy import anatomy, take_apart
@@ -16,10 +17,12 @@ from assay.tools.anatomy.page import write_anatomy
 from assay.tools.descent.page import write_descent
 from assay.tools.diagnosis.rates import Rates
 from assay.tools.diagnosis.rates_page import write_rates
+from assay.tools.inspection import inspect, write_inspection
 from assay.tools.worked.command import explain_numbers
 from chrome import chrome
 from command import write_study
 from driving import run_here
+from planted import plant
 from synthetic import fabricate, make_study
 from test_diagnosis_runs import BASE
 from test_report_browser import CHROMIUM
@@ -116,4 +119,10 @@ def test_a_report_in_persian(browser: Any, tmp_path: Path) -> None:
 
 def test_layers_of_a_network_in_persian(browser: Any, tmp_path: Path) -> None:
     page = write_anatomy(anatomy("cnn", "3,32,32"), tmp_path, "assay explain cnn --shape 3,32,32", "fa")
+    assert findings(browser, page) == findings(browser, page, 400) == []
+
+
+def test_a_check_in_persian(browser: Any, tmp_path: Path) -> None:
+    plant(tmp_path)
+    page = write_inspection(inspect(Data(source="planted"), tmp_path), tmp_path / "out", "assay check planted", "fa")
     assert findings(browser, page) == findings(browser, page, 400) == []

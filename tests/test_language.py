@@ -1,6 +1,5 @@
 """Pages in other languages: catalogues are whole; a study in Persian has a Persian page beside English files."""
 
-import gettext
 import re
 import string
 import sys
@@ -11,13 +10,14 @@ import pytest
 
 from assay.errors import AssayError
 from assay.language.script import as_name, digits, direction
-from assay.language.speech import LOCALE, SOURCE, Language, catalogue, language_called, plural, say, speaking, spoken
+from assay.language.speech import LOCALE, SOURCE, Language, language_called, plural, say, speaking, spoken
 from assay.recipe.study import load_study
 from assay.report import write_report
 from assay.results import Results
 from assay.results.metrics import difference_text, duration, value_text
 from assay.tools.anatomy.anatomy import anatomy
 from assay.tools.anatomy.page import write_anatomy
+from persian import Asked
 from synthetic import fabricate, make_study
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "documentation"))
@@ -97,7 +97,9 @@ def test_numbers_of_a_sentence_are_persian_and_read_from_left_to_right() -> None
         assert digits("در 3.") == "در \u2066۳\u2069."
 
 
-@pytest.mark.parametrize("text", ["seed-0", "mAP50", "1e-4", "trial_7", "F1", "2026-11-27", "\u2068lr=0.1\u2069", "x"])
+@pytest.mark.parametrize(
+    "text", ["seed-0", "mAP50", "1e-4", "1.9e+04", "trial_7", "F1", "2026-11-27", "\u2068lr=0.1\u2069", "x"]
+)
 def test_names_and_what_is_typed_keep_their_digits(text: str) -> None:
     with speaking("fa"):
         assert digits(f"پس {text} است") == f"پس {text} است"
@@ -122,32 +124,6 @@ def test_an_unknown_language_is_told_with_the_nearest(tmp_path: Path) -> None:
     file.write_text("title: x\nlanguage: farsi\nbase: {data: {source: digits}, model: {name: mlp}}\n", encoding="utf-8")
     with pytest.raises(AssayError, match=r"study\.yaml: language: found 'farsi'; .*'?fa'?"):
         load_study(file)
-
-
-class Asked(gettext.NullTranslations):
-    """What a catalogue did not have."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.texts: set[str] = set()
-
-    def gettext(self, message: str) -> str:
-        self.texts.add(message)
-        return message
-
-    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
-        self.texts.add(msgid1)
-        return msgid1
-
-
-@pytest.fixture
-def unsaid() -> Asked:
-    """Records what Persian pages ask for in vain."""
-    asked = Asked()
-    catalogue.cache_clear()
-    catalogue("fa").add_fallback(asked)
-    yield asked
-    catalogue.cache_clear()
 
 
 def test_the_page_of_a_study_in_persian(tmp_path: Path, unsaid: Asked) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from assay.cli.app import AsJson, DataRoot, LaidOut, app
+from assay.cli.app import AsJson, DataRoot, LaidOut, Spoken, app
 from assay.tools.terminal import listed, parse_layout, print_json, show
 
 
@@ -43,6 +43,7 @@ def check(
     run: Annotated[
         Path | None, typer.Option(metavar="RUN", help="A finished run of detection: which boxes it speaks against.")
     ] = None,
+    language: Spoken = None,
     data: DataRoot = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the verdict.")] = False,
     as_json: AsJson = False,
@@ -53,7 +54,8 @@ def check(
     from assay.tools.inspection.command import check
     from assay.tools.inspection.verdict import verdict
 
-    found, page = check(source, size, color, group, task, layout, near, out, data, quiet, own_command(), run)
+    command = own_command()
+    found, page = check(source, size, color, group, task, layout, near, out, data, quiet, command, run, language)
     if as_json:
         return print_json(inspected(found, page))
     print("\n".join(verdict(found)), f"page: {page}", sep="\n\n")

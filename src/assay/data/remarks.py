@@ -8,6 +8,8 @@ import numpy as np
 from assay.data.depth import in_words
 from assay.data.images import ImageSet
 from assay.data.targets import VOID, Masks
+from assay.language.script import as_name
+from assay.language.speech import say
 
 NEARLY = 8
 """A picture whose values lie within so many levels of 256 is nearly constant."""
@@ -23,18 +25,22 @@ def _range(images: ImageSet) -> list[str]:
     if images.range is None:
         return []
     return [
-        f"pictures of {images.source} have more than 8 bits a value: {in_words(images.range)} of them became 0…255 "
-        "(data.range)"
+        say(
+            "pictures of {source} have more than 8 bits a value: {range} of them became 0…255 (data.range)",
+            source=as_name(images.source),
+            range=in_words(images.range),
+        )
     ]
 
 
 def _constant(images: ImageSet) -> list[str]:
     if images.spreads is None:
         return []
-    hint = "; data.range says which of their values matter" if images.range is not None else ""
+    hint = say("; data.range says which of their values matter") if images.range is not None else ""
     constant = [images.names[i] for i in np.flatnonzero(images.spreads == 0)]
     nearly = [images.names[i] for i in np.flatnonzero((images.spreads > 0) & (images.spreads <= NEARLY))]
-    kinds = {"of one colour throughout": constant, f"nearly constant, within {NEARLY} of 256 levels": nearly}
+    close = say("nearly constant, within {levels} of 256 levels", levels=NEARLY)
+    kinds = {say("of one colour throughout"): constant, close: nearly}
     return [f"{_of(names, images)}: {text}{hint}" for text, names in kinds.items() if names]
 
 
@@ -42,18 +48,23 @@ def _void(images: ImageSet) -> list[str]:
     if not isinstance(images.targets, Masks):
         return []
     void = [images.names[i] for i in np.flatnonzero(~images.targets.counts[:, :VOID].any(axis=1))]
-    return (
-        [f"{_of(void, images)}: nothing but void in the mask, so that nothing is learned or measured"] if void else []
-    )
+    text = say("nothing but void in the mask, so that nothing is learned or measured")
+    return [f"{_of(void, images)}: {text}"] if void else []
 
 
 def _notes(images: ImageSet) -> list[str]:
     names = defaultdict(list)
     for name, note in images.notes:
         names[note].append(name)
-    return [f"{_of(those, images)}: {note}" for note, those in names.items()]
+    return [f"{_of(those, images)}: {as_name(note)}" for note, those in names.items()]
 
 
 def _of(names: Sequence[str], images: ImageSet) -> str:
-    shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
-    return f"{len(names):,} of {len(images):,} pictures of {images.source} ({shown})"
+    shown = say(", ").join([*map(as_name, names[:3]), *(["…"] if len(names) > 3 else [])])
+    return say(
+        "{n:,} of {all:,} pictures of {source} ({names})",
+        n=len(names),
+        all=len(images),
+        source=as_name(images.source),
+        names=shown,
+    )

@@ -24,6 +24,8 @@ from assay.data.images import ImageSet
 from assay.data.imbalance import thinned
 from assay.data.targets import Labels
 from assay.errors import AssayError, enumerated, quoted
+from assay.language.script import as_name
+from assay.language.speech import say
 from assay.recipe import Data
 from assay.seeds import numpy_generator
 
@@ -179,12 +181,20 @@ def crossing(data: Data, images: ImageSet) -> list[str]:
         return []
     groups, sides = group_numbers(data.group, images.names), own_splits(data, images)
     known = {name: int(np.isin(groups[side], groups[sides["train"]]).sum()) for name, side in sides.items()}
-    told = [f"{known[name]:,} of {len(sides[name]):,} {name}" for name in ("test", "validation") if known[name]]
+    told = [
+        say("{n:,} of {all:,} {split}", n=known[name], all=len(sides[name]), split=say(name))
+        for name in ("test", "validation")
+        if known[name]
+    ]
     if not told:
         return []
     return [
-        f"{enumerated(told)} images of {images.source} are of originals that are trained on too (data.group, in its "
-        "own split): measured on them, remembering is rewarded"
+        say(
+            "{sides} images of {source} are of originals that are trained on too (data.group, in its own split): "
+            "measured on them, remembering is rewarded",
+            sides=say(" and ").join(told),
+            source=as_name(images.source),
+        )
     ]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from assay.diagnosis import curve, facts, steps
+from assay.diagnosis import curve, facts, steps, words
 from assay.diagnosis.alarms import alarms
 from assay.diagnosis.course import Course
 from assay.diagnosis.finding import Finding, Rule
@@ -14,100 +14,91 @@ RULES: tuple[Rule, ...] = (
         "exploded",
         "fault",
         curve.exploded,
-        f"A loss is not finite, or an epoch's mean training loss exceeds {curve.EXPLODED} times that of knowing "
-        "nothing.",
+        words.EXPLODED.format(times=curve.EXPLODED),
         "Goodfellow et al., Deep Learning, 2016, section 8.2.4; the expected first loss: CS231n, Stanford",
     ),
     Rule(
         "inputs unscaled",
         "fault",
         steps.inputs_unscaled,
-        f"The root mean square of the images, as the network sees them, exceeds {steps.LARGE:g}.",
+        words.INPUTS.format(size=f"{steps.LARGE:g}"),
         "LeCun et al., Efficient BackProp, 1998, section 4.3",
     ),
     Rule(
         "unstable",
         "fault",
         curve.unstable,
-        f"The training loss rises by more than {curve.RISE:.0%} of that of knowing nothing, in more than "
-        f"{curve.RISES:.0%} of the epochs and at least twice.",
+        words.UNSTABLE.format(rise=f"{curve.RISE:.0%}", share=f"{curve.RISES:.0%}"),
         "AutoTrainer (Zhang et al., ICSE 2021), oscillating loss, on the loss in place of the accuracy",
     ),
     Rule(
         "gradient fades",
         "fault",
         steps.gradient_fades,
-        f"The gradient of the first weights is less than {steps.FADES:g} of that of the last (root mean square).",
+        words.GRADIENT.format(share=f"{steps.FADES:g}"),
         "AutoTrainer (Zhang et al., ICSE 2021), vanishing gradient",
     ),
     Rule(
         "rate too low",
         "fault",
         steps.rate_too_low,
-        f"A step moves the weights by less than {steps.SMALL:g} of their norm, and more than {steps.LEFT:.0%} of the "
-        "loss of knowing nothing is left.",
+        words.RATE.format(step=f"{steps.SMALL:g}", left=f"{steps.LEFT:.0%}"),
         "CS231n, Stanford: ratio of updates to weights, about 1e-3",
     ),
     Rule(
         "not learning",
         "fault",
         curve.not_learning,
-        f"The best validation value of the metric is less than {curve.LITTLE:.0%} of the way from chance to perfect "
-        f"and {curve.ERRORS:g} standard errors above chance.",
+        words.NOT_LEARNING.format(share=f"{curve.LITTLE:.0%}", errors=f"{curve.ERRORS:g}"),
         "chance as in the verdict: the best answer that is the same for every image",
     ),
     Rule(
         "unfinished",
         "fault",
         curve.unfinished,
-        f"Over the last quarter of the epochs the validation loss fell by more than {curve.FALL:.0%} of that of "
-        f"knowing nothing, or by more than {curve.SLOW:.0%} and two thirds as fast as over all epochs; it is least "
-        "there.",
+        words.UNFINISHED.format(fall=f"{curve.FALL:.0%}", slow=f"{curve.SLOW:.0%}"),
         "Prechelt, Early Stopping – but when?, 1998: progress of training",
     ),
     Rule(
         "training harder than testing",
         "fault",
         curve.training_harder,
-        f"In the second half of the epochs, the validation metric is more than {curve.HARDER} above the training "
-        "metric.",
+        words.TRAINING_HARDER.format(gap=curve.HARDER),
         "UMLAUT (Schoop et al., CHI 2021), dropout; the training values are with dropout and augmentation",
     ),
     Rule(
         "dead or saturated units",
         "fault",
         steps.dead_units,
-        f"More than {steps.CONSTANT:.0%} of the units of a layer give the same for every image that is looked at: the "
-        "first 512 validation images or so; of the training, where there are none.",
+        words.DEAD.format(share=f"{steps.CONSTANT:.0%}"),
         "AutoTrainer (Zhang et al., ICSE 2021), dying ReLU",
     ),
     Rule(
         "overfitting",
         "fact",
         facts.overfitting,
-        f"The last validation loss exceeds {facts.WORSE} times the least.",
+        words.OVERFITTING.format(times=facts.WORSE),
         "Prechelt, Early Stopping – but when?, 1998: generalization loss",
     ),
     Rule(
         "single epoch",
         "fact",
         facts.single_epoch,
-        "There is one epoch only.",
+        words.SINGLE,
         "the rules themselves: a course begins with two epochs",
     ),
     Rule(
         "plateau",
         "description",
         facts.plateau,
-        f"The training loss changes by less than {facts.FLAT:.0%} an epoch for {facts.LONG} epochs or more, and then "
-        f"falls by more than {facts.DROP:.0%}.",
+        words.PLATEAU.format(flat=f"{facts.FLAT:.0%}", n=facts.LONG, drop=f"{facts.DROP:.0%}"),
         "Dauphin et al., arXiv:1406.2572, 2014",
     ),
     Rule(
         "noise of batches",
         "description",
         facts.noise_of_batches,
-        "Half the mean squared difference of the losses of neighbouring batches, as a root, over the mean loss.",
+        words.NOISE,
         "von Neumann, Ann. Math. Stat. 12, 1941; LeCun et al., Efficient BackProp, 1998, section 4.1",
     ),
 )

@@ -6,6 +6,8 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float64
 
+from assay.diagnosis import words
+
 Values = Float64[np.ndarray, " epochs"]
 """One an epoch; NaN where there is none."""
 STEPS = ("loss_noise", "step_size", "first_gradient", "last_gradient")
@@ -94,7 +96,7 @@ class Course:
     @property
     def measure(self) -> str:
         """That in words."""
-        return "that of knowing nothing" if self.facts.chance_loss else "that of the first epoch"
+        return words.NOTHING if self.facts.chance_loss else words.FIRST
 
     @property
     def watched_loss(self) -> Values:

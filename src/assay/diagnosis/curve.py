@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from assay.diagnosis import words
 from assay.diagnosis.course import Course
 from assay.diagnosis.finding import Evidence
 
@@ -24,16 +25,18 @@ def exploded(course: Course) -> Evidence | None:
     facts = course.facts
     broke = facts.broke or next(iter(infinite(course)), None)
     if broke is not None:
-        return Evidence(f"the loss was not finite in epoch {broke}", [broke])
+        return Evidence(words.BROKE.format(epoch=broke), [broke])
     if facts.chance_loss is None or not len(course):
         return None
     high = np.flatnonzero(course.train_loss > EXPLODED * facts.chance_loss)
     if not len(high):
         return None
     worst = int(high[course.train_loss[high].argmax()])
-    text = (
-        f"the mean training loss of epoch {worst + 1} is {course.train_loss[worst]:.3g}, "
-        f"{course.train_loss[worst] / facts.chance_loss:.3g} times the {facts.chance_loss:.3g} of knowing nothing"
+    text = words.HIGH.format(
+        epoch=worst + 1,
+        loss=f"{course.train_loss[worst]:.3g}",
+        times=f"{course.train_loss[worst] / facts.chance_loss:.3g}",
+        chance=f"{facts.chance_loss:.3g}",
     )
     return Evidence(text, (high + 1).tolist(), {"loss": float(course.train_loss[worst]), "chance": facts.chance_loss})
 
@@ -50,9 +53,7 @@ def unstable(course: Course) -> Evidence | None:
     high = np.flatnonzero(rises > RISE)
     if len(high) < 2 or len(high) <= RISES * len(rises):
         return None
-    text = (
-        f"the training loss rises in {len(high)} of {len(rises)} epochs, most in epoch {int(np.nanargmax(rises)) + 2}"
-    )
+    text = words.RISES.format(n=len(high), all=len(rises), epoch=int(np.nanargmax(rises)) + 2)
     return Evidence(text, (high + 2).tolist(), {"rises": len(high), "largest": float(np.nanmax(rises) * course.scale)})
 
 
@@ -68,10 +69,13 @@ def not_learning(course: Course) -> Evidence | None:
     best, limit = int(np.nanargmax(values)), chance + LITTLE * (1 - chance) + ERRORS * error
     if values[best] >= limit:
         return None
-    of = "validation" if is_checked else "training"
-    text = (
-        f"the best {of} {facts.metric} is {values[best]:.3g} (epoch {best + 1}); knowing nothing reaches {chance:.3g}, "
-        f"and anything below {limit:.3g} is too close to that to count as learned"
+    text = words.AT_CHANCE.format(
+        split=words.VALIDATION if is_checked else words.TRAINING,
+        metric=facts.metric,
+        best=f"{values[best]:.3g}",
+        epoch=best + 1,
+        chance=f"{chance:.3g}",
+        limit=f"{limit:.3g}",
     )
     return Evidence(text, [best + 1], {"best": float(values[best]), "chance": chance, "limit": float(limit)})
 
@@ -87,10 +91,15 @@ def unfinished(course: Course) -> Evidence | None:
     steady = fall > SLOW and fall / recent > PACE * whole / (count - 1)
     if not (fall > FALL or steady) or int(loss.argmin()) < count - recent:
         return None
-    name = "training" if loss is course.train_loss else "validation"
-    text = (
-        f"over the last {recent} of {count} epochs the {name} loss still fell from {before:.3g} to {end:.3g}, "
-        f"by {fall:.0%} of {course.measure}, and is least in epoch {int(loss.argmin()) + 1}"
+    text = words.FALLING.format(
+        n=recent,
+        all=count,
+        split=words.TRAINING if loss is course.train_loss else words.VALIDATION,
+        before=f"{before:.3g}",
+        end=f"{end:.3g}",
+        share=f"{fall:.0%}",
+        measure=course.measure,
+        epoch=int(loss.argmin()) + 1,
     )
     return Evidence(text, list(range(count - recent + 1, count + 1)), {"before": before, "end": end, "fall": fall})
 
@@ -101,8 +110,5 @@ def training_harder(course: Course) -> Evidence | None:
     if len(gap) < 3 or np.isnan(gap).any() or np.median(gap) <= HARDER:
         return None
     middle = float(np.median(gap))
-    text = (
-        f"over the last {len(gap)} epochs the median of the validation {course.facts.metric} less that of the training "
-        f"images is {middle:.3g}"
-    )
+    text = words.HARDER.format(n=len(gap), metric=course.facts.metric, gap=f"{middle:.3g}")
     return Evidence(text, list(range(len(course) - len(gap) + 1, len(course) + 1)), {"gap": middle})

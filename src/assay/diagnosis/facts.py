@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from assay.diagnosis import words
 from assay.diagnosis.course import Course
 from assay.diagnosis.finding import Evidence
 
@@ -20,10 +21,13 @@ def overfitting(course: Course) -> Evidence | None:
     if price < WORSE:
         return None
     kept = min(course.facts.kept or len(course), len(course))
-    of_kept = "the least" if loss[kept - 1] == loss[best] else f"{loss[kept - 1] / loss[best]:.3g} times the least"
-    text = (
-        f"the validation loss is least in epoch {best + 1} ({loss[best]:.3g}); at the end it is {price:.3g} times "
-        f"that. The weights kept are of epoch {kept}, whose loss is {of_kept}"
+    times = words.TIMES_LEAST.format(times=f"{loss[kept - 1] / loss[best]:.3g}")
+    text = words.WORSE_LATER.format(
+        best=best + 1,
+        least=f"{loss[best]:.3g}",
+        price=f"{price:.3g}",
+        kept=kept,
+        of_kept=words.LEAST if loss[kept - 1] == loss[best] else times,
     )
     return Evidence(text, [best + 1, kept], {"price": price, "kept": kept, "least": float(loss[best])})
 
@@ -32,28 +36,22 @@ def single_epoch(course: Course) -> Evidence | None:
     """Of what compares epochs nothing can be said."""
     if len(course) != 1 or course.facts.broke is not None:
         return None
-    return Evidence(
-        "after one epoch there is no course yet: unstable, unfinished, overfitting and whatever else compares epochs "
-        "cannot be told",
-        [1],
-    )
+    return Evidence(words.ONE_EPOCH, [1])
 
 
 def noise_of_batches(course: Course) -> Evidence | None:
     """How the steps see the data, and how much their losses scatter."""
     facts = course.facts
     if facts.batch_size >= facts.images:
-        return Evidence("whole batch: every step sees all training images, so its loss has no noise of batches")
-    kind = (
-        "stochastic: a step sees one image" if facts.batch_size == 1 else f"mini-batches of {facts.batch_size} images"
-    )
+        return Evidence(words.WHOLE_BATCH)
+    kind = words.ONE_IMAGE if facts.batch_size == 1 else words.BATCHES.format(n=facts.batch_size)
     if np.isnan(course.loss_noise[[0, -1]] if len(course) else [np.nan]).any():
         return Evidence(kind)
     first, last = (float(course.loss_noise[i] / course.train_loss[i]) for i in (0, -1))
     numbers = {"first": first, "last": last}
     if len(course) == 1:
-        return Evidence(f"{kind}; their losses scatter by {first:.0%} of their mean", [1], numbers)
-    text = f"{kind}; their losses scatter by {first:.0%} of their mean in the first epoch and by {last:.0%} in the last"
+        return Evidence(words.SCATTER.format(kind=kind, share=f"{first:.0%}"), [1], numbers)
+    text = words.SCATTER_TWICE.format(kind=kind, first=f"{first:.0%}", last=f"{last:.0%}")
     return Evidence(text, [1, len(course)], numbers)
 
 
@@ -66,9 +64,8 @@ def plateau(course: Course) -> Evidence | None:
         while end < len(flat) and flat[end]:
             end += 1
         if flat[start:end].all() and loss[end:].min(initial=np.inf) < (1 - DROP) * loss[end]:
-            text = (
-                f"the training loss stood at {loss[end]:.3g} from epoch {start + 1} to {end + 1}, "
-                f"and then fell to {loss[end:].min():.3g}"
+            text = words.STOOD.format(
+                level=f"{loss[end]:.3g}", start=start + 1, end=end + 1, least=f"{loss[end:].min():.3g}"
             )
             return Evidence(text, [start + 1, end + 1], {"level": float(loss[end]), "least": float(loss[end:].min())})
     return None

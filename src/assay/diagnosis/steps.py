@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from assay.diagnosis import words
 from assay.diagnosis.course import Course
 from assay.diagnosis.finding import Evidence
 
@@ -22,9 +23,12 @@ def rate_too_low(course: Course) -> Evidence | None:
     step, left = float(np.nanmedian(course.step_size)), float(course.train_loss[-1]) / course.scale
     if step >= SMALL or left <= LEFT:
         return None
-    text = (
-        f"a step moves the weights by {step:.1e} of their norm, and after {len(course)} epochs the training loss is "
-        f"{course.train_loss[-1]:.3g}, {left:.0%} of {course.measure}"
+    text = words.SMALL_STEPS.format(
+        step=f"{step:.1e}",
+        n=len(course),
+        loss=f"{course.train_loss[-1]:.3g}",
+        share=f"{left:.0%}",
+        measure=course.measure,
     )
     return Evidence(text, [len(course)], {"step": step, "left": left})
 
@@ -37,9 +41,7 @@ def gradient_fades(course: Course) -> Evidence | None:
     ratio = float(np.median(course.first_gradient[there] / course.last_gradient[there]))
     if ratio >= FADES:
         return None
-    text = (
-        f"the gradient of the first weights is {ratio:.1e} times that of the last, the median of {there.sum()} epochs"
-    )
+    text = words.FADES.format(ratio=f"{ratio:.1e}", n=int(there.sum()))
     return Evidence(text, (np.flatnonzero(there) + 1).tolist(), {"ratio": ratio})
 
 
@@ -49,10 +51,14 @@ def dead_units(course: Course) -> Evidence | None:
     if not dead:
         return None
     worst = max(dead, key=lambda one: one.constant / one.units)
-    text = (
-        f"{worst.constant} of {worst.units} units of {worst.layer} ({worst.activation}) give the same for every "
-        f"image that was looked at; so do more than {CONSTANT:.0%} of the units in {len(dead)} of "
-        f"{len(course.facts.units)} layers with an activation"
+    text = words.CONSTANT.format(
+        constant=worst.constant,
+        units=worst.units,
+        layer=worst.layer,
+        activation=worst.activation,
+        share=f"{CONSTANT:.0%}",
+        n=len(dead),
+        all=len(course.facts.units),
     )
     return Evidence(text, [], {"constant": worst.constant, "units": worst.units, "layers": len(dead)})
 
@@ -62,4 +68,4 @@ def inputs_unscaled(course: Course) -> Evidence | None:
     seen = course.facts.inputs
     if seen is None or seen <= LARGE:
         return None
-    return Evidence(f"the images reach the network with a root mean square of {seen:.3g}", [], {"inputs": seen})
+    return Evidence(words.UNSCALED.format(size=f"{seen:.3g}"), [], {"inputs": seen})

@@ -11,10 +11,10 @@ NUMBER = "\u2066{}\u2069"
 LATIN = later("0123456789.,%")
 DIGIT = r"\d[\d,\u202f]*(?:\.\d+)?"
 PATTERN = re.compile(
-    r"(?P<kept>[\u2066-\u2068][^\u2069]*\u2069)"
+    r"(?P<kept>[\u2066-\u2068][^\u2069]*\u2069|\d[\d.]*e[+−-]?\d+)"
     rf"|(?<![\w.−/-])(?P<number>[<>] )?(?P<ends>[+−-]?{DIGIT}(?: ?[±×·/] ?{DIGIT})*)(?![\d_A-Za-z]|-\d)(?P<sign>\s?%)?"
 )
-"""What is in a direction of its own already, or a number with its interval; not one that is a part of a word."""
+"""What is in a direction of its own already, or has a power of ten; or a number with its interval that is no part of a word."""
 
 
 def direction() -> str:

@@ -173,7 +173,7 @@ class Subject:
     @property
     def menu(self) -> Menu:
         """Every variant with a finished run, the best first shown."""
-        return Menu(self.key, [self.shown[name] for name in self.order], self.shown[self.best or self.base])
+        return Menu(self.heading, [self.shown[name] for name in self.order], self.shown[self.best or self.base])
 
     @property
     def seeds(self) -> int:

@@ -5,32 +5,39 @@ from typing import Any
 
 import polars as pl
 
+from assay.language.script import as_name
+from assay.language.speech import later, say
 from assay.report.figures import Figure
 from assay.report.section import Grid, Group, Legend, Name, Part, Section, Text, listing
 from assay.report.sections import boxes_confusion, boxes_curves, labels_charts
 from assay.report.sections.classes_confusion import MOST_MATRICES
 from assay.report.sections.classes_curves import MOST_CLASSES
-from assay.report.sections.spreads import spread
+from assay.report.sections.spreads import marks, over_seeds, spread
 from assay.report.sections.variants import first_of
 from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Table
 from assay.results.formats import fixed, grouped, plus_minus
 from assay.results.statistics.intervals import mean_interval
 
-AREAS = {"ap": "AP (%)", "ap_50": "AP50 (%)"}
-SHARES = AREAS | {"precision": "precision (%)", "recall": "recall (%)", "f1": "F1 (%)"}
-TITLES = {"ap": "AP of every class", "ap_50": "AP50 of every class"}
+AREAS = {"ap": later("AP (%)"), "ap_50": later("AP50 (%)")}
+SHARES = AREAS | {"precision": later("precision (%)"), "recall": later("recall (%)"), "f1": later("F1 (%)")}
+TITLES = {"ap": later("AP of every class"), "ap_50": later("AP50 of every class")}
+HARDEST = {"ap": later("AP of the {n} hardest classes"), "ap_50": later("AP50 of the {n} hardest classes")}
+READ = {
+    "ap": later("AP of {n} classes for {variants} variants; the numbers are in the CSV."),
+    "ap_50": later("AP50 of {n} classes for {variants} variants; the numbers are in the CSV."),
+}
 TO_ONE = (0.0, 1.0)
 
-WHAT = (
+WHAT = later(
     "AP as COCO counts it: the area under the precision–recall curve, read at 101 recalls, of at most 100 boxes of a "
     "class and image; the mean over overlaps (IoU) from 0.50 to 0.95, or at 0.50 alone (AP50). mAP is its mean over "
     "the classes that occur."
 )
-AT_THRESHOLDS = (
+AT_THRESHOLDS = later(
     "Precision, recall and F1: of the boxes whose score reaches the threshold of their class, at an IoU of 0.5."
 )
-CHOSEN = "The threshold is the one that gives the highest F1 on validation images; no test image chose it."
+CHOSEN = later("The threshold is the one that gives the highest F1 on validation images; no test image chose it.")
 
 
 def section(subject: Subject) -> Section | None:
@@ -39,23 +46,21 @@ def section(subject: Subject) -> Section | None:
     if table.is_empty() or "ap" not in table.columns:
         return None
     parts: list[Part] = [
-        Legend(subject.key, subject.colors),
+        Legend(subject.heading, subject.colors),
         Text(words(subject, table)),
         Grid(list(figures(subject, table))),
     ]
     groups = (reports(subject, table), boxes_curves.group(subject), boxes_confusion.group(subject))
-    return Section("classes", "Classes", "", [*parts, *(one for one in groups if one is not None)])
+    return Section("classes", say("Classes"), "", [*parts, *(one for one in groups if one is not None)])
 
 
 def words(subject: Subject, table: pl.DataFrame) -> list[str | Name]:
     """What is measured, by which selection of boxes, how to read the figures, and which classes have no box."""
-    said = " ".join(filter(None, [WHAT, selection(subject)]))
-    if subject.seeds > 1:
-        said += " Marks: mean over seeds; lines: from the lowest to the highest seed."
+    said = " ".join(filter(None, [say(WHAT), selection(subject)])) + marks(subject)
     if table["class"].n_unique() > MOST_CLASSES:
-        said += f" The {MOST_CLASSES} classes with the lowest AP; the CSV has every class."
+        said += say(" The {n} classes with the lowest AP; the CSV has every class.", n=MOST_CLASSES)
     absent = table.filter(pl.col("boxes") == 0)["class"].unique(maintain_order=True)
-    before = " Without a box in the test images, so without AP and in no mean over classes: "
+    before = say(" Without a box in the test images, so without AP and in no mean over classes: ")
     return [said, *listing(before, absent)]
 
 
@@ -64,12 +69,23 @@ def selection(subject: Subject) -> str:
     kept = [subject.results.metrics(run) for run in subject.results.finished]
     told = {(one.get("score_floor"), one.get("nms"), one.get("most")) for one in kept if "score_floor" in one}
     if len(told) > 1:
-        return "The variants select their boxes in different ways: results.csv has score_floor, nms and most of each."
+        return say(
+            "The variants select their boxes in different ways: results.csv has score_floor, nms and most of each."
+        )
     if not told:
         return ""
     floor, nms, most = told.pop()
-    removed = "no box removed for its overlap" if nms is None else f"NMS of each class at an IoU of {nms:g}"
-    return f"Boxes: a score of at least {floor:g}, {removed}, at most {most:g} an image."
+    removed = (
+        say("no box removed for its overlap")
+        if nms is None
+        else say("NMS of each class at an IoU of {overlap:g}", overlap=nms)
+    )
+    return say(
+        "Boxes: a score of at least {floor:g}, {removed}, at most {most:g} an image.",
+        floor=floor,
+        removed=removed,
+        most=most,
+    )
 
 
 def figures(subject: Subject, table: pl.DataFrame) -> Iterator[Figure]:
@@ -77,18 +93,15 @@ def figures(subject: Subject, table: pl.DataFrame) -> Iterator[Figure]:
     hardest = table.group_by("class", maintain_order=True).agg(pl.col("ap").mean())
     kept = hardest.sort("ap", nulls_last=True, maintain_order=True)["class"].head(MOST_CLASSES).to_list()
     shown = [one for one in table["class"].unique(maintain_order=True) if one in kept]
-    for area, title in TITLES.items():
+    for area in TITLES:
         frame = spread(subject, table, "class", 100 * pl.col(area), "boxes")
         seen = frame.filter(pl.col("label").is_in(shown))
         yield Figure(
             f"classes-{area.replace('_', '-')}",
-            title
-            if table["class"].n_unique() <= MOST_CLASSES
-            else f"{title.split()[0]} of the {len(shown)} hardest classes",
+            say(TITLES[area]) if table["class"].n_unique() <= MOST_CLASSES else say(HARDEST[area], n=len(shown)),
             "",
-            f"{title.split()[0]} of {len(shown)} classes for {frame['variant'].n_unique()} variants; the numbers are "
-            "in the CSV.",
-            labels_charts.by_label(seen, shown, AREAS[area], subject.colors, "test boxes"),
+            say(READ[area], n=len(shown), variants=frame["variant"].n_unique()),
+            labels_charts.by_label(seen, shown, say(AREAS[area]), subject.colors, say("test boxes")),
             frame.rename({"label": "class", "images": "boxes"}),
             wide=False,
             legend=False,
@@ -100,14 +113,14 @@ def reports(subject: Subject, table: pl.DataFrame) -> Group | None:
     order = sorted(subject.order, key=lambda name: name != subject.best)
     found = [(name, table.filter(pl.col("variant") == name)) for name in order]
     tables = [(subject.shown[name], _report(subject, name, own)) for name, own in found if own.height]
-    return first_of("Every class", tables[:MOST_MATRICES])
+    return first_of(say("Every class"), tables[:MOST_MATRICES])
 
 
 def _report(subject: Subject, variant: str, own: pl.DataFrame) -> Table:
     rows = list(_rows(own))
     shares = {key: words for key, words in SHARES.items() if key in own.columns}
-    columns = [Column("class", "left"), *map(Column, shares.values())]
-    columns += [Column(words) for key, words in COUNTS.items() if key in own.columns]
+    columns = [Column(say("class"), "left"), *(Column(say(words)) for words in shares.values())]
+    columns += [Column(say(words)) for key, words in COUNTS.items() if key in own.columns]
     lines = [
         [
             Cell(row["class"], is_name=True),
@@ -116,16 +129,15 @@ def _report(subject: Subject, variant: str, own: pl.DataFrame) -> Table:
         ]
         for row in rows
     ]
-    several = own["seed"].n_unique() > 1
     caption = [
-        f"{subject.shown[variant]}.",
-        "Means over seeds ± half of the 95 % t interval, cut at 0 and 1." if several else "One seed: no intervals.",
-        *([AT_THRESHOLDS, CHOSEN] if "threshold" in own.columns else []),
+        f"{as_name(subject.shown[variant])}.",
+        over_seeds(own["seed"].n_unique() > 1),
+        *([say(AT_THRESHOLDS), say(CHOSEN)] if "threshold" in own.columns else []),
     ]
     return Table(f"classes-{subject.stem(variant)}", " ".join(caption), columns, lines, pl.DataFrame(rows), fixed=False)
 
 
-COUNTS = {"threshold": "threshold", "boxes": "test boxes"}
+COUNTS = {"threshold": later("threshold"), "boxes": later("test boxes")}
 
 
 def _written(key: str, number: float | None) -> str:

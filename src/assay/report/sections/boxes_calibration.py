@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from assay.language.speech import later, plural, say
 from assay.report.figures import Figure
 from assay.report.section import Grid, Group, Legend, Part, Text
 from assay.report.sections import boxes_charts
@@ -11,11 +12,11 @@ from assay.report.subject import Subject
 METRICS = ("ece", "ece_tempered", "temperature", "count_error")
 FEWEST = 10
 """Boxes of a bin that the diagram draws; the CSV has every bin."""
-WORDS = (
-    "Of the boxes of a score, how many hit an object of their class at an IoU of 0.5{}. Below the diagonal the scores "
-    f"promise more than they keep. Larger marks: more boxes; fewer than {FEWEST} are not drawn."
+WORDS = later(
+    "Of the boxes of a score, how many hit an object of their class at an IoU of 0.5{together}. Below the diagonal the "
+    "scores promise more than they keep. Larger marks: more boxes; fewer than {fewest} are not drawn."
 )
-CAPTION = (
+CAPTION = later(
     "ECE: how far, on average, a score is from the share that hits; tempered: after one temperature, tuned on "
     "validation images. Count error: how many boxes an image are too many or too few above the thresholds, on average."
 )
@@ -27,13 +28,13 @@ def group(subject: Subject) -> Group | None:
     if table.is_empty():
         return None
     parts: list[Part] = [
-        Legend(subject.key, subject.colors),
-        Text(WORDS.format(", all seeds together" * (subject.seeds > 1))),
+        Legend(subject.heading, subject.colors),
+        Text(say(WORDS, together=say(", all seeds together") if subject.seeds > 1 else "", fewest=FEWEST)),
         Grid([_figure(subject, table)]),
     ]
     if metrics := [metric for metric in METRICS if metric in subject.results.metric_names]:
-        parts.append(variants_table(subject, "calibration", CAPTION, metrics))
-    return Group("Scores", parts)
+        parts.append(variants_table(subject, "calibration", say(CAPTION), metrics))
+    return Group(say("Scores"), parts)
 
 
 def calibration_frame(subject: Subject, table: pl.DataFrame) -> pl.DataFrame:
@@ -58,10 +59,13 @@ def _figure(subject: Subject, table: pl.DataFrame) -> Figure:
     variants = frame["variant"].n_unique()
     return Figure(
         "reliability",
-        "Hits by score",
+        say("Hits by score"),
         "",
-        f"The share of boxes that hit, by their score, of {variants} variant{'s' * (variants != 1)}; the numbers are "
-        "in the CSV.",
+        plural(
+            "The share of boxes that hit, by their score, of {n} variant; the numbers are in the CSV.",
+            "The share of boxes that hit, by their score, of {n} variants; the numbers are in the CSV.",
+            variants,
+        ),
         boxes_charts.reliability(frame.filter(pl.col("boxes") >= FEWEST), subject.colors),
         frame,
         legend=False,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 import polars as pl
 
+from assay.language.speech import later, say
 from assay.report.charts import (
     DASHED,
     FOCUS,
@@ -21,7 +22,7 @@ from assay.report.charts import (
 )
 from assay.report.style import LIGHT
 
-MEASURES = {"precision": LIGHT["c0"], "recall": LIGHT["c4"], "F1": LIGHT["c2"]}
+MEASURES = {later("precision"): LIGHT["c0"], later("recall"): LIGHT["c4"], later("F1"): LIGHT["c2"]}
 
 
 def over_threshold(frame: pl.DataFrame, chosen: pl.DataFrame, classes: Sequence[str], menu: Menu) -> Chart:
@@ -31,17 +32,20 @@ def over_threshold(frame: pl.DataFrame, chosen: pl.DataFrame, classes: Sequence[
     the menu), threshold, of (the class it was chosen for).
     """
     category = alt.param(
-        name="category", value=classes[0], bind=alt.binding_select(options=list(classes), name="class")
+        name="category", value=classes[0], bind=alt.binding_select(options=list(classes), name=say("class"))
     )
     of_class = "datum.class == category"
     base = of_chosen().transform_filter(of_class)
-    x = alt.X("threshold:Q", title="least score", axis=alt.Axis(grid=False, tickCount=5)).scale(domain=[0, 1])
+    frame = frame.with_columns(measure=pl.col("measure").replace({name: say(name) for name in MEASURES}))
+    x = alt.X("threshold:Q", title=say("least score"), axis=alt.Axis(grid=False, tickCount=5)).scale(domain=[0, 1])
     y = alt.Y("mean:Q", title="%", axis=alt.Axis(tickCount=5)).scale(domain=[0, 100])
-    color = alt.Color("measure:N", title=None).scale(domain=list(MEASURES), range=list(MEASURES.values()))
+    color = alt.Color("measure:N", title=None).scale(
+        domain=[say(name) for name in MEASURES], range=list(MEASURES.values())
+    )
     tooltip = [
-        alt.Tooltip("measure:N"),
-        alt.Tooltip("threshold:Q", format=".2f", title="least score"),
-        *over_seeds("mean (%)", ".1f"),
+        alt.Tooltip("measure:N", title=say("measure")),
+        alt.Tooltip("threshold:Q", format=".2f", title=say("least score")),
+        *over_seeds(say("mean (%)"), ".1f"),
     ]
     marks = [
         base.mark_line(clip=True).encode(x=x, y=y, color=color),
@@ -51,7 +55,10 @@ def over_threshold(frame: pl.DataFrame, chosen: pl.DataFrame, classes: Sequence[
         band = base.mark_area(clip=True, opacity=0.15)
         marks.insert(0, band.encode(x=x, y=alt.Y("low:Q", title="%"), y2="high:Q", color=color))
     rule = alt.Chart(chosen).transform_filter("datum.variant == shown").transform_filter(of_class).mark_rule(**DASHED)
-    told = [alt.Tooltip("of:N", title="chosen for"), alt.Tooltip("threshold:Q", format=".2f", title="least score")]
+    told = [
+        alt.Tooltip("of:N", title=say("chosen for")),
+        alt.Tooltip("threshold:Q", format=".2f", title=say("least score")),
+    ]
     marks.append(rule.encode(x=x, tooltip=told))
     return one_variant(menu, frame, *marks, height=300).add_params(category)
 
@@ -62,14 +69,14 @@ def reliability(frame: pl.DataFrame, colors: Colors) -> Chart:
     Columns: variant, confidence, precision (both in percent), boxes.
     """
     ends = alt.Scale(domain=[0, 100], nice=False)
-    x = alt.X("confidence:Q", title="score (%)", scale=ends, axis=alt.Axis(grid=False))
-    y = alt.Y("precision:Q", title="of these hits (%)", scale=ends)
+    x = alt.X("confidence:Q", title=say("score (%)"), scale=ends, axis=alt.Axis(grid=False))
+    y = alt.Y("precision:Q", title=say("of these hits (%)"), scale=ends)
     color, base = variant_color("variant", colors), alt.Chart()
     tooltip = [
-        alt.Tooltip("variant:N"),
-        alt.Tooltip("confidence:Q", format=".1f", title="mean score (%)"),
-        alt.Tooltip("precision:Q", format=".1f", title="of these hits (%)"),
-        alt.Tooltip("boxes:Q", format=",d"),
+        alt.Tooltip("variant:N", title=say("variant")),
+        alt.Tooltip("confidence:Q", format=".1f", title=say("mean score (%)")),
+        alt.Tooltip("precision:Q", format=".1f", title=say("of these hits (%)")),
+        alt.Tooltip("boxes:Q", title=say("boxes"), format=",d"),
     ]
     size = alt.Size("boxes:Q", legend=None).scale(type="sqrt", range=[18, 260])
     placed = base.encode(x=x, y=y, color=color)

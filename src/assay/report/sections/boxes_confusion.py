@@ -4,14 +4,17 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from assay.language.script import as_name
+from assay.language.speech import later, say
 from assay.report.figures import Figure
 from assay.report.section import Folded, Grid, Group, Part, Sheet, Text
 from assay.report.sections import classes_charts
 from assay.report.sections.classes_confusion import MOST_CELLS, MOST_MATRICES, OPEN
 from assay.report.sections.variants import more
 from assay.report.subject import Subject
+from assay.tasks.detection.confusion import BACKGROUND
 
-WORDS = (
+WORDS = later(
     "Boxes above the threshold of their class, matched with objects of any class by an IoU of 0.5. A row is what is "
     "there: its last column, objects that no box finds; the last row, boxes where nothing is. A cell shows the "
     "percentage of its row or, by the menu, the number of boxes, summed over seeds. Every matrix as numbers: "
@@ -27,10 +30,10 @@ def group(subject: Subject) -> Group | None:
     drawn = list(figures(subject, summed))
     many = len(subject.order) > 4
     shown, folded = (drawn[:OPEN], drawn[OPEN:]) if many else (drawn, [])
-    parts: list[Part] = [Text((WORDS, Sheet("confusion", summed))), Grid(shown)]
+    parts: list[Part] = [Text((say(WORDS), Sheet("confusion", summed))), Grid(shown)]
     if folded:
         parts.append(Folded(more(len(folded)), [Grid(folded)]))
-    return Group("Confusion with the background", parts)
+    return Group(say("Confusion with the background"), parts)
 
 
 def matrices(subject: Subject, table: pl.DataFrame) -> pl.DataFrame:
@@ -46,6 +49,7 @@ def figures(subject: Subject, summed: pl.DataFrame) -> Iterator[Figure]:
     cells = 0
     for i, name in enumerate([one for one in order if one in subject.order][:MOST_MATRICES]):
         own = summed.filter(pl.col("variant") == name)
+        own = own.with_columns(pl.col("true", "said").replace({BACKGROUND: say(BACKGROUND)}))
         cells += own.height
         if own.is_empty() or (i >= OPEN and cells > MOST_CELLS):
             continue
@@ -61,9 +65,13 @@ def figures(subject: Subject, summed: pl.DataFrame) -> Iterator[Figure]:
         )
         yield Figure(
             f"confusion-{subject.stem(name)}",
-            subject.shown[name],
+            as_name(subject.shown[name]),
             "",
-            f"Confusion of boxes by {subject.shown[name]}: {len(classes) - 1} classes and the background.",
+            say(
+                "Confusion of boxes by {name}: {n} classes and the background.",
+                name=as_name(subject.shown[name]),
+                n=len(classes) - 1,
+            ),
             classes_charts.confusion(
                 frame.filter(pl.col("count") > 0) if len(classes) > 40 else frame, classes, "boxes"
             ),

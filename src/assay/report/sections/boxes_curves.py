@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import polars as pl
 
+from assay.language.speech import later, plural, say
 from assay.report.figures import Figure
 from assay.report.section import Grid, Group, Legend, Part, Text
 from assay.report.sections import boxes_charts, classes_curve_charts
@@ -13,10 +14,10 @@ from assay.report.subject import Subject
 from assay.tasks.polylines import mean_line, thinned
 
 MEASURES = ("precision", "recall", "f1")
-WORDS = (
-    "Test images, at an IoU of 0.5{}. Precision over recall: every variant, as the score that is asked for falls; the "
-    "area under the pointer is AP50. Over the threshold: what a user gets who keeps the boxes above a score; upright: "
-    "the threshold that validation images chose for the class{}."
+WORDS = later(
+    "Test images, at an IoU of 0.5{curves}. Precision over recall: every variant, as the score that is asked for "
+    "falls; the area under the pointer is AP50. Over the threshold: what a user gets who keeps the boxes above a "
+    "score; upright: the threshold that validation images chose for the class{mean}."
 )
 
 
@@ -26,9 +27,13 @@ def group(subject: Subject) -> Group | None:
     if not drawn:
         return None
     several = subject.seeds > 1
-    words = WORDS.format(", the mean of the seeds' curves" * several, ", mean over seeds" * several)
-    parts: list[Part] = [Legend(subject.key, subject.colors), Text(words), Grid(drawn)]
-    return Group("Precision and recall", parts)
+    words = say(
+        WORDS,
+        curves=say(", the mean of the seeds' curves") if several else "",
+        mean=say(", mean over seeds") if several else "",
+    )
+    parts: list[Part] = [Legend(subject.heading, subject.colors), Text(words), Grid(drawn)]
+    return Group(say("Precision and recall"), parts)
 
 
 def precision_recall(subject: Subject) -> Iterator[Figure]:
@@ -42,10 +47,16 @@ def precision_recall(subject: Subject) -> Iterator[Figure]:
     variants = frame["variant"].n_unique()
     yield Figure(
         "curves-precision_recall",
-        "Precision and recall",
+        say("Precision and recall"),
         "",
-        f"Precision over recall of {variants} variant{'s' * (variants != 1)} for {len(classes) - 1} classes and their "
-        "mean; areas and points are in the CSV.",
+        plural(
+            "Precision over recall of {n} variant for {classes} classes and their mean; areas and points are in the "
+            "CSV.",
+            "Precision over recall of {n} variants for {classes} classes and their mean; areas and points are in the "
+            "CSV.",
+            variants,
+            classes=len(classes) - 1,
+        ),
         classes_curve_charts.curves(frame, "precision_recall", classes, subject.colors),
         frame,
         wide=False,
@@ -62,10 +73,13 @@ def over_thresholds(subject: Subject) -> Iterator[Figure]:
     chosen = thresholds(subject)
     yield Figure(
         "curves-threshold",
-        "Over the threshold",
+        say("Over the threshold"),
         "",
-        f"Precision, recall and F1 over the threshold of the score, {len(classes) - 1} classes and their mean, "
-        f"{subject.menu}.",
+        say(
+            "Precision, recall and F1 over the threshold of the score, {n} classes and their mean, {variants}.",
+            n=len(classes) - 1,
+            variants=subject.menu,
+        ),
         boxes_charts.over_threshold(frame, chosen, classes, subject.menu),
         frame,
         wide=False,

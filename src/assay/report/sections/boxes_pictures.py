@@ -4,26 +4,30 @@ from collections.abc import Mapping
 from typing import Any
 
 from assay.data.palette import palette
+from assay.language.script import as_name, digits
+from assay.language.speech import later, plural, say
 from assay.report.frames import Framed, Frames, Mark
 from assay.report.section import Name, Section, Swatches
 from assay.report.subject import Subject
 from assay.results.formats import grouped
 
 HEADINGS = {
-    "sample": "A sample",
-    "false_alarm": "The dearest false alarms",
-    "miss": "The dearest misses",
-    "near": "Nearest to the threshold",
+    "sample": later("A sample"),
+    "false_alarm": later("The dearest false alarms"),
+    "miss": later("The dearest misses"),
+    "near": later("Nearest to the threshold"),
 }
 """Of each kind of picture, in the order of the page."""
 CAPTIONS = {
-    "sample": "Drawn by the seed from {} test images.",
-    "false_alarm": "The boxes of the highest scores that hit nothing, one an image.",
-    "miss": "Objects that no box of their class hits above its threshold: first those that none hits at all, the "
-    "largest of them first.",
-    "near": "The boxes whose scores lie nearest to the threshold of their class, on either side of it.",
+    "sample": later("Drawn by the seed from {n} test images."),
+    "false_alarm": later("The boxes of the highest scores that hit nothing, one an image."),
+    "miss": later(
+        "Objects that no box of their class hits above its threshold: first those that none hits at all, the largest "
+        "of them first."
+    ),
+    "near": later("The boxes whose scores lie nearest to the threshold of their class, on either side of it."),
 }
-SHOWS = (
+SHOWS = later(
     "finds in test images. Dashed: what is there; solid: what was said, above the threshold of its class. The pointer, "
     "or the arrow keys in a picture, tell class, score and IoU."
 )
@@ -43,14 +47,15 @@ def section(subject: Subject) -> Section | None:
         kinds.setdefault(row["kind"], []).append(framed(row, named, metrics))
     tested = grouped(about["counts"]["test"])
     parts = [
-        Frames(heading, CAPTIONS[kind].format(tested), kinds[kind])
+        Frames(say(heading), say(CAPTIONS[kind], n=tested), kinds[kind])
         for kind, heading in HEADINGS.items()
         if kind in kinds
     ]
     seen = {mark.name for frames in parts for picture in frames.pictures for mark in picture.marks}
-    shown = ("What ", Name(subject.shown[str(subject.best)]), f", seed {runs[0].seed}, ", SHOWS)
+    of_seed = say(", seed {seed}, ", seed=runs[0].seed)
+    shown = (say("What "), Name(subject.shown[str(subject.best)]), of_seed, say(SHOWS))
     legend = Swatches({name: colour for name, colour in named.items() if name in seen})
-    return Section("pictures", "Pictures", shown, [legend, *parts])
+    return Section("pictures", say("Pictures"), shown, [legend, *parts])
 
 
 def framed(row: dict[str, Any], colours: Mapping[str, str], metrics: Mapping[str, Any]) -> Framed:
@@ -60,7 +65,7 @@ def framed(row: dict[str, Any], colours: Mapping[str, str], metrics: Mapping[str
     marks = [*true_marks(row, classes, colours), *said_marks(row, classes, colours, metrics)]
     lifted = next((mark.words for mark in marks if mark.is_lifted), "")
     if focus is None:
-        lifted = _counted(len(row["true_boxes"]), "object")
+        lifted = digits(plural("{n} object", "{n} objects", len(row["true_boxes"])))
     return Framed(
         row["name"], row["png"], (row["width"], row["height"]), lifted, sorted(marks, key=_area, reverse=True)
     )
@@ -71,9 +76,10 @@ def true_marks(row: dict[str, Any], classes: list[str], colours: Mapping[str, st
     marks = []
     for i, (edges, label, flag) in enumerate(zip(row["true_boxes"], row["true_classes"], row["flags"], strict=True)):
         name, score = classes[label], row["found"][i]
-        found = "counts nowhere" if flag else f"found with {score:.2f}" if score else "found by no box"
+        found = say("found with {score:.2f}", score=score) if score else say("found by no box")
+        words = say("there: {name}, {found}", name=as_name(name), found=say("counts nowhere") if flag else found)
         is_lifted = row["kind"] == "miss" and row["focus"] == i
-        marks.append(Mark(tuple(edges), name, f"there: {name}, {found}", colours[name], True, is_lifted))
+        marks.append(Mark(tuple(edges), name, digits(words), colours[name], True, is_lifted))
     return marks
 
 
@@ -86,23 +92,20 @@ def said_marks(
         name, threshold = classes[label], metrics.get(f"threshold_{classes[label]}", 0.5)
         is_lifted = row["kind"] in ("false_alarm", "near") and row["focus"] == i
         if score >= threshold or is_lifted:
-            words = f"{name} {score:.2f}, {_overlap(row['ious'][i], row['on'][i], label, classes)}"
+            words = f"{as_name(name)} {score:.2f}{say(', ')}{_overlap(row['ious'][i], row['on'][i], label, classes)}"
             if row["kind"] == "near" and is_lifted:
-                words += f" (threshold {threshold:.2f})"
-            marks.append(Mark(tuple(edges), name, words, colours[name], False, is_lifted))
+                words += say(" (threshold {threshold:.2f})", threshold=threshold)
+            marks.append(Mark(tuple(edges), name, digits(words), colours[name], False, is_lifted))
     return marks
 
 
 def _overlap(iou: float, on: int, label: int, classes: list[str]) -> str:
     if on < 0:
-        return "on no object"
-    return f"IoU {iou:.2f}" + (f" with {classes[on]}" if on != label else "")
+        return say("on no object")
+    other = say(" with {name}", name=as_name(classes[on])) if on != label else ""
+    return f"IoU {iou:.2f}" + other
 
 
 def _area(mark: Mark) -> float:
     left, top, right, bottom = mark.edges
     return (right - left) * (bottom - top)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"

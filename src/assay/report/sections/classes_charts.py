@@ -10,6 +10,7 @@ from assay.language.speech import later, say
 from assay.report.charts import Chart, Menu, layered, of_chosen, one_variant
 from assay.report.style import LIGHT
 
+MEASURES = later("precision"), later("recall")
 SHARES = later("% of the true class")
 """What the cells of a confusion matrix show, unless a reader asks for counts."""
 
@@ -20,15 +21,16 @@ def classes(frame: pl.DataFrame, order: Sequence[str], menu: Menu) -> Chart:
     Columns: variant, class, measure ("precision" or "recall"), mean, low, high, all in percent.
     """
     base = of_chosen()
-    measures = ["precision", "recall"]
+    measures = [say(measure) for measure in MEASURES]
+    frame = frame.with_columns(measure=pl.col("measure").replace({measure: say(measure) for measure in MEASURES}))
     y = alt.Y("class:N", title=None).scale(domain=list(order), paddingInner=0.28)
     offset = alt.YOffset("measure:N").scale(domain=measures)
     color = (
         alt.Color("measure:N", title=None).scale(domain=measures, range=[LIGHT["c0"], LIGHT["c4"]]).legend(orient="top")
     )
     tooltip = [
-        alt.Tooltip("class:N"),
-        alt.Tooltip("measure:N"),
+        alt.Tooltip("class:N", title=say("class")),
+        alt.Tooltip("measure:N", title=say("measure")),
         alt.Tooltip("mean:Q", format=".2f", title=say("mean (%)")),
         alt.Tooltip("low:Q", format=".2f", title=say("lowest seed (%)")),
         alt.Tooltip("high:Q", format=".2f", title=say("highest seed (%)")),
@@ -69,8 +71,8 @@ def confusion(frame: pl.DataFrame, order: Sequence[str], counted: str) -> Chart:
         x=x.axis(labelOverlap=thinned, labelLimit=120, labelAngle=tilt, domain=False, ticks=False),
         y=y.axis(labelOverlap=thinned, labelLimit=120),
         tooltip=[
-            alt.Tooltip("true:N"),
-            alt.Tooltip("predicted:N"),
+            alt.Tooltip("true:N", title=say("true")),
+            alt.Tooltip("predicted:N", title=say("predicted")),
             alt.Tooltip("count:Q", title=say(counted)),
             alt.Tooltip("share:Q", format=".1%", title=say("of the class")),
         ],

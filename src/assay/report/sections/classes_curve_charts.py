@@ -28,7 +28,7 @@ def curves(frame: pl.DataFrame, kind: str, classes: Sequence[str], colors: Color
     y = alt.Y("y:Q", title=up, scale=unit, axis=alt.Axis(tickCount=5))
     color = variant_color("variant", colors)
     tooltip = [
-        alt.Tooltip("variant:N"),
+        alt.Tooltip("variant:N", title=say("variant")),
         alt.Tooltip("x:Q", format=".3~f", title=across),
         alt.Tooltip("y:Q", format=".3~f", title=up),
         alt.Tooltip("area:Q", format=".4~f", title=measure),

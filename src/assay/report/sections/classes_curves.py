@@ -51,7 +51,7 @@ def group(subject: Subject, noun: Noun = CLASS) -> Group | None:
         )
     ]
     words += listing(say(" Without a curve: "), missing(subject))
-    parts: list[Part] = [Legend(subject.key, subject.colors), Text(words), Grid(drawn)]
+    parts: list[Part] = [Legend(subject.heading, subject.colors), Text(words), Grid(drawn)]
     return Group(say("ROC and precision–recall"), parts)
 
 

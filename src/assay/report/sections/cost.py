@@ -32,7 +32,7 @@ def section(subject: Subject) -> Section | None:
     parts += map(Text, uncounted(subject))
     parts += wide
     if half:
-        parts += [Legend(subject.key, subject.colors), Grid(half)]
+        parts += [Legend(subject.heading, subject.colors), Grid(half)]
     return Section("cost", say("Cost"), "", parts)
 
 

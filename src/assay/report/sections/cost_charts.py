@@ -45,7 +45,7 @@ def times(frame: pl.DataFrame, order: Sequence[str], colors: Colors, unit: str, 
             x=x,
             color=color,
             tooltip=[
-                alt.Tooltip("variant:N"),
+                alt.Tooltip("variant:N", title=say("variant")),
                 alt.Tooltip("time:Q", format=".3~r", title=say("mean ({unit})", unit=say(unit))),
             ],
         ),
@@ -55,8 +55,8 @@ def times(frame: pl.DataFrame, order: Sequence[str], colors: Colors, unit: str, 
             y=y,
             x=x,
             tooltip=[
-                alt.Tooltip("variant:N"),
-                alt.Tooltip("seed:O"),
+                alt.Tooltip("variant:N", title=say("variant")),
+                alt.Tooltip("seed:O", title=say("seed")),
                 alt.Tooltip("time:Q", format=".3~r", title=say(unit)),
             ],
         ),
@@ -74,7 +74,7 @@ def tradeoff(frame: pl.DataFrame, cost: Cost, measure: str, colors: Colors, log:
     x = x.scale(type="log", nice=False, padding=24) if log else x.scale(zero=False, nice=True, padding=16)
     color = variant_color("variant", colors)
     tooltip = [
-        alt.Tooltip("variant:N"),
+        alt.Tooltip("variant:N", title=say("variant")),
         alt.Tooltip("cost:Q", format=",.4~r", title=cost.heading),
         alt.Tooltip("value:Q", format=".4~f", title=measure),
     ]

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from assay.language.speech import later, say
+from assay.diagnosis.words import again
+from assay.language.script import as_name
+from assay.language.speech import later, plural, say
 from assay.report.section import Code, Folded, Group, Name, Part, Section, Sentences, Sheet, Text, Words
 from assay.report.subject import Subject
 from assay.results.diagnosed import is_diagnosed, stacked_findings
@@ -13,7 +15,7 @@ CAPTION = later(
     "Rules that read what each training recorded. A finding says what was seen, not why: how often its rule speaks of "
     "healthy runs stands beside it, and a study that would tell."
 )
-KINDS = {"fault": "", "fact": "a fact: ", "description": "in words: "}
+KINDS = {"fault": "{finding}", "fact": later("a fact: {finding}"), "description": later("in words: {finding}")}
 
 
 def section(subject: Subject) -> Section | None:
@@ -40,9 +42,9 @@ def line(found: pl.DataFrame, seeds: Sequence[int]) -> str:
     for kind in ("fault", "fact"):
         own = found.filter(pl.col("kind") == kind)
         for (name,), rows in own.group_by("finding", maintain_order=True):
-            said.append(f"{name}{_in(rows['seed'].to_list(), seeds)}")
-    healthy = "" if len(found.filter(pl.col("kind") == "fault")) else "no rule speaks of a fault"
-    return "; ".join(filter(None, [healthy, *said]))
+            said.append(say(str(name)) + _in(rows["seed"].to_list(), seeds))
+    healthy = "" if len(found.filter(pl.col("kind") == "fault")) else say("no rule speaks of a fault")
+    return say("; ").join(filter(None, [healthy, *said]))
 
 
 def details(found: pl.DataFrame, seeds: Sequence[int]) -> list[Part]:
@@ -51,29 +53,39 @@ def details(found: pl.DataFrame, seeds: Sequence[int]) -> list[Part]:
     for (name,), rows in found.group_by("finding", maintain_order=True):
         first = rows.row(0, named=True)
         of_seeds: list[Words] = [
-            (f"seed {row['seed']}: " if len(seeds) > 1 else "") + f"{row['evidence']}."
+            (say("seed {seed}: ", seed=row["seed"]) if len(seeds) > 1 else "") + f"{again(row['evidence'])}."
             for row in rows.iter_rows(named=True)
         ]
         inside: list[Part] = [Sentences(of_seeds), Text(about(first))]
         if first["next_study"]:
-            inside.append(Folded("The study to run next", [Code(first["next_study"])]))
-        parts.append(Group(f"{KINDS[first['kind']]}{name}", inside))
+            inside.append(Folded(say("The study to run next"), [Code(first["next_study"])]))
+        parts.append(Group(say(KINDS[first["kind"]], finding=say(str(name))), inside))
     return parts
 
 
 def about(row: dict[str, object]) -> str:
     """The rule of a finding, where it is from, and how often it errs."""
-    said = f"Rule: {row['rule']} Source: {row['source']}."
+    source = as_name(str(row["source"]))
+    said = say("Rule: {rule} Source: {source}.", rule=again(str(row["rule"])), source=source)
     if row["healthy"]:
-        said += (
-            f" False alarms: {row['flagged']} of {row['healthy']} healthy runs on {row['measured_on']}, which chose no "
-            f"threshold (at most {row['at_most']:.1%}, 95% limit)."
+        said += say(
+            " False alarms: {flagged} of {healthy} healthy runs on {data}, which chose no threshold (at most "
+            "{at_most:.1%}, 95% limit).",
+            flagged=row["flagged"],
+            healthy=row["healthy"],
+            data=as_name(str(row["measured_on"])),
+            at_most=row["at_most"],
         )
     return said
 
 
 def _in(seeds: Sequence[int], every: Sequence[int]) -> str:
     if len(seeds) == len(every):
-        return "" if len(every) == 1 else " in all runs"
-    named = ", ".join(map(str, seeds))
-    return f" in {len(seeds)} of {len(every)} runs (seed{'s' if len(seeds) > 1 else ''} {named})"
+        return "" if len(every) == 1 else say(" in all runs")
+    return plural(
+        " in {n} of {all} runs (seed {seeds})",
+        " in {n} of {all} runs (seeds {seeds})",
+        len(seeds),
+        all=len(every),
+        seeds=say(", ").join(map(str, seeds)),
+    )

@@ -4,15 +4,27 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from assay.language.speech import later, say
 from assay.report.figures import Figure
 from assay.report.section import Grid, Group, Legend, Name, Part, Section, Text, listing
 from assay.report.sections import classes_curves, labels_charts, labels_report
 from assay.report.sections.classes_curves import LABEL, MOST_CLASSES
-from assay.report.sections.spreads import spread
+from assay.report.sections.spreads import marks, spread
 from assay.report.subject import Subject
 from assay.results.metrics import factor
 
-TITLES = {"average_precision": "Average precision", "f1": "F1"}
+TITLES = {
+    "average_precision": later("Average precision of every label"),
+    "f1": later("F1 of every label"),
+}
+HARDEST = {
+    "average_precision": later("Average precision of the {n} hardest labels"),
+    "f1": later("F1 of the {n} hardest labels"),
+}
+READ = {
+    "average_precision": later("Average precision of {n} labels for {variants} variants; the numbers are in the CSV."),
+    "f1": later("F1 of {n} labels for {variants} variants; the numbers are in the CSV."),
+}
 
 
 def section(subject: Subject) -> Section | None:
@@ -22,21 +34,19 @@ def section(subject: Subject) -> Section | None:
     parts: list[Part] = []
     if not table.is_empty():
         drawn = list(figures(subject, table))
-        parts = [Legend(subject.key, subject.colors), Text(words(subject, table)), Grid(drawn)]
+        parts = [Legend(subject.heading, subject.colors), Text(words(subject, table)), Grid(drawn)]
     found: list[Group | None] = [labels_report.reports(subject, table), curves, labels_report.mixed_up(subject)]
     parts += [group for group in found if group is not None]
-    return Section("labels", "Labels", "", parts) if parts else None
+    return Section("labels", say("Labels"), "", parts) if parts else None
 
 
 def words(subject: Subject, table: pl.DataFrame) -> list[str | Name]:
     """How to read the figures, and which labels cannot be judged."""
-    said = "Test images; a label is said where its probability is above one half."
-    if subject.seeds > 1:
-        said += " Marks: mean over seeds; lines: from the lowest to the highest seed."
+    said = say("Test images; a label is said where its probability is above one half.") + marks(subject)
     if table["label"].n_unique() > MOST_CLASSES:
-        said += f" The {MOST_CLASSES} labels with the lowest average precision; the CSV has every label."
+        said += say(" The {n} labels with the lowest average precision; the CSV has every label.", n=MOST_CLASSES)
     absent = table.filter(pl.col("images") == 0)["label"].unique(maintain_order=True)
-    return [said, *listing(" Without a test image, so without scores and in no mean over labels: ", absent)]
+    return [said, *listing(say(" Without a test image, so without scores and in no mean over labels: "), absent)]
 
 
 def figures(subject: Subject, table: pl.DataFrame) -> Iterator[Figure]:
@@ -47,16 +57,18 @@ def figures(subject: Subject, table: pl.DataFrame) -> Iterator[Figure]:
         mean = table.group_by("label", maintain_order=True).agg(pl.col("average_precision").mean())
         hard = mean.sort("average_precision", nulls_last=True, maintain_order=True)
         shown = hard["label"].head(MOST_CLASSES).to_list()
-    for measure, title in TITLES.items():
+    for measure in TITLES:
         value = pl.col(measure) * factor(f"{measure}_macro")
         frame = spread(subject, table, "label", value, "images")
         seen = frame.filter(pl.col("label").is_in(shown))
         yield Figure(
             f"labels-{measure.replace('_', '-')}",
-            f"{title} of every label" if shown == labels else f"{title} of the {len(shown)} hardest labels",
+            say(TITLES[measure]) if shown == labels else say(HARDEST[measure], n=len(shown)),
             "",
-            f"{title} of {len(shown)} labels for {frame['variant'].n_unique()} variants; the numbers are in the CSV.",
-            labels_charts.by_label(seen, shown, labels_report.MEASURES[measure], subject.colors),
+            say(READ[measure], n=len(shown), variants=frame["variant"].n_unique()),
+            labels_charts.by_label(
+                seen, shown, say(labels_report.MEASURES[measure]), subject.colors, say("test images")
+            ),
             frame,
             wide=False,
             legend=False,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 import polars as pl
 
+from assay.language.speech import say
 from assay.report.charts import FOCUS, Chart, Colors, in_focus, layered, over_seeds, variant_color
 from assay.report.style import LIGHT
 
@@ -12,9 +13,7 @@ MOST_BESIDE = 8
 """More variants than these share one line a label."""
 
 
-def by_label(
-    frame: pl.DataFrame, labels: Sequence[str], measure: str, colors: Colors, counted: str = "test images"
-) -> Chart:
+def by_label(frame: pl.DataFrame, labels: Sequence[str], measure: str, colors: Colors, counted: str) -> Chart:
     """A measure of each label, a mark for each variant and a line over its seeds.
 
     Columns: variant, label, mean, low, high, images (how many of them are ``counted``).
@@ -27,8 +26,8 @@ def by_label(
     x = alt.X("mean:Q", title=measure, axis=alt.Axis(tickCount=5)).scale(zero=False, nice=True)
     color = variant_color("variant", colors)
     tooltip = [
-        alt.Tooltip("label:N"),
-        alt.Tooltip("variant:N"),
+        alt.Tooltip("label:N", title=say("label")),
+        alt.Tooltip("variant:N", title=say("variant")),
         *over_seeds(measure),
         alt.Tooltip("images:Q", format=",.0f", title=counted),
     ]

@@ -5,8 +5,11 @@ from typing import Any
 
 import polars as pl
 
+from assay.language.script import as_name
+from assay.language.speech import later, say
 from assay.report.section import Group
 from assay.report.sections.classes_confusion import MOST_MATRICES
+from assay.report.sections.spreads import over_seeds
 from assay.report.sections.variants import first_of
 from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Table
@@ -15,12 +18,17 @@ from assay.results.metrics import bounds
 from assay.results.statistics.intervals import mean_interval
 
 MEASURES = {
-    "average_precision": "average precision",
-    "f1": "F1 (%)",
-    "precision": "precision (%)",
-    "recall": "recall (%)",
+    "average_precision": later("average precision"),
+    "f1": later("F1 (%)"),
+    "precision": later("precision (%)"),
+    "recall": later("recall (%)"),
 }
-COUNTS = {"trained": "training images", "images": "test images", "missed": "missed", "false_alarms": "false alarms"}
+COUNTS = {
+    "trained": later("training images"),
+    "images": later("test images"),
+    "missed": later("missed"),
+    "false_alarms": later("false alarms"),
+}
 MOST_PAIRS = 10
 """Of labels that are mixed up, in the table of the page; the CSV has all."""
 
@@ -30,12 +38,12 @@ def reports(subject: Subject, table: pl.DataFrame) -> Group | None:
     order = sorted(subject.order, key=lambda name: name != subject.best)
     found = [(name, table.filter(pl.col("variant") == name)) for name in order] if not table.is_empty() else []
     tables = [(subject.shown[name], _report(subject, name, own)) for name, own in found if own.height][:MOST_MATRICES]
-    return first_of("Every label", tables)
+    return first_of(say("Every label"), tables)
 
 
 def _report(subject: Subject, variant: str, own: pl.DataFrame) -> Table:
     rows = list(_rows(subject, variant, own))
-    columns = [Column("label", "left"), *(Column(words) for words in [*MEASURES.values(), *COUNTS.values()])]
+    columns = [Column(say("label"), "left"), *(Column(say(words)) for words in [*MEASURES.values(), *COUNTS.values()])]
     lines = [
         [
             Cell(row["label"], is_name=True),
@@ -44,9 +52,8 @@ def _report(subject: Subject, variant: str, own: pl.DataFrame) -> Table:
         ]
         for row in rows
     ]
-    several = own["seed"].n_unique() > 1
-    spread = "Means over seeds ± half of the 95 % t interval, cut at 0 and 1." if several else "One seed: no intervals."
-    caption = f"{subject.shown[variant]}. {spread} Missed: there and not said; false alarms: said and not there."
+    caption = f"{as_name(subject.shown[variant])}. {over_seeds(own['seed'].n_unique() > 1)}"
+    caption += say(" Missed: there and not said; false alarms: said and not there.")
     return Table(f"labels-{subject.stem(variant)}", caption, columns, lines, pl.DataFrame(rows), fixed=False)
 
 
@@ -81,12 +88,15 @@ def mixed_up(subject: Subject) -> Group | None:
         [Cell(missed, is_name=True), Cell(said, is_name=True), Cell(_count(images))]
         for missed, said, images in summed.head(MOST_PAIRS).iter_rows()
     ]
-    columns = [Column("missed", "left"), Column("said, and not there", "left"), Column("test images")]
-    several = f", mean over {seeds} seeds" if seeds > 1 else ""
-    caption = f"{subject.shown[subject.best]}: in how many test images one was missed and the other said{several}."
+    columns = [Column(say("missed"), "left"), Column(say("said, and not there"), "left"), Column(say("test images"))]
+    caption = say(
+        "{name}: in how many test images one was missed and the other said{several}.",
+        name=as_name(subject.shown[subject.best]),
+        several=say(", mean over {n} seeds", n=seeds) if seeds > 1 else "",
+    )
     if summed.height > MOST_PAIRS:
-        caption += f" The {MOST_PAIRS} most frequent of {summed.height} pairs; the CSV has all."
-    return Group("Mixed up", [Table("mixed-up", caption, columns, lines, summed)])
+        caption += say(" The {n} most frequent of {pairs} pairs; the CSV has all.", n=MOST_PAIRS, pairs=summed.height)
+    return Group(say("Mixed up"), [Table("mixed-up", caption, columns, lines, summed)])
 
 
 def _count(number: float) -> str:

@@ -43,7 +43,7 @@ def section(subject: Subject) -> Section | None:
     parts: list[Part] = []
     if drawn:
         said = [(Name(name, strong=True), f": {text}") for name, text in readings(subject)]
-        parts += [Legend(subject.key, subject.colors), Grid(drawn), *heat_maps(subject), Sentences(said)]
+        parts += [Legend(subject.heading, subject.colors), Grid(drawn), *heat_maps(subject), Sentences(said)]
     if noted:
         parts += [Text(say("To note:")), Sentences(noted)]
     caption = [say(OF_VALUES if _is_of_values(subject) else OF_CLASSES)] if drawn else []

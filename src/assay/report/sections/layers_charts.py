@@ -21,8 +21,8 @@ def layer_curves(frame: pl.DataFrame, order: Sequence[str], measure: str, colors
     )
     y = alt.Y("mean:Q", title=measure, scale=alt.Scale(zero=False, nice=True))
     tooltip = [
-        alt.Tooltip("variant:N"),
-        alt.Tooltip("layer:N"),
+        alt.Tooltip("variant:N", title=say("variant")),
+        alt.Tooltip("layer:N", title=say("layer")),
         *over_seeds(measure),
         alt.Tooltip("chance:Q", format=".3~f", title=say("by chance")),
     ]
@@ -38,7 +38,11 @@ def layer_epochs(frame: pl.DataFrame, order: Sequence[str], menu: Menu, measure:
     encoded = of_chosen().encode(
         x=alt.X("epoch:O", title=say("epoch (0: untrained)"), axis=alt.Axis(labelAngle=0, labelOverlap="greedy")),
         y=alt.Y("layer:N", title=None, sort=list(order)),
-        tooltip=[alt.Tooltip("layer:N"), alt.Tooltip("epoch:O"), *over_seeds(measure)],
+        tooltip=[
+            alt.Tooltip("layer:N", title=say("layer")),
+            alt.Tooltip("epoch:O", title=say("epoch")),
+            *over_seeds(measure),
+        ],
     )
     low, high = frame.select(pl.col("mean").min().alias("low"), pl.col("mean").max().alias("high")).row(0)
     opacity = alt.FillOpacity("mean:Q", title=measure).scale(domain=[low, high], range=[0.04, 1])

@@ -34,7 +34,7 @@ def section(subject: Subject) -> Section | None:
                 hidden,
             )
         )
-    parts: list[Part] = [Legend(subject.key, subject.colors), Text(" ".join(said)), Grid(drawn)]
+    parts: list[Part] = [Legend(subject.heading, subject.colors), Text(" ".join(said)), Grid(drawn)]
     return Section("learning", say("Learning"), "", [*parts, *([minimised] if minimised else [])])
 
 

@@ -38,7 +38,11 @@ def curves(
     title = measure + axis.said
     y = alt.Y("mean:Q", title=title, scale=scale, axis=alt.Axis(format="~g") if axis.is_log else alt.Axis())
     color = variant_color("variant", colors)
-    tooltip = [alt.Tooltip("variant:N"), alt.Tooltip("epoch:Q"), *over_seeds(measure)]
+    tooltip = [
+        alt.Tooltip("variant:N", title=say("variant")),
+        alt.Tooltip("epoch:Q", title=say("epoch")),
+        *over_seeds(measure),
+    ]
     marks = [
         base.mark_line(clip=True).encode(x=x, y=y, color=color, detail="variant:N", opacity=in_focus()),
         base.mark_circle(size=90, opacity=0, clip=True).encode(x=x, y=y, tooltip=tooltip),

@@ -34,7 +34,7 @@ def group(subject: Subject, curves: dict[str, pl.DataFrame]) -> Group | None:
     if not drawn:
         return None
     said = WORDS + OTHER * (len({subject.plan[name].recipe.model.name for name in subject.finished}) > 1)
-    parts: list[Part] = [Legend(subject.key, subject.colors), Text(said), Grid(drawn)]
+    parts: list[Part] = [Legend(subject.heading, subject.colors), Text(said), Grid(drawn)]
     return Group("What is minimised", parts)
 
 

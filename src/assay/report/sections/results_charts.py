@@ -26,12 +26,13 @@ def effect(frame: pl.DataFrame, order: Sequence[str], title: str, chance: float 
     """
     base = alt.Chart()
     y = alt.Y("variant:N", title=None).scale(domain=list(order))
-    verdicts = {word: looks for word, looks in VERDICTS.items() if word in set(frame["verdict"])}
+    verdicts = {say(word): looks for word, looks in VERDICTS.items() if word in set(frame["verdict"])}
+    frame = frame.with_columns(verdict=pl.col("verdict").replace({word: say(word) for word in VERDICTS}))
     color = alt.Color("verdict:N", title=None).scale(domain=list(verdicts), range=[c for c, _ in verdicts.values()])
     shape = alt.Shape("verdict:N", title=None).scale(domain=list(verdicts), range=[s for _, s in verdicts.values()])
     interval = base.transform_filter("datum.kind == 'interval'")
     tooltip = [
-        alt.Tooltip("variant:N"),
+        alt.Tooltip("variant:N", title=say("variant")),
         alt.Tooltip("difference:Q", format="+.3~f", title=say("mean difference")),
         alt.Tooltip("low:Q", format="+.3~f", title=say("interval from")),
         alt.Tooltip("high:Q", format="+.3~f", title=say("to")),
@@ -54,9 +55,9 @@ def effect(frame: pl.DataFrame, order: Sequence[str], title: str, chance: float 
             opacity=in_focus(0.55),
             x="difference:Q",
             tooltip=[
-                alt.Tooltip("variant:N"),
-                alt.Tooltip("seed:O"),
-                alt.Tooltip("difference:Q", format="+.3~f"),
+                alt.Tooltip("variant:N", title=say("variant")),
+                alt.Tooltip("seed:O", title=say("seed")),
+                alt.Tooltip("difference:Q", title=say("difference"), format="+.3~f"),
             ],
         ),
         height=len(order) * (40 if len(order) < 12 else 30),
@@ -99,7 +100,12 @@ def levels(
     seeds = base.transform_filter("datum.kind == 'seed'").mark_circle(size=26, opacity=0.45, xOffset=9)
     ends = {"y": alt.Y("low:Q"), "y2": alt.Y2("high:Q")}
     marks = [
-        seeds.encode(x=x, y=y, color=color, tooltip=[alt.Tooltip("seed:O"), alt.Tooltip("value:Q", format=".4~f")]),
+        seeds.encode(
+            x=x,
+            y=y,
+            color=color,
+            tooltip=[alt.Tooltip("seed:O", title=say("seed")), alt.Tooltip("value:Q", title=measure, format=".4~f")],
+        ),
         interval.mark_line().encode(x=x, y=y, color=color),
         interval.mark_rule(strokeWidth=2).encode(x=x, color=color, tooltip=tooltip, **ends),
         interval.mark_point(size=70, filled=True, opacity=1).encode(x=x, y=y, color=color, tooltip=tooltip),

@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 import polars as pl
 
+from assay.language.script import as_name
+from assay.language.speech import later, say
 from assay.recipe.design import Range, Search
 from assay.recipe.names import label as level_label
 from assay.recipe.names import shown_keys
@@ -18,6 +20,8 @@ from assay.results.formats import fixed, in_title
 from assay.results.metrics import factor, is_share
 from assay.results.trials import Trial, behind, ranked, read_trials, searched, validation, watched
 from assay.runs.proposing import REDUCTION, importances
+
+FINALIST = later("finalist")
 
 
 def section(subject: Subject) -> Section | None:
@@ -33,8 +37,8 @@ def section(subject: Subject) -> Section | None:
     if (by_number := by_trial(study, frame)) is not None:
         parts += [by_number, Grid([by_parameter(study, key, frame) for key in study.vary])]
     parts.append(trials_table(study, trials, finalists, frame))
-    parts.append(Folded("The study file of the search", [Code(study.dump())]))
-    return Section("search", "The search", "", parts, word="Search")
+    parts.append(Folded(say("The study file of the search"), [Code(study.dump())]))
+    return Section("search", say("The search"), "", parts, word=say("Search"))
 
 
 def told(study: Study, design: Search, trials: Sequence[Trial], finalists: Sequence[str]) -> list[str]:
@@ -42,22 +46,34 @@ def told(study: Study, design: Search, trials: Sequence[Trial], finalists: Seque
     said, best = [behind(study, design, trials)], [trial.name for trial in ranked(trials, watched(study))]
     last = max((best.index(name) for name in finalists if name in best), default=0)
     if alike := [name for name in best[:last] if name not in finalists]:
-        said.append(f"Left out, since the base or a better trial trains alike: {', '.join(alike)}.")
+        trained_alike = say("Left out, since the base or a better trial trains alike: {trials}.")
+        said.append(trained_alike.format(trials=say(", ").join(map(as_name, alike))))
     if design.prune:
         stopped = sum(trial.state == "stopped" for trial in trials)
         said.append(
-            f"{stopped} of {len(trials)} trials were stopped early by asynchronous successive halving (ASHA; Optuna's "
-            f"SuccessiveHalvingPruner): after 1, {REDUCTION}, {REDUCTION**2}, … epochs a trial goes on only if its "
-            f"{validation(watched(study))} is in the best quarter of what trials before it had then. Only trials that "
-            "were trained to their end could be chosen; one that learns slowly at first may be among those stopped."
+            say(
+                "{n} of {all} trials were stopped early by asynchronous successive halving (ASHA; Optuna's "
+                "SuccessiveHalvingPruner): after 1, {second}, {third}, … epochs a trial goes on only if its {metric} "
+                "is in the best quarter of what trials before it had then. Only trials that were trained to their end "
+                "could be chosen; one that learns slowly at first may be among those stopped.",
+                n=stopped,
+                all=len(trials),
+                second=REDUCTION,
+                third=REDUCTION**2,
+                metric=validation(watched(study)),
+            )
         )
     if failed := sum(trial.state == "failed" for trial in trials):
-        said.append(f"{failed} of {len(trials)} trials failed and could not be chosen.")
+        said.append(say("{n} of {all} trials failed and could not be chosen.", n=failed, all=len(trials)))
     if found := importances(study.vary, watched(study), trials):
         short = shown_keys(list(study.vary))
-        shares = ", ".join(f"{short[key]} {100 * share:.0f} %" for key, share in found.items())
+        shares = say(", ").join(f"{as_name(short[key])} {100 * share:.0f} %" for key, share in found.items())
         said.append(
-            f"Of what decides whether a trial is among the best (PED-ANOVA): {shares}. So few trials tell it roughly."
+            say(
+                "Of what decides whether a trial is among the best (PED-ANOVA): {shares}. So few trials tell it "
+                "roughly.",
+                shares=shares,
+            )
         )
     return said
 
@@ -68,7 +84,7 @@ def trials_frame(study: Study, trials: Sequence[Trial], finalists: Sequence[str]
     rows = [
         {
             "trial": trial.number,
-            "state": "finalist" if trial.name in finalists else trial.state,
+            "state": FINALIST if trial.name in finalists else trial.state,
             "epochs": len(trial.values),
             "epoch": trial.epoch,
             "value": None if trial.value is None else scale * trial.value,
@@ -87,8 +103,8 @@ def trials_table(study: Study, trials: Sequence[Trial], finalists: Sequence[str]
     metric, short = watched(study), shown_keys(list(study.vary))
     best_first = ranked(trials, metric)
     rest = [trial for trial in trials if trial not in best_first]
-    columns = [Column("trial"), *(Column(short[key]) for key in study.vary), Column(_heading(metric))]
-    columns += [Column("epochs"), Column("", "left")]
+    columns = [Column(say("trial")), *(Column(short[key]) for key in study.vary), Column(_heading(metric))]
+    columns += [Column(say("epochs")), Column("", "left")]
     lines = [
         [
             Cell(str(trial.number)),
@@ -99,9 +115,10 @@ def trials_table(study: Study, trials: Sequence[Trial], finalists: Sequence[str]
         ]
         for trial in (*best_first, *rest)
     ]
-    caption = (
-        f"Trials by {validation(metric)} of the epoch whose weights are kept, each at one seed of its own. The best of "
-        f"so many is a maximum and promises too much: what the finalists reach stands in the results."
+    caption = say(
+        "Trials by {metric} of the epoch whose weights are kept, each at one seed of its own. The best of so many is a "
+        "maximum and promises too much: what the finalists reach stands in the results.",
+        metric=validation(metric),
     )
     return Table("trials", caption, columns, lines, frame)
 
@@ -114,9 +131,9 @@ def by_trial(study: Study, frame: pl.DataFrame) -> Figure | None:
     metric = watched(study)
     return Figure(
         "search-trials",
-        f"{in_title(validation(metric))} by trial",
-        "In the order in which they were proposed.",
-        f"{validation(metric)} of {there.height} trials; the numbers are in the table below.",
+        say("{metric} by trial", metric=in_title(validation(metric))),
+        say("In the order in which they were proposed."),
+        say("{metric} of {n} trials; the numbers are in the table below.", metric=validation(metric), n=there.height),
         search_charts.by_trial(there.select("trial", "state", "epochs", "value"), _heading(metric)),
         there,
     )
@@ -132,9 +149,9 @@ def by_parameter(study: Study, key: str, frame: pl.DataFrame) -> Figure:
     chart = search_charts.by_parameter(there, short, _heading(metric), axis)
     return Figure(
         f"search-{key}",
-        f"{in_title(validation(metric))} against {short}",
-        "A mark a trial, whatever its other parameters.",
-        f"{validation(metric)} against {key}, {there.height} trials.",
+        say("{metric} against {factor}", metric=in_title(validation(metric)), factor=as_name(short)),
+        say("A mark a trial, whatever its other parameters."),
+        say("{metric} against {factor}, {n} trials.", metric=validation(metric), factor=as_name(key), n=there.height),
         chart,
         there,
         wide=False,
@@ -163,5 +180,7 @@ def _value(trial: Trial, metric: str) -> str:
 
 def _word(trial: Trial, finalists: Sequence[str]) -> str:
     if trial.name in finalists:
-        return "finalist"
-    return {"stopped": f"stopped after epoch {len(trial.values)}", "finished": ""}.get(trial.state, trial.state)
+        return say(FINALIST)
+    if trial.state == "stopped":
+        return say("stopped after epoch {epoch}", epoch=len(trial.values))
+    return "" if trial.state == "finished" else say(trial.state)

@@ -5,13 +5,15 @@ from typing import Any
 
 import polars as pl
 
+from assay.language.script import as_name
+from assay.language.speech import later, say
 from assay.recipe import SegmentationMeasure
 from assay.report.figures import Figure
 from assay.report.section import Grid, Group, Legend, Name, Part, Section, Text, listing
 from assay.report.sections import classes_confusion, labels_charts, segments_field
 from assay.report.sections.classes_confusion import MOST_MATRICES
 from assay.report.sections.classes_curves import MOST_CLASSES
-from assay.report.sections.spreads import spread
+from assay.report.sections.spreads import marks, over_seeds, spread
 from assay.report.sections.variants import first_of, variants_table
 from assay.report.subject import Subject
 from assay.report.tables import Cell, Column, Table
@@ -22,14 +24,19 @@ from assay.tasks.segmentation.metrics import DILATION, NEAR, near_names
 MEANINGS = ("miou", "miou_per_image", "miou_per_pair", "iou_micro")
 """Of the same answers: what one tool or another calls the mean IoU."""
 SHARES_OF_ALL = ("dice_macro", "pixel_accuracy", "class_accuracy")
-SHARES = {"iou": "IoU (%)", "dice": "Dice (%)", "precision": "precision (%)", "recall": "recall (%)"}
+SHARES = {
+    "iou": later("IoU (%)"),
+    "dice": later("Dice (%)"),
+    "precision": later("precision (%)"),
+    "recall": later("recall (%)"),
+}
 TO_ONE = (0.0, 1.0)
 
-WHAT = (
+WHAT = later(
     "IoU of a class: of the pixels that are of it or were given it, over all test images together, the share of which "
     "both is true. mIoU: the mean over the classes that occur. Pixels of no known class count nowhere."
 )
-BY_OTHER_NAMES = (
+BY_OTHER_NAMES = later(
     "The same answers, as others count them. mIoU: over the set, as mmsegmentation and torchvision's references report "
     "it. Per image: the mean of each image's own mean, over the classes that occur in it (smp's imagewise reductions "
     "count a class that an image lacks as 1). Per image and class: the mean over all pairs. Pooled: hits and unions of "
@@ -43,22 +50,24 @@ def section(subject: Subject) -> Section | None:
     if table.is_empty() or "iou" not in table.columns:
         return None
     test = table.filter(pl.col("split") == "test")
-    parts: list[Part] = [Legend(subject.key, subject.colors), Text(words(subject, test)), Grid([figure(subject, test)])]
+    parts: list[Part] = [
+        Legend(subject.heading, subject.colors),
+        Text(words(subject, test)),
+        Grid([figure(subject, test)]),
+    ]
     groups = (by_other_names(subject), reports(subject, test), segments_field.group(subject))
     parts += [group for group in groups if group is not None]
     matrices = classes_confusion.group(subject, "pixels")
-    return Section("classes", "Classes", "", [*parts, *([matrices] if matrices else [])])
+    return Section("classes", say("Classes"), "", [*parts, *([matrices] if matrices else [])])
 
 
 def words(subject: Subject, test: pl.DataFrame) -> list[str | Name]:
     """What is measured, how to read the figure, and which classes the test images lack."""
-    said = WHAT
-    if subject.seeds > 1:
-        said += " Marks: mean over seeds; lines: from the lowest to the highest seed."
+    said = say(WHAT) + marks(subject)
     if test["class"].n_unique() > MOST_CLASSES:
-        said += f" The {MOST_CLASSES} classes with the lowest IoU; the CSV has every class."
+        said += say(" The {n} classes with the lowest IoU; the CSV has every class.", n=MOST_CLASSES)
     absent = test.filter(pl.col("pixels") == 0)["class"].unique(maintain_order=True)
-    return [said, *listing(" Without a pixel in the test images: ", absent)]
+    return [said, *listing(say(" Without a pixel in the test images: "), absent)]
 
 
 def figure(subject: Subject, test: pl.DataFrame) -> Figure:
@@ -68,14 +77,20 @@ def figure(subject: Subject, test: pl.DataFrame) -> Figure:
     hardest = mean.sort("mean", nulls_last=True, maintain_order=True)["label"].head(MOST_CLASSES).to_list()
     classes = test["class"].unique(maintain_order=True).to_list()
     shown = [one for one in classes if one in hardest]
-    title = "IoU of every class" if len(classes) <= MOST_CLASSES else f"IoU of the {len(shown)} hardest classes"
+    title = say("IoU of every class")
+    if len(classes) > MOST_CLASSES:
+        title = say("IoU of the {n} hardest classes", n=len(shown))
     return Figure(
         "classes-iou",
         title,
         "",
-        f"IoU of {len(shown)} classes for {frame['variant'].n_unique()} variants; the numbers are in the CSV.",
+        say(
+            "IoU of {n} classes for {variants} variants; the numbers are in the CSV.",
+            n=len(shown),
+            variants=frame["variant"].n_unique(),
+        ),
         labels_charts.by_label(
-            frame.filter(pl.col("label").is_in(shown)), shown, SHARES["iou"], subject.colors, "test pixels"
+            frame.filter(pl.col("label").is_in(shown)), shown, say(SHARES["iou"]), subject.colors, say("test pixels")
         ),
         frame.rename({"label": "class", "images": "pixels"}),
         legend=False,
@@ -88,10 +103,13 @@ def by_other_names(subject: Subject) -> Group | None:
     near = (*SHARES_OF_ALL, *(name for border in borders for name in near_names(border)))
     tables = [
         variants_table(subject, name, caption, known)
-        for name, caption, metrics in (("meanings", BY_OTHER_NAMES, MEANINGS), ("borders", at_borders(borders), near))
+        for name, caption, metrics in (
+            ("meanings", say(BY_OTHER_NAMES), MEANINGS),
+            ("borders", at_borders(borders), near),
+        )
         if (known := [metric for metric in metrics if metric in there])
     ]
-    return Group("Which mean IoU", tables) if tables else None
+    return Group(say("Which mean IoU"), tables) if tables else None
 
 
 def stated_borders(subject: Subject) -> list[int | None]:
@@ -103,12 +121,14 @@ def stated_borders(subject: Subject) -> list[int | None]:
 
 def at_borders(stated: Sequence[int | None]) -> str:
     """What the numbers of the table of borders mean."""
-    near = " or ".join(str(border or NEAR) for border in stated)
-    usual = f"{100 * DILATION:g} % of a picture's diagonal"
-    bands = " or ".join(usual if border is None else f"{border} pixels" for border in stated)
-    return (
-        f"Dice: the mean over classes, over the set. Near borders: only the pixels within {near} of the border between "
-        f"two classes. Boundary IoU compares the outlines alone, bands of {bands} (Cheng et al. 2021)."
+    near = say(" or ").join(str(border or NEAR) for border in stated)
+    usual = say("{share:g} % of a picture's diagonal", share=100 * DILATION)
+    bands = say(" or ").join(usual if border is None else say("{n} pixels", n=border) for border in stated)
+    return say(
+        "Dice: the mean over classes, over the set. Near borders: only the pixels within {near} of the border between "
+        "two classes. Boundary IoU compares the outlines alone, bands of {bands} (Cheng et al. 2021).",
+        near=near,
+        bands=bands,
     )
 
 
@@ -117,13 +137,14 @@ def reports(subject: Subject, test: pl.DataFrame) -> Group | None:
     order = sorted(subject.order, key=lambda name: name != subject.best)
     found = [(name, test.filter(pl.col("variant") == name)) for name in order]
     tables = [(subject.shown[name], _report(subject, name, own)) for name, own in found if own.height]
-    return first_of("Every class", tables[:MOST_MATRICES])
+    return first_of(say("Every class"), tables[:MOST_MATRICES])
 
 
 def _report(subject: Subject, variant: str, own: pl.DataFrame) -> Table:
     rows = list(_rows(own))
     total = sum(row["pixels"] for row in rows) or 1
-    columns = [Column("class", "left"), *map(Column, SHARES.values()), Column("test pixels"), Column("share (%)")]
+    columns = [Column(say("class"), "left"), *(Column(say(heading)) for heading in SHARES.values())]
+    columns += [Column(say("test pixels")), Column(say("share (%)"))]
     lines = [
         [
             Cell(row["class"], is_name=True),
@@ -133,9 +154,7 @@ def _report(subject: Subject, variant: str, own: pl.DataFrame) -> Table:
         ]
         for row in rows
     ]
-    several = own["seed"].n_unique() > 1
-    spread = "Means over seeds ± half of the 95 % t interval, cut at 0 and 1." if several else "One seed: no intervals."
-    caption = f"{subject.shown[variant]}. {spread}"
+    caption = f"{as_name(subject.shown[variant])}. {over_seeds(own['seed'].n_unique() > 1)}"
     return Table(f"classes-{subject.stem(variant)}", caption, columns, lines, pl.DataFrame(rows), fixed=False)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import polars as pl
 
+from assay.language.speech import later, say
 from assay.recipe.crf import Crf
 from assay.report.section import Group
 from assay.report.subject import Subject
@@ -12,7 +13,7 @@ from assay.report.tables import Cell, Column, Table
 from assay.runs.crf import FILE
 from assay.system.files import read_object
 
-CAPTION = (
+CAPTION = later(
     "predict.crf: tune lets no field and each of its settings answer validation pictures; the least negative "
     "log-likelihood of a known pixel, in nats, is chosen, and of equals none. That is no promise for the test pictures."
 )
@@ -23,19 +24,25 @@ def group(subject: Subject) -> Group | None:
     found = list(_rows(subject))
     if not found:
         return None
-    headings = ("seed", "validation loss without a field", "with what was chosen", "pictures asked")
-    columns = [Column(subject.key, "left"), Column("chosen", "left"), *map(Column, headings)]
+    headings = (
+        say("seed"),
+        say("validation loss without a field"),
+        say("with what was chosen"),
+        say("pictures asked"),
+    )
+    columns = [Column(subject.heading, "left"), Column(say("chosen"), "left"), *map(Column, headings)]
     lines = [
         [
             Cell(subject.shown[row["variant"]], is_name=True),
-            Cell(row["chosen"]),
+            Cell(say(row["chosen"])),
             Cell(str(row["seed"]), value=row["seed"]),
             *(Cell(f"{row[key]:.4f}", value=row[key]) for key in ("without", "with")),
             Cell(f"{row['pictures']:,}", value=row["pictures"]),
         ]
         for row in found
     ]
-    return Group("Which field was chosen", [Table("crf", CAPTION, columns, lines, pl.DataFrame(found), fixed=False)])
+    table = Table("crf", say(CAPTION), columns, lines, pl.DataFrame(found), fixed=False)
+    return Group(say("Which field was chosen"), [table])
 
 
 def _rows(subject: Subject) -> Iterator[dict[str, Any]]:
@@ -49,7 +56,7 @@ def _rows(subject: Subject) -> Iterator[dict[str, Any]]:
 def _choice(tuned: dict[str, Any]) -> dict[str, Any]:
     losses = {str(one["crf"]): one["loss"] for one in tuned["tried"]}
     chosen = tuned["chosen"]
-    settings = "none" if chosen is None else ", ".join(f"{key} {chosen[key]:g}" for key in Crf.model_fields)
+    settings = later("none") if chosen is None else ", ".join(f"{key} {chosen[key]:g}" for key in Crf.model_fields)
     return {
         "chosen": settings,
         "without": losses[str(None)],

@@ -6,21 +6,27 @@ import numpy as np
 
 from assay.data.palette import palette, with_void
 from assay.data.targets import VOID
+from assay.language.speech import later, say
 from assay.report.section import Name, Section, Strip, Strips, Swatches
 from assay.report.subject import Subject
 from assay.results.formats import grouped, with_unit
 from assay.tasks.segmentation.maps import decoded, png
 
-HEADINGS = {"worst": "The worst", "middle": "In the middle", "best": "The best", "sample": "A sample"}
+HEADINGS = {
+    "worst": later("The worst"),
+    "middle": later("In the middle"),
+    "best": later("The best"),
+    "sample": later("A sample"),
+}
 """Of each kind of picture, in the order of the page."""
 CAPTIONS = {
-    "worst": "The lowest mean IoU over the classes of the image.",
-    "middle": "Around the median.",
-    "best": "The highest mean IoU.",
-    "sample": "Drawn by the seed from {} test images.",
+    "worst": later("The lowest mean IoU over the classes of the image."),
+    "middle": later("Around the median."),
+    "best": later("The highest mean IoU."),
+    "sample": later("Drawn by the seed from {n} test images."),
 }
-PANELS = ("picture", "truth", "answer", "wrong", "unsure")
-SHOWS = (
+PANELS = later("picture"), later("truth"), later("answer"), later("wrong"), later("unsure")
+SHOWS = later(
     "makes of test images. Wrong: pixels that were given another class, in the colour of the answer; gray ones are "
     "right, white ones of no known class. Unsure: white is sure, the darker the closer to mere chance."
 )
@@ -38,16 +44,17 @@ def section(subject: Subject) -> Section | None:
     table, kinds = subject.results.pictures(runs[0]), dict[str, list[Strip]]()
     for row in table.iter_rows(named=True):
         kinds.setdefault(row["kind"], []).append(strip(row, colours))
-    panels = PANELS if "unsure" in table.columns else PANELS[:-1]
+    panels = [say(panel) for panel in (PANELS if "unsure" in table.columns else PANELS[:-1])]
     tested = grouped(about["counts"]["test"])
     legend = {name: "#" + bytes(colour).hex() for name, colour in zip(classes, colours.tolist(), strict=True)}
     parts = [
-        Strips(heading, CAPTIONS[kind].format(tested), panels, kinds[kind])
+        Strips(say(heading), say(CAPTIONS[kind], n=tested), panels, kinds[kind])
         for kind, heading in HEADINGS.items()
         if kind in kinds
     ]
-    shown = ("What ", Name(subject.shown[str(subject.best)]), f", seed {runs[0].seed}, ", SHOWS)
-    return Section("pictures", "Pictures", shown, [Swatches(legend), *parts])
+    of_seed = say(", seed {seed}, ", seed=runs[0].seed)
+    shown = (say("What "), Name(subject.shown[str(subject.best)]), of_seed, say(SHOWS))
+    return Section("pictures", say("Pictures"), shown, [Swatches(legend), *parts])
 
 
 def strip(row: dict[str, Any], colours: np.ndarray) -> Strip:
@@ -59,5 +66,5 @@ def strip(row: dict[str, Any], colours: np.ndarray) -> Strip:
     marked[VOID - 1] = RIGHT
     panels = [row["png"], png(truth, full), png(said, full), png(wrong, marked)]
     panels += [row["unsure"]] if "unsure" in row else []  # which runs of older versions lack
-    note = "no known pixel" if row["miou"] is None else f"IoU {with_unit(row['miou'], 'miou')}"
+    note = say("no known pixel") if row["miou"] is None else f"IoU {with_unit(row['miou'], 'miou')}"
     return Strip(row["name"], note, panels)

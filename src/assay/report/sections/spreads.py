@@ -2,7 +2,22 @@
 
 import polars as pl
 
+from assay.language.speech import say
 from assay.report.subject import Subject
+
+
+def marks(subject: Subject) -> str:
+    """How the marks of such a figure are read, behind another sentence; nothing of a single seed."""
+    if subject.seeds == 1:
+        return ""
+    return say(" Marks: mean over seeds; lines: from the lowest to the highest seed.")
+
+
+def over_seeds(several: bool) -> str:
+    """How the shares in a table with one line a class are read."""
+    if several:
+        return say("Means over seeds ± half of the 95 % t interval, cut at 0 and 1.")
+    return say("One seed: no intervals.")
 
 
 def spread(subject: Subject, table: pl.DataFrame, label: str, value: pl.Expr, counted: str) -> pl.DataFrame:

@@ -20,7 +20,7 @@ def reliability(frame: pl.DataFrame, methods: Colors, menu: Menu, counted: str) 
     )
     size = alt.Size("images:Q", legend=None).scale(range=[18, 260])
     tooltip = [
-        alt.Tooltip("method:N"),
+        alt.Tooltip("method:N", title=say("method")),
         alt.Tooltip("confidence:Q", format=".1f", title=say("mean confidence (%)")),
         alt.Tooltip("accuracy:Q", format=".1f", title=say("of these right (%)")),
         alt.Tooltip("images:Q", format=",d", title=say(counted)),
@@ -45,7 +45,7 @@ def risk_coverage(frame: pl.DataFrame, methods: Colors, menu: Menu) -> Chart:
     y = alt.Y("risk:Q", title=say("of these wrong (%)"))
     color = variant_color("method", methods)
     tooltip = [
-        alt.Tooltip("method:N"),
+        alt.Tooltip("method:N", title=say("method")),
         alt.Tooltip("coverage:Q", format=".0f", title=say("answered (%)")),
         alt.Tooltip("risk:Q", format=".2f", title=say("of these wrong (%)")),
     ]

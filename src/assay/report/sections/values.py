@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
+from assay.language.script import as_name
+from assay.language.speech import later, say
 from assay.report.figures import Figure
 from assay.report.section import Grid, Group, Legend, Name, Part, Section, Text
 from assay.report.sections import values_charts
@@ -15,8 +17,8 @@ from assay.seeds import numpy_generator
 MOST = 500
 """Images a figure shows, drawn from all test images where there are more."""
 BY_DECILE = {
-    "mae": ("Mean absolute error by decile of the truth", "mean absolute error"),
-    "bias": ("Bias by decile of the truth", "mean of predicted − true"),
+    "mae": (later("Mean absolute error by decile of the truth"), later("mean absolute error")),
+    "bias": (later("Bias by decile of the truth"), later("mean of predicted − true")),
 }
 """Column → the title of its figure, and the axis."""
 
@@ -26,45 +28,53 @@ def section(subject: Subject) -> Section | None:
     if subject.best is None:
         return None
     names = subject.results.data(subject.runs(subject.best)[0])["classes"]
-    caption = "In the targets' own units." if len(names) > 1 else "In the target's own unit."
+    caption = say("In the targets' own units.") if len(names) > 1 else say("In the target's own unit.")
     if rows := _any_missing(subject):
         caption += f" {rows}"
     parts: list[Part] = []
     for number, target in enumerate(names, start=1):
         drawn = _of_target(subject, target, f"-{number}" if len(names) > 1 else "")
         parts += [Group([Name(target)], drawn)] if len(names) > 1 else drawn
-    return Section("values", "Predicted and true", caption, parts, word="Values")
+    return Section("values", say("Predicted and true"), caption, parts, word=say("Values"))
 
 
 def _of_target(subject: Subject, target: str, suffix: str) -> list[Part]:
     parts: list[Part] = [Grid(list(points(subject, target, suffix)))]
     if by_decile := list(deciles(subject, target, suffix)):
-        seeds = " Lines: mean over seeds; bars: from the lowest to the highest seed." if subject.seeds > 1 else ""
-        said = f"Tenths of the test images in the order of the true {target}, each at its middle.{seeds}"
-        parts += [Legend(subject.key, subject.colors), Text(said), Grid(by_decile)]
+        said = say(
+            "Tenths of the test images in the order of the true {target}, each at its middle.", target=as_name(target)
+        )
+        if subject.seeds > 1:
+            said += " " + say("Lines: mean over seeds; bars: from the lowest to the highest seed.")
+        parts += [Legend(subject.heading, subject.colors), Text(said), Grid(by_decile)]
     return parts
 
 
 def points(subject: Subject, target: str, suffix: str) -> Iterator[Figure]:
     """Predicted against true, and their difference, a point an image, of one variant at a time."""
     frame, tested = _points(subject, target)
-    some = f"{MOST} of {grouped(tested)} test images, drawn" if tested > MOST else f"{grouped(tested)} test images"
-    shared = f"{some}; the first seed of each variant."
+    shared = (
+        say("{n} of {all} test images, drawn; the first seed of each variant.", n=MOST, all=grouped(tested))
+        if tested > MOST
+        else say("{n} test images; the first seed of each variant.", n=grouped(tested))
+    )
     yield Figure(
         f"predicted{suffix}",
-        f"Predicted against true {target}",
-        f"A point an image; on the dashed line both are equal. {shared}",
-        f"Predicted against true {target} of {subject.menu}.",
+        say("Predicted against true {target}", target=as_name(target)),
+        say("A point an image; on the dashed line both are equal.") + f" {shared}",
+        say("Predicted against true {target} of {variants}.", target=as_name(target), variants=subject.menu),
         values_charts.predicted(frame, target, subject.menu),
         frame,
         wide=False,
     )
     yield Figure(
         f"residuals{suffix}",
-        f"Residuals of {target}",
-        "Predicted less true. A slope says that the network keeps near the mean: too much of little, too little of "
-        "much.",
-        f"Residuals of {target} against the truth of {subject.menu}.",
+        say("Residuals of {target}", target=as_name(target)),
+        say(
+            "Predicted less true. A slope says that the network keeps near the mean: too much of little, too little of "
+            "much."
+        ),
+        say("Residuals of {target} against the truth of {variants}.", target=as_name(target), variants=subject.menu),
         values_charts.residuals(frame, target, subject.menu),
         frame,
         wide=False,
@@ -93,10 +103,14 @@ def deciles(subject: Subject, target: str, suffix: str) -> Iterator[Figure]:
         )
         yield Figure(
             f"{column}-by-decile{suffix}",
-            title,
+            say(title),
             "",
-            f"{title} of {target}, a line for each variant; the numbers are in the CSV.",
-            values_charts.by_decile(frame, target, axis, subject.colors),
+            say(
+                "{title} of {target}, a line for each variant; the numbers are in the CSV.",
+                title=say(title),
+                target=as_name(target),
+            ),
+            values_charts.by_decile(frame, target, say(axis), subject.colors),
             frame,
             wide=False,
             legend=False,
@@ -131,7 +145,7 @@ def _any_missing(subject: Subject) -> str:
     validated = own.filter(pl.col("validation_loss").is_not_null())
     if validated.is_empty() or validated["validation_r2"].is_not_null().any():
         return ""
-    return (
+    return say(
         "The values of the validation images are all alike, so that R² does not exist for them: the weights are those "
         "of the last epoch."
     )

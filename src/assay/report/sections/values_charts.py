@@ -3,6 +3,8 @@
 import altair as alt
 import polars as pl
 
+from assay.language.script import as_name
+from assay.language.speech import say
 from assay.report.charts import (
     Chart,
     Colors,
@@ -26,7 +28,9 @@ def predicted(frame: pl.DataFrame, target: str, menu: Menu) -> Chart:
         menu,
         frame,
         diagonal(least, most, ends, ends),
-        _points(alt.Y("predicted:Q", title=f"predicted {target}", scale=ends), target, ends),
+        _points(
+            alt.Y("predicted:Q", title=say("predicted {target}", target=as_name(target)), scale=ends), target, ends
+        ),
         height=320,
     )
 
@@ -38,7 +42,7 @@ def residuals(frame: pl.DataFrame, target: str, menu: Menu) -> Chart:
         menu,
         frame,
         dashed_rule("none", 0.0).encode(y="none:Q"),
-        _points(alt.Y("residual:Q", title="predicted − true"), target, ends),
+        _points(alt.Y("residual:Q", title=say("predicted − true")), target, ends),
         height=320,
     )
 
@@ -48,18 +52,24 @@ def by_decile(frame: pl.DataFrame, target: str, measure: str, colors: Colors) ->
 
     Columns: variant, decile, truth, mean, low, high, seeds.
     """
-    x = alt.X("truth:Q", title=f"true {target}", axis=alt.Axis(grid=False)).scale(zero=False, nice=False, padding=12)
-    tooltip = [alt.Tooltip("variant:N"), alt.Tooltip("decile:Q"), *over_seeds(measure, ".4~g")]
+    x = alt.X("truth:Q", title=say("true {target}", target=as_name(target)), axis=alt.Axis(grid=False)).scale(
+        zero=False, nice=False, padding=12
+    )
+    tooltip = [
+        alt.Tooltip("variant:N", title=say("variant")),
+        alt.Tooltip("decile:Q", title=say("decile")),
+        *over_seeds(measure, ".4~g"),
+    ]
     return mean_lines(frame, x, alt.Y("mean:Q", title=measure), measure, colors, tooltip)
 
 
 def _points(y: alt.Y, target: str, scale: alt.Scale) -> alt.Chart:
     tooltip = [
-        alt.Tooltip("image:N"),
-        alt.Tooltip("true:Q", format=".4~g"),
-        alt.Tooltip("predicted:Q", format=".4~g"),
-        alt.Tooltip("residual:Q", format="+.4~g"),
+        alt.Tooltip("image:N", title=say("image")),
+        alt.Tooltip("true:Q", title=say("true"), format=".4~g"),
+        alt.Tooltip("predicted:Q", title=say("predicted"), format=".4~g"),
+        alt.Tooltip("residual:Q", title=say("residual"), format="+.4~g"),
     ]
-    x = alt.X("true:Q", title=f"true {target}", scale=scale, axis=alt.Axis(grid=False))
+    x = alt.X("true:Q", title=say("true {target}", target=as_name(target)), scale=scale, axis=alt.Axis(grid=False))
     points: alt.Chart = of_chosen().mark_circle(size=26, opacity=0.4, color=LIGHT["c0"], clip=True)
     return points.encode(x=x, y=y, tooltip=tooltip)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from assay.language.speech import later, say
 from assay.recipe.names import SEPARATOR
 from assay.report.section import Line, Name, Picture, Section
 from assay.report.sections.galleries import drawn, section_of
@@ -9,7 +10,7 @@ from assay.report.subject import Subject
 from assay.results.formats import grouped
 from assay.results.metrics import number
 
-HEADINGS = {"sample": "A sample", "worst": "The worst"}
+HEADINGS = {"sample": later("A sample"), "worst": later("The worst")}
 """Of each kind of picture, in the order of the page."""
 
 
@@ -19,8 +20,8 @@ def section(subject: Subject) -> Section | None:
     if subject.best is None or not galleries:
         return None
     targets = Name(SEPARATOR.join(subject.results.data(subject.runs(subject.best)[0])["classes"]))
-    said = "; below it what is predicted, and how far that is off."
-    return section_of(subject, galleries, "says of test images. Bold: the true ", targets, said)
+    said = say("; below it what is predicted, and how far that is off.")
+    return section_of(subject, galleries, say("says of test images. Bold: the true "), targets, said)
 
 
 def _picture(row: dict[str, Any], about: dict[str, Any]) -> Picture:
@@ -32,8 +33,8 @@ def _picture(row: dict[str, Any], about: dict[str, Any]) -> Picture:
 
 def _caption(kind: str, those: list[Picture], tested: int) -> str:
     if kind == "sample":
-        return f"Drawn by the seed from {grouped(tested)} test images."
-    return "The largest losses of all test images, largest first."
+        return say("Drawn by the seed from {n} test images.", n=grouped(tested))
+    return say("The largest losses of all test images, largest first.")
 
 
 def _number(value: float) -> str:

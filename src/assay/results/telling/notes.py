@@ -194,7 +194,7 @@ def _together(study: Study, found: Comparisons | None) -> list[str]:
 
 def _error(found: Comparisons, name: Mapping[str, str]) -> str:
     """Which differences share an error, and why."""
-    whose = "Dunnett" if found.is_named else "Tukey"
+    whose = say("Dunnett") if found.is_named else say("Tukey")
     if not found.apart:
         return say(
             "All differences share one error ({whose}'s intervals): no variant's runs stand out by how they vary.",

@@ -6,9 +6,10 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Int64
 
+from assay.language.speech import later
 from assay.tasks.box_matching import HIT, MISS, Detections, Matches, Objects, match
 
-BACKGROUND = "background"
+BACKGROUND = later("background")
 Ragged = TypeVar("Ragged", Objects, Detections)
 
 

@@ -8,10 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
+from assay.language.speech import later
 from assay.tasks.box_matching import NONE, Detections, Objects, match, overlaps, pairs
 from assay.tasks.detection.errors import BACKGROUND, BOTH, CLASS, PLACE, errors
 
-KINDS = ("missing", "shifted", "swapped")
+KINDS = (later("missing"), later("shifted"), later("swapped"))
 MISSING, SHIFTED, SWAPPED = range(3)
 LEAST = 0.02
 """Suspicion below which nothing is listed."""

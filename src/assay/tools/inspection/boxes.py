@@ -8,15 +8,16 @@ from jaxtyping import Float32, Int64, UInt8
 from PIL import Image, ImageDraw
 
 from assay.data.boxes import Boxes
-from assay.errors import amount
+from assay.language.script import as_name
+from assay.language.speech import plural, say
 from assay.report.figures import Figure
 from assay.report.tables import Cell, Column, Table
 from assay.results.formats import fixed, grouped
 from assay.tasks.box_matching import Area, Detections, Objects, images_of, of_area, pairs
 from assay.tools.inspection import charts
-from assay.tools.inspection.in_words import are, have
+from assay.tools.inspection.in_words import images_text, named
 from assay.tools.inspection.inspecting import Inspection, split_names
-from assay.tools.inspection.masks import listed, sizes
+from assay.tools.inspection.masks import sizes
 
 Edges = Float32[np.ndarray, "m 4"]
 Rows = Int64[np.ndarray, " m"]
@@ -48,23 +49,24 @@ def box_figure(frame: pl.DataFrame) -> Figure:
     """Boxes of each class by split."""
     order = frame["class"].unique(maintain_order=True).to_list()
     low, high = (int(each) for each in frame.group_by("class").agg(pl.col("boxes").sum())["boxes"].sort()[[0, -1]])
-    alt = f"Boxes of {len(order)} classes, from {low:,} to {high:,} each."
-    return Figure("classes", "Boxes of each class", "", alt, charts.class_boxes(frame, order), frame)
+    alt = say("Boxes of {n} classes, from {low:,} to {high:,} each.", n=len(order), low=low, high=high)
+    return Figure("classes", say("Boxes of each class"), "", alt, charts.class_boxes(frame, order), frame)
 
 
 def box_table(frame: pl.DataFrame) -> Table:
     """The same as numbers, by size."""
     keys = ("boxes", "images", *SIZES)
-    columns = [Column("class", "left"), Column("split", "left"), Column("boxes"), Column("pictures with one")]
+    columns = [Column(say("class"), "left"), Column(say("split"), "left")]
+    columns += [Column(say("boxes")), Column(say("pictures with one")), *(Column(say(size)) for size in SIZES)]
     lines = [
-        [Cell(row["class"], is_name=True), Cell(row["split"]), *(Cell(grouped(row[key])) for key in keys)]
+        [Cell(row["class"], is_name=True), Cell(say(row["split"])), *(Cell(grouped(row[key])) for key in keys)]
         for row in frame.iter_rows(named=True)
     ]
-    caption = (
+    caption = say(
         "Small: up to 32 × 32 pixels of their own picture; large: from 96 × 96; a box of just so many counts on both "
         "sides, as COCO has it."
     )
-    return Table("classes", caption, [*columns, *map(Column, SIZES)], lines, frame)
+    return Table("classes", caption, columns, lines, frame)
 
 
 def double_frame(found: Inspection, boxes: Boxes) -> pl.DataFrame:
@@ -90,15 +92,16 @@ def double_frame(found: Inspection, boxes: Boxes) -> pl.DataFrame:
 
 def double_table(frame: pl.DataFrame) -> Table:
     """The pairs that overlap most."""
-    columns = [Column(name, "left") for name in ("image", "class", "box", "other")] + [Column("overlap")]
+    names = (say("image"), say("class"), say("box"), say("other"))
+    columns = [*(Column(name, "left") for name in names), Column(say("overlap"))]
     lines = [
         [Cell(row["image"], is_name=True), Cell(row["class"], is_name=True), Cell(row["box"]), Cell(row["other"]),
          Cell(fixed(row["overlap"], 3))]
         for row in frame.head(SHOWN).iter_rows(named=True)
     ]  # fmt: skip
-    more = f" The first {SHOWN} of {len(frame):,}." if len(frame) > SHOWN else ""
-    caption = f"Pairs of boxes of one class with more than {TWICE:g} of their union in common.{more}"
-    return Table("double-boxes", caption, columns, lines, frame)
+    more = say(" The first {shown} of {n:,}.", shown=SHOWN, n=len(frame)) if len(frame) > SHOWN else ""
+    caption = say("Pairs of boxes of one class with more than {share:g} of their union in common.", share=TWICE)
+    return Table("double-boxes", caption + more, columns, lines, frame)
 
 
 def sentences(found: Inspection, boxes: Boxes) -> list[str]:
@@ -119,43 +122,83 @@ def _absent(frame: pl.DataFrame, classes: Sequence[str]) -> list[str]:
     for (split,), part in frame.group_by("split", maintain_order=True):
         lost = part.filter(pl.col("boxes") == 0)["class"].to_list()
         if lost and len(lost) == len(classes):
-            texts.append(f"No {'' if split == 'all' else f'{split} '}image has a box.")
+            none = say("No {split} image has a box.", split=say(split))  # type: ignore[arg-type]
+            texts.append(say("No image has a box.") if split == "all" else none)
         elif lost:
-            where = "any image" if split == "all" else f"the {split} images"
-            them = "it" if len(lost) == 1 else "them"
-            texts.append(f"{listed(lost)} {have(len(lost))} no box in {where}: nothing can be said of {them} there.")
+            texts.append(_not_in(str(split), lost))
     return texts
+
+
+def _not_in(split: str, lost: Sequence[str]) -> str:
+    if split == "all":
+        return plural(
+            "{classes} has no box in any image: nothing can be said of it there.",
+            "{classes} have no box in any image: nothing can be said of them there.",
+            len(lost),
+            classes=named(lost),
+        )
+    return plural(
+        "{classes} has no box in the {split} images: nothing can be said of it there.",
+        "{classes} have no box in the {split} images: nothing can be said of them there.",
+        len(lost),
+        classes=named(lost),
+        split=say(split),
+    )
 
 
 def _twice(found: Inspection, boxes: Boxes) -> list[str]:
     frame = double_frame(found, boxes)
     if not len(frame):
         return []
-    row, images = frame.row(0, named=True), frame["image"].n_unique()
-    pairs = f"{amount(len(frame), 'pair')} of boxes of one class, in {amount(images, 'image')},"
-    most = f"most alike are two of '{row['class']}' in {row['image']}, {fixed(row['overlap'], 2)}"
-    return [f"{pairs} {have(len(frame))} more than {TWICE:g} of their union in common: things drawn twice; {most}."]
+    row = frame.row(0, named=True)
+    return [
+        plural(
+            "{n:,} pair of boxes of one class, in {images}, has more than {share:g} of their union in common: things "
+            "drawn twice; most alike are two of '{name}' in {image}, {overlap}.",
+            "{n:,} pairs of boxes of one class, in {images}, have more than {share:g} of their union in common: things "
+            "drawn twice; most alike are two of '{name}' in {image}, {overlap}.",
+            len(frame),
+            images=images_text(frame["image"].n_unique()),
+            share=TWICE,
+            name=as_name(row["class"]),
+            image=as_name(row["image"]),
+            overlap=fixed(row["overlap"], 2),
+        )
+    ]
 
 
 def _few(frame: pl.DataFrame) -> list[str]:
     test = frame.filter(pl.col("split") == "test")
-    few = [f"{n:,} {of}" for of in SIZES if 0 < (n := int(test[of].sum())) < FEW]
+    few = [f"{n:,} {say(of)}" for of in SIZES if 0 < (n := int(test[of].sum())) < FEW]
     if not few:
         return []
-    return [f"Among the test images' boxes are {' and '.join(few)} ones: average precision of so few says little."]
+    text = say("Among the test images' boxes are {few} ones: average precision of so few says little.")
+    return [text.format(few=say(" and ").join(few))]
 
 
 def _without(found: Inspection, boxes: Boxes) -> list[str]:
     empty = np.flatnonzero(boxes.counts == 0)
     if not len(empty):
         return []
-    n, first = len(empty), found.images.names[empty[0]]
-    return [f"{amount(n, 'image')} {have(n)} no box, the first is {first}: nothing is there, or nobody looked."]
+    return [
+        plural(
+            "{n:,} image has no box, the first is {first}: nothing is there, or nobody looked.",
+            "{n:,} images have no box, the first is {first}: nothing is there, or nobody looked.",
+            len(empty),
+            first=as_name(found.images.names[empty[0]]),
+        )
+    ]
 
 
 def _flagged(boxes: Boxes) -> list[str]:
-    n, every = int(np.count_nonzero(boxes.flags)), len(boxes.flags)
-    return [f"{n:,} of {every:,} boxes {are(n)} difficult or a crowd: neither learned nor measured."] * (n > 0)
+    n = int(np.count_nonzero(boxes.flags))
+    text = plural(
+        "{n:,} of {all:,} boxes is difficult or a crowd: neither learned nor measured.",
+        "{n:,} of {all:,} boxes are difficult or a crowd: neither learned nor measured.",
+        n,
+        all=len(boxes.flags),
+    )
+    return [text] * (n > 0)
 
 
 def drawn(

@@ -5,30 +5,42 @@ from collections.abc import Sequence
 import altair as alt
 import polars as pl
 
+from assay.language.speech import later, say
 from assay.report.charts import Chart
 from assay.report.style import LIGHT
 
-CHANNELS = {"gray": LIGHT["c7"], "red": LIGHT["c1"], "green": LIGHT["c2"], "blue": LIGHT["c0"]}
-SPLITS = {"training": LIGHT["c0"], "validation": LIGHT["c2"], "test": LIGHT["c4"], "all": LIGHT["accent"]}
+CHANNELS = {
+    later("gray"): LIGHT["c7"],
+    later("red"): LIGHT["c1"],
+    later("green"): LIGHT["c2"],
+    later("blue"): LIGHT["c0"],
+}
+SPLITS = {
+    later("training"): LIGHT["c0"],
+    later("validation"): LIGHT["c2"],
+    later("test"): LIGHT["c4"],
+    later("all"): LIGHT["accent"],
+}
 
 
 def class_counts(frame: pl.DataFrame, order: Sequence[str]) -> Chart:
     """Images of each class, a bar for each split. Columns: class, split, images."""
-    return _by_class(frame, order, "images", "images", ",")
+    return _by_class(frame, order, "images", say("images"), ",")
 
 
 def class_boxes(frame: pl.DataFrame, order: Sequence[str]) -> Chart:
     """Boxes of each class, a bar for each split. Columns: class, split, boxes."""
-    return _by_class(frame, order, "boxes", "boxes", ",")
+    return _by_class(frame, order, "boxes", say("boxes"), ",")
 
 
 def class_pixels(frame: pl.DataFrame, order: Sequence[str]) -> Chart:
     """Share of the pixels of each class, a bar for each split. Columns: class, split, percent."""
-    return _by_class(frame, order, "percent", "pixels (%)", ".2f")
+    return _by_class(frame, order, later("percent"), say("pixels (%)"), ".2f")
 
 
 def _by_class(frame: pl.DataFrame, order: Sequence[str], amount: str, title: str, number: str) -> Chart:
-    present = {name: color for name, color in SPLITS.items() if name in set(frame["split"])}
+    present = {say(name): color for name, color in SPLITS.items() if name in set(frame["split"])}
+    frame = frame.with_columns(split=pl.col("split").replace({name: say(name) for name in SPLITS}))
     color = alt.Color("split:N", title=None).scale(domain=list(present), range=list(present.values()))
     chart: alt.Chart = (
         alt.Chart(frame)
@@ -38,7 +50,11 @@ def _by_class(frame: pl.DataFrame, order: Sequence[str], amount: str, title: str
             yOffset=alt.YOffset("split:N").scale(domain=list(present)),
             x=alt.X(f"{amount}:Q", title=title),
             color=color.legend(orient="top") if len(present) > 1 else color.legend(None),
-            tooltip=[alt.Tooltip("class:N"), alt.Tooltip("split:N"), alt.Tooltip(f"{amount}:Q", format=number)],
+            tooltip=[
+                alt.Tooltip("class:N", title=say("class")),
+                alt.Tooltip("split:N", title=say("split")),
+                alt.Tooltip(f"{amount}:Q", title=say(amount), format=number),
+            ],
         )
     )
     chart = chart.properties(height=len(order) * (34 if len(present) > 1 else 26))
@@ -47,20 +63,21 @@ def _by_class(frame: pl.DataFrame, order: Sequence[str], amount: str, title: str
 
 def values(frame: pl.DataFrame) -> Chart:
     """How often each pixel value occurs. Columns: channel, low, high (bounds of the bin), percent."""
-    present = {name: color for name, color in CHANNELS.items() if name in set(frame["channel"])}
+    present = {say(name): color for name, color in CHANNELS.items() if name in set(frame["channel"])}
+    frame = frame.with_columns(channel=pl.col("channel").replace({name: say(name) for name in CHANNELS}))
     color = alt.Color("channel:N", title=None).scale(domain=list(present), range=list(present.values()))
     chart: alt.Chart = (
         alt.Chart(frame)
         .mark_line(interpolate="step-after", strokeWidth=1.8)
         .encode(
-            x=alt.X("low:Q", title="pixel value").scale(domain=[0, 256], nice=False).axis(grid=False),
-            y=alt.Y("percent:Q", title="pixels (%)"),
+            x=alt.X("low:Q", title=say("pixel value")).scale(domain=[0, 256], nice=False).axis(grid=False),
+            y=alt.Y("percent:Q", title=say("pixels (%)")),
             color=color.legend(orient="top") if len(present) > 1 else color.legend(None),
             tooltip=[
-                alt.Tooltip("channel:N"),
-                alt.Tooltip("low:Q", title="from"),
-                alt.Tooltip("high:Q", title="to"),
-                alt.Tooltip("percent:Q", format=".2f", title="pixels (%)"),
+                alt.Tooltip("channel:N", title=say("channel")),
+                alt.Tooltip("low:Q", title=say("from")),
+                alt.Tooltip("high:Q", title=say("to")),
+                alt.Tooltip("percent:Q", format=".2f", title=say("pixels (%)")),
             ],
         )
     )
@@ -76,11 +93,11 @@ def numbers(frame: pl.DataFrame, name: str) -> Chart:
         .encode(
             x=alt.X("low:Q", title=name).bin("binned").scale(zero=False),
             x2="high:Q",
-            y=alt.Y("images:Q", title="images"),
+            y=alt.Y("images:Q", title=say("images")),
             tooltip=[
-                alt.Tooltip("low:Q", title="from", format=".4g"),
-                alt.Tooltip("high:Q", title="to", format=".4g"),
-                alt.Tooltip("images:Q", format=","),
+                alt.Tooltip("low:Q", title=say("from"), format=".4g"),
+                alt.Tooltip("high:Q", title=say("to"), format=".4g"),
+                alt.Tooltip("images:Q", title=say("images"), format=","),
             ],
         )
     )
@@ -94,14 +111,14 @@ def closeness(frame: pl.DataFrame, threshold: float) -> Chart:
         alt.Chart(frame)
         .mark_bar(binSpacing=1)
         .encode(
-            x=alt.X("low:Q", title="closeness of the nearest image").bin("binned"),
+            x=alt.X("low:Q", title=say("closeness of the nearest image")).bin("binned"),
             x2="high:Q",
-            y=alt.Y("images:Q", title="images (square root)").scale(type="sqrt"),
+            y=alt.Y("images:Q", title=say("images (square root)")).scale(type="sqrt"),
             color=alt.Color("copy:N", legend=None).scale(domain=[True, False], range=[LIGHT["bad"], LIGHT["unsure"]]),
             tooltip=[
-                alt.Tooltip("low:Q", title="from", format=".2f"),
-                alt.Tooltip("high:Q", title="to", format=".2f"),
-                alt.Tooltip("images:Q", format=","),
+                alt.Tooltip("low:Q", title=say("from"), format=".2f"),
+                alt.Tooltip("high:Q", title=say("to"), format=".2f"),
+                alt.Tooltip("images:Q", title=say("images"), format=","),
             ],
         )
     )

@@ -5,6 +5,7 @@ import polars as pl
 from jaxtyping import Bool, Int64
 
 from assay.data.targets import Tags
+from assay.language.speech import later, say
 from assay.report.figures import Figure
 from assay.report.tables import Cell, Column, Table
 from assay.results.formats import fixed, grouped
@@ -41,34 +42,35 @@ def _counts(found: Inspection, which: Bool[np.ndarray, " n"]) -> Int64[np.ndarra
 def class_figure(found: Inspection, frame: pl.DataFrame) -> Figure:
     """Images of each class."""
     total = frame.group_by("class", maintain_order=True).agg(pl.col("images").sum())
-    order, (one, many) = total["class"].to_list(), _nouns(found)
+    order, of_tags = total["class"].to_list(), isinstance(found.images.targets, Tags)
     caption = ""
     if len(order) > MOST_CLASSES:
         ranked = total.sort("images", descending=True)["class"].to_list()
-        order = ranked[: MOST_CLASSES // 2] + ranked[-MOST_CLASSES // 2 :]
-        caption = f"The {MOST_CLASSES // 2} largest and the {MOST_CLASSES // 2} smallest of {len(ranked)} {many}."
+        order, half = ranked[: MOST_CLASSES // 2] + ranked[-MOST_CLASSES // 2 :], MOST_CLASSES // 2
+        largest = later("The {half} largest and the {half} smallest of {n} classes.")
+        largest = later("The {half} largest and the {half} smallest of {n} tags.") if of_tags else largest
+        caption = say(largest, half=half, n=len(ranked))
+    alt = later("Images of {n} classes, from {low:,} to {high:,} each.")
+    alt = later("Images of {n} tags, from {low:,} to {high:,} each.") if of_tags else alt
     low, high = int(total["images"].min()), int(total["images"].max())  # type: ignore[arg-type]
     return Figure(
         "classes",
-        f"Images of each {one}",
+        say("Images of each tag") if of_tags else say("Images of each class"),
         caption,
-        f"Images of {len(total)} {many}, from {low:,} to {high:,} each.",
+        say(alt, n=len(total), low=low, high=high),
         charts.class_counts(frame.filter(pl.col("class").is_in(order)), order),
         frame,
     )
 
 
-def _nouns(found: Inspection) -> tuple[str, str]:
-    return ("tag", "tags") if isinstance(found.images.targets, Tags) else ("class", "classes")
-
-
 def class_table(found: Inspection, frame: pl.DataFrame) -> Table:
     """Images of each class, with copies and, of labels, how many have a nearest image of their class."""
     splits = list(dict.fromkeys(split_names(found)))
-    percents = {"copied_percent": ("with a near copy (%)", found.copies.copied)}
+    percents = {"copied_percent": (say("with a near copy (%)"), found.copies.copied)}
     if found.scores is not None:
-        percents["agreeing_percent"] = ("nearest image of this class (%)", found.scores > 0)
-    columns = [Column(_nouns(found)[0], "left"), *(Column("images" if s == "all" else s) for s in splits)]
+        percents["agreeing_percent"] = (say("nearest image of this class (%)"), found.scores > 0)
+    columns = [Column(say("tag") if isinstance(found.images.targets, Tags) else say("class"), "left")]
+    columns += [Column(say("images") if split == "all" else say(split)) for split in splits]
     columns += [Column(heading) for heading, _ in percents.values()]
     there = np.maximum(_counts(found, np.ones(len(found.images), dtype=bool)), 1)
     wide = frame.pivot("split", index="class", values="images", maintain_order=True)
@@ -78,5 +80,5 @@ def class_table(found: Inspection, frame: pl.DataFrame) -> Table:
     lines = []
     for row in wide.iter_rows(named=True):
         shares = [Cell(fixed(row[key], 1)) for key in percents]
-        lines.append([Cell(row["class"], is_name=True), *(Cell(grouped(row[s])) for s in splits), *shares])
-    return Table("classes", "By the pixels of all images.", columns, lines, wide)
+        lines.append([Cell(row["class"], is_name=True), *(Cell(grouped(row[split])) for split in splits), *shares])
+    return Table("classes", say("By the pixels of all images."), columns, lines, wide)

@@ -7,6 +7,7 @@ from typing import Any
 
 from assay.data import data_root
 from assay.errors import AssayError, unknown
+from assay.language.speech import SOURCE, language_called
 from assay.recipe import Data
 from assay.recipe.tasks import TASKS
 from assay.recipe.validation import validate
@@ -31,15 +32,18 @@ def check(
     quiet: bool = False,
     command: str = "",
     run: Path | None = None,
+    language: str | None = None,
 ) -> tuple[Inspection, Path]:
     """Inspect a source, or the one of a study or recipe file with its table, and write its page.
 
     The options go before what the file says; ``task`` says what is read where masks lie beside boxes; a finished
-    ``run`` of detection says which labelled boxes it speaks against. Returns (what was found; the path of the page).
+    ``run`` of detection says which labelled boxes it speaks against. The page is in ``language``,
+    else English. Returns (what was found; the path of the page).
 
     Raises:
         AssayError: an option makes no sense, or the source cannot be opened.
     """
+    spoken = language_called(language or SOURCE)
     options = {"size": parse_size(size), "color": color, "group": group, "layout": parse_layout(layout)}
     stated = {key: value for key, value in options.items() if value is not None}
     is_file = source.lower().endswith((".yaml", ".yml"))
@@ -56,7 +60,7 @@ def check(
                 raise AssayError(re.sub(r"\bdata\.(size|color|group|layout)\b", r"--\1", str(error))) from error
         if run is not None:
             found = replace(found, suspects=suspects(run, found.data, root))
-        page = write_inspection(found, out or Path("checks") / folder_of(source), command)
+        page = write_inspection(found, out or Path("checks") / folder_of(source), command, spoken)
     return found, page
 
 

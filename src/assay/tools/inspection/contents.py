@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int64
 
+from assay.language.speech import plural, say
 from assay.report.figures import Figure
 from assay.report.tables import Cell, Column, Table
 from assay.results.formats import fixed
@@ -32,18 +33,25 @@ def channels(found: Inspection) -> tuple[Table, Figure]:
         black, white = float(count[0] / total), float(count[255] / total)
         numbers = {"lowest": low, "highest": high, "mean": mean, "deviation": deviation}
         rows.append({"channel": name, **numbers, "share_0": black, "share_255": white})
-        lines.append([Cell(name), Cell(str(low)), Cell(str(high)), Cell(fixed(mean, 1)), Cell(fixed(deviation, 1))])
+        lines.append(
+            [Cell(say(name)), Cell(str(low)), Cell(str(high)), Cell(fixed(mean, 1)), Cell(fixed(deviation, 1))]
+        )
         lines[-1] += [Cell(fixed(100 * black, 2)), Cell(fixed(100 * white, 2))]
         width = 256 // _BINS
         for k, number in enumerate(count.reshape(_BINS, width).sum(axis=1)):
             percent = float(100 * number / total)
             bins.append({"channel": name, "low": k * width, "high": (k + 1) * width, "percent": percent})
-    columns = [Column("channel", "left"), Column("lowest"), Column("highest"), Column("mean"), Column("deviation")]
-    columns += [Column("at 0 (%)"), Column("at 255 (%)")]
-    table = Table("channels", "Values from 0 to 255, over all images.", columns, lines, pl.DataFrame(rows))
+    headings = (say("lowest"), say("highest"), say("mean"), say("deviation"), say("at 0 (%)"), say("at 255 (%)"))
+    columns = [Column(say("channel"), "left"), *map(Column, headings)]
+    table = Table("channels", say("Values from 0 to 255, over all images."), columns, lines, pl.DataFrame(rows))
     frame = pl.DataFrame(bins)
-    text = f"Distribution of the pixel values of {len(names)} channel{'s' * (len(names) > 1)} in bins of four."
-    return table, Figure("values", "Values of the pixels", "In bins of four values.", text, charts.values(frame), frame)
+    text = plural(
+        "Distribution of the pixel values of {n} channel in bins of four.",
+        "Distribution of the pixel values of {n} channels in bins of four.",
+        len(names),
+    )
+    caption = say("In bins of four values.")
+    return table, Figure("values", say("Values of the pixels"), caption, text, charts.values(frame), frame)
 
 
 def value_counts(found: Inspection) -> Int64[np.ndarray, "channels 256"]:
@@ -67,11 +75,17 @@ def closeness_figure(found: Inspection) -> Figure:
     frame = frame.with_columns(copy=pl.col("low") < threshold)
     return Figure(
         "closeness",
-        "How close the nearest image is",
-        f"Near copies lie left of the dashed line, at {threshold:.2f}. A hump on the left that stands apart is a sign "
-        "of copies; a slope without a gap means that the line could as well be drawn elsewhere.",
-        f"Distribution over {len(nearest):,} images of the distance to the nearest image; "
-        f"{int(found.copies.copied.sum()):,} have a near copy.",
+        say("How close the nearest image is"),
+        say(
+            "Near copies lie left of the dashed line, at {threshold:.2f}. A hump on the left that stands apart is a "
+            "sign of copies; a slope without a gap means that the line could as well be drawn elsewhere.",
+            threshold=threshold,
+        ),
+        say(
+            "Distribution over {n:,} images of the distance to the nearest image; {copied:,} have a near copy.",
+            n=len(nearest),
+            copied=int(found.copies.copied.sum()),
+        ),
         charts.closeness(frame, threshold),
         frame,
     )

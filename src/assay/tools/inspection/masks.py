@@ -10,19 +10,19 @@ from scipy import ndimage
 from assay.data.own_masks import VOID, Mask
 from assay.data.sources.class_list import is_void
 from assay.data.targets import Masks
-from assay.errors import amount
+from assay.language.script import as_name
+from assay.language.speech import plural, say
 from assay.report.figures import Figure
 from assay.report.tables import Cell, Column, Table
 from assay.results.formats import fixed, grouped
 from assay.tools.inspection import charts
-from assay.tools.inspection.in_words import are, have, share
+from assay.tools.inspection.in_words import named, share
 from assay.tools.inspection.inspecting import Inspection, split_names
 
 SPECK = 9
 """Pixels of a region at most, 3 × 3, that is hardly an object."""
 _LOOKED_AT = 200
 """Masks, evenly spaced, in which regions are told apart."""
-_NAMED = 5
 
 
 def pixel_frame(found: Inspection, masks: Masks) -> pl.DataFrame:
@@ -44,26 +44,27 @@ def pixel_frame(found: Inspection, masks: Masks) -> pl.DataFrame:
 def pixel_figure(frame: pl.DataFrame) -> Figure:
     """The classes' shares of the pixels by split."""
     order = frame["class"].unique(maintain_order=True).to_list()
-    caption = "Of the pixels of a split that are not void, in the pictures' own size."
-    alt = f"Shares of the pixels of {len(order)} classes, by split."
-    return Figure("classes", "Pixels of each class", caption, alt, charts.class_pixels(frame, order), frame)
+    caption = say("Of the pixels of a split that are not void, in the pictures' own size.")
+    alt = say("Shares of the pixels of {n} classes, by split.", n=len(order))
+    return Figure("classes", say("Pixels of each class"), caption, alt, charts.class_pixels(frame, order), frame)
 
 
 def pixel_table(frame: pl.DataFrame) -> Table:
     """The same as numbers, with how many pictures show a class."""
     splits = frame["split"].unique(maintain_order=True).to_list()
     wide = frame.pivot("split", index="class", values=["percent", "images"], maintain_order=True)
-    columns, lines = [Column("class", "left")], []
+    columns, lines = [Column(say("class"), "left")], []
     for split in splits:
-        of = "" if split == "all" else f"{split}: "
-        columns += [Column(f"{of}pixels (%)"), Column(f"{of}pictures with it")]
+        of = "" if split == "all" else f"{say(split)}: "
+        columns += [Column(of + say("pixels (%)")), Column(of + say("pictures with it"))]
     if len(splits) == 1:
         wide = wide.rename({key: f"{key}_{splits[0]}" for key in ("percent", "images") if key in wide.columns})
     for row in wide.iter_rows(named=True):
         lines.append([Cell(row["class"], is_name=True)])
         for split in splits:
             lines[-1] += [Cell(fixed(row[f"percent_{split}"], 2)), Cell(grouped(row[f"images_{split}"]))]
-    return Table("classes", "By the pixels of the masks as they are in their files.", columns, lines, wide)
+    caption = say("By the pixels of the masks as they are in their files.")
+    return Table("classes", caption, columns, lines, wide)
 
 
 def sentences(found: Inspection, masks: Masks) -> list[str]:
@@ -80,15 +81,23 @@ def sentences(found: Inspection, masks: Masks) -> list[str]:
 def _void(found: Inspection, masks: Masks) -> list[str]:
     totals = masks.counts.sum(axis=0, dtype=np.int64)
     void, pixels = int(totals[VOID]), int(totals.sum())
-    ignored = " (with data.ignore)" if found.data.ignore is not None else ""
-    texts = [f"{share(void, pixels)} of the pixels are void{ignored}: they are neither learned nor measured."] * (
-        void > 0
-    )
+    ignored = say(" (with data.ignore)") if found.data.ignore is not None else ""
+    texts = [
+        say(
+            "{share} of the pixels are void{ignored}: they are neither learned nor measured.",
+            share=share(void, pixels),
+            ignored=ignored,
+        )
+    ] * (void > 0)
     for k, name in enumerate(found.images.classes):
         if is_void(name):
             texts.append(
-                f"The class '{name}', {share(int(totals[k]), pixels)} of the pixels, is learned and measured like any "
-                f"other; ignore: {name} in the recipe's data makes it void."
+                say(
+                    "The class '{name}', {share} of the pixels, is learned and measured like any other; ignore: {name} "
+                    "in the recipe's data makes it void.",
+                    name=as_name(name),
+                    share=share(int(totals[k]), pixels),
+                )
             )
     return texts
 
@@ -98,11 +107,25 @@ def _absent(found: Inspection, masks: Masks) -> list[str]:
     for name in dict.fromkeys(splits.tolist()):
         there = (masks.counts[splits == name, : len(classes)] > 0).any(axis=0)
         if not there.all():
-            where = "any mask" if name == "all" else f"the {name} masks"
-            lost = [classes[k] for k in np.flatnonzero(~there)]
-            them = "it" if len(lost) == 1 else "them"
-            texts.append(f"{listed(lost)} {are(len(lost))} not in {where}: nothing can be said of {them} there.")
+            texts.append(_not_in(name, [classes[k] for k in np.flatnonzero(~there)]))
     return texts
+
+
+def _not_in(split: str, lost: Sequence[str]) -> str:
+    if split == "all":
+        return plural(
+            "{classes} is not in any mask: nothing can be said of it there.",
+            "{classes} are not in any mask: nothing can be said of them there.",
+            len(lost),
+            classes=named(lost),
+        )
+    return plural(
+        "{classes} is not in the {split} masks: nothing can be said of it there.",
+        "{classes} are not in the {split} masks: nothing can be said of them there.",
+        len(lost),
+        classes=named(lost),
+        split=say(split),
+    )
 
 
 def _constant(found: Inspection, masks: Masks) -> list[str]:
@@ -110,8 +133,14 @@ def _constant(found: Inspection, masks: Masks) -> list[str]:
     rows = np.flatnonzero((known == 1) & (len(found.images.classes) > 1))
     if not len(rows):
         return []
-    first = found.images.names[rows[0]]
-    return [f"{amount(len(rows), 'mask')} {have(len(rows))} one class throughout, the first that of {first}."]
+    return [
+        plural(
+            "{n:,} mask has one class throughout, the first that of {first}.",
+            "{n:,} masks have one class throughout, the first that of {first}.",
+            len(rows),
+            first=as_name(found.images.names[rows[0]]),
+        )
+    ]
 
 
 def _specks(found: Inspection, masks: Masks) -> list[str]:
@@ -124,8 +153,16 @@ def _specks(found: Inspection, masks: Masks) -> list[str]:
     most = classes[int(np.argmax(specks))][1]
     regions = sum(map(len, sizes))
     return [
-        f"Of {regions:,} regions in {amount(len(rows), 'mask')}, {number:,} ({share(number, regions)}) have at most "
-        f"{SPECK} pixels, most of them of '{most}': slips of the pen, or small things that a resize takes away."
+        say(
+            "Of {regions:,} regions in {masks}, {number:,} ({share}) have at most {speck} pixels, most of them of "
+            "'{most}': slips of the pen, or small things that a resize takes away.",
+            regions=regions,
+            masks=plural("{n:,} mask", "{n:,} masks", len(rows)),
+            number=number,
+            share=share(number, regions),
+            speck=SPECK,
+            most=as_name(most),
+        )
     ]
 
 
@@ -145,11 +182,12 @@ def sizes(found: Inspection) -> list[str]:
     by_area = different[np.argsort(different.prod(axis=1), kind="stable")]
     low, high, usual = (f"{h}×{w}" for h, w in (by_area[0], by_area[-1], different[counts.argmax()]))
     return [
-        f"The pictures have {len(different):,} sizes, from {low} to {high} (height×width), most often {usual}: "
-        "size in the recipe's data brings them to one, and fit: letterbox keeps their proportions."
+        say(
+            "The pictures have {n:,} sizes, from {low} to {high} (height×width), most often {usual}: size in the "
+            "recipe's data brings them to one, and fit: letterbox keeps their proportions.",
+            n=len(different),
+            low=low,
+            high=high,
+            usual=usual,
+        )
     ]
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first five names, and how many more there are."""
-    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else "")

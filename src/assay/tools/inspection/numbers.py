@@ -5,12 +5,12 @@ import polars as pl
 from jaxtyping import Bool, Float64
 
 from assay.data.targets import Values
-from assay.errors import amount
+from assay.language.script import as_name
+from assay.language.speech import later, plural, say
 from assay.report.figures import Figure
 from assay.report.tables import Cell, Column, Table
 from assay.results.formats import grouped
 from assay.tools.inspection import charts
-from assay.tools.inspection.in_words import are
 from assay.tools.inspection.inspecting import Inspection
 
 FAR = 3.0
@@ -18,6 +18,8 @@ FAR = 3.0
 Analysis, 1977)."""
 NAMED = 12
 MOST_FIGURES = 6
+QUANTILES = later("lowest"), later("quarter"), later("median"), later("three quarters"), later("highest")
+OTHERS = later("mean"), later("deviation"), later("distinct"), later("far out")
 _BINS = 40
 
 
@@ -34,12 +36,25 @@ def sentences(found: Inspection, targets: Values) -> list[str]:
     for name, values in zip(targets.names, targets.values.T, strict=True):
         low, first, third, high = (f"{v:g}" for v in np.quantile(values, [0, 0.25, 0.75, 1]))
         if low == high:
-            texts.append(f"{name} is {low} in every image: there is nothing to learn.")
+            constant = say("{name} is {low} in every image: there is nothing to learn.", name=as_name(name), low=low)
+            texts.append(constant)
             continue
-        text = f"{name} goes from {low} to {high}, the middle half from {first} to {third}"
+        text = say(
+            "{name} goes from {low} to {high}, the middle half from {first} to {third}",
+            name=as_name(name),
+            low=low,
+            high=high,
+            first=first,
+            third=third,
+        )
         if len(rows := _farthest(values)):
-            image = f"{found.images.names[rows[0]]} with {values[rows[0]]:g}"
-            text += f"; {amount(len(rows), 'image')} {are(len(rows))} far out, the farthest {image}"
+            text += plural(
+                "; {n:,} image is far out, the farthest {image} with {value:g}",
+                "; {n:,} images are far out, the farthest {image} with {value:g}",
+                len(rows),
+                image=as_name(found.images.names[rows[0]]),
+                value=float(values[rows[0]]),
+            )
         texts.append(f"{text}.")
     return texts
 
@@ -56,16 +71,17 @@ def summary(targets: Values) -> Table:
     for name, values in zip(targets.names, targets.values.T, strict=True):
         quantiles = dict(
             zip(
-                ("lowest", "quarter", "median", "three quarters", "highest"),
+                QUANTILES,
                 np.quantile(values, np.linspace(0, 1, 5)).tolist(),
                 strict=True,
             )
         )
-        rows.append({"number": name, **quantiles, "mean": float(values.mean()), "deviation": float(values.std())})
-        rows[-1] |= {"distinct": len(np.unique(values)), "far out": int(far_out(values).sum())}
-    columns = [Column("number", "left"), *(Column(key) for key in list(rows[0])[1:])]
-    lines = [[Cell(row["number"], is_name=True), *(Cell(_shown(row[c.heading])) for c in columns[1:])] for row in rows]
-    caption = f"Far out: more than {FAR:g} times the width of the middle half beyond it."
+        others = (float(values.mean()), float(values.std()), len(np.unique(values)), int(far_out(values).sum()))
+        rows.append({"number": name, **quantiles, **dict(zip(OTHERS, others, strict=True))})
+    keys = list(rows[0])[1:]
+    columns = [Column(say("number"), "left"), *(Column(say(key)) for key in keys)]
+    lines = [[Cell(row["number"], is_name=True), *(Cell(_shown(row[key])) for key in keys)] for row in rows]
+    caption = say("Far out: more than {far:g} times the width of the middle half beyond it.", far=FAR)
     return Table("numbers", caption, columns, lines, pl.DataFrame(rows))
 
 
@@ -82,12 +98,13 @@ def outliers(found: Inspection, targets: Values) -> pl.DataFrame:
 
 def outlier_table(frame: pl.DataFrame) -> Table:
     """The first of ``outliers``."""
-    columns = [Column("image", "left"), Column("number", "left"), Column("value")]
+    columns = [Column(say("image"), "left"), Column(say("number"), "left"), Column(say("value"))]
     lines = [
         [Cell(image, is_name=True), Cell(name, is_name=True), Cell(f"{value:g}")]
         for image, name, value in frame.head(NAMED).iter_rows()
     ]
-    return Table("outliers", f"The farthest out, {len(lines)} of {len(frame):,}.", columns, lines, frame)
+    caption = say("The farthest out, {shown} of {n:,}.", shown=len(lines), n=len(frame))
+    return Table("outliers", caption, columns, lines, frame)
 
 
 def figures(targets: Values) -> list[Figure]:
@@ -99,5 +116,11 @@ def figures(targets: Values) -> list[Figure]:
 def _figure(k: int, name: str, values: Float64[np.ndarray, " n"]) -> Figure:
     counts, edges = np.histogram(values, min(_BINS, max(len(np.unique(values)), 1)))
     frame = pl.DataFrame({"low": edges[:-1], "high": edges[1:], "images": counts})
-    alt = f"Distribution of {name} over {len(values):,} images, from {values.min():g} to {values.max():g}."
+    alt = say(
+        "Distribution of {name} over {n:,} images, from {low:g} to {high:g}.",
+        name=as_name(name),
+        n=len(values),
+        low=float(values.min()),
+        high=float(values.max()),
+    )
     return Figure(f"number-{k + 1}", name, "", alt, charts.numbers(frame, name), frame)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -9,38 +10,65 @@ import polars as pl
 from assay.data import ImageSet
 from assay.data.boxes import Boxes
 from assay.data.targets import Labels, Masks, Tags, Values
-from assay.errors import amount, enumerated
+from assay.language.script import as_name
+from assay.language.speech import SOURCE, Language, say, speaking, spoken
 from assay.report.document import Files, document, table_files, write_page
 from assay.report.figures import Figure
 from assay.report.tables import Table, csv, skipped_table
+from assay.results.names import listed as enumerated
 from assay.tools.inspection import contents
 from assay.tools.inspection.charts import SPLITS
 from assay.tools.inspection.copies import AROUND, SIDE
-from assay.tools.inspection.in_words import share
+from assay.tools.inspection.in_words import images_text, share
 from assay.tools.inspection.inspecting import Inspection, split_names
 from assay.tools.inspection.leaks import Leak
 from assay.tools.inspection.pictures import CLASSES, PAIRS, Album, Row, spread
-from assay.tools.inspection.told import told
-from assay.tools.inspection.truth import strata_in_words
+from assay.tools.inspection.told import Told, told
+from assay.tools.inspection.truth import kind, strata_in_words
 from assay.tools.inspection.verdict import pixels_tell, verdict
 
 
-def write_inspection(found: Inspection, folder: Path, command: str = "") -> Path:
-    """Write the page and its tables and figures into ``folder``; returns the path of ``index.html``."""
+@dataclass(frozen=True)
+class Shown:
+    """What is shown as figures and tables, in the language of the page."""
+
+    told: Told
+    figures: Mapping[str, Figure]
+    tables: Mapping[str, Table]
+
+
+def write_inspection(found: Inspection, folder: Path, command: str = "", language: Language = SOURCE) -> Path:
+    """Write the page in a language, and its tables and figures in English, into ``folder``; returns the path of
+    ``index.html``."""
+    source, leak = shown(found), shown_leak(found)
+    beside = files(found, source.told.frames, source.tables.values(), source.figures.values(), leak)
+    with speaking(language):
+        page, written = _page(found, source, leak, beside, command)
+    return write_page(folder, page, written)
+
+
+def shown(found: Inspection) -> Shown:
+    """Figures and tables by name."""
     channels, values = contents.channels(found)
     about = told(found)
     figures = {each.name: each for each in (*about.figures, values, contents.closeness_figure(found))}
     tables: dict[str, Table] = {each.name: each for each in (*about.tables, channels)}
     if found.images.skipped:
         tables["skipped"] = skipped_table(found.images.skipped)
-    leak, album, k = shown_leak(found), Album(found), found.copies.neighbors.shape[1]
+    return Shown(about, figures, tables)
+
+
+def _page(found: Inspection, source: Shown, leak: Leak | None, beside: Files, command: str) -> tuple[str, Files]:
+    here = source if spoken() == SOURCE else shown(found)
+    album, k = Album(found), found.copies.neighbors.shape[1]
     crossing = found.crossing[spread(found.copies.closeness_of(*found.crossing.T))[0]]
     groups = strata_in_words(found.images)
-    page, beside = document(
+    return document(
         "tools/inspection/page.html.j2",
-        list(figures.values()),
-        files(found, about.frames, tables.values(), figures.values(), leak),
-        title=f"What is in {Path(found.data.source).name}?",
+        list(here.figures.values()),
+        beside,
+        paper=list(source.figures.values()),
+        title=say("What is in {name}?", name=as_name(Path(found.data.source).name)),
         verdict=verdict(found),
         facts=facts(found),
         proposal=proposal(found),
@@ -53,20 +81,20 @@ def write_inspection(found: Inspection, folder: Path, command: str = "") -> Path
         has_labels=found.scores is not None,
         capped=k if found.scores is not None and found.scores.min() == -k else 0,
         trust=trust(found),
-        told=about,
+        told=here.told,
         kind=found.images.targets.kind,
+        kinds=kind(found.images),
         sample=album.sample(),
         legend=album.legend(),
         more_classes=len(groups) if len(groups) > CLASSES else 0,
-        figures=figures,
-        tables=tables,
+        figures=here.figures,
+        tables=here.tables,
         threshold=f"{found.copies.threshold:.2f}",
         around=min(AROUND, k),
         side=SIDE,
         chosen=found.chosen,
         command=command,
     )
-    return write_page(folder, page, beside)
 
 
 def files(
@@ -104,14 +132,21 @@ def shown_leak(found: Inspection) -> Leak | None:
 def leak_pictures(found: Inspection, album: Album, leak: Leak) -> dict[str, str | bool | list[Row]]:
     """The words and the pairs of the section on leaks: those that differ first."""
     closest, widest = spread(found.copies.closeness_of(leak.test, leak.train) - leak.other_label)
-    shown: dict[str, str | bool | list[Row]] = {
+    notes = say("test"), say("training")
+    pictures: dict[str, str | bool | list[Row]] = {
         "other": bool(leak.other_label.any()),
-        "closest": album.pairs(leak.test[closest], leak.train[closest], ("test", "training")),
-        "widest": album.pairs(leak.test[widest], leak.train[widest], ("test", "training")),
+        "closest": album.pairs(leak.test[closest], leak.train[closest], notes),
+        "widest": album.pairs(leak.test[widest], leak.train[widest], notes),
     }
-    what = "test images" if found.own_split is not None else "images held out at random"
-    text = f"{len(leak):,} of {leak.held_out:,} {what} ({share(len(leak), leak.held_out)}), each beside its nearest "
-    return {"caption": text + "copy in training. Over each pair its closeness, 0 for equal ones.", **shown}
+    of = {"n": len(leak), "all": leak.held_out, "share": share(len(leak), leak.held_out)}
+    text = (
+        say("{n:,} of {all:,} test images ({share}), each beside its nearest copy in training.", **of)
+        if found.own_split is not None
+        else say(
+            "{n:,} of {all:,} images held out at random ({share}), each beside its nearest copy in training.", **of
+        )
+    )
+    return {"caption": text + say(" Over each pair its closeness, 0 for equal ones."), **pictures}
 
 
 def proposal(found: Inspection) -> str:
@@ -127,27 +162,32 @@ def facts(found: Inspection) -> str:
     """``2,065 images · 2 classes · 256 × 256 pixels, gray · no test split of its own``."""
     n, c, h, w = found.images.pixels.shape
     numbers = Counter(split_names(found))
-    splits = [f"{numbers[name]:,} {name}" for name in SPLITS if numbers[name]]
+    splits = [f"{numbers[name]:,} {say(name)}" for name in SPLITS if numbers[name]]
     parts = [
-        f"{enumerated(splits)} images" if len(splits) > 1 else amount(n, "image"),
+        say("{splits} images", splits=enumerated(splits)) if len(splits) > 1 else images_text(n),
         _told_of(found.images),
-        f"{w} × {h} pixels, {'gray' if c == 1 else 'RGB'}",
-        "" if found.has_test else "no test split of its own",
+        say("{w} × {h} pixels, {colours}", w=w, h=h, colours=say("gray") if c == 1 else "RGB"),
+        "" if found.has_test else say("no test split of its own"),
     ]
     return " · ".join(part for part in parts if part)
 
 
 def _told_of(images: ImageSet) -> str:
+    n = len(images.classes)
     match images.targets:
         case Values(_, names):
-            return f"numbers: {', '.join(names)}"
-        case Labels() | Tags() | Masks() | Boxes():
-            return f"{len(images.classes)} {'tags' if isinstance(images.targets, Tags) else 'classes'}"
-    return images.targets.kind
+            return say("numbers: {names}", names=say(", ").join(map(as_name, names)))
+        case Tags():
+            return say("{n} tags", n=n)
+        case Labels() | Masks() | Boxes():
+            return say("{n} classes", n=n)
+    return kind(images)
 
 
 def trust(found: Inspection) -> str:
     """How much the sample scores are worth here."""
-    agreement, chance = f"{100 * found.agreement:.0f} %", f"{100 * found.chance:.0f} %"
-    text = f"Here {agreement} of the images agree with their nearest one ({chance} by chance)"
-    return text + ("; these are worth a look." if pixels_tell(found) else ": pixels alone say little about labels.")
+    shares = {"agreement": f"{100 * found.agreement:.0f} %", "chance": f"{100 * found.chance:.0f} %"}
+    text = say("Here {agreement} of the images agree with their nearest one ({chance} by chance)", **shares)
+    if pixels_tell(found):
+        return text + say("; these are worth a look.")
+    return text + say(": pixels alone say little about labels.")

@@ -10,10 +10,13 @@ from assay.data.boxes import Boxes
 from assay.data.own_masks import VOID
 from assay.data.palette import palette, with_void
 from assay.data.targets import Masks
+from assay.language.script import as_name
+from assay.language.speech import say
 from assay.report.document import data_address
 from assay.seeds import numpy_generator
 from assay.tasks.pictures import thumbnail
 from assay.tools.inspection.boxes import SIDE, drawn
+from assay.tools.inspection.in_words import images_text
 from assay.tools.inspection.inspecting import Inspection
 from assay.tools.inspection.truth import in_words, strata_in_words
 
@@ -78,7 +81,7 @@ class Album:
         mirrored = self.found.copies.is_mirrored(first, second)
         return [
             Row(
-                "equal" if same else f"{value:.2f}{' mirrored' * bool(turned)}",
+                _close(value, bool(same), bool(turned)),
                 [self.shot(int(i), notes[0]), self.shot(int(j), notes[1], like=int(i))],
             )
             for i, j, value, same, turned in zip(first, second, close, equal, mirrored, strict=True)
@@ -92,7 +95,7 @@ class Album:
         for family in largest[copies.family_sizes[largest] > 1]:
             members = np.flatnonzero(copies.families == family)
             shots = [self.shot(int(i), like=int(members[0])) for i in members[:MEMBERS]]
-            rows.append(Row(f"{len(members):,} images", shots))
+            rows.append(Row(images_text(len(members)), shots))
         return rows
 
     def originals(self) -> list[Row]:
@@ -104,7 +107,8 @@ class Album:
         for number in np.argsort(-grouping.sizes, kind="stable")[:ORIGINALS]:
             members = np.flatnonzero(grouping.numbers == number)
             shots = [self.shot(int(i), like=int(members[0])) for i in members[:MEMBERS]]
-            rows.append(Row(f"{self.found.images.names[members[0]]} and {len(members) - 1:,} more", shots))
+            first = as_name(self.found.images.names[members[0]])
+            rows.append(Row(say("{names} and {n:,} more", names=first, n=len(members) - 1), shots))
         return rows
 
     def doubts(self) -> list[Row]:
@@ -116,7 +120,7 @@ class Album:
         for i in self.found.doubtful[:DOUBTS]:
             near = self.found.copies.neighbors[i, :NEIGHBORS]
             shots = [self.shot(int(i)), *(self.shot(int(j), like=int(i)) for j in near)]
-            rows.append(Row(f"score {scores[i]}".replace("-", "−"), shots))
+            rows.append(Row(say("score {score}", score=scores[i]).replace("-", "−"), shots))
         return rows
 
     def sample(self) -> list[Row]:
@@ -155,6 +159,13 @@ class Album:
     def colours(self) -> UInt8[np.ndarray, "classes 3"]:
         """Of the classes."""
         return palette(self.found.images.classes, self.found.images.colours)
+
+
+def _close(closeness: float, is_equal: bool, is_mirrored: bool) -> str:
+    """How close two images are: ``equal``, ``0.12``, ``0.12 mirrored``."""
+    if is_equal:
+        return say("equal")
+    return say("{closeness:.2f} mirrored", closeness=closeness) if is_mirrored else f"{closeness:.2f}"
 
 
 def spread(closeness: Iterable[float], most: int = PAIRS) -> tuple[Indices, Indices]:

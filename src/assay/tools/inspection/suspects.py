@@ -6,7 +6,9 @@ import numpy as np
 import polars as pl
 
 from assay.after.around import around
-from assay.errors import AssayError, amount
+from assay.errors import AssayError
+from assay.language.script import as_name
+from assay.language.speech import later, plural, say
 from assay.recipe import Data
 from assay.recipe.tasks import require
 from assay.report.tables import Cell, Column, Table
@@ -17,12 +19,15 @@ from assay.tasks import catalogue
 from assay.tasks.detection.doubts import KINDS, MISSING, doubts
 from assay.tasks.detection.predictions import Predictions
 from assay.tasks.predicting import predict
-from assay.tools.inspection.in_words import are
 from assay.tools.predict import load_run
 
 SHOWN = 50
-TEXTS = ("suspicion", "kind", "image", "split", "labelled", "label", "said", "box")
-SCHEMA = {"suspicion": pl.Float64} | dict.fromkeys(TEXTS[1:], pl.String)
+TEXTS = (
+    later("kind"), later("image"), later("split"), later("labelled"), later("label"), later("said"), later("box"),
+)  # fmt: skip
+SCHEMA = {"suspicion": pl.Float64} | dict.fromkeys(TEXTS, pl.String)
+SPOKEN = ("kind", "split")
+"""Columns whose texts are ours."""
 
 
 def suspects(run: Path, data: Data, root: Path | None = None) -> pl.DataFrame:
@@ -48,27 +53,44 @@ def suspects(run: Path, data: Data, root: Path | None = None) -> pl.DataFrame:
 
 def suspect_table(frame: pl.DataFrame) -> Table:
     """The most doubtful labels."""
-    columns = [Column("doubt"), *(Column(name, "left") for name in TEXTS[1:])]
+    columns = [Column(say("doubt")), *(Column(say(name), "left") for name in TEXTS)]
     lines = [
-        [Cell(fixed(row["suspicion"], 2)), *(Cell(row[name] or "", is_name=True) for name in TEXTS[1:])]
+        [Cell(fixed(row["suspicion"], 2)), *(_cell(name, row[name]) for name in TEXTS)]
         for row in frame.head(SHOWN).iter_rows(named=True)
     ]
-    caption = (
+    caption = say(
         "Labels that the run speaks against: how sure it is of what is not labelled, times how unsure of what is. "
-        f"Boxes are x1, y1, x2, y2. The first {min(SHOWN, len(frame))} of {len(frame):,}."
+        "Boxes are x1, y1, x2, y2. The first {shown} of {n:,}.",
+        shown=min(SHOWN, len(frame)),
+        n=len(frame),
     )
     return Table("suspects", caption, columns, lines, frame)
+
+
+def _cell(column: str, text: str | None) -> Cell:
+    return Cell(say(text) if text and column in SPOKEN else text or "", is_name=True)
 
 
 def sentences(frame: pl.DataFrame) -> list[str]:
     """How many there are, and the first."""
     if frame.is_empty():
-        return ["The run speaks against no label."]
+        return [say("The run speaks against no label.")]
     first = frame.row(0, named=True)
-    by_kind = ", ".join(f"{frame.filter(kind=kind).height:,} {kind}" for kind in KINDS)
-    what = f"The run speaks against {amount(len(frame), 'label')} ({by_kind}), some with little conviction"
-    named = f"'{first['said']}' at {first['box']} in {first['image']}"
-    return [f"{what}; they {are(2)} listed as suspects, first {first['kind']}: {named}."]
+    by_kind = say(", ").join(f"{frame.filter(kind=kind).height:,} {say(kind)}" for kind in KINDS)
+    return [
+        plural(
+            "The run speaks against {n:,} label ({by_kind}), some with little conviction; they are listed as "
+            "suspects, first {kind}: '{said}' at {box} in {image}.",
+            "The run speaks against {n:,} labels ({by_kind}), some with little conviction; they are listed as "
+            "suspects, first {kind}: '{said}' at {box} in {image}.",
+            len(frame),
+            by_kind=by_kind,
+            kind=say(first["kind"]),
+            said=as_name(first["said"]),
+            box=as_name(first["box"]),
+            image=as_name(first["image"]),
+        )
+    ]
 
 
 def _rows(found: Predictions, split: str, names: list[str]) -> list[dict[str, object]]:

@@ -4,11 +4,10 @@ import numpy as np
 from jaxtyping import Int64
 
 from assay.data.targets import Tags
-from assay.errors import amount
-from assay.tools.inspection.in_words import are, have
+from assay.language.script import as_name
+from assay.language.speech import plural, say
+from assay.tools.inspection.in_words import listed, named
 from assay.tools.inspection.inspecting import Inspection
-
-NAMED = 5
 
 
 def sentences(found: Inspection, targets: Tags) -> list[str]:
@@ -16,22 +15,27 @@ def sentences(found: Inspection, targets: Tags) -> list[str]:
     names, n = found.images.classes, len(targets)
     counts = targets.values.sum(axis=0, dtype=np.int64)
     bare = int((targets.values.sum(axis=1) == 0).sum())
-    texts = [f"{amount(bare, 'image')} {have(bare)} no tag." if bare else "Every image has a tag."]
-    for wrong, words in (
-        (counts == 0, "no image has"),
-        (counts == n, "every image has"),
-        (counts == 1, "only one image has"),
+    texts = [
+        plural("{n:,} image has no tag.", "{n:,} images have no tag.", bare) if bare else say("Every image has a tag.")
+    ]
+    for wrong, text in (
+        (counts == 0, say("{tags}: no image has it.")),
+        (counts == n, say("{tags}: every image has it.")),
+        (counts == 1, say("{tags}: only one image has it.")),
     ):
         if wrong.any():
-            texts.append(f"{_listed([names[k] for k in np.flatnonzero(wrong)])}: {words} it.")
+            texts.append(text.format(tags=named([names[k] for k in np.flatnonzero(wrong)])))
     if len(pairs := together(targets)):
-        listed = _listed([f"{names[i]} and {names[j]}" for i, j in pairs])
-        texts.append(f"{amount(len(pairs), 'pair')} of tags {are(len(pairs))} always together: {listed}.")
+        both = [say("{one} and {other}", one=as_name(names[i]), other=as_name(names[j])) for i, j in pairs]
+        texts.append(
+            plural(
+                "{n:,} pair of tags is always together: {pairs}.",
+                "{n:,} pairs of tags are always together: {pairs}.",
+                len(pairs),
+                pairs=listed(both),
+            )
+        )
     return texts
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED:,} more" if len(names) > NAMED else "")
 
 
 def together(targets: Tags) -> Int64[np.ndarray, "m 2"]:

@@ -7,6 +7,7 @@ import polars as pl
 
 from assay.data.boxes import Boxes
 from assay.data.targets import Labels, Masks, Tags, Values
+from assay.language.speech import say
 from assay.report.figures import Figure
 from assay.report.tables import Table
 from assay.tools.inspection import boxes, masks, numbers, suspects, tags
@@ -28,22 +29,24 @@ def told(found: Inspection) -> Told:
     """What there is to show of the kind of thing that is true of the images."""
     match found.images.targets:
         case Labels() | Tags():
-            heading = "Tags" if isinstance(found.images.targets, Tags) else "Classes"
+            heading = say("Tags") if isinstance(found.images.targets, Tags) else say("Classes")
             frame = class_frame(found)
             return Told(heading, [class_figure(found, frame)], [class_table(found, frame)], {"class-counts": frame})
         case Values() as values:
             far = numbers.outliers(found, values)
             tables = [numbers.summary(values), *([numbers.outlier_table(far)] if len(far) else [])]
-            return Told("Numbers", numbers.figures(values), tables)
+            return Told(say("Numbers"), numbers.figures(values), tables)
         case Masks() as those:
             frame = masks.pixel_frame(found, those)
-            return Told("Classes", [masks.pixel_figure(frame)], [masks.pixel_table(frame)], {"class-pixels": frame})
+            return Told(
+                say("Classes"), [masks.pixel_figure(frame)], [masks.pixel_table(frame)], {"class-pixels": frame}
+            )
         case Boxes() as boxed:
             frame, twice = boxes.box_frame(found, boxed), boxes.double_frame(found, boxed)
             tables = [boxes.box_table(frame), *([boxes.double_table(twice)] if len(twice) else [])]
             if found.suspects is not None:
                 tables.append(suspects.suspect_table(found.suspects))
-            return Told("Boxes", [boxes.box_figure(frame)], tables)
+            return Told(say("Boxes"), [boxes.box_figure(frame)], tables)
     return Told(found.images.targets.kind.capitalize())
 
 

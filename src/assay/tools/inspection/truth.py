@@ -8,8 +8,25 @@ from jaxtyping import Int64
 from assay.data import ImageSet
 from assay.data.boxes import Boxes
 from assay.data.targets import Labels, Masks, Tags, Values
+from assay.language.script import as_name
+from assay.language.speech import later, say
 
-NO_TAG, NO_BOX = "no tag", "no box"
+NO_TAG, NO_BOX = later("no tag"), later("no box")
+KINDS = later("labels"), later("values"), later("tags"), later("masks"), later("boxes")
+OTHER = {
+    "labels": later("another label"),
+    "values": later("other values"),
+    "tags": later("other tags"),
+    "masks": later("other masks"),
+    "boxes": later("other boxes"),
+}
+SAME = {
+    "labels": later("the same label"),
+    "values": later("the same values"),
+    "tags": later("the same tags"),
+    "masks": later("the same masks"),
+    "boxes": later("the same boxes"),
+}
 
 
 def alike(images: ImageSet) -> Int64[np.ndarray, " n"]:
@@ -28,7 +45,7 @@ def in_words(images: ImageSet, i: int) -> str:
         case Values(values, names):
             return ", ".join(f"{name} {value:g}" for name, value in zip(names, values[i].tolist(), strict=True))
         case Tags(tags):
-            return ", ".join(images.classes[k] for k in np.flatnonzero(tags[i])) or NO_TAG
+            return ", ".join(images.classes[k] for k in np.flatnonzero(tags[i])) or say(NO_TAG)
         case Boxes() as boxes:
             return counted(boxes, i, images.classes)
     return ""
@@ -37,7 +54,7 @@ def in_words(images: ImageSet, i: int) -> str:
 def counted(boxes: Boxes, i: int, classes: Sequence[str]) -> str:
     """The boxes of image ``i``: ``3 cat, 1 dog``."""
     counts = np.bincount(boxes.labels[boxes.starts[i] : boxes.starts[i + 1]], minlength=len(classes))
-    return ", ".join(f"{n:,} {name}" for name, n in zip(classes, counts.tolist(), strict=True) if n) or NO_BOX
+    return ", ".join(f"{n:,} {name}" for name, n in zip(classes, counts.tolist(), strict=True) if n) or say(NO_BOX)
 
 
 def noun(images: ImageSet) -> str:
@@ -45,14 +62,19 @@ def noun(images: ImageSet) -> str:
     return "class" if isinstance(images.targets, Labels) else images.targets.kind
 
 
+def kind(images: ImageSet) -> str:
+    """What is true of them, in the language of the page: ``labels``, ``values``, ``tags``, …"""
+    return say(images.targets.kind)
+
+
 def another(images: ImageSet) -> str:
     """``another label``, ``other values``."""
-    return "another label" if isinstance(images.targets, Labels) else f"other {images.targets.kind}"
+    return say(OTHER[images.targets.kind])
 
 
 def the_same(images: ImageSet) -> str:
     """``the same label``, ``the same values``."""
-    return "the same label" if isinstance(images.targets, Labels) else f"the same {images.targets.kind}"
+    return say(SAME[images.targets.kind])
 
 
 def strata_in_words(images: ImageSet) -> Sequence[str]:
@@ -60,22 +82,30 @@ def strata_in_words(images: ImageSet) -> Sequence[str]:
     strata = images.targets.strata()
     match images.targets:
         case Labels():
-            return images.classes
+            return list(map(as_name, images.classes))
         case Tags():
-            return [*images.classes, NO_TAG]
+            return [*map(as_name, images.classes), say(NO_TAG)]
         case Values(values, names):
             first = [values[strata == k, 0] for k in range(int(strata.max()) + 1)]
-            return [f"{names[0]} {part.min():g} to {part.max():g}" if len(part) else "" for part in first]
+            return [_from_to(names[0], float(part.min()), float(part.max())) if len(part) else "" for part in first]
         case Masks():
             return [_rarest(images, k, strata) for k in range(int(strata.max()) + 1)]
         case Boxes(_, labels):
             there = set(labels.tolist())
-            return [f"with {name}" if k in there else NO_BOX for k, name in enumerate([*images.classes, ""])]
-    return [f"group {k + 1}" for k in range(int(strata.max()) + 1)]
+            return [_with(name) if k in there else say(NO_BOX) for k, name in enumerate([*images.classes, ""])]
+    return [say("group {k}", k=k + 1) for k in range(int(strata.max()) + 1)]
+
+
+def _with(name: str) -> str:
+    return say("with {name}", name=as_name(name))
+
+
+def _from_to(name: str, low: float, high: float) -> str:
+    return say("{name} {low:g} to {high:g}", name=as_name(name), low=low, high=high)
 
 
 def _rarest(images: ImageSet, k: int, strata: Int64[np.ndarray, " n"]) -> str:
     """What the masks of a stratum have in common: the rarest class of theirs."""
     assert isinstance(images.targets, Masks)
     there = k < len(images.classes) and bool(images.targets.counts[strata == k, k].any())
-    return f"with {images.classes[k]}" if there else "nothing but void"
+    return _with(images.classes[k]) if there else say("nothing but void")

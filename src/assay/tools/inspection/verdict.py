@@ -5,12 +5,13 @@ from assay.data.remarks import remarks
 from assay.data.sources.alike import alike, hardly_differ
 from assay.data.splits import crossing
 from assay.data.targets import Masks
-from assay.errors import amount
+from assay.language.script import as_name
+from assay.language.speech import plural, say
 from assay.tools.inspection import told
-from assay.tools.inspection.in_words import are, have, none, share
+from assay.tools.inspection.in_words import images_text, pairs_text, share, tested_text
 from assay.tools.inspection.inspecting import Grouping, Inspection
 from assay.tools.inspection.leaks import Leak
-from assay.tools.inspection.truth import another, the_same
+from assay.tools.inspection.truth import another, kind, the_same
 
 
 def verdict(found: Inspection) -> list[str]:
@@ -33,24 +34,37 @@ def _leaks(found: Inspection) -> list[str]:
     if found.own_split is not None:
         return [*_by_pixels(found, found.own_split), *_own_names(found)]
     if found.random_split is None:
-        return [f"It has no test split of its own and cannot be given one: {found.not_split}."]
+        why = as_name(str(found.not_split))
+        return [say("It has no test split of its own and cannot be given one: {why}.", why=why)]
     return _random(found)
 
 
 def _by_pixels(found: Inspection, leak: Leak) -> list[str]:
-    where = "the training images"
-    if not len(leak):
-        return [f"None of {leak.held_out:,} test images has a copy in {where}."]
     n, equal, other = len(leak), int(leak.equal.sum()), int(leak.other_label.sum())
-    text = (
-        f"{n:,} of {amount(leak.held_out, 'test image')} ({share(n, leak.held_out)}) {have(n)} a near copy in {where}"
+    if not n:
+        return [say("None of {n:,} test images has a copy in the training images.", n=leak.held_out)]
+    text = plural(
+        "{n:,} of {images} ({share}) has a near copy in the training images",
+        "{n:,} of {images} ({share}) have a near copy in the training images",
+        n,
+        images=tested_text(leak.held_out),
+        share=share(n, leak.held_out),
     )
-    text += f"; {none(equal)} of these copies {are(equal or 1)} equal in every pixel"
+    text += (
+        plural(
+            "; {n:,} of these copies is equal in every pixel",
+            "; {n:,} of these copies are equal in every pixel",
+            equal,
+        )
+        if equal
+        else say("; none of these copies is equal in every pixel")
+    )
     if other:
-        return [f"{text}, and {other:,} {have(other)} {another(found.images)}."]
+        others = another(found.images)
+        return [text + plural(", and {n:,} has {others}.", ", and {n:,} have {others}.", other, others=others)]
     if isinstance(found.images.targets, Masks | Boxes):
         return [f"{text}."]
-    return [f"{text}, and all have {the_same(found.images)}."]
+    return [text + say(", and all have {the_same}.", the_same=the_same(found.images))]
 
 
 def _own_names(found: Inspection) -> list[str]:
@@ -59,29 +73,76 @@ def _own_names(found: Inspection) -> list[str]:
         return []
     n = found.own_split.held_out
     return [
-        f"By the file names ({found.grouping.pattern}), {found.own_split.named:,} of {amount(n, 'test image')} "
-        f"({share(found.own_split.named, n)}) come from an original that is also trained on."
+        say(
+            "By the file names ({pattern}), {named:,} of {images} ({share}) come from an original that is also trained "
+            "on.",
+            pattern=as_name(found.grouping.pattern),
+            named=found.own_split.named,
+            images=tested_text(n),
+            share=share(found.own_split.named, n),
+        )
     ]
 
 
 def _random(found: Inspection) -> list[str]:
     leak, grouping, grouped = found.random_split, found.grouping, found.grouped_split
     assert leak is not None
-    named = leak.named or 0
-    intro = "The source has no test split of its own, and a random one"
-    if not named and not len(leak):
-        return [f"{intro} leaks nothing: none of {leak.held_out:,} images held out has a copy in the rest."]
-    n, reasons = leak.held_out, []
-    if named:
-        reasons.append(f"{named:,} ({share(named, n)}) share their original, by the file name, with a training image")
-    if len(leak):
-        reasons.append(f"{len(leak):,} ({share(len(leak), n)}) {have(len(leak))} a near copy among the training images")
-    text = f"{intro} leaks: of {amount(n, 'image')} held out, {', and '.join(reasons)}."
+    n = leak.held_out
+    reasons = _reasons(leak)
+    if not reasons:
+        return [
+            say(
+                "The source has no test split of its own, and a random one leaks nothing: none of {n:,} images held "
+                "out has a copy in the rest.",
+                n=n,
+            )
+        ]
+    text = say(
+        "The source has no test split of its own, and a random one leaks: of {images} held out, {reasons}.",
+        images=images_text(n),
+        reasons=say(", and ").join(reasons),
+    )
     if grouping is None or grouped is None:
         return [text]
-    left = f"{len(grouped):,} of {grouped.held_out:,}"
-    given = f"the groups of '{grouping.pattern}'" if grouping.given else f"group: '{grouping.pattern}' in the recipe"
-    return [text, f"With {given}, {left} images held out still {have(len(grouped))} a near copy in training."]
+    return [text, _with_groups(grouping, grouped)]
+
+
+def _reasons(leak: Leak) -> list[str]:
+    """Why images held out at random are known from training: by their names, by their pixels."""
+    reasons = []
+    if leak.named:
+        reasons.append(
+            say(
+                "{n:,} ({share}) share their original, by the file name, with a training image",
+                n=leak.named,
+                share=share(leak.named, leak.held_out),
+            )
+        )
+    if len(leak):
+        reasons.append(
+            plural(
+                "{n:,} ({share}) has a near copy among the training images",
+                "{n:,} ({share}) have a near copy among the training images",
+                len(leak),
+                share=share(len(leak), leak.held_out),
+            )
+        )
+    return reasons
+
+
+def _with_groups(grouping: Grouping, grouped: Leak) -> str:
+    given = (
+        say("the groups of {pattern}", pattern=as_name(f"'{grouping.pattern}'"))
+        if grouping.given
+        else say("{line} in the recipe", line=as_name(f"group: '{grouping.pattern}'"))
+    )
+    return plural(
+        "With {given}, {n:,} of {all:,} images held out still has a near copy in training.",
+        "With {given}, {n:,} of {all:,} images held out still have a near copy in training.",
+        len(grouped),
+        given=given,
+        all=grouped.held_out,
+    )
 
 
 def _grouping(found: Inspection) -> list[str]:
@@ -89,57 +150,85 @@ def _grouping(found: Inspection) -> list[str]:
     if grouping is None:
         return []
     pairs, crossing = len(found.copies.pairs), len(found.crossing)
-    told = f"{_told(grouping, len(found.images))}."
+    told = _told(grouping, len(found.images))
     if not pairs:
         return [told]
     if not crossing:
-        return [told, f"The groups account for all {amount(pairs, 'pair')} of near copies."]
+        return [told, say("The groups account for all {pairs} of near copies.", pairs=pairs_text(pairs))]
     return [
         told,
-        f"The groups account for {pairs - crossing:,} of {amount(pairs, 'pair')} of near copies; "
-        f"in {crossing:,} the two go by different names.",
+        say(
+            "The groups account for {known:,} of {pairs} of near copies; in {crossing:,} the two go by different "
+            "names.",
+            known=pairs - crossing,
+            pairs=pairs_text(pairs),
+            crossing=crossing,
+        ),
     ]
 
 
 def _told(grouping: Grouping, n: int) -> str:
-    largest = int(grouping.sizes.max())
-    how = "By the pattern given" if grouping.given else "By their file names"
-    return f"{how}, the {n:,} images come from {len(grouping.sizes):,} originals, at most {largest:,} from one"
+    numbers = {"n": n, "originals": len(grouping.sizes), "most": int(grouping.sizes.max())}
+    if grouping.given:
+        return say(
+            "By the pattern given, the {n:,} images come from {originals:,} originals, at most {most:,} from one.",
+            **numbers,
+        )
+    return say(
+        "By their file names, the {n:,} images come from {originals:,} originals, at most {most:,} from one.", **numbers
+    )
 
 
 def _copies(found: Inspection) -> str:
     n, copied = len(found.images), int(found.copies.copied.sum())
     if not copied:
-        return f"No two of the {n:,} images are near copies of each other."
+        return say("No two of the {n:,} images are near copies of each other.", n=n)
     sizes = found.copies.family_sizes
-    families = int((sizes > 1).sum())
     equal = n - int(found.copies.picture.max()) - 1
-    text = f"In all, {copied:,} of {n:,} images ({share(copied, n)}) have a near copy, in {families:,} "
-    text += f"{'family' if families == 1 else 'families'} of at most {sizes.max():,}"
-    return f"{text}; {none(equal)} {are(equal or 1)} equal in every pixel to an earlier one."
+    text = plural(
+        "In all, {copied:,} of {images:,} images ({share}) have a near copy, in {n:,} family of at most {most:,}",
+        "In all, {copied:,} of {images:,} images ({share}) have a near copy, in {n:,} families of at most {most:,}",
+        int((sizes > 1).sum()),
+        copied=copied,
+        images=n,
+        share=share(copied, n),
+        most=int(sizes.max()),
+    )
+    if not equal:
+        return text + say("; none is equal in every pixel to an earlier one.")
+    return text + plural(
+        "; {n:,} is equal in every pixel to an earlier one.",
+        "; {n:,} are equal in every pixel to an earlier one.",
+        equal,
+    )
 
 
 def _conflicts(found: Inspection) -> list[str]:
     if not (n := len(found.conflicts)):
         return []
-    kind = found.images.targets.kind
-    doubt = "one of the two is doubtful, or they are no copies"
-    return [f"In {amount(n, 'pair')} of near copies the {kind} differ: {doubt}."]
+    return [
+        say(
+            "In {pairs} of near copies the {kind} differ: one of the two is doubtful, or they are no copies.",
+            pairs=pairs_text(n),
+            kind=kind(found.images),
+        )
+    ]
 
 
 def _labels(found: Inspection) -> list[str]:
     if found.scores is None:
         return []
-    agree, chance = f"{100 * found.agreement:.1f} %", f"{100 * found.chance:.1f} %"
-    text = f"{agree} of the images have a nearest image of their own class ({chance} by chance)"
+    shares = {"agree": f"{100 * found.agreement:.1f} %", "chance": f"{100 * found.chance:.1f} %"}
+    text = say("{agree} of the images have a nearest image of their own class ({chance} by chance)", **shares)
     if not pixels_tell(found):
-        return [f"{text}: too few for pixels alone to cast doubt on a label."]
-    return [f"{text}; {len(found.doubtful):,} do not, and are listed as doubtful, the worst first."]
+        return [text + say(": too few for pixels alone to cast doubt on a label.")]
+    n = len(found.doubtful)
+    return [text + say("; {n:,} do not, and are listed as doubtful, the worst first.", n=n)]
 
 
 def _names(found: Inspection) -> list[str]:
     families = alike(found.images.classes)
-    return [f"Classes may be the same: {hardly_differ(families)}."] if families else []
+    return [say("Classes may be the same: {alike}.", alike=hardly_differ(families))] if families else []
 
 
 def pixels_tell(found: Inspection) -> bool:
@@ -149,7 +238,21 @@ def pixels_tell(found: Inspection) -> bool:
 
 def _left_out(found: Inspection) -> list[str]:
     bad, unlisted = len(found.images.skipped), found.images.unlisted
-    texts = [f"{amount(bad, 'image')} could not be read and {are(bad)} left out."] if bad else []
-    return texts + (
-        [f"{amount(unlisted, 'picture')} {are(unlisted)} not in the table and left out."] if unlisted else []
-    )
+    texts = []
+    if bad:
+        texts.append(
+            plural(
+                "{n:,} image could not be read and is left out.",
+                "{n:,} images could not be read and are left out.",
+                bad,
+            )
+        )
+    if unlisted:
+        texts.append(
+            plural(
+                "{n:,} picture is not in the table and left out.",
+                "{n:,} pictures are not in the table and left out.",
+                unlisted,
+            )
+        )
+    return texts

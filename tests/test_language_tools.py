@@ -1,0 +1,80 @@
+"""Pages of commands in Persian: every text of theirs, beside files that stay English."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from assay.errors import AssayError
+from assay.recipe import Data
+from assay.tools.inspection import Inspection, inspect, write_inspection
+from assay.tools.inspection.command import check
+from drawn_boxes import voc
+from drawn_masks import mask, picture, values
+from persian import latin
+from planted import plant
+from test_inspection_boxes import PLANTED
+from test_inspection_told import inspected
+
+
+def labels(root: Path) -> Inspection:
+    plant(root)
+    return inspect(Data(source="planted"), root)
+
+
+def numbers(root: Path) -> Inspection:
+    ages = [*range(58), 999, 7]
+    rows = ["image,age,eyes", *(f"{i:02},{age},2" for i, age in enumerate(ages) if i != 30), "xx,1,2"]
+    return inspected(root, rows, targets=["age", "eyes"])
+
+
+def tags(root: Path) -> Inspection:
+    rows = [f"{i:02},{1 - i % 2},{1 - i % 2},{int(i == 0)},{int(i < 59)}" for i in range(60)]
+    return inspected(root, ["image,a,b,c,d", *rows], tags=["a", "b", "c", "d"])
+
+
+def boxes(root: Path) -> Inspection:
+    return inspect(Data(source=str(voc(root / "set", PLANTED)), on_bad_image="skip"), root)
+
+
+def masks(root: Path) -> Inspection:
+    for k in range(10):
+        split = "train" if k < 6 else "test"
+        drawn = values(size=(12, 10), r1=1, r3=1, r5=2 if k < 6 else 0)
+        drawn[11, :2] = 1
+        picture(root / "set" / "images" / split / f"p{k}x.png", (12, 10), k)
+        mask(root / "set" / "masks" / split / f"p{k}x.png", np.full_like(drawn, 255) if k == 3 else drawn)
+    (root / "set" / "classes.txt").write_text("void\ndisc\ncross\n")
+    return inspect(Data(source=str(root / "set"), on_bad_image="skip"), root)
+
+
+OWN = {"png", "jpg", "dog", "cat", "Platelets", "void", "disc", "cross", "age", "eyes"}
+"""Names of classes and of files, which tables and captions of pictures have as they are."""
+REASONS = {"not", "readable", "image", "there", "such", "picture", "line", "column"}
+"""Of pictures that could not be read: what errors say stays English."""
+
+
+@pytest.mark.parametrize("made", [labels, numbers, tags, boxes, masks])
+def test_the_page_of_a_check_in_persian(made: Callable[[Path], Inspection], tmp_path: Path, unsaid: Any) -> None:
+    found = made(tmp_path)
+    pages = {
+        language: write_inspection(found, tmp_path / language, "assay check x", language) for language in ("en", "fa")
+    }
+    text = {language: page.read_text(encoding="utf-8") for language, page in pages.items()}
+    assert '<html lang="fa" dir="rtl">' in text["fa"]
+    assert unsaid.texts == set()
+    assert latin(text["fa"], OWN | REASONS) == set()
+    assert latin(text["en"], OWN) >= {"images", "copies", "Method"}
+    for file in pages["en"].parent.rglob("*.*"):
+        if file != pages["en"]:
+            assert file.read_bytes() == (pages["fa"].parent / file.relative_to(pages["en"].parent)).read_bytes()
+
+
+def test_a_check_speaks_the_language_asked_for_and_prints_english(tmp_path: Path, capsys: Any) -> None:
+    plant(tmp_path)
+    _, page = check("planted", root=tmp_path, out=tmp_path / "out", quiet=True, language="fa")
+    assert "<h2>یافته‌ها</h2>" in page.read_text(encoding="utf-8")
+    with pytest.raises(AssayError, match="unknown language 'farsi'"):
+        check("planted", root=tmp_path, out=tmp_path / "out", quiet=True, language="farsi")
