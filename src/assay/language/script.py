@@ -14,7 +14,7 @@ PATTERN = re.compile(
     r"(?P<kept>[\u2066-\u2068][^\u2069]*\u2069|\d[\d.]*e[+−-]?\d+)"
     rf"|(?<![\w.−/-])(?P<number>[<>] )?(?P<ends>[+−-]?{DIGIT}(?: ?[±×·/] ?{DIGIT})*)(?![\d_A-Za-z]|-\d)(?P<sign>\s?%)?"
 )
-"""What has a direction of its own already, or a power of ten; or a number with its interval that is no part of a word."""
+"""What has a direction of its own, or a power of ten; or a number with its interval that is no part of a word."""
 
 
 def direction() -> str:
