@@ -17,7 +17,7 @@ from assay.results import Results
 from assay.results.metrics import difference_text, duration, value_text
 from assay.tools.anatomy.anatomy import anatomy
 from assay.tools.anatomy.page import write_anatomy
-from persian import Asked
+from persian import Asked, latin
 from synthetic import fabricate, make_study
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "documentation"))
@@ -150,6 +150,10 @@ def test_the_files_beside_a_persian_page_are_those_of_an_english_one(tmp_path: P
     assert kept["en"] == kept["fa"]
 
 
+KEPT = {"cnn", "stride", "padding", "softmax", "attention"}
+"""A network's name, what its windows are set to by, and terms that readers know in English."""
+
+
 def test_the_layers_of_a_network_in_persian(tmp_path: Path, unsaid: Asked) -> None:
     found = anatomy("cnn", "3,32,32")
     pages = {language: write_anatomy(found, tmp_path / language, language=language) for language in ("en", "fa")}
@@ -157,6 +161,8 @@ def test_the_layers_of_a_network_in_persian(tmp_path: Path, unsaid: Asked) -> No
     assert '<html lang="fa" dir="rtl">' in page
     assert re.search(r"\u2066[۰-۹٬]+\u2069 پارامتر، ", page)
     assert "<h1><bdi>cnn</bdi>، لایه به لایه</h1>" in page
+    layers = {word for layer in found.layers for word in (layer.name, layer.kind, *str(layer.window or "").split())}
+    assert latin(page, layers | KEPT) == set()
     assert re.search(r'<td class="left" dir="auto">3×32×32</td>', page)
     assert unsaid.texts == set()
     for ending in ("csv", "tex"):

@@ -51,7 +51,7 @@ class Metric:
     @property
     def said(self) -> str:
         """The label in the language of the page."""
-        return say(self.label, **self.parts)
+        return say(self.label, **{key: say(part) if key in OURS else part for key, part in self.parts.items()})
 
     def called(self, name: str) -> "Metric | None":
         """What is known of the metric ``name``, if it is this one or of this family."""
@@ -66,5 +66,7 @@ class Metric:
         return re.compile(re.escape(text) + "".join(parts))
 
 
+OURS = ("kind", "size")
+"""Placeholders in whose place words of ours stand, not somebody's names."""
 LOSS = Metric("loss", "test loss", "lower", "answers", within=NOT_NEGATIVE)
 """Of every task, and by its name the value to watch that every task has."""

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from assay.errors import enumerated
+from assay.language.script import as_name
+from assay.language.speech import say
 from assay.models.layer_table.window import Window, times
 
 
@@ -93,12 +95,15 @@ class Summary:
     @property
     def uncounted(self) -> str:
         """Which operations are in no count, and where; empty where all are."""
-        said = [f"{name} ({enumerated(layers, 1)})" for name, layers in self.missing.items()]
-        return f"Not counted, so that the totals are too low: {', '.join(said)}." if said else ""
+        said = [as_name(f"{name} ({enumerated(layers, 1)})") for name, layers in self.missing.items()]
+        if not said:
+            return ""
+        return say("Not counted, so that the totals are too low: {operations}.", operations=say(", ").join(said))
 
     @property
     def facts(self) -> str:
         """What stands below the table."""
-        kept = f"{self.statistics:,} running statistics of norms, " if self.statistics else ""
-        trained = f"{self.trainable_parameters:,} trainable parameters"
-        return f"{trained}, {kept}{self.weight_bytes:,} bytes of weights and buffers"
+        said = [say("{n:,} trainable parameters", n=self.trainable_parameters)]
+        if self.statistics:
+            said.append(say("{n:,} running statistics of norms", n=self.statistics))
+        return say(", ").join([*said, say("{n:,} bytes of weights and buffers", n=self.weight_bytes)])

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from assay.language.speech import say
 from assay.models.layer_table.window import times
 from assay.models.tracing.graph import Graph, trace
 from assay.models.tracing.reach import Untraceable
@@ -23,7 +24,7 @@ class Field:
     """Whether it is the whole image however large that is, as after global pooling or attention."""
 
     def __str__(self) -> str:
-        return "all" if self.is_whole else times(self.sides)
+        return say("all") if self.is_whole else times(self.sides)
 
 
 def receptive_fields(model: nn.Module, shape: tuple[int, ...], graph: Graph | None = None) -> dict[str, Field]:

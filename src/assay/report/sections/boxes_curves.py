@@ -57,7 +57,7 @@ def precision_recall(subject: Subject) -> Iterator[Figure]:
             variants,
             classes=len(classes) - 1,
         ),
-        classes_curve_charts.curves(frame, "precision_recall", classes, subject.colors),
+        classes_curve_charts.curves(frame, "precision_recall", classes, subject.colors, say("class")),
         frame,
         wide=False,
         legend=False,

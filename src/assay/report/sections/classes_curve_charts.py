@@ -14,7 +14,7 @@ AXES = {
 }
 
 
-def curves(frame: pl.DataFrame, kind: str, classes: Sequence[str], colors: Colors, noun: str = "class") -> Chart:
+def curves(frame: pl.DataFrame, kind: str, classes: Sequence[str], colors: Colors, noun: str) -> Chart:
     """A line for each variant, for the class (the ``noun``) that a menu shows, first the first; dashed: chance.
 
     Columns: variant, class, point (order along the line), x, y, area, low, high (over seeds), and of precision and

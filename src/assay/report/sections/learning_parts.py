@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from assay.language.script import as_name
+from assay.language.speech import later, say
 from assay.recipe.tasks import TASKS
 from assay.report.figures import Figure
 from assay.report.section import Grid, Group, Legend, Part, Text
@@ -12,8 +14,8 @@ from assay.report.sections.learning_axes import axes
 from assay.report.subject import Subject
 from assay.results.metrics import bounds
 
-WORDS = "What training minimises is the sum of the parts, each with its weight in it."
-OTHER = (
+WORDS = later("What training minimises is the sum of the parts, each with its weight in it.")
+OTHER = later(
     " Other networks have losses of their own, whose values say nothing about each other; a part of the same name need "
     "not be the same."
 )
@@ -33,22 +35,29 @@ def group(subject: Subject, curves: dict[str, pl.DataFrame]) -> Group | None:
     drawn = list(figures(subject, curves))
     if not drawn:
         return None
-    said = WORDS + OTHER * (len({subject.plan[name].recipe.model.name for name in subject.finished}) > 1)
+    several = len({subject.plan[name].recipe.model.name for name in subject.finished}) > 1
+    said = say(WORDS) + (say(OTHER) if several else "")
     parts: list[Part] = [Legend(subject.heading, subject.colors), Text(said), Grid(drawn)]
-    return Group("What is minimised", parts)
+    return Group(say("What is minimised"), parts)
 
 
 def figures(subject: Subject, curves: dict[str, pl.DataFrame]) -> Iterator[Figure]:
     """The sum first."""
     for column, frame in curves.items():
-        part = column.partition("_")[2]
-        words = "train loss" if part == "loss" else f"train loss, {part.replace('_', ' ')}"
+        part = as_name(column.partition("_")[2].replace("_", " "))
+        is_sum = column == "train_loss"
+        words = say("train loss") if is_sum else say("train loss, {part}", part=part)
         (laid_out,) = axes({"train": frame}, bounds("train_loss")).values()
         yield Figure(
             f"learning-{column.replace('_', '-')}",
-            "Train loss" if part == "loss" else f"Of it: {part.replace('_', ' ')}",
+            say("Train loss") if is_sum else say("Of it: {part}", part=part),
             "",
-            f"{words} over {frame['epoch'].n_unique()} epochs for {frame['variant'].n_unique()} variants.",
+            say(
+                "{what} over {n} epochs for {variants} variants.",
+                what=words,
+                n=frame["epoch"].n_unique(),
+                variants=frame["variant"].n_unique(),
+            ),
             learning_charts.curves(frame, words, subject.colors, laid_out),
             frame,
             wide=False,
