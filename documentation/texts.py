@@ -26,7 +26,7 @@ from assay.tasks.box_matching import Area
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "src" / "assay"
-KEYWORDS = {"say": None, "later": None, "plural": (1, 2)}
+KEYWORDS = {"say": None, "phrase": None, "later": None, "plural": (1, 2)}
 METHODS = [("**.py", "python"), ("**.j2", "jinja2.ext:babel_extract")]
 OPTIONS = {"trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}
 SPLITS = ("train", "validation", "test")

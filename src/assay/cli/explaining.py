@@ -58,10 +58,9 @@ def explain(
     from assay.tools.anatomy.command import has_model, show_anatomy
 
     of_network = {"--shape": shape, "--set": changes, "--outputs": outputs, "--variant": variant}
-    of_network["--language"] = language
     of_place = {"--layer": layer, "--picture": picture, "--at": at}
     if target == "descent":
-        refuse(of_network | of_place, "descent has its own surfaces")
+        refuse(of_network | of_place | {"--language": language}, "descent has its own surfaces")
         from assay.tools.descent.command import show_descent
 
         return show_descent(out, own_command(), as_json)
@@ -70,18 +69,23 @@ def explain(
         return show_anatomy(target, shape, changes or (), outputs, variant, out, own_command(), as_json, language)
     numbers = f"{target} has numbers and no network"
     refuse(of_network, "a place is worked with a run's own network" if any(of_place.values()) else numbers)
-    show_worked(Path(target), (layer, picture, at), out, as_json)
+    show_worked(Path(target), (layer, picture, at), out, as_json, language)
 
 
 def show_worked(
-    target: Path, place: tuple[str | None, Path | None, str | None], out: Path | None, as_json: bool
+    target: Path,
+    place: tuple[str | None, Path | None, str | None],
+    out: Path | None,
+    as_json: bool,
+    language: str | None,
 ) -> None:
     """Numbers of a file, or the layer, the picture and the place of a run."""
+    from assay.language.speech import SOURCE, language_called
     from assay.system.process import own_command
     from assay.tools.worked.command import explain_numbers, explain_place
 
-    command = own_command()
-    found = explain_place(target, *place, out, command) if any(place) else explain_numbers(target, out, command)
+    words = (out, own_command(), language_called(language or SOURCE))
+    found = explain_place(target, *place, *words) if any(place) else explain_numbers(target, *words)
     if as_json:
         return print_json(found.record)
     print(*found.lines, f"page: {found.page}", sep="\n")

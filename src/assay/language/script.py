@@ -27,6 +27,11 @@ def as_name(text: str) -> str:
     return text if direction() == "ltr" else NAME.format(text)
 
 
+def phrase(text: str, /, **parts: object) -> str:
+    """``say``; a part that is a text is a name or a formula, in its own direction: ``phrase("Kernel {f}", f="F")``."""
+    return say(text, **{key: as_name(part) if isinstance(part, str) else part for key, part in parts.items()})
+
+
 def digits(text: str) -> str:
     """A sentence with its numbers as its readers write them; names, and parts of Latin words, stay as they are.
 

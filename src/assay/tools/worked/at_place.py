@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from assay.errors import AssayError
+from assay.language.script import phrase
+from assay.language.speech import later
 from assay.models.layer_table.window import window_of
 from assay.recipe.tasks import TASKS, answered
 from assay.tools.predict import load_run, read_picture
@@ -86,7 +88,7 @@ def worked_at(run: Path, layer: str, picture: Path, at: str) -> tuple[Worked, li
     mean, std = (torch.tensor(about[name]).view(-1, 1, 1) for name in ("mean", "std"))
     pixels = ((image * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
     label = about["classes"][passed.winner]
-    label = f"{label} at this pixel" if answered(recipe.task) == "pixel" else label
+    label = phrase("{label} at this pixel", label=label) if answered(recipe.task) == "pixel" else label
     held = [*checks(worked), own_output(worked, spot), own_gradient(worked, spot)]
     return worked, held, seen(spot, pixels, place, str(label))
 
@@ -170,10 +172,11 @@ def with_whole_gradient(worked: Worked, spot: Spot) -> Worked:
     arrays = {**worked.arrays, "D": numbers(d, shape), "W": numbers(w, shape)}
     entries = (Sum(tuple((("D", n), ("W", n)) for n in range(d.numel()))),)
     step = Definition(
-        "dX∑", (), entries, "The whole gradient of the middle number: dX∑",
-        f"The middle number of channel {channel} goes into {len(windows)} places of all {shape[0]} filters, not into "
-        "this one alone. D has their gradients and W the weights that it met, a row a filter; the sum of all products "
-        "is the network's own gradient there.",
+        "dX∑", (), entries, phrase("The whole gradient of the middle number: {array}", array="dX∑"),
+        phrase("The middle number of channel {channel} goes into {places} places of all {filters} filters, not into "
+            "this one alone. {d} has their gradients and {w} the weights that it met, a row a filter; the sum of all "
+            "products is the network's own gradient there.",
+            channel=channel, places=len(windows), filters=shape[0], d="D", w="W"),
     )  # fmt: skip
     arrays["dX∑"] = evaluate(step, arrays)
     return replace(worked, backward=[*worked.backward, step], arrays=arrays)
@@ -183,17 +186,19 @@ def own_output(worked: Worked, spot: Spot) -> Check:
     """The sum against what the layer itself gives."""
     theirs = float(spot.passed.outputs[spot.filter, spot.at[0], spot.at[1]])
     apart = abs(float(worked.arrays["O"].values[0]) - theirs)
-    return Check("The layer's own output", f"{spot.layer} gives {theirs:.6g} here.", apart)
+    parts = {"layer": spot.layer, "output": f"{theirs:.6g}"}
+    return Check(later("The layer's own output"), later("{layer} gives {output} here."), parts, apart)
 
 
 def own_gradient(worked: Worked, spot: Spot) -> Check:
     """The whole gradient against autograd through the whole network."""
-    name, place = "Autograd through the network", middle(spot)
+    way, place = later("Autograd through the network"), middle(spot)
     if "dX∑" not in worked.arrays or place is None:
-        return Check(name, "The middle of the kernel lies on padding, or the layer has groups.", None)
+        return Check(way, later("The middle of the kernel lies on padding, or the layer has groups."), {}, None)
     theirs = float(spot.passed.d_inputs[spot.kept[0], place[0], place[1]])
     apart = abs(float(worked.arrays["dX∑"].values[0]) - theirs)
-    return Check(name, f"The gradient of the winning class's logit with respect to {spot.layer}'s input.", apart)
+    text = later("The gradient of the winning class's logit with respect to {layer}'s input.")
+    return Check(way, text, {"layer": spot.layer}, apart)
 
 
 def seen(spot: Spot, pixels: Tensor, place: tuple[int, int], label: str) -> Seen:
@@ -203,17 +208,31 @@ def seen(spot: Spot, pixels: Tensor, place: tuple[int, int], label: str) -> Seen
     filters = [(str(n), digits(o), digits(g)) for n, (o, g) in enumerate(zip(outputs, gradients, strict=True))]
     after = [(each.name, each.kind, digits(float(each.output[spot.filter, y, x]))) for each in passed.following]
     channels, kept = spot.module.in_channels // spot.module.groups, spot.kept
-    rest = ""
-    if len(kept) < channels:
-        shown = ", ".join(map(str, kept))
-        rest = (
-            f" Of {channels} channels the {len(kept)} that give most are shown ({shown}); b has what the others give."
+    facts = [
+        phrase(
+            "Filter {filter} of {filters}, the one with the largest output at row {row}, column {column} of its "
+            "{size}.",
+            filter=spot.filter,
+            filters=len(outputs),
+            row=y,
+            column=x,
+            size=outputs_size(passed),
         )
-    facts = (
-        f"Filter {spot.filter} of {len(outputs)}, the one with the largest output at row {y}, column {x} of its "
-        f"{outputs_size(passed)}.{rest} The gradient G is that of the logit of {label}, which the network says."
+    ]
+    if len(kept) < channels:
+        facts.append(
+            phrase(
+                "Of {channels} channels the {n} that give most are shown ({those}); {b} has what the others give.",
+                channels=channels,
+                n=len(kept),
+                those=", ".join(map(str, kept)),
+                b="b",
+            )
+        )
+    facts.append(
+        phrase("The gradient {g} is that of the logit of {label}, which the network says.", g="G", label=label)
     )
-    return Seen(pixels, place, label, facts, filters, after)
+    return Seen(pixels, place, label, " ".join(facts), filters, after)
 
 
 def outputs_size(passed: Pass) -> str:

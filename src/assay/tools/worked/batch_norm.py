@@ -7,8 +7,9 @@ from math import prod
 from torch import Tensor
 
 from assay.errors import AssayError
+from assay.language.script import phrase
 from assay.tools.worked.expressions import Arrays, Call, Definition, Numbers
-from assay.tools.worked.layer import Before, Layer
+from assay.tools.worked.layer import Before, Layer, of_input
 from assay.tools.worked.windows import summed
 
 
@@ -27,42 +28,53 @@ def batch_norm(before: Before, scale: Numbers, shift: Numbers, epsilon: Fraction
     of = [place // area % channels for place in range(prod(size))]
     share, rows = Fraction(1, count), (channels,)
     forward = (
-        Definition(mu, rows, summed(rows, ((k, (share, (x, p))) for p, k in enumerate(of))), f"Means: {mu}",
-            f"The mean of each channel of {x}, over {count} numbers."),
+        Definition(mu, rows, summed(rows, ((k, (share, (x, p))) for p, k in enumerate(of))),
+            phrase("Means: {array}", array=mu),
+            phrase("The mean of each channel of {x}, over {n} numbers.", x=x, n=count)),
         Definition(c, size, summed(size, (term for p, k in enumerate(of)
-            for term in ((p, ((x, p),)), (p, (Fraction(-1), (mu, k)))))), f"Centred: {c}",
-            f"{x} without its channel's mean."),
+            for term in ((p, ((x, p),)), (p, (Fraction(-1), (mu, k)))))), phrase("Centred: {array}", array=c),
+            phrase("{x} without its channel's mean.", x=x)),
         Definition(v, rows, summed(rows, [*((k, (share, (c, p), (c, p))) for p, k in enumerate(of)),
-            *((k, (epsilon,)) for k in range(channels) if epsilon)]), f"Variances: {v}",
-            f"The mean square of {c}" + (f", and {float(epsilon):g} so that none is 0." if epsilon else ".")),
-        Definition(r, rows, tuple(Call("inverse root", ((v, k),)) for k in range(channels)), f"1 / deviation: {r}",
-            "One over the standard deviation. Roots that are no fractions are kept to 40 decimal places, of which 6 "
-            "digits are shown."),
-        Definition(n, size, summed(size, ((p, ((c, p), (r, k))) for p, k in enumerate(of))), f"Normalised: {n}",
-            f"{c} over the channel's deviation: mean 0, variance 1."),
+            *((k, (epsilon,)) for k in range(channels) if epsilon)]), phrase("Variances: {array}", array=v),
+            phrase("The mean square of {c}, and {epsilon} so that none is 0.", c=c,
+                epsilon=f"{float(epsilon):g}") if epsilon else
+            phrase("The mean square of {c}.", c=c)),
+        Definition(r, rows, tuple(Call("inverse root", ((v, k),)) for k in range(channels)),
+            phrase("1 / deviation: {array}", array=r),
+            phrase("One over the standard deviation. Roots that are no fractions are kept to 40 decimal places, of "
+                "which 6 digits are shown.")),
+        Definition(n, size, summed(size, ((p, ((c, p), (r, k))) for p, k in enumerate(of))),
+            phrase("Normalised: {array}", array=n),
+            phrase("{c} over the channel's deviation: mean 0, variance 1.", c=c)),
         Definition(o, size, summed(size, (term for p, k in enumerate(of)
-            for term in ((p, ((gamma, k), (n, p))), (p, ((beta, k),))))), f"Batch normalisation: {o}",
-            f"Scaled by the channel's {gamma} and shifted by its {beta}, which are learnt."),
+            for term in ((p, ((gamma, k), (n, p))), (p, ((beta, k),))))),
+            phrase("Batch normalisation: {array}", array=o),
+            phrase("Scaled by the channel's {gamma} and shifted by its {beta}, which are learnt.", gamma=gamma,
+                beta=beta)),
     )  # fmt: skip
 
     def backward(d: str, arrays: Arrays) -> list[Definition]:
         inner, m1, m2 = f"d{n}", f"mean(d{n})", f"mean(d{n}·{n})"
         return [
             Definition(f"d{gamma}", rows, summed(rows, ((k, ((d, p), (n, p))) for p, k in enumerate(of))),
-                f"Gradient of the scale: d{gamma}", f"The sum over the channel of {d} times {n}."),
+                phrase("Gradient of the scale: {array}", array=f"d{gamma}"),
+                phrase("The sum over the channel of {d} times {n}.", d=d, n=n)),
             Definition(f"d{beta}", rows, summed(rows, ((k, ((d, p),)) for p, k in enumerate(of))),
-                f"Gradient of the shift: d{beta}", f"The sum of {d} over the channel."),
+                phrase("Gradient of the shift: {array}", array=f"d{beta}"),
+                phrase("The sum of {d} over the channel.", d=d)),
             Definition(inner, size, summed(size, ((p, ((d, p), (gamma, k))) for p, k in enumerate(of))),
-                f"Gradient of {n}: {inner}", f"{d} times the channel's {gamma}."),
+                phrase("Gradient of {n}: {array}", n=n, array=inner),
+                phrase("{d} times the channel's {gamma}.", d=d, gamma=gamma)),
             Definition(m1, rows, summed(rows, ((k, (share, (inner, p))) for p, k in enumerate(of))),
-                f"Mean of {inner}", "What the mean took away, goes back to all."),
+                phrase("Mean of {array}", array=inner), phrase("What the mean took away, goes back to all.")),
             Definition(m2, rows, summed(rows, ((k, (share, (inner, p), (n, p))) for p, k in enumerate(of))),
-                f"Mean of {inner} times {n}", "What the deviation took away, goes back to all in proportion."),
+                phrase("Mean of {array} times {n}", array=inner, n=n),
+                phrase("What the deviation took away, goes back to all in proportion.")),
             Definition(f"d{x}", size, summed(size, (term for p, k in enumerate(of) for term in (
                 (p, ((r, k), (inner, p))), (p, (Fraction(-1), (r, k), (m1, k))),
                 (p, (Fraction(-1), (r, k), (n, p), (m2, k)))))),
-                f"Gradient of the input: d{x}", f"Every number of a channel moves its mean and its deviation, hence "
-                f"the two means: {r} · ({inner} − {m1} − {n} · {m2})."),
+                of_input(x), phrase("Every number of a channel moves its mean and its deviation, hence the two means: "
+                    "{formula}.", formula=f"{r} · ({inner} − {m1} − {n} · {m2})")),
         ]  # fmt: skip
 
     def by_torch(rows: Tensor, given: Mapping[str, Tensor]) -> Tensor:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 
+from assay.language.speech import later, say
 from assay.tools.worked.exact import shown
 from assay.tools.worked.expressions import Numbers, Shape
 
-AXES = ("sample", "channel")
-KERNEL = ("filter", "channel")
+AXES = (later("sample {n}"), later("channel {n}"))
+KERNEL = (later("filter {n}"), later("channel {n}"))
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def board(name: str, numbers: Numbers, heading: str = "", ring: Shape = (), wron
     front = numbers.shape[:-2] if len(numbers.shape) > 2 else ()
     slices = []
     for number, place in enumerate(product(*map(range, sides[:-2]))):
-        shown_axes = [f"{word} {i + 1}" for word, i in zip(words[len(front) - len(place) :], place, strict=False)]
+        shown_axes = [say(word, n=i + 1) for word, i in zip(words[len(front) - len(place) :], place, strict=False)]
         cells = [
             [
                 Cell(shown(numbers.values[at]), at, at in wrong)
@@ -79,7 +80,7 @@ def board(name: str, numbers: Numbers, heading: str = "", ring: Shape = (), wron
             ]
             for row in range(rows)
         ]
-        slices.append(Slice(", ".join(shown_axes), list(ringed(cells, ring[-2:], len(sides)))))
+        slices.append(Slice(say(", ").join(shown_axes), list(ringed(cells, ring[-2:], len(sides)))))
     return Board(name, heading or name, " × ".join(map(str, sides)) if sides else "", slices)
 
 

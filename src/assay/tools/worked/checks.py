@@ -10,6 +10,8 @@ from jaxtyping import Float64
 from scipy.signal import convolve
 from torch import Tensor
 
+from assay.language.script import phrase
+from assay.language.speech import later, say
 from assay.tools.worked.building import INPUT, Built
 from assay.tools.worked.expressions import Arrays, Expression, Numbers, Ref, Shape, entries_of, refs, value
 from assay.tools.worked.layer import Kernel, Layer
@@ -27,10 +29,23 @@ KINK = Fraction(1, 1000)
 class Check:
     """One other way."""
 
-    name: str
-    words: str
+    way: str
+    text: str
+    """What was compared; this and the way are said in the language in which they are asked for."""
+    parts: Mapping[str, object]
+    """Of the text."""
     difference: float | None
     """The largest, of all entries; None where the way does not go here."""
+
+    @property
+    def name(self) -> str:
+        """The way."""
+        return say(self.way)
+
+    @property
+    def words(self) -> str:
+        """What was compared."""
+        return phrase(self.text, **self.parts)
 
     @property
     def passes(self) -> bool:
@@ -60,8 +75,9 @@ def autograd(worked: Worked) -> Check:
     apart = [float((tensor(arrays["L"]) - loss.detach()).abs())]
     for name, gradient in zip(leaves, gradients, strict=True):
         apart.append(float((tensor(arrays[f"d{name}"]) - gradient).abs().max() / max(1.0, float(gradient.abs().max()))))
-    words = f"torch {torch.__version__.split('+')[0]} in double precision: the loss, and {listed(leaves)}."
-    return Check("Autograd", words, max(apart))
+    torch_used = f"torch {torch.__version__.split('+')[0]}"
+    text = later("{torch} in double precision: the loss, and {gradients}.")
+    return Check(later("Autograd"), text, {"torch": torch_used, "gradients": listed(leaves)}, max(apart))
 
 
 def parameters(built: Built) -> list[str]:
@@ -76,15 +92,15 @@ def listed(names: Mapping[str, object] | Sequence[str]) -> str:
 
 def full_convolution(worked: Worked) -> Check:
     """dX of every convolution as scipy's full convolution, which turns the kernel."""
-    name, found = "Full convolution with the turned kernel", []
+    way, found = later("Full convolution with the turned kernel"), []
     for layer, d_in, d_out in gradients(worked):
         if layer.kernel is not None:
             result = convolved(layer.kernel, worked.arrays, d_out, worked.arrays[d_in].shape)
             found.append(float(np.abs(result - tensor(worked.arrays[d_in]).numpy()).max()))
     if not found:
-        return Check(name, "There is no convolution here.", None)
-    words = "The gradient of the output, spread by the stride, convolved by scipy.signal.convolve in its mode 'full'."
-    return Check(name, words, max(found))
+        return Check(way, later("There is no convolution here."), {}, None)
+    text = later("The gradient of the output, spread by the stride, convolved by {function} in its mode {mode}.")
+    return Check(way, text, {"function": "scipy.signal.convolve", "mode": "'full'"}, max(found))
 
 
 def gradients(worked: Worked) -> Iterator[tuple[Layer, str, str]]:
@@ -136,9 +152,13 @@ def central_differences(worked: Worked) -> Check:
                 corners += 1
             else:
                 apart.append(float(abs((up - down) / (2 * STEP) - expected)))
-    left = f"; {corners} stand at a corner, where slopes differ to both sides, and are left out" if corners else ""
-    words = f"Each of the {count} numbers given a millionth up and down, the rest as it is{left}."
-    return Check("Central differences", words, max(apart))
+    text = later("Each of the {n} numbers given a millionth up and down, the rest as it is.")
+    if corners:
+        text = later(
+            "Each of the {n} numbers given a millionth up and down, the rest as it is; {corners} stand at a corner, "
+            "where slopes differ to both sides, and are left out."
+        )
+    return Check(later("Central differences"), text, {"n": count, "corners": corners}, max(apart))
 
 
 def used_by(entries: Sequence[Expression]) -> dict[Ref, list[int]]:

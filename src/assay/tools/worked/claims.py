@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from assay.errors import AssayError, nearest
+from assay.language.script import phrase
+from assay.language.speech import say
 from assay.tools.worked.boards import labels
 from assay.tools.worked.exact import shown
 from assay.tools.worked.expressions import Arrays, Definition, Factor, Numbers, Sum, entries_of
@@ -59,8 +61,9 @@ def explained(step: Definition, place: int, claimed: Fraction, is_unturned: bool
     """``dX[2, 1] is 0.25·2 + 0.25·(−3) = −0.25, not 1.25: …``."""
     entry, right = step.entries[place], arrays[step.name].values[place]
     label = labels(step.name, step.shape)[place]
-    said = f"{label} is {in_words(entry, arrays)} = {shown(right)}, not {shown(claimed)}"
-    why = "that is what the kernel gives when it is not turned" if is_unturned else None
+    worked = f"{in_words(entry, arrays)} = {shown(right)}"
+    said = phrase("{label} is {sum}, not {claimed}", label=label, sum=worked, claimed=shown(claimed))
+    why = say("that is what the kernel gives when it is not turned") if is_unturned else None
     if not is_unturned and isinstance(entry, Sum):
         why = guessed(entry.products, claimed - right, arrays)
     return f"{said}{f': {why}' if why else ''}."
@@ -72,9 +75,9 @@ def guessed(products: Sequence[tuple[Factor, ...]], off: Fraction, arrays: Array
     for each in products:
         value, text = product_value(each, look), product(each, arrays)
         if value and off == -2 * value:
-            return f"that is what comes out when {text} enters with the wrong sign"
+            return phrase("that is what comes out when {product} enters with the wrong sign", product=text)
         if value and off == -value:
-            return f"that is what comes out when {text} is left out"
+            return phrase("that is what comes out when {product} is left out", product=text)
         if value and off == value:
-            return f"that is what comes out when {text} is counted twice"
+            return phrase("that is what comes out when {product} is counted twice", product=text)
     return None

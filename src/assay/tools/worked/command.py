@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from assay.errors import AssayError
+from assay.language.speech import SOURCE, Language, speaking
 from assay.report.document import data_address
 from assay.tools.looking.page import enlarged, png
 from assay.tools.worked.at_place import Seen, worked_at
@@ -33,29 +34,38 @@ class Explained:
     record: dict[str, Any]
 
 
-def explain_numbers(path: Path, out: Path | None = None, command: str = "") -> Explained:
-    """Work the problem in a YAML file and write its page into ``out``, else ``explained/<name>``.
+def explain_numbers(path: Path, out: Path | None = None, command: str = "", language: Language = SOURCE) -> Explained:
+    """Work the problem in a YAML file and write its page, in a language, into ``out``, else ``explained/<name>``.
 
     Raises AssayError for a file that is no problem, and for layers that cannot take their input.
     """
-    worked = work(read_problem(path))
-    held = checks(worked)
-    page = write_worked(worked, held, out or Path("explained") / path.stem, command)
+    problem, folder = read_problem(path), out or Path("explained") / path.stem
+    with speaking(language):
+        worked = work(problem)
+        held = checks(worked)
+        page = write_worked(worked, held, folder, command)
     return explained(worked, held, page)
 
 
 def explain_place(
-    run: Path, layer: str | None, picture: Path | None, at: str | None, out: Path | None = None, command: str = ""
+    run: Path,
+    layer: str | None,
+    picture: Path | None,
+    at: str | None,
+    out: Path | None = None,
+    command: str = "",
+    language: Language = SOURCE,
 ) -> Explained:
-    """Work a convolution of a run at a place of a picture, and write its page into ``out``, else ``explained/<layer>``.
+    """Work a convolution of a run at a place of a picture; its page goes into ``out``, else ``explained/<layer>``.
 
     Errors as of ``assay.tools.worked.at_place.worked_at``, and for a part of the place that is not told.
     """
     if not (layer and picture and at):
         raise AssayError("a place needs all of --layer, --picture and --at: --layer conv1 --picture p.png --at 12,7")
-    worked, held, seen = worked_at(run, layer, picture, at)
-    place = Place(framed(seen), *seen.place, seen.facts, seen.answer, seen.filters, seen.following)
-    page = write_worked(worked, held, out or Path("explained") / layer, command, place)
+    with speaking(language):
+        worked, held, seen = worked_at(run, layer, picture, at)
+        place = Place(framed(seen), *seen.place, seen.facts, seen.answer, seen.filters, seen.following)
+        page = write_worked(worked, held, out or Path("explained") / layer, command, place)
     return explained(worked, held, page)
 
 

@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from assay.errors import AssayError, amount
+from assay.language.script import phrase
 from assay.tools.worked.expressions import Arrays, Definition, Numbers, Shape
-from assay.tools.worked.layer import Before, Kernel, Layer
+from assay.tools.worked.layer import Before, Kernel, Layer, of_bias, of_input
 from assay.tools.worked.matrices import sizes
 from assay.tools.worked.windows import Window, flat, summed
 
@@ -74,24 +75,26 @@ def convolution(before: Before, it: Convolution) -> Layer:
     ring = {x: it.window.padding}
     forward = Definition(
         o, out, summed(out, [*((p, ((x, q), (f, k))) for p, q, k in found), *biases]),
-        f"Convolution: {o}", told(before, it, f, b), ring,
+        phrase("Convolution: {array}", array=o), told(before, it, f, b), ring,
     )  # fmt: skip
 
     def backward(d: str, arrays: Arrays) -> list[Definition]:
         to_kernel = summed(kernel, ((k, ((d, p), (x, q))) for p, q, k in found))
         to_input = summed(size, ((q, ((d, p), (f, k))) for p, q, k in found))
         to_bias = summed((kernel[0],), ((c, ((d, place),)) for place, c in enumerate(channel)))
-        shares = Definition(f"d{b}", (kernel[0],), to_bias, f"Gradient of the bias: d{b}",
-            f"A filter's bias is added to each of its outputs, so its gradient is the sum of {d} there.")  # fmt: skip
+        shares = Definition(f"d{b}", (kernel[0],), to_bias, of_bias(b),
+            phrase("A filter's bias is added to each of its outputs, so its gradient is the sum of {d} there.",
+                d=d))  # fmt: skip
         return [
-            Definition(f"d{f}", kernel, to_kernel, f"Gradient of the kernel: d{f}",
-                f"A weight meets another number of {x} at each place of the kernel. Its gradient is the sum of these "
-                f"numbers, each times the gradient {d} of the output that it went into.", ring),
+            Definition(f"d{f}", kernel, to_kernel, phrase("Gradient of the kernel: {array}", array=f"d{f}"),
+                phrase("A weight meets another number of {x} at each place of the kernel. Its gradient is the sum of "
+                    "these numbers, each times the gradient {d} of the output that it went into.",
+                    x=x, d=d), ring),
             *([shares] if it.bias else []),
-            Definition(f"d{x}", size, to_input, f"Gradient of the input: d{x}",
-                f"A number of {x} goes into every output whose window covers it. Its gradient is the sum of {d} "
-                f"there, each times the weight it met. Over all places that is the full convolution of {d} with the "
-                f"kernel turned by 180°."),
+            Definition(f"d{x}", size, to_input, of_input(x),
+                phrase("A number of {x} goes into every output whose window covers it. Its gradient is the sum of {d} "
+                    "there, each times the weight it met. Over all places that is the full convolution of {d} with the "
+                    "kernel turned by 180°.", x=x, d=d)),
         ]  # fmt: skip
 
     def by_torch(images: Tensor, given: Mapping[str, Tensor]) -> Tensor:
@@ -107,23 +110,51 @@ def convolution(before: Before, it: Convolution) -> Layer:
 def told(before: Before, it: Convolution, f: str, b: str) -> str:
     """The layer in words."""
     w, x = it.window, before.name
-    parts = [f"The kernel {f} is laid on {x}; numbers that lie on each other are multiplied, and the products summed"]
-    parts.append(f", and the filter's bias {b} is added." if it.bias else ".")
+    laid = (
+        phrase(
+            "The kernel {f} is laid on {x}; numbers that lie on each other are multiplied, and the products summed, "
+            "and the filter's bias {b} is added.",
+            f=f,
+            x=x,
+            b=b,
+        )
+        if it.bias
+        else phrase(
+            "The kernel {f} is laid on {x}; numbers that lie on each other are multiplied, and the products summed.",
+            f=f,
+            x=x,
+        )
+    )
+    parts = [laid]
     if set(w.stride) != {1}:
-        parts.append(f" It moves {evenly(w.stride)} places at a time (stride).")
+        parts.append(phrase("It moves {n} places at a time (stride).", n=evenly(w.stride)))
     if any(w.padding):
-        parts.append(f" Zeros lie around {x}, {evenly(w.padding)} on each side (padding); they add nothing to a sum.")
-    if set(w.dilation) != {1}:
-        spans = sizes(w.span)
         parts.append(
-            f" Its weights lie {evenly(w.dilation)} places apart (dilation, or à trous: with holes): as many "
-            f"weights as before cover {spans}."
+            phrase(
+                "Zeros lie around {x}, {n} on each side (padding); they add nothing to a sum.",
+                x=x,
+                n=evenly(w.padding),
+            )
+        )
+    if set(w.dilation) != {1}:
+        parts.append(
+            phrase(
+                "Its weights lie {n} places apart (dilation, or à trous: with holes): as many weights as before cover "
+                "{spans}.",
+                n=evenly(w.dilation),
+                spans=sizes(w.span),
+            )
         )
     if it.groups > 1:
-        parts.append(f" In {it.groups} groups: a filter sees {it.kernel.shape[1]} of {before.shape[1]} channels.")
-    return "".join(parts)
+        few, channels = it.kernel.shape[1], before.shape[1]
+        parts.append(
+            phrase(
+                "In {n} groups: a filter sees {few} of {channels} channels.", n=it.groups, few=few, channels=channels
+            )
+        )
+    return " ".join(parts)
 
 
-def evenly(steps: Shape) -> str:
-    """``2`` for 2 along every axis, else ``2 × 1``."""
-    return str(steps[0]) if len(set(steps)) == 1 else sizes(steps)
+def evenly(steps: Shape) -> int | str:
+    """2 for 2 along every axis, else ``2 × 1``."""
+    return steps[0] if len(set(steps)) == 1 else sizes(steps)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from assay.language.script import phrase
 from assay.tools.worked.expressions import Arrays, Definition, Numbers, Shape
 from assay.tools.worked.windows import Window
 
@@ -12,6 +13,16 @@ Backward = Callable[[str, Arrays], list[Definition]]
 """From the name of the gradient of the output, and all numbers so far: the gradients, that of the input last."""
 Naming = Callable[[str], str]
 """``F`` of this layer, told apart from those of others."""
+
+
+def of_input(name: str) -> str:
+    """The title of the gradient of a layer's input."""
+    return phrase("Gradient of the input: {array}", array=f"d{name}")
+
+
+def of_bias(name: str) -> str:
+    """The title of the gradient of a bias."""
+    return phrase("Gradient of the bias: {array}", array=f"d{name}")
 
 
 @dataclass(frozen=True)

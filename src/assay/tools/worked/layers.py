@@ -8,8 +8,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from assay.errors import AssayError
+from assay.language.script import phrase
 from assay.tools.worked.expressions import Arrays, Call, Definition, Numbers, Sum
-from assay.tools.worked.layer import Before, Layer
+from assay.tools.worked.layer import Before, Layer, of_bias, of_input
 from assay.tools.worked.matrices import sizes
 from assay.tools.worked.windows import Window, summed
 
@@ -33,7 +34,8 @@ def max_pool(before: Before, window: Window) -> Layer:
     out, seen = pooled(before, window)
     forward = Definition(
         o, out, tuple(Call("max", tuple((x, place) for place in places)) for places in seen),
-        f"Max pooling: {o}", f"Of each window of {sizes(window.kernel)} numbers of {x} the largest is kept.",
+        phrase("Max pooling: {array}", array=o),
+        phrase("Of each window of {size} numbers of {x} the largest is kept.", size=sizes(window.kernel), x=x),
         {x: window.padding},
     )  # fmt: skip
 
@@ -43,9 +45,9 @@ def max_pool(before: Before, window: Window) -> Layer:
         return [
             Definition(
                 f"d{x}", before.shape, summed(before.shape, ((q, ((d, p),)) for p, q in enumerate(taken))),
-                f"Gradient of the input: d{x}",
-                "Only the largest number of a window goes on, so it alone gets the output's gradient, of equals the "
-                "first; all others get 0.",
+                of_input(x),
+                phrase("Only the largest number of a window goes on, so it alone gets the output's gradient, of equals "
+                    "the first; all others get 0."),
             )
         ]  # fmt: skip
 
@@ -63,14 +65,17 @@ def average_pool(before: Before, window: Window) -> Layer:
     out, seen = pooled(before, window)
     forward = Definition(
         o, out, summed(out, ((p, (share, (x, q))) for p, places in enumerate(seen) for q in places)),
-        f"Average pooling: {o}", f"Each number of {o} is the mean of a window of {sizes(window.kernel)} of {x}.",
+        phrase("Average pooling: {array}", array=o),
+        phrase("Each number of {o} is the mean of a window of {size} of {x}.", o=o, size=sizes(window.kernel), x=x),
         {x: window.padding},
     )  # fmt: skip
 
     def backward(d: str, arrays: Arrays) -> list[Definition]:
         entries = summed(before.shape, ((q, (share, (d, p))) for p, places in enumerate(seen) for q in places))
-        words = f"Every number of a window has the same share, {share}, of the output's gradient."
-        return [Definition(f"d{x}", before.shape, entries, f"Gradient of the input: d{x}", words)]
+        words = phrase(
+            "Every number of a window has the same share, {share}, of the output's gradient.", share=str(share)
+        )
+        return [Definition(f"d{x}", before.shape, entries, of_input(x), words)]
 
     def by_torch(images: Tensor, given: Mapping[str, Tensor]) -> Tensor:
         run = functional.avg_pool1d if len(out) == 3 else functional.avg_pool2d
@@ -92,22 +97,26 @@ def dense(before: Before, weight: Numbers, bias: Numbers | None) -> Layer:
     biases = [(n * units + u, ((b, u),)) for n in range(samples) for u in range(units)] if bias else []
     out = (samples, units)
     forward = Definition(
-        o, out, summed(out, [*((p, ((x, q), (w, k))) for p, q, k in places), *biases]), f"Dense: {o}",
-        f"Each output is the sum of all numbers of {x}, each times a weight of the output's row of {w}"
-        + (f", and its bias in {b}." if bias else "."),
+        o, out, summed(out, [*((p, ((x, q), (w, k))) for p, q, k in places), *biases]),
+        phrase("Dense: {array}", array=o),
+        phrase("Each output is the sum of all numbers of {x}, each times a weight of the output's row of {w}, and its "
+            "bias in {b}.", x=x, w=w, b=b) if bias else
+        phrase("Each output is the sum of all numbers of {x}, each times a weight of the output's row of {w}.",
+            x=x, w=w),
     )  # fmt: skip
 
     def backward(d: str, arrays: Arrays) -> list[Definition]:
         to_bias = summed((units,), ((p % units, ((d, p),)) for p in range(samples * units)))
-        shares = Definition(f"d{b}", (units,), to_bias, f"Gradient of the bias: d{b}", f"The sum of {d} an output.")
+        shares = Definition(f"d{b}", (units,), to_bias, of_bias(b), phrase("The sum of {d} an output.", d=d))
         return [
             Definition(f"d{w}", weight.shape, summed(weight.shape, ((k, ((d, p), (x, q))) for p, q, k in places)),
-                f"Gradient of the weights: d{w}", f"A weight's gradient: its input times the gradient {d} of its "
-                "output, summed over the samples."),
+                phrase("Gradient of the weights: {array}", array=f"d{w}"),
+                phrase("A weight's gradient: its input times the gradient {d} of its output, summed over the samples.",
+                    d=d)),
             *([shares] if bias else []),
             Definition(f"d{x}", before.shape, summed(before.shape, ((q, ((d, p), (w, k))) for p, q, k in places)),
-                f"Gradient of the input: d{x}", f"An input goes into all outputs: the sum of {d}, each times the "
-                "weight on the way."),
+                of_input(x), phrase("An input goes into all outputs: the sum of {d}, each times the weight on the way.",
+                    d=d)),
         ]  # fmt: skip
 
     def by_torch(rows: Tensor, given: Mapping[str, Tensor]) -> Tensor:
@@ -120,13 +129,13 @@ def relu(before: Before) -> Layer:
     """What is below 0 becomes 0."""
     x, o, count = before.name, before.naming("O"), prod(before.shape)
     entries = tuple(Call("relu", ((x, place),)) for place in range(count))
-    words = f"What is below 0 in {x} becomes 0, all else stays."
-    forward = Definition(o, before.shape, entries, f"ReLU: {o}", words)
+    words = phrase("What is below 0 in {x} becomes 0, all else stays.", x=x)
+    forward = Definition(o, before.shape, entries, phrase("ReLU: {array}", array=o), words)
 
     def backward(d: str, arrays: Arrays) -> list[Definition]:
         kept = (Sum((((d, p),),)) if arrays[x].values[p] > 0 else Sum() for p in range(count))
-        words = f"The gradient goes through where {x} is above 0, and is 0 elsewhere."
-        return [Definition(f"d{x}", before.shape, tuple(kept), f"Gradient of the input: d{x}", words)]
+        words = phrase("The gradient goes through where {x} is above 0, and is 0 elsewhere.", x=x)
+        return [Definition(f"d{x}", before.shape, tuple(kept), of_input(x), words)]
 
     return Layer("relu", {}, (forward,), backward, lambda rows, given: functional.relu(rows))
 
@@ -136,11 +145,17 @@ def flatten(before: Before) -> Layer:
     x, o, count = before.name, before.naming("O"), prod(before.shape)
     shape = (before.shape[0], count // before.shape[0])
     entries = tuple(Sum((((x, place),),)) for place in range(count))
-    forward = Definition(o, shape, entries, f"Flatten: {o}", f"The numbers of {x} are written in one row.")
+    forward = Definition(
+        o,
+        shape,
+        entries,
+        phrase("Flatten: {array}", array=o),
+        phrase("The numbers of {x} are written in one row.", x=x),
+    )
 
     def backward(d: str, arrays: Arrays) -> list[Definition]:
         back = tuple(Sum((((d, place),),)) for place in range(count))
-        words = f"The numbers of {d} go back to where those of {x} came from."
-        return [Definition(f"d{x}", before.shape, back, f"Gradient of the input: d{x}", words)]
+        words = phrase("The numbers of {d} go back to where those of {x} came from.", d=d, x=x)
+        return [Definition(f"d{x}", before.shape, back, of_input(x), words)]
 
     return Layer("flatten", {}, (forward,), backward, lambda rows, given: rows.flatten(1))

@@ -8,6 +8,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from assay.language.script import as_name, phrase
+from assay.language.speech import say
 from assay.report.document import document, json_for_script, write_page
 from assay.tools.worked import sums
 from assay.tools.worked.boards import Board, board, squeezed
@@ -95,24 +97,31 @@ def write_worked(
 def verdict(worked: Worked, held: Sequence[Check], place: Place | None) -> str:
     """The first sentences of the page."""
     ways = sum(each.difference is not None for each in held)
-    agree = "agree" if all(each.passes for each in held) else "do not all agree"
     loss, output = (shown(worked.arrays[name].values[0]) for name in ("L", worked.output))
     if place:
         slope = shown(worked.arrays[f"d{worked.output}"].values[0])
-        begin = (
-            f"The network says {place.answer}. The layer gives {output} here; a unit more of it would change that "
-            f"answer's logit by {slope}."
+        begin = phrase(
+            "The network says {answer}. The layer gives {output} here; a unit more of it would change that answer's "
+            "logit by {slope}.",
+            answer=place.answer,
+            output=output,
+            slope=slope,
         )
     else:
-        begin = f"The loss is L = {loss}. Each number below is the sum that stands beside it."
-    return f"{begin} {ways} other ways to the gradients {agree}."
+        begin = phrase("The loss is {loss}. Each number below is the sum that stands beside it.", loss=f"L = {loss}")
+    agree = (
+        say("{n} other ways to the gradients agree.", n=ways)
+        if all(each.passes for each in held)
+        else say("{n} other ways to the gradients do not all agree.", n=ways)
+    )
+    return f"{begin} {agree}"
 
 
 def facts(worked: Worked) -> str:
     """Input, layers, loss."""
-    layers = [each.kind.replace("_", " ") for each in worked.built.layers]
-    name = worked.problem.loss[0].replace("_", "-")
-    return " · ".join([f"input {sizes(squeezed(worked.built.input.shape))}", *layers, f"loss: {name}"])
+    layers = [as_name(each.kind.replace("_", " ")) for each in worked.built.layers]
+    begin = phrase("input {size}", size=sizes(squeezed(worked.built.input.shape)))
+    return " · ".join([begin, *layers, phrase("loss: {name}", name=worked.problem.loss[0].replace("_", "-"))])
 
 
 def step(definition: Definition, arrays: Arrays, deep: bool, wrong: frozenset[int]) -> Step:
@@ -126,7 +135,7 @@ def step(definition: Definition, arrays: Arrays, deep: bool, wrong: frozenset[in
         definition.title,
         definition.words,
         [board(name, arrays[name], ring=definition.rings.get(name, ())) for name in operands],
-        board(INPUT, arrays[INPUT], f"{INPUT} behind it") if deep and INPUT not in names else None,
+        board(INPUT, arrays[INPUT], phrase("{array} behind it", array=INPUT)) if deep and INPUT not in names else None,
         board(definition.name, arrays[definition.name], wrong=wrong),
         texts,
         len(texts) > FEW,
@@ -140,7 +149,7 @@ def anchor(name: str) -> str:
 
 def claim_board(claim: Claim) -> Board:
     """What was claimed, its wrong entries marked."""
-    return board(claim.name, claim.numbers, f"{claim.name} as claimed", wrong=claim.wrong)
+    return board(claim.name, claim.numbers, phrase("{array} as claimed", array=claim.name), wrong=claim.wrong)
 
 
 def for_script(arrays: Arrays, steps: Sequence[Definition]) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 
+from assay.language.script import phrase
+from assay.language.speech import say
 from assay.tools.worked.checks import gradients
 from assay.tools.worked.expressions import Arrays, Definition, Factor, Numbers, Shape, Sum, evaluate
 from assay.tools.worked.layer import Kernel
@@ -58,19 +60,27 @@ def definitions(kernel: Kernel, d_in: str, d_out: str, size: Shape, out: Shape) 
     around = (*size[:1], out[1], *(n + span - 1 for n, span in zip(size[2:], kernel.window.span, strict=True)))
     area = prod(kernel.shape[2:])
     last = [place - place % area + area - 1 - place % area for place in range(prod(kernel.shape))]
-    gaps = " A stride lies between its numbers, filled with zeros." if set(kernel.window.stride) != {1} else ""
-    holes = " The holes between its weights stay." if set(kernel.window.dilation) != {1} else ""
+    around_it = [
+        phrase("{d} with zeros around it, so many that the kernel can be laid wherever it covers one of its numbers.",
+            d=d_out)
+    ]  # fmt: skip
+    if set(kernel.window.stride) != {1}:
+        around_it.append(say("A stride lies between its numbers, filled with zeros."))
+    upside_down = [phrase("Each plane of {f} upside down and back to front.", f=f)]
+    if set(kernel.window.dilation) != {1}:
+        upside_down.append(say("The holes between its weights stay."))
     return (
-        Definition(z, around, tuple(in_zeros(kernel, d_out, out, around)), f"{d_out} in zeros: {z}",
-            f"{d_out} with zeros around it, so many that the kernel can be laid wherever it covers one of its "
-            f"numbers.{gaps}"),
-        Definition(t, kernel.shape, tuple(Sum((((f, place),),)) for place in last), f"{f} turned by 180°: {t}",
-            f"Each plane of {f} upside down and back to front.{holes}"),
-        Definition(f"{z}∗{t}", size, together(kernel, z, t, size, around), f"Laid on each other: {z}∗{t}",
-            f"The turned kernel moves over {z}, place by place. This is {d_in}, each number a sum that has the zeros "
-            "in it too."),
-        Definition(f"{z}∗{f}", size, together(kernel, z, f, size, around), f"The usual mistake: {z}∗{f}",
-            f"{f} as it is in place of {t}. What is wrong is marked ✗."),
+        Definition(z, around, tuple(in_zeros(kernel, d_out, out, around)),
+            phrase("{d} in zeros: {array}", d=d_out, array=z), " ".join(around_it)),
+        Definition(t, kernel.shape, tuple(Sum((((f, place),),)) for place in last),
+            phrase("{f} turned by 180°: {array}", f=f, array=t), " ".join(upside_down)),
+        Definition(f"{z}∗{t}", size, together(kernel, z, t, size, around),
+            phrase("Laid on each other: {array}", array=f"{z}∗{t}"),
+            phrase("The turned kernel moves over {z}, place by place. This is {d}, each number a sum that has the "
+                "zeros in it too.", z=z, d=d_in)),
+        Definition(f"{z}∗{f}", size, together(kernel, z, f, size, around),
+            phrase("The usual mistake: {array}", array=f"{z}∗{f}"),
+            phrase("{f} as it is in place of {t}. What is wrong is marked ✗.", f=f, t=t)),
     )  # fmt: skip
 
 

@@ -95,7 +95,7 @@
     it.lines[entry].setAttribute("aria-current", "true");
     mark(it.lines[entry]);
     const name = it.lines[entry].textContent.split(" = ")[0];
-    bar.querySelector("output").textContent = `${name}: number ${entry + 1} of ${it.cells.size}, step ${step + 1} of ${steps.length}`;
+    bar.querySelector("output").textContent = say(`${name}: number ${entry + 1} of ${it.cells.size}, step ${step + 1} of ${steps.length}`);
     if (scroll) it.block.scrollIntoView({ block: "nearest" });
     if (focus) cell.focus({ preventScroll: !scroll });
   }
