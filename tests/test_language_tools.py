@@ -1,5 +1,6 @@
 """Pages of commands in Persian: every text of theirs, beside files that stay English."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,14 @@ import pytest
 
 from assay.errors import AssayError
 from assay.recipe import Data
+from assay.recipe.yaml_files import read_yaml
+from assay.tools.descent.command import show_descent
+from assay.tools.descent.page import write_descent
 from assay.tools.inspection import Inspection, inspect, write_inspection
 from assay.tools.inspection.command import check
+from assay.tools.worked.command import explain_numbers
+from assay.tools.worked.problem import read_problem
+from command import assay
 from drawn_boxes import voc
 from drawn_masks import mask, picture, values
 from persian import latin
@@ -78,3 +85,50 @@ def test_a_check_speaks_the_language_asked_for_and_prints_english(tmp_path: Path
     assert "<h2>یافته‌ها</h2>" in page.read_text(encoding="utf-8")
     with pytest.raises(AssayError, match="unknown language 'farsi'"):
         check("planted", root=tmp_path, out=tmp_path / "out", quiet=True, language="farsi")
+
+
+def test_the_page_of_descent_in_persian(tmp_path: Path, unsaid: Any) -> None:
+    pages = {language: write_descent(tmp_path / language, "assay explain x", language) for language in ("en", "fa")}
+    text = {language: page.read_text(encoding="utf-8") for language, page in pages.items()}
+    assert '<html lang="fa" dir="rtl">' in text["fa"]
+    assert unsaid.texts == set()
+    assert latin(text["fa"], {"descent", "SGD", "momentum", "Adam"}) == set()
+    assert latin(text["en"]) >= {"ravine", "Gradients", "step"}
+    script = text["fa"][text["fa"].index('getElementById("walks")') :]
+    assert "از ۶۰" in script
+    assert "gone at step" not in script
+    assert '<option value="fitting" selected>مناسب</option>' in text["fa"]  # the walks go by their English names
+    assert '<input dir="ltr" id="number"' in text["fa"]  # ← goes back
+    walks = [page[page.index('id="walks">') :].split("</script>")[0] for page in text.values()]
+    assert walks[0] == walks[1]
+
+
+def test_descent_speaks_the_language_asked_for_and_prints_english(tmp_path: Path, capfd: Any) -> None:
+    ended = assay(capfd, "explain", "descent", "--language", "fa", "--out", str(tmp_path))
+    assert (ended.status, ended.out.strip()) == (0, f"page: {tmp_path / 'index.html'}")
+    assert "<h2>همه‌ی گام‌ها</h2>" in (tmp_path / "index.html").read_text(encoding="utf-8")
+    with pytest.raises(AssayError, match="unknown language 'farsi'"):
+        show_descent(tmp_path, language="farsi")
+
+
+SHIPPED = sorted((Path(__file__).parents[1] / "studies" / "explain").glob("*.yaml"))
+WORKED = [path for path in SHIPPED if "input" in read_yaml(path)]
+
+AS_THEY_ARE = {"Autograd", "Shift", "ReLU", "exp", "log", "mean", "stride", "padding", "dilation", "trous"}
+"""What a reader knows by its English name, keys of the keyboard, and functions in formulas."""
+
+
+@pytest.mark.parametrize("path", WORKED, ids=lambda path: path.stem)
+def test_numbers_worked_in_persian_are_the_same_numbers(path: Path, tmp_path: Path, unsaid: Any) -> None:
+    found = {language: explain_numbers(path, tmp_path / language, language=language) for language in ("en", "fa")}
+    text = {language: each.page.read_text(encoding="utf-8") for language, each in found.items()}
+    title = set(re.findall(r"\w+", read_problem(path).title))
+    assert found["fa"].lines == found["en"].lines
+    assert '<html lang="fa" dir="rtl">' in text["fa"]
+    assert unsaid.texts == set()
+    assert latin(text["fa"], title | AS_THEY_ARE) == set()
+    assert latin(text["en"], title) >= {"Forward", "Checks", "Gradient"}
+    sums = {language: re.search(r'id="worked">(.*?)</script>', each, re.S) for language, each in text.items()}
+    assert sums["fa"] is not None
+    assert sums["en"] is not None
+    assert sums["fa"][1] == sums["en"][1]

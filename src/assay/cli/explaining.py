@@ -60,10 +60,10 @@ def explain(
     of_network = {"--shape": shape, "--set": changes, "--outputs": outputs, "--variant": variant}
     of_place = {"--layer": layer, "--picture": picture, "--at": at}
     if target == "descent":
-        refuse(of_network | of_place | {"--language": language}, "descent has its own surfaces")
+        refuse(of_network | of_place, "descent has its own surfaces")
         from assay.tools.descent.command import show_descent
 
-        return show_descent(out, own_command(), as_json)
+        return show_descent(out, own_command(), as_json, language)
     is_problem = target.endswith((".yaml", ".yml")) and not has_model(Path(target))
     if not is_problem and not any(of_place.values()):
         return show_anatomy(target, shape, changes or (), outputs, variant, out, own_command(), as_json, language)

@@ -20,7 +20,7 @@ from markupsafe import Markup
 
 from assay.errors import AssayError
 from assay.language.script import digits, direction
-from assay.language.speech import plural, say, spoken
+from assay.language.speech import SOURCE, plural, say, spoken
 from assay.report import drawing, glossary, style
 from assay.report.figures import Figure
 from assay.report.labels import NARROW, with_short_names
@@ -37,6 +37,7 @@ SCRIPTS = ("files.js", "print.js", "metric.js", "variants.js", "terms.js", "boxe
 """In this order: the last tells the others of every chart that it has drawn."""
 
 IN_SCRIPTS = re.compile(r"say\(([\"`])(.*?)\1\)")
+IN_TEXTS = re.compile(r"\$\{(.*?)\}")
 
 Files = dict[str, str | bytes]
 """Path beside the page → content."""
@@ -65,7 +66,8 @@ def document(
         if figure.is_file
     }
     drawn = drawing.draw(sized, style.config(style.PAPER_FONT), VEGA_LITE)
-    scripts = [*([javascript_bundle()] if figures else []), *map(_script, SCRIPTS), *filter(None, [script])]
+    own = [*map(_asset, SCRIPTS), *filter(None, [script])]
+    scripts = [*([javascript_bundle()] if figures else []), *map(_told, own)]
     if drawn.trouble:
         print(f"assay: {drawn.trouble}", file=sys.stderr)
     kept = beside | {f"figures/{name}.pdf": content for name, content in drawn.pdf.items()}
@@ -187,9 +189,14 @@ def breakable(name: str) -> Markup:
     return Markup("<wbr>").join(re.split(r"(?<=[(,=_])(?=[^)\s])", name) if len(name) > NARROW else [name])
 
 
-def _script(name: str) -> str:
+def _told(script: str) -> str:
     """A script with its texts in the language of the page: what is ``say("copied")`` in the file is ``"copied"``."""
-    return IN_SCRIPTS.sub(lambda found: found[1] + say(found[2]) + found[1], _asset(name))
+    return IN_SCRIPTS.sub(lambda found: found[1] + _counted(say(found[2])) + found[1], script)
+
+
+def _counted(text: str) -> str:
+    """A script's text whose numbers are in the page's digits when it runs; strings among them stay as they are."""
+    return text if spoken() == SOURCE else IN_TEXTS.sub(rf'${{(\1).toLocaleString("{spoken()}")}}', text)
 
 
 def _asset(name: str) -> str:

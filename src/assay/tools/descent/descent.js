@@ -59,7 +59,7 @@
 
   function show() {
     const here = Number(number.value);
-    document.querySelector("#walk output").textContent = `${here + 1} of 60`;
+    document.querySelector("#walk output").textContent = say(`${here + 1} of 60`);
     drawing.replaceChildren();
     const rows = walks().map(([name, { rate: r, steps }], i) => {
       const last = Math.min(here, steps.length - 1);
@@ -67,7 +67,7 @@
       drawing.append(element("polyline", { points: points.join(" "), style: `stroke: var(--c${i})` }));
       points.forEach(([cx, cy], k) => drawing.append(element("circle", { cx, cy, r: k === last ? 7 : 2.5, style: `fill: var(--c${i})` })));
       const step = steps[last];
-      const gone = last < here ? `${name}, gone at step ${last + 1}` : name;
+      const gone = last < here ? say(`${name}, gone at step ${last + 1}`) : name;
       return row([gone, `g = ${text(step[3])}; ${rules[name](step, 0, r, last + 1)}`, `g = ${text(step[4])}; ${rules[name](step, 1, r, last + 1)}`, text(step[2])]);
     });
     document.querySelector("#now tbody").replaceChildren(...rows);

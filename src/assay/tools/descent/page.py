@@ -7,12 +7,18 @@ from typing import Any
 
 from markupsafe import Markup
 
+from assay.language.speech import SOURCE, Language, speaking
 from assay.report.document import document, json_for_script, write_page
 from assay.tools.descent.walking import RULES, SURFACES, Step, Surface, by_torch, walk
 
 
-def write_descent(folder: Path, command: str = "") -> Path:
-    """Write ``index.html`` into ``folder``; returns its path."""
+def write_descent(folder: Path, command: str = "", language: Language = SOURCE) -> Path:
+    """Write ``index.html`` in a language into ``folder``; returns its path."""
+    with speaking(language):
+        return write_page(folder, _page(command), {})
+
+
+def _page(command: str) -> str:
     page, _ = document(
         "tools/descent/page.html.j2",
         [],
@@ -24,7 +30,7 @@ def write_descent(folder: Path, command: str = "") -> Path:
         walks=Markup(json_for_script([for_script(surface) for surface in SURFACES])),
         command=command,
     )
-    return write_page(folder, page, {})
+    return page
 
 
 def rate_of(surface: Surface, optimizer: str, word: str) -> float:

@@ -6,6 +6,8 @@ from math import sqrt
 
 import torch
 
+from assay.language.speech import later
+
 STEPS = 60
 MOMENTUM = 0.9
 BETAS = (0.9, 0.999)
@@ -43,17 +45,17 @@ class Surface:
 
 SURFACES = (
     Surface(
-        "saddle", "z = x² − y²",
-        "A saddle: a valley along x, a ridge along y. In the middle the gradient is 0 though it is no minimum; who "
-        "starts near the valley's floor gets there and lingers, until what is left of y has grown. There is no lowest "
-        "point: who leaves goes down for ever.",
+        later("saddle"), "z = x² − y²",
+        later("A saddle: a valley along x, a ridge along y. In the middle the gradient is 0 though it is no minimum; "
+        "who starts near the valley's floor gets there and lingers, until what is left of y has grown. There is no "
+        "lowest point: who leaves goes down for ever."),
         (1.0, -1.0), (-1.8, 0.001), (2.0, 1.5),
         {"low": 0.01, "fitting": 0.1, "high": 0.9}, {"low": 0.01, "fitting": 0.1, "high": 0.5},
     ),
     Surface(
-        "ravine", "z = 0.1·x² + 2·y²",
-        "A ravine: twenty times as steep across as along. A rate that suits the walls is slow along the floor; above "
-        "0.5 each step of SGD across is longer than the last.",
+        later("ravine"), "z = 0.1·x² + 2·y²",
+        later("A ravine: twenty times as steep across as along. A rate that suits the walls is slow along the floor; "
+        "above 0.5 each step of SGD across is longer than the last."),
         (0.1, 2.0), (-9.0, 1.0), (10.0, 2.0),
         {"low": 0.05, "fitting": 0.4, "high": 0.51}, {"low": 0.05, "fitting": 0.4, "high": 2.0},
     ),
