@@ -126,3 +126,9 @@ def test_a_check_in_persian(browser: Any, tmp_path: Path) -> None:
     plant(tmp_path)
     page = write_inspection(inspect(Data(source="planted"), tmp_path), tmp_path / "out", "assay check planted", "fa")
     assert findings(browser, page) == findings(browser, page, 400) == []
+
+
+def test_worked_numbers_and_ways_downhill_in_persian(browser: Any, tmp_path: Path) -> None:
+    worked = explain_numbers(NUMBERS / "convolution.yaml", tmp_path / "worked", language="fa").page
+    for page in (worked, write_descent(tmp_path / "descent", "assay explain descent", "fa")):
+        assert findings(browser, page) == findings(browser, page, 400) == []

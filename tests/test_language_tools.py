@@ -7,19 +7,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from assay.errors import AssayError
+from assay.language.speech import LANGUAGES
 from assay.recipe import Data
 from assay.recipe.yaml_files import read_yaml
 from assay.tools.descent.command import show_descent
 from assay.tools.descent.page import write_descent
 from assay.tools.inspection import Inspection, inspect, write_inspection
 from assay.tools.inspection.command import check
-from assay.tools.worked.command import explain_numbers
+from assay.tools.worked.command import explain_numbers, explain_place
 from assay.tools.worked.problem import read_problem
 from command import assay
 from drawn_boxes import voc
 from drawn_masks import mask, picture, values
+from driving import run_here, write_study
 from persian import latin
 from planted import plant
 from test_inspection_boxes import PLANTED
@@ -132,3 +135,17 @@ def test_numbers_worked_in_persian_are_the_same_numbers(path: Path, tmp_path: Pa
     assert sums["fa"] is not None
     assert sums["en"] is not None
     assert sums["fa"][1] == sums["en"][1]
+
+
+def test_a_place_of_a_picture_worked_in_persian(tmp_path: Path, unsaid: Any) -> None:
+    base = {"data": {"source": "digits", "train": 100, "test": 50}, "model": {"name": "cnn", "channels": [4]}}
+    study = write_study(tmp_path / "small.yaml", base=base | {"train": {"epochs": 1}})
+    (run,) = (each.folder for each in run_here(study, tmp_path).runs)
+    Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)).save(tmp_path / "p.png")
+    asked = (run, "conv1", tmp_path / "p.png", "3,5")
+    english, persian = (explain_place(*asked, tmp_path / name, language=name) for name in LANGUAGES)
+    page = persian.page.read_text(encoding="utf-8")
+    assert persian.lines == english.lines
+    assert unsaid.texts == set()
+    assert latin(page, AS_THEY_ARE | {"conv1", "seed"}) == set()
+    assert "<h2>جای تصویر</h2>" in page
