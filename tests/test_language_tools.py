@@ -117,7 +117,7 @@ def test_descent_speaks_the_language_asked_for_and_prints_english(tmp_path: Path
 SHIPPED = sorted((Path(__file__).parents[1] / "studies" / "explain").glob("*.yaml"))
 WORKED = [path for path in SHIPPED if "input" in read_yaml(path)]
 
-AS_THEY_ARE = {"Autograd", "Shift", "ReLU", "exp", "log", "mean", "stride", "padding", "dilation", "trous"}
+AS_THEY_ARE = {"Autograd", "Shift", "ReLU", "exp", "log", "max", "mean", "stride", "padding", "dilation", "trous"}
 """What a reader knows by its English name, keys of the keyboard, and functions in formulas."""
 
 
