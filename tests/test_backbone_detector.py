@@ -30,7 +30,7 @@ def network_of(shape: tuple[int, int, int] = SHAPE, classes: int = 2, **model: A
 
 @pytest.mark.parametrize("head", HEADS)
 def test_two_pictures_are_learned(head: str) -> None:
-    learn_two_pictures(network_of((3, 96, 96), head=head), (3, 96, 96), rate=3e-3)
+    learn_two_pictures(network_of((3, 96, 96), head=head), (3, 96, 96), steps=80, rate=3e-3)
 
 
 @pytest.mark.parametrize("backbone", [SMALL, "timm/convnext_atto", "timm/swin_tiny_patch4_window7_224"])

@@ -137,7 +137,7 @@ def close(one: Any, other: Any, off: float = 1e-4) -> bool:
         return one.keys() == other.keys() and all(close(one[key], other[key], off) for key in one)
     if isinstance(one, list):
         return len(one) == len(other) and all(close(*pair, off) for pair in zip(one, other, strict=True))
-    return one == pytest.approx(other, abs=off) if isinstance(one, float) else one == other
+    return one == pytest.approx(other, rel=off, abs=off) if isinstance(one, float) else one == other
 
 
 @pytest.mark.parametrize("to", SESSIONS)
