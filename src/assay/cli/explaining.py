@@ -84,8 +84,8 @@ def show_worked(
     from assay.system.process import own_command
     from assay.tools.worked.command import explain_numbers, explain_place
 
-    words = (out, own_command(), language_called(language or SOURCE))
-    found = explain_place(target, *place, *words) if any(place) else explain_numbers(target, *words)
+    page = (out, own_command(), language_called(language or SOURCE))
+    found = explain_place(target, *place, *page) if any(place) else explain_numbers(target, *page)
     if as_json:
         return print_json(found.record)
     print(*found.lines, f"page: {found.page}", sep="\n")
