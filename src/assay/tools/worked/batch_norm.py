@@ -1,6 +1,6 @@
 """Batch normalisation in training, one step after the other (Ioffe and Szegedy, arXiv:1502.03167, algorithm 1)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import prod
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from assay.errors import AssayError
 from assay.language.script import phrase
-from assay.tools.worked.expressions import Arrays, Call, Definition, Numbers
+from assay.tools.worked.expressions import Arrays, Call, Definition, Numbers, Shape
 from assay.tools.worked.layer import Before, Layer, of_input
 from assay.tools.worked.windows import summed
 
@@ -24,34 +24,9 @@ def batch_norm(before: Before, scale: Numbers, shift: Numbers, epsilon: Fraction
     if count < 2:
         raise AssayError(f"{before.where}: a channel has a single number; expected at least 2 to take a variance of")
     names = {base: before.naming(base) for base in ("μ", "C", "V", "r", "N", "γ", "β", "O")}
-    mu, c, v, r, n, gamma, beta, o = names.values()
+    _, _, _, r, n, gamma, beta, _ = names.values()
     of = [place // area % channels for place in range(prod(size))]
     share, rows = Fraction(1, count), (channels,)
-    forward = (
-        Definition(mu, rows, summed(rows, ((k, (share, (x, p))) for p, k in enumerate(of))),
-            phrase("Means: {array}", array=mu),
-            phrase("The mean of each channel of {x}, over {n} numbers.", x=x, n=count)),
-        Definition(c, size, summed(size, (term for p, k in enumerate(of)
-            for term in ((p, ((x, p),)), (p, (Fraction(-1), (mu, k)))))), phrase("Centred: {array}", array=c),
-            phrase("{x} without its channel's mean.", x=x)),
-        Definition(v, rows, summed(rows, [*((k, (share, (c, p), (c, p))) for p, k in enumerate(of)),
-            *((k, (epsilon,)) for k in range(channels) if epsilon)]), phrase("Variances: {array}", array=v),
-            phrase("The mean square of {c}, and {epsilon} so that none is 0.", c=c,
-                epsilon=f"{float(epsilon):g}") if epsilon else
-            phrase("The mean square of {c}.", c=c)),
-        Definition(r, rows, tuple(Call("inverse root", ((v, k),)) for k in range(channels)),
-            phrase("1 / deviation: {array}", array=r),
-            phrase("One over the standard deviation. Roots that are no fractions are kept to 40 decimal places, of "
-                "which 6 digits are shown.")),
-        Definition(n, size, summed(size, ((p, ((c, p), (r, k))) for p, k in enumerate(of))),
-            phrase("Normalised: {array}", array=n),
-            phrase("{c} over the channel's deviation: mean 0, variance 1.", c=c)),
-        Definition(o, size, summed(size, (term for p, k in enumerate(of)
-            for term in ((p, ((gamma, k), (n, p))), (p, ((beta, k),))))),
-            phrase("Batch normalisation: {array}", array=o),
-            phrase("Scaled by the channel's {gamma} and shifted by its {beta}, which are learnt.", gamma=gamma,
-                beta=beta)),
-    )  # fmt: skip
 
     def backward(d: str, arrays: Arrays) -> list[Definition]:
         inner, m1, m2 = f"d{n}", f"mean(d{n})", f"mean(d{n}·{n})"
@@ -80,7 +55,41 @@ def batch_norm(before: Before, scale: Numbers, shift: Numbers, epsilon: Fraction
     def by_torch(rows: Tensor, given: Mapping[str, Tensor]) -> Tensor:
         return normalised(rows, given[gamma], given[beta], float(epsilon))
 
-    return Layer("batch_norm", {gamma: scale, beta: shift}, forward, backward, by_torch)
+    return Layer("batch_norm", {gamma: scale, beta: shift}, steps(x, size, of, names, epsilon), backward, by_torch)
+
+
+def steps(
+    x: str, size: Shape, of: Sequence[int], names: Mapping[str, str], epsilon: Fraction
+) -> tuple[Definition, ...]:
+    """Forward, `x` of `size`: `of` says the channel of each number, `names` what each step's array is called here."""
+    mu, c, v, r, n, gamma, beta, o = names.values()
+    channels, count = size[1], prod(size) // size[1]
+    share, rows = Fraction(1, count), (channels,)
+    return (
+        Definition(mu, rows, summed(rows, ((k, (share, (x, p))) for p, k in enumerate(of))),
+            phrase("Means: {array}", array=mu),
+            phrase("The mean of each channel of {x}, over {n} numbers.", x=x, n=count)),
+        Definition(c, size, summed(size, (term for p, k in enumerate(of)
+            for term in ((p, ((x, p),)), (p, (Fraction(-1), (mu, k)))))), phrase("Centred: {array}", array=c),
+            phrase("{x} without its channel's mean.", x=x)),
+        Definition(v, rows, summed(rows, [*((k, (share, (c, p), (c, p))) for p, k in enumerate(of)),
+            *((k, (epsilon,)) for k in range(channels) if epsilon)]), phrase("Variances: {array}", array=v),
+            phrase("The mean square of {c}, and {epsilon} so that none is 0.", c=c,
+                epsilon=f"{float(epsilon):g}") if epsilon else
+            phrase("The mean square of {c}.", c=c)),
+        Definition(r, rows, tuple(Call("inverse root", ((v, k),)) for k in range(channels)),
+            phrase("1 / deviation: {array}", array=r),
+            phrase("One over the standard deviation. Roots that are no fractions are kept to 40 decimal places, of "
+                "which 6 digits are shown.")),
+        Definition(n, size, summed(size, ((p, ((c, p), (r, k))) for p, k in enumerate(of))),
+            phrase("Normalised: {array}", array=n),
+            phrase("{c} over the channel's deviation: mean 0, variance 1.", c=c)),
+        Definition(o, size, summed(size, (term for p, k in enumerate(of)
+            for term in ((p, ((gamma, k), (n, p))), (p, ((beta, k),))))),
+            phrase("Batch normalisation: {array}", array=o),
+            phrase("Scaled by the channel's {gamma} and shifted by its {beta}, which are learnt.", gamma=gamma,
+                beta=beta)),
+    )  # fmt: skip
 
 
 def normalised(rows: Tensor, scale: Tensor, shift: Tensor, epsilon: float) -> Tensor:
