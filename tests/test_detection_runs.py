@@ -203,7 +203,11 @@ def test_check_shows_the_labels_that_a_run_speaks_against(folder: Path, tmp_path
     one = Results.read(folder).finished[0].folder
     found, page = check("scattered-digits", size="24", out=tmp_path / "page", run=one, quiet=True)
     assert found.suspects is not None
-    assert found.suspects["suspicion"].is_sorted(descending=True)
+    kinds = found.suspects["kind"].n_unique()
+    assert kinds > 1
+    assert found.suspects["kind"].head(kinds).n_unique() == kinds, "the kinds take turns"
+    for _, own in found.suspects.group_by("kind"):
+        assert own["suspicion"].is_sorted(descending=True)
     assert found.suspects.filter(kind="missing")["label"].is_null().all()
     assert found.suspects.filter(kind="swapped").select(pl.col("labelled") != pl.col("said")).to_series().all()
     assert set(found.suspects["split"].unique()) <= {"train", "validation", "test"}

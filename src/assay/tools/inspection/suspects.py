@@ -1,4 +1,4 @@
-"""Labelled boxes that a finished run speaks against, the most doubtful first."""
+"""Labelled boxes that a finished run speaks against, the most doubtful of each kind first."""
 
 from pathlib import Path
 
@@ -33,7 +33,8 @@ SPOKEN = ("kind", "split")
 def suspects(run: Path, data: Data, root: Path | None = None) -> pl.DataFrame:
     """A row a doubtful label of the images that ``run`` learned from and was tested on: suspicion (from 0 to 1), kind
     (missing, shifted, swapped), image, split; the labelled class and its box (null: missing); the class that the run
-    says, and where. Boxes are x1, y1, x2, y2 in the pixels of the picture.
+    says, and where. Boxes are x1, y1, x2, y2 in the pixels of the picture. The kinds take turns, each the most doubtful
+    first: where a data set leaves many objects without a label, these would hide all else.
 
     Raises AssayError where there is no finished run of detection, or it learned from other data than ``data``.
     """
@@ -48,7 +49,13 @@ def suspects(run: Path, data: Data, root: Path | None = None) -> pl.DataFrame:
         found = predict(task, network, images, split, recipe.train.loss, device)
         assert isinstance(found, Predictions)
         rows += _rows(found, split, images.images.names)
-    return pl.DataFrame(rows, schema=SCHEMA).sort("suspicion", descending=True, maintain_order=True)
+    return in_turn(pl.DataFrame(rows, schema=SCHEMA))
+
+
+def in_turn(frame: pl.DataFrame) -> pl.DataFrame:
+    """The most doubtful label of each kind, then the second of each, and so on."""
+    turn = pl.col("suspicion").rank("ordinal", descending=True).over("kind")
+    return frame.sort(turn, -pl.col("suspicion"), maintain_order=True)
 
 
 def suspect_table(frame: pl.DataFrame) -> Table:
@@ -60,7 +67,7 @@ def suspect_table(frame: pl.DataFrame) -> Table:
     ]
     caption = say(
         "Labels that the run speaks against: how sure it is of what is not labelled, times how unsure of what is. "
-        "Boxes are x1, y1, x2, y2. The first {shown} of {n:,}.",
+        "The kinds take turns. Boxes are x1, y1, x2, y2. The first {shown} of {n:,}.",
         shown=min(SHOWN, len(frame)),
         n=len(frame),
     )
