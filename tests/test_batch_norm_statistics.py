@@ -1,5 +1,6 @@
 """Statistics of batch norms with a slow momentum are taken anew before a network is validated, kept and measured."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from torch import nn
 from assay.recipe import Recipe
 from assay.train.checkpoint import State, pack, unpack
 from assay.train.loop import fit
-from assay.train.statistics import lagging
+from assay.train.statistics import lagging, take_anew
 from trained import CPU, image_data
 
 SIDE = 8
@@ -58,6 +59,27 @@ def test_slow_statistics_are_those_of_the_training_images_under_the_final_weight
     assert [line for line in said if "lag behind" in line] == [
         "statistics of 1 batch norms lag behind the weights: taken anew before each validation"
     ]
+
+
+def test_without_validation_images_they_are_taken_after_the_last_epoch_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+
+    def counted(network: nn.Module, norms: list[Any], *rest: Any) -> None:
+        taken.append(int(norms[0].num_batches_tracked))
+        take_anew(network, norms, *rest)
+
+    monkeypatch.setattr("assay.train.loop.take_anew", counted)
+    said: list[str] = []
+    network, data = network_of(0.01), image_data(shape=(1, SIDE, SIDE))
+    unwatched = replace(data, indices=data.indices | {"validation": data.indices["validation"][:0]})
+    fit(network, unwatched, recipe(epochs=3), CPU, State(), lambda _: None, said.append)
+    assert taken == [3 * 3]
+    assert [line for line in said if "lag behind" in line] == [
+        "statistics of 1 batch norms lag behind the weights: taken anew at the end"
+    ]
+    images = torch.cat([images for images, _ in data.batches("train", 4, CPU)])
+    with torch.no_grad():
+        assert torch.allclose(network[1].running_mean, network[0](images).mean(dim=(0, 2, 3)), atol=1e-5)
 
 
 def test_the_usual_momentum_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,14 +112,17 @@ def one_epoch(steps: Steps, task: Task, data: ImageData, recipe: Recipe, state: 
 def check(
     steps: Steps, task: Task, data: ImageData, recipe: Recipe, state: State, rate: float
 ) -> dict[str, float | None]:
-    """What the validation says after an epoch, of the averages where there are some, with statistics that do not lag.
+    """What the validation says after an epoch, of the averages where there are some, with statistics that do not lag;
+    without validation images they are of use, and taken, after the last epoch alone.
 
     Raises RunFailed when it is not finite.
     """
     epoch, count = state.epoch + 1, len(batch_sizes(data.epoch_size, recipe.train.batch_size))
-    norms = lagging(steps.model, epoch * count, recipe.train.epochs * count)
-    if norms and state.epoch == state.start:
-        steps.log(f"statistics of {len(norms)} batch norms lag behind the weights: taken anew before each validation")
+    is_watched, is_last = len(data.indices["validation"]) > 0, epoch - state.start == recipe.train.epochs
+    norms = lagging(steps.model, epoch * count, recipe.train.epochs * count) if is_watched or is_last else []
+    if norms and (state.epoch == state.start or not is_watched):
+        when = "before each validation" if is_watched else "at the end"
+        steps.log(f"statistics of {len(norms)} batch norms lag behind the weights: taken anew {when}")
     try:
         with steps.shown():
             if norms:
