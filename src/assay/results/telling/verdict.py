@@ -127,13 +127,13 @@ def _pair(c: Comparison, name: Name) -> str:
 
 
 def _unchanged(metric: str, rivals: Sequence[Comparison], values: Mapping[str, Mapping[int, float]]) -> list[str]:
-    """That the seed does not change the metric, which none but the recipe was thought to leave alone."""
+    """That no seed changed the metric, by chance among few images or because none can, though it is not the recipe's."""
     seen = [list(values[variant].values()) for variant in {v for c in rivals for v in (c.variant, c.reference)}]
     is_still = all(len(found) > 1 and len(set(found)) == 1 for found in seen)
     if not is_still or all(c.method == "exact" for c in rivals):
         return []
     metric = metric_label(metric)
-    return [say("The seed does not change {metric} in any variant, so there is no error to go by.", metric=metric)]
+    return [say("All seeds of a variant gave the same {metric}, so there is no error to go by.", metric=metric)]
 
 
 def _same(names: Sequence[str]) -> str:
