@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from assay.tools.export import onnx_file, torch_file
 from assay.tools.export.checking import TOLERANCE, Checked
 from assay.tools.export.exported import Exported
 from assay.tools.export.exporting import export
+from assay.tools.export.int8 import Quantised
 from assay.tools.predict import answers, load_run, predict
 from assay.tools.predict_command import show_answers
 from command import assay
@@ -240,6 +242,15 @@ def test_every_task_can_be_put_into_eight_bits(runs: dict[str, Path], exports: E
     measured = json.loads((runs[kind] / "metrics.json").read_text())
     assert found.int8.before == pytest.approx(measured[found.int8.metric], abs=1e-4)
     assert found.int8.in_words in (found.folder / "README.md").read_text()
+
+
+def test_eight_bits_that_change_no_answer_are_told_without_an_interval() -> None:
+    same = Quantised(Path("x.onnx"), 200, "accuracy", 0.975, 0.975, 360, 0.0, 0.0, 0.0)
+    assert same.in_words == (
+        "accuracy 97.5 % → 97.5 % on 360 test images, each answered as well as before; calibrated on 200 training images"
+    )
+    moved = replace(same, after=0.972, difference=-0.003, low=-0.008, high=0.002)
+    assert "lower by 0.3 ± 0.5 points (95 % interval)" in moved.in_words
 
 
 def test_the_card_has_the_runs_numbers_with_intervals(runs: dict[str, Path], tmp_path: Path) -> None:

@@ -47,7 +47,9 @@ class Quantised:
         """``accuracy 91.2 % → 91.0 % on 10,000 test images, lower by 0.2 ± 0.1 points; calibrated on …``."""
         values = " → ".join(value_text(self.metric, value) for value in (self.before, self.after))
         told = f"{label(self.metric)} {values} on {self.test_images:,} test images"
-        if self.difference is not None:
+        if self.difference == self.low == self.high == 0:
+            told += ", each answered as well as before"
+        elif self.difference is not None:
             way = "lower" if self.difference < 0 else "higher" if self.difference else "changed"
             by = difference_text(self.metric, self.difference, self.low, self.high)
             told += f", {way} by {by} (95 % interval)"
