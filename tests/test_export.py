@@ -247,7 +247,8 @@ def test_every_task_can_be_put_into_eight_bits(runs: dict[str, Path], exports: E
 def test_eight_bits_that_change_no_answer_are_told_without_an_interval() -> None:
     same = Quantised(Path("x.onnx"), 200, "accuracy", 0.975, 0.975, 360, 0.0, 0.0, 0.0)
     assert same.in_words == (
-        "accuracy 97.5 % → 97.5 % on 360 test images, each answered as well as before; calibrated on 200 training images"
+        "accuracy 97.5 % → 97.5 % on 360 test images, each answered as well as before; "
+        "calibrated on 200 training images"
     )
     moved = replace(same, after=0.972, difference=-0.003, low=-0.008, high=0.002)
     assert "lower by 0.3 ± 0.5 points (95 % interval)" in moved.in_words

@@ -127,7 +127,7 @@ def _pair(c: Comparison, name: Name) -> str:
 
 
 def _unchanged(metric: str, rivals: Sequence[Comparison], values: Mapping[str, Mapping[int, float]]) -> list[str]:
-    """That no seed changed the metric, by chance among few images or because none can, though it is not the recipe's."""
+    """That no seed changed the metric, by chance among few images or since none can, though it is not the recipe's."""
     seen = [list(values[variant].values()) for variant in {v for c in rivals for v in (c.variant, c.reference)}]
     is_still = all(len(found) > 1 and len(set(found)) == 1 for found in seen)
     if not is_still or all(c.method == "exact" for c in rivals):
