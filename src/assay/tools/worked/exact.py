@@ -30,7 +30,7 @@ def number(value: Any, where: str) -> Fraction:
         raise AssayError(f"{where}: {text} is a complex number; expected a real one, such as 2, 0.5 or 1/4")
     if re.fullmatch(r"[-+]?\d+\s*/\s*0+", text):
         raise AssayError(f"{where}: {text} divides by 0")
-    if not re.fullmatch(r"[-+]?(\d+\s*/\s*\d+|(\d+\.?\d*|\.\d+)(e[-+]?\d{1,2})?)", text, re.IGNORECASE):
+    if not re.fullmatch(r"[-+]?(\d+\s*/\s*\d+|(\d+\.?\d*|\.\d+)(e[-+]?\d{1,3})?)", text, re.IGNORECASE):
         raise AssayError(f"{where}: expected a number such as 2, 0.5 or 1/4, found {text!r}")
     found = Fraction(text.replace(" ", ""))
     if abs(found) > _LARGEST or found.denominator > _LARGEST**2:

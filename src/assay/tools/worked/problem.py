@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assay.errors import AssayError, nearest
+from assay.errors import AssayError, enumerated, nearest
 from assay.recipe.yaml_files import read_yaml
 from assay.tools.worked.expressions import Numbers
 from assay.tools.worked.matrices import array
@@ -106,6 +106,8 @@ def asked(value: Any, where: str) -> Asked:
 
 def loss(value: Any, where: str) -> tuple[str, Any]:
     """A loss by its name, or its name with what it needs."""
+    if isinstance(value, dict) and len(value) != 1:
+        raise AssayError(f"{where}: expected one loss, found {enumerated(list(map(str, value))) or 'none'}")
     name, given = next(iter(value.items())) if isinstance(value, dict) and len(value) == 1 else (value, None)
     if name not in LOSSES:
         raise AssayError(f"{where}: unknown loss {str(name)!r}; {nearest(name, LOSSES)}")
