@@ -63,7 +63,12 @@ def test_a_wrong_rate_is_found_by_trying_others(
 
 
 def test_trying_needs_one_run_and_its_images(wrong: Results, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert "is no single run; --try takes the folder of one" in assay(capfd, "diagnose", wrong.folder, "--try").err
+    for several in (wrong.folder, run_of(wrong, 30.0).parent):
+        told = assay(capfd, "diagnose", several, "--try").err.strip()
+        said, single = told.split(", such as ")
+        assert said.endswith("is no single run; --try takes the folder of one")
+        assert several in Path(single).parents
+        assert (Path(single) / "status.json").is_file()
     moved = tmp_path / "moved"
     shutil.copytree(run_of(wrong, 30.0), moved)
     recipe = moved / "recipe.yaml"
