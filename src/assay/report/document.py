@@ -117,10 +117,14 @@ def table_files(tables: Iterable[Table]) -> Files:
 def write_page(folder: Path, page: str, beside: Files) -> Path:
     """Write ``index.html`` and what lies beside it; the tables and figures of an earlier state are removed.
 
-    Raises AssayError where ``folder``, or what it should lie in, is a file.
+    Raises AssayError where ``folder`` cannot be made, as where it, or what it should lie in, is a file.
     """
     if file := next((path for path in (folder, *folder.parents) if path.is_file()), None):
         raise AssayError(f"{file} is a file, expected a folder for the page")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AssayError(f"{folder} cannot be made, expected a folder for the page: {error.strerror}") from None
     for name, content in beside.items():
         write(folder / name, content)
     write(folder / "index.html", page)
