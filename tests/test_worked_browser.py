@@ -84,3 +84,11 @@ def test_every_sum_is_on_paper(page: Any) -> None:
     assert shown
     assert bar == "none"
     assert len(texts(page, ".sums li")) == 4 + 1 + 4 + 4 + 9 + 16 + 4 + 9 + 9
+
+
+def test_what_grows_too_wide_when_it_lights_up_is_scrolled_by_the_keyboard(page: Any) -> None:
+    plane = "document.querySelector('#step-O .plane')"
+    assert not page.run(f"{plane}.hasAttribute('tabindex')")
+    page.run(f"{plane}.querySelector('table').style.width = '2000px'")
+    page.run("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))")
+    assert page.run(f"{plane}.getAttribute('tabindex')") == "0"

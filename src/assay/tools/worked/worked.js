@@ -31,8 +31,8 @@
     for (const plane of document.querySelectorAll(".plane"))
       plane.scrollWidth > plane.clientWidth ? plane.setAttribute("tabindex", "0") : plane.removeAttribute("tabindex");
   };
-  addEventListener("resize", reachable);
-  reachable();
+  const widths = new ResizeObserver(reachable);
+  for (const table of document.querySelectorAll(".plane, .plane table")) widths.observe(table);
 
   const made = new Map(steps.map((step) => [step.array, step]));
   let now = { step: 0, entry: 0 };
