@@ -169,6 +169,13 @@ def test_a_file_in_place_of_the_folder_is_a_mistake(tmp_path: Path, capfd: pytes
         assert (ended.status, ended.err.strip()) == (2, f"assay: {file} is a file, expected a folder for the page")
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no place where no folder can be made")
+def test_a_folder_that_cannot_be_made_is_a_mistake(capfd: pytest.CaptureFixture[str]) -> None:
+    ended = assay(capfd, "explain", "mlp", "--shape", "1,8,8", "--out", "/proc/page")
+    assert ended.status == 2
+    assert ended.err.startswith("assay: /proc/page cannot be made, expected a folder for the page: ")
+
+
 # ----------------------------------------------------------------------------------------- drawings
 
 
@@ -189,6 +196,14 @@ def test_branches_stand_beside_each_other_and_skips_run_at_the_side() -> None:
     places = {(box.x, box.y) for box in found.boxes}
     assert len(places) == len(found.boxes)
     assert sum("Q" in line for line in found.lines) == 1
+
+
+def test_a_long_box_keeps_its_layer_and_its_shape() -> None:
+    found = {box.title: box for box in draw(anatomy("inception", "3,32,32").graph).boxes}  # type: ignore[arg-type]
+    assert found["conv3"].caption(38) == "Conv2d · ReLU → 32×32×32"
+    assert found["conv4"].caption(38) == "Conv2d · … · Dropout → 128×16×16"
+    assert found["conv5"].caption(38) == "Conv2d · … · Dropout · Flatten → 65536"
+    assert found["input"].caption(38) == "3×32×32"
 
 
 def test_a_large_network_is_drawn_by_its_blocks() -> None:

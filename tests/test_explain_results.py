@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from command import assay
+
 RESULTS = Path(__file__).parents[1] / "docs" / "results" / "explain"
 PAGES = sorted(RESULTS.glob("*.html"))
 
 
-def text(name: str) -> str:
+def text(name: str | Path) -> str:
     """What a reader sees of a page, in one line."""
     page = re.sub(r"<(script|style).*?</\1>", " ", (RESULTS / name).read_text(encoding="utf-8"), flags=re.S)
     return " ".join(html.unescape(re.sub("<[^>]+>", " ", page)).split())
@@ -85,8 +87,28 @@ def test_the_holes_of_atrous_convolutions_and_what_they_see() -> None:
 
 def test_the_network_of_parallel_kernels_has_the_courses_numbers() -> None:
     page = text("inception.html")
-    assert "1,360,298 trainable parameters, 768 running statistics of norms" in page
+    assert "1,360,298 trainable parameters, 768 running statistics of norms, 1,361,066 numbers in all" in page
     assert "1,360,298" in rows("inception.html")["total"]
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("convolution", "assay explain studies/explain/convolution.yaml"),
+        ("atrous-line", "assay explain studies/explain/atrous-line.yaml"),
+        ("waves", "assay explain studies/explain/waves.yaml --shape 7,500 --outputs 5"),
+        ("inception", "assay explain studies/cifar10/inception.yaml --shape 3,32,32"),
+    ],
+)
+def test_a_page_is_what_the_command_beside_it_writes(
+    name: str, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "studies").symlink_to(RESULTS.parents[2] / "studies")
+    assert f"| `{command}` |" in (RESULTS / "README.md").read_text(encoding="utf-8")
+    assert assay(capfd, *command.split()[1:]).status == 0
+    (written,) = tmp_path.glob("explained/*/index.html")
+    assert text(written) == text(f"{name}.html")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -157,7 +157,7 @@ def test_prints_as_a_table() -> None:
 def test_running_statistics_are_told_apart_from_what_is_trained() -> None:
     found = summary(nn.Sequential(nn.Conv2d(3, 8, 1), nn.BatchNorm2d(8), nn.Flatten()), (3, 4, 4))
     assert (found.parameters, found.statistics) == (8 * 4 + 16, 16)
-    assert found.facts.startswith("48 trainable parameters, 16 running statistics of norms, ")
+    assert found.facts.startswith("48 trainable parameters, 16 running statistics of norms, 64 numbers in all, ")
 
 
 # ---------------------------------------------------------------------------- one, two and three dimensions

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from assay import AssayError
-from assay.tools.worked.at_place import MOST_CHANNELS, own_gradient, own_output, where, worked_spot
+from assay.tools.worked.at_place import MOST_CHANNELS, own_gradient, own_output, seen, where, worked_spot
 from assay.tools.worked.checks import checks
 from assay.tools.worked.place import convolution_called, parse_place, run_through, scaled
 
@@ -77,6 +77,15 @@ def test_what_is_seen_of_the_first_layer_is_the_picture_and_what_follows_is_told
 def test_a_place_of_the_picture_is_one_of_the_layers() -> None:
     assert parse_place(" 3, 4 ", 8, 9) == (3, 4)
     assert scaled((7, 4), (4, 4), (8, 8)) == (3, 2)
+
+
+def test_filters_and_channels_are_told_by_their_numbers_from_0() -> None:
+    model = network()
+    spot = where("3", model[3], run_through(model, model[3], "3", PICTURE), (2, 1))
+    facts = seen(spot, (PICTURE * 255).to(torch.uint8), (2, 1), "a class").facts
+    assert f"Filter {spot.filter} of 0 to 3, the one with the largest output at row 2, column 1" in facts
+    shown = ", ".join(map(str, spot.kept))
+    assert f"Of 20 channels the 12 that give most are shown; from 0 they are {shown}. b is the bias and what" in facts
 
 
 @pytest.mark.parametrize(

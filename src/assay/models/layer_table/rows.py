@@ -106,4 +106,5 @@ class Summary:
         said = [say("{n:,} trainable parameters", n=self.trainable_parameters)]
         if self.statistics:
             said.append(say("{n:,} running statistics of norms", n=self.statistics))
+            said.append(say("{n:,} numbers in all", n=self.parameters + self.statistics))
         return say(", ").join([*said, say("{n:,} bytes of weights and buffers", n=self.weight_bytes)])

@@ -26,6 +26,15 @@ class Box:
     x: float
     y: float
 
+    def caption(self, most: int) -> str:
+        """Kinds and shape in about ``most`` letters: the first kind stays, and of the others the last that fit."""
+        first, *others = self.kinds.split(" · ")
+        told = f"{self.kinds} → {self.shape}" if self.kinds else self.shape
+        while len(told) > most and others:
+            _, *others = others
+            told = f"{' · '.join([first, '…', *others])} → {self.shape}"
+        return told
+
 
 @dataclass(frozen=True)
 class Drawing:

@@ -14,6 +14,7 @@ from assay.language.script import phrase
 from assay.language.speech import later
 from assay.models.layer_table.window import window_of
 from assay.recipe.tasks import TASKS, answered
+from assay.tools.page import named
 from assay.tools.predict import load_run, read_picture
 from assay.tools.worked.building import Built
 from assay.tools.worked.checks import Check, checks
@@ -84,7 +85,7 @@ def worked_at(run: Path, layer: str, picture: Path, at: str) -> tuple[Worked, li
     model.double()
     passed = run_through(model, module, layer, image.double(), place, len(about["classes"]))
     spot = where(layer, module, passed, scaled(place, passed.outputs.shape[1:], image.shape[1:]))
-    worked = worked_spot(spot, f"{layer} of {run.name} at {at} of {picture.name}")
+    worked = worked_spot(spot, f"{layer} of {named(run)} at {at} of {picture.name}")
     mean, std = (torch.tensor(about[name]).view(-1, 1, 1) for name in ("mean", "std"))
     pixels = ((image * std + mean) * 255).round().clamp(0, 255).to(torch.uint8)
     label = about["classes"][passed.winner]
@@ -173,10 +174,10 @@ def with_whole_gradient(worked: Worked, spot: Spot) -> Worked:
     entries = (Sum(tuple((("D", n), ("W", n)) for n in range(d.numel()))),)
     step = Definition(
         "dX∑", (), entries, phrase("The whole gradient of the middle number: {array}", array="dX∑"),
-        phrase("The middle number of channel {channel} goes into {places} places of all {filters} filters, not into "
+        phrase("The middle number of the first channel goes into {places} places of all {filters} filters, not into "
             "this one alone. {d} has their gradients and {w} the weights that it met, a row a filter; the sum of all "
             "products is the network's own gradient there.",
-            channel=channel, places=len(windows), filters=shape[0], d="D", w="W"),
+            places=len(windows), filters=shape[0], d="D", w="W"),
     )  # fmt: skip
     arrays["dX∑"] = evaluate(step, arrays)
     return replace(worked, backward=[*worked.backward, step], arrays=arrays)
@@ -210,10 +211,10 @@ def seen(spot: Spot, pixels: Tensor, place: tuple[int, int], label: str) -> Seen
     channels, kept = spot.module.in_channels // spot.module.groups, spot.kept
     facts = [
         phrase(
-            "Filter {filter} of {filters}, the one with the largest output at row {row}, column {column} of its "
+            "Filter {filter} of 0 to {last}, the one with the largest output at row {row}, column {column} of its "
             "{size}.",
             filter=spot.filter,
-            filters=len(outputs),
+            last=len(outputs) - 1,
             row=y,
             column=x,
             size=outputs_size(passed),
@@ -222,7 +223,8 @@ def seen(spot: Spot, pixels: Tensor, place: tuple[int, int], label: str) -> Seen
     if len(kept) < channels:
         facts.append(
             phrase(
-                "Of {channels} channels the {n} that give most are shown ({those}); {b} has what the others give.",
+                "Of {channels} channels the {n} that give most are shown; from 0 they are {those}. {b} is the bias and "
+                "what the others give.",
                 channels=channels,
                 n=len(kept),
                 those=", ".join(map(str, kept)),
