@@ -64,5 +64,5 @@ def per_axis(value: Any, axes: int, where: str, least: int) -> Shape:
     if not isinstance(value, list):
         return (whole(value, where, least),) * axes
     if len(value) != axes:
-        raise AssayError(f"{where}: expected {axes} numbers, one an axis, found {quoted(value)}")
+        raise AssayError(f"{where}: expected a number an axis, {axes} in all, found {quoted(value)}")
     return tuple(whole(each, f"{where}[{i}]", least) for i, each in enumerate(value))
