@@ -69,8 +69,11 @@ def test_tiles_count_by_a_gaussian_around_their_middles() -> None:
 def test_tiles_of_a_large_picture_say_what_the_whole_says_away_from_rims() -> None:
     """A network that sees 15 pixels around, on 1388 × 1040."""
     torch.manual_seed(0)
-    layers = [nn.Conv2d(3, 8, 7, padding=3), nn.ReLU(), nn.Conv2d(8, 8, 9, padding=4, dilation=1), nn.ReLU()]
-    network = nn.Sequential(*layers, nn.Conv2d(8, 5, 17, padding=8)).eval()
+
+    def far(channels: int, filters: int, pixels: int) -> nn.Module:
+        return nn.Conv2d(channels, filters, 3, padding=pixels, dilation=pixels)
+
+    network = nn.Sequential(far(3, 8, 3), nn.ReLU(), far(8, 8, 4), nn.ReLU(), far(8, 5, 8)).eval()
     images = torch.nn.functional.interpolate(torch.randn(1, 3, 130, 174), (1040, 1388), mode="bilinear")
     with torch.inference_mode():
         whole = network(images)
