@@ -1,11 +1,13 @@
 """Labels that a network speaks against, by hand and planted among scattered digits."""
 
 import numpy as np
+import polars as pl
 import pytest
 
 from assay.data.sources.scattered import scattered
 from assay.tasks.box_matching import Detections, Objects
 from assay.tasks.detection.doubts import KINDS, doubts
+from assay.tools.inspection.suspects import in_turn
 from boxes import FAR, SQUARE, detections, objects
 
 ASIDE = (0, 5, 0, 15, 10)
@@ -38,6 +40,12 @@ def test_a_flagged_object_is_beyond_doubt_and_so_is_what_is_found():
     truth = objects([SQUARE, (1, *FAR)], flags=[0, 1])
     assert listed(truth, detections([(0.9, *SQUARE), (0.7, 1, *FAR)])) == []
     assert listed(objects([]), detections([])) == []
+
+
+def test_the_kinds_take_turns_each_the_most_doubtful_first():
+    said = {"missing": [0.9, 0.8, 0.7], "shifted": [0.4, 0.6], "swapped": [0.1]}
+    rows = [{"kind": kind, "suspicion": each} for kind, those in said.items() for each in those]
+    assert in_turn(pl.DataFrame(rows))["suspicion"].to_list() == [0.9, 0.6, 0.1, 0.8, 0.4, 0.7]
 
 
 def planted(share: float = 0.04) -> tuple[Objects, Detections, dict[str, set[int]], list[np.ndarray]]:

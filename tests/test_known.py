@@ -99,7 +99,7 @@ def test_the_notes_say_which_epoch_was_kept_and_that_the_best_was_chosen_by_test
 
 @pytest.mark.parametrize(
     ("metric", "said"),
-    [("parameters", "No seed changes parameters, which the recipe gives"), ("accuracy", "No seed changes accuracy")],
+    [("parameters", "No seed changes parameters, which the recipe gives"), ("accuracy", "All seeds of a variant gave")],
 )
 def test_the_notes_say_where_no_seed_changes_a_metric(tmp_path, metric, said):
     results = studied(tmp_path, {RELU: [0.9, 0.9], ELU: [0.8, 0.8]})

@@ -95,7 +95,7 @@ def rows(draw: Any) -> dict[str, Any]:
     return {"input": numbers(draw, samples, 1, size, size), "layers": layers, "loss": {"cross_entropy": labels}}
 
 
-@settings(max_examples=20)
+@settings(max_examples=40)
 @given(rows())
 def test_layers_in_a_row_agree_with_autograd_and_central_differences(values: dict[str, Any]) -> None:
     worked = work(problem(values, "numbers"))

@@ -33,7 +33,7 @@ from assay.train.arithmetic import laid_out
 VERSION = 1
 DRAWN = 2
 """The way of drawing and moving, to be raised when equal seeds no longer give equal views."""
-TRIAL = 2
+TRIAL = 8
 """Images that show whether a frozen backbone always says the same."""
 
 

@@ -23,9 +23,7 @@ CHOSEN = later(
     "'select_on: validation' in the study file validation images choose, and the test images have no part in it."
 )
 OF_RECIPE = later("No seed changes {metric}, which the recipe gives: the numbers differ or they do not.")
-UNMOVED = later(
-    "No seed changes {metric}: each variant has one value in all its runs, which says nothing of its spread."
-)
+UNMOVED = later("All seeds of a variant gave the same {metric}, which says nothing of its spread.")
 
 
 def background(

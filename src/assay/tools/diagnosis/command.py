@@ -41,7 +41,8 @@ def tried_of(folder: Path, root: Path | None) -> Any:
     from assay.tools.diagnosis.trying import try_rates_of
 
     if not (folder / "status.json").is_file():
-        single = next(iter(sorted(folder.glob("**/status.json"))), folder / "VARIANT" / "seed-0" / "status.json").parent
+        inside = sorted(path.parent for path in folder.glob("**/status.json"))
+        single = inside[0] if inside else folder / "VARIANT" / "seed-0"
         raise AssayError(f"{folder} is no single run; --try takes the folder of one, such as {single}")
     recipe = recipe_of_ended(folder)
     with (
