@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from assay.report import drawing, style
-from assay.report.document import VEGA_LITE
+from assay.report.bundle import VEGA_LITE
 from synthetic import fabricate, make_study
 
 BARS = {

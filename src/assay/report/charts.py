@@ -59,9 +59,10 @@ def of_chosen() -> alt.Chart:
     return rows
 
 
-def in_focus(opacity: float = 1, faded: float = 0.12) -> Any:
+def in_focus(opacity: float = 1, faded: float = 0.12) -> alt.OpacityValue:
     """The opacity of a variant's marks, where it is picked out or none is, and where others are."""
-    return alt.condition("focus == null || indexof(focus, datum.variant) >= 0", alt.value(opacity), alt.value(faded))
+    chosen = {"test": "focus == null || indexof(focus, datum.variant) >= 0", "value": opacity}
+    return alt.OpacityValue(faded, condition=chosen)
 
 
 def over_seeds(measure: str, digits: str = ".4~f") -> list[alt.Tooltip]:

@@ -14,7 +14,6 @@ from typing import Any
 from urllib.parse import quote
 
 import altair as alt
-import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -22,6 +21,7 @@ from assay.errors import AssayError
 from assay.language.script import digits, direction
 from assay.language.speech import SOURCE, plural, say, spoken
 from assay.report import drawing, glossary, style
+from assay.report.bundle import VEGA_LITE, javascript_bundle
 from assay.report.figures import Figure
 from assay.report.labels import NARROW, with_short_names
 from assay.report.tables import Table, csv, latex
@@ -32,7 +32,6 @@ WIDE, HALF = 680, 440
 """Widths of the plots in the SVG files, in pixels."""
 WIDE_ROOM, HALF_ROOM = 40, 24
 """Letters of a name beside these plots."""
-VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
 SCRIPTS = ("files.js", "print.js", "metric.js", "variants.js", "terms.js", "boxes.js", "page.js")
 """In this order: the last tells the others of every chart that it has drawn."""
 
@@ -159,13 +158,6 @@ def content_policy(scripts: list[str]) -> str:
     digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
     return f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-eval' {allowed}"
-
-
-@cache
-def javascript_bundle() -> str:
-    """Vega, Vega-Lite and Vega-Embed in one script, from the installed vl-convert; sets ``window.vegaEmbed``."""
-    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", VEGA_LITE)
-    return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 
 @cache

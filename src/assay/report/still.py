@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 
 from assay.report import drawing, style
-from assay.report.document import HALF, VEGA_LITE, WIDE, Files, specification
+from assay.report.bundle import VEGA_LITE
+from assay.report.document import HALF, WIDE, Files, specification
 from assay.report.figures import Figure
 from assay.report.tables import csv
 
