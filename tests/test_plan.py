@@ -159,6 +159,26 @@ def test_where_the_test_images_leave_it_open_the_verdict_says_how_many_are_neede
     assert told.endswith(f"{about(needs)} would.")
 
 
+def test_where_seeds_and_test_images_prevent_it_together_the_verdict_says_what_more_images_would_do():
+    study, found = make_study(2, seeds=5), compare(two(5), "accuracy", "activation=relu")
+    c = replace(found[0], difference=0.003, deviation=0.02, images_error=math.sqrt(5e-7))
+    told = more_seeds(study, two(5), replace(found, items=(c,), images=200), 0.0025)
+    low, _ = deviation_range(0.02, 4)
+    least = Design(2, 0.0025).least(1000) + stats.norm.ppf(0.8)
+    enough = 200 * 5e-7 / ((0.003 / least) ** 2 - low**2 / 1000)
+    assert told == (
+        "If they differ by 0.3 points, as seen, it would take more than 1,000 seeds to tell relu from elu on 200 test "
+        f"images; with {about(math.ceil(enough))} of them 1,000 would do."
+    )
+
+
+def test_where_runs_vary_too_much_the_verdict_says_so_and_a_small_difference_is_not_told_as_nothing():
+    assert said(5, gap=0.00301) == (
+        "If they differ by 0.001 points, as seen, it would take more than 1,000 seeds to tell relu from elu: runs vary "
+        "too much for so small a difference."
+    )
+
+
 # ------------------------------------------------------------------------------------------- before training
 
 

@@ -35,6 +35,8 @@ DEGREES = {
 }
 """Unit → of the better of two and of the best, where the lower value is better and where the higher one is."""
 
+ROUNDING = 1e-9
+"""Points or units below which a difference is that of the floats alone."""
 TABLES = (
     *REGRESSION,
     *MULTILABEL,
@@ -184,7 +186,8 @@ def _plus_minus(metric: str, value: Number, low: Number | None, high: Number | N
     """Both with the places that suit the half width."""
     scale, half = factor(metric), 0.0 if low is None or high is None else (high - low) / 2
     if half == 0:
-        return f"{scale * value:.1f}" if is_share(metric) else number(scale * value)
+        is_plain = is_share(metric) and not ROUNDING < abs(scale * value) < 0.05
+        return f"{scale * value:.1f}" if is_plain else number(scale * value)
     places = _places(metric, value, half)
     return f"{scale * value:,.{places}f} ± {scale * half:,.{places}f}"
 

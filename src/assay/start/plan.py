@@ -25,7 +25,7 @@ from assay.results.statistics.seeds_needed import (
     Design,
     Range,
     deviation_range,
-    images_needed,
+    more_images,
     needed,
     needed_range,
 )
@@ -137,9 +137,8 @@ def _wanted(size: float, varies: Spread | None, design: Design, power: float, im
     deviation, low, high = (end / math.sqrt(2) for end in ends)
     known: dict[str, Any] = {"deviation": deviation, "deviation_low": low, "deviation_high": high}
     if images and seeds.low is None:
-        alone = images_needed(size, design, varies.fixed, images, power)
-        beside = images_needed(size, design, varies.fixed, images, power, ends[1])
-        known |= {"images": images, "images_needed": alone, "images_for_most": None if alone else beside}
+        more = more_images(size, design, *varies, images, power)
+        known |= {"images": images, "images_needed": more.alone, "images_for_most": more.for_most}
     return known | {"seeds_low": seeds.low, "seeds_high": seeds.high}
 
 

@@ -74,6 +74,19 @@ def needed(
     return high
 
 
+def needed_range(
+    difference: float,
+    deviation: float,
+    freedom: int,
+    design: Design,
+    fixed: float = 0.0,
+    wanted: float = POWER,
+) -> Range:
+    """The same at both ends of what the deviation may be."""
+    ends = deviation_range(deviation, freedom)
+    return Range(*(needed(difference, end, design, fixed, wanted) for end in ends))
+
+
 def images_needed(
     difference: float,
     design: Design,
@@ -94,17 +107,31 @@ def images_needed(
     return None if fixed <= most or most <= 0 else math.ceil(images * fixed / most)
 
 
-def needed_range(
+class MoreImages(NamedTuple):
+    """Numbers of test images, at least; None where that number is not what lacks."""
+
+    alone: int | None
+    """That leave it to the seeds, where these images prevent it with any number of seeds; else …"""
+    for_most: int | None
+    """… that let ``MOST`` seeds tell it, where these and the least that the deviation may be prevent it together."""
+
+
+def more_images(
     difference: float,
+    design: Design,
     deviation: float,
     freedom: int,
-    design: Design,
-    fixed: float = 0.0,
+    fixed: float,
+    images: int | None,
     wanted: float = POWER,
-) -> Range:
-    """The same at both ends of what the deviation may be."""
-    ends = deviation_range(deviation, freedom)
-    return Range(*(needed(difference, end, design, fixed, wanted) for end in ends))
+) -> MoreImages:
+    """What more test images would do for a difference that more than ``MOST`` seeds would tell."""
+    if not images:
+        return MoreImages(None, None)
+    if alone := images_needed(difference, design, fixed, images, wanted):
+        return MoreImages(alone, None)
+    low, _ = deviation_range(deviation, freedom)
+    return MoreImages(None, images_needed(difference, design, fixed, images, wanted, low))
 
 
 def deviation_range(deviation: float, freedom: int) -> tuple[float, float]:

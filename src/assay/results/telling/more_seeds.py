@@ -1,15 +1,16 @@
 """What more seeds would tell, from how much the runs of a study have varied."""
 
 import math
+from collections.abc import Mapping
 
 from assay.language.speech import say
 from assay.recipe.study import Study
 from assay.results.comparing.compare import Values
 from assay.results.comparing.comparison import Comparisons
-from assay.results.comparing.spread import is_pooled, spread
+from assay.results.comparing.spread import Spread, is_pooled, spread
 from assay.results.metrics import difference_text
 from assay.results.names import short_names
-from assay.results.statistics.seeds_needed import MOST, Design, Range, images_needed, needed_range
+from assay.results.statistics.seeds_needed import MOST, Design, Range, more_images, needed_range
 
 LEAST = 4
 """Pairs of runs below which a deviation is too little known for advice that nobody asked for."""
@@ -31,19 +32,41 @@ def more_seeds(study: Study, values: Values, found: Comparisons, alpha: float) -
     name = short_names(study)
     wanted = needed_range(c.difference, varies.deviation, varies.freedom, planned, varies.fixed)
     pair = {"size": difference_text(c.metric, c.difference), "one": name[c.reference], "other": name[c.variant]}
-    images = images_needed(c.difference, planned, varies.fixed, found.images) if found.images else None
-    if wanted.low is None and images:
+    if wanted.low is None:
+        return _no_number(c.difference, planned, varies, found.images, pair)
+    least = Range(max(wanted.low, c.pairs + 1), wanted.high and max(wanted.high, c.pairs + 1))
+    seeds = in_words(least)
+    return say("If they differ by {size}, as seen, {seeds} in all would tell {one} from {other}.", **pair, seeds=seeds)
+
+
+def _no_number(difference: float, planned: Design, varies: Spread, images: int | None, pair: Mapping[str, str]) -> str:
+    """Why not even ``MOST`` seeds would tell it: the test images prevent it, or the runs vary too much."""
+    alone, for_most = more_images(difference, planned, *varies, images)
+    if images and alone:
         return say(
             "If they differ by {size}, as seen, no number of seeds would tell {one} from {other} on {images:,} test "
             "images; {more} would.",
             **pair,
-            images=found.images,
-            more=about(images),
+            images=images,
+            more=about(alone),
         )
-    low = wanted.low and max(wanted.low, c.pairs + 1)
-    high = wanted.high and max(wanted.high, c.pairs + 1)
-    seeds = in_words(Range(low, high))
-    return say("If they differ by {size}, as seen, {seeds} in all would tell {one} from {other}.", **pair, seeds=seeds)
+    seeds = in_words(Range(None, None))
+    if images and for_most:
+        return say(
+            "If they differ by {size}, as seen, it would take {seeds} to tell {one} from {other} on {images:,} test "
+            "images; with {more} of them {most:,} would do.",
+            **pair,
+            seeds=seeds,
+            images=images,
+            more=about(for_most),
+            most=MOST,
+        )
+    return say(
+        "If they differ by {size}, as seen, it would take {seeds} to tell {one} from {other}: runs vary too much for "
+        "so small a difference.",
+        **pair,
+        seeds=seeds,
+    )
 
 
 def about(images: int) -> str:
