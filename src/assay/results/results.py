@@ -1,6 +1,5 @@
 """What a study's run folders say: one table over all finished runs, intervals, paired comparisons, the verdict."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import polars as pl
 
 from assay.errors import AssayError, nearest, unknown
-from assay.recipe.names import label
 from assay.recipe.study import Study, load_study
 from assay.recipe.tasks import TASKS
 from assay.results.comparing.basis import Basis, chosen_by, compared, compared_again, errors_of
@@ -21,12 +19,12 @@ from assay.results.comparing.factors import FactorEffect, main_effects
 from assay.results.comparing.means import best, means
 from assay.results.comparing.standing import Standing, remarks, standing
 from assay.results.folders import STACKED, Run, planned_runs, read_description, read_table, stacked
-from assay.results.metrics import in_order
+from assay.results.frame import frame
 from assay.results.notebook import results_html
 from assay.results.same import same_networks
 from assay.results.statistics.image_errors import ImageErrors
 from assay.results.telling.answer import told
-from assay.results.telling.background import background
+from assay.results.telling.background import Learned, background, learned
 from assay.results.telling.earlier import earlier
 from assay.results.telling.known import knowing, none_finished
 from assay.results.telling.notes import half_loaded, not_measured, notes, other_test_images, unlike_processors
@@ -85,12 +83,7 @@ class Results:
         Metrics are in their own unit (accuracy 0.91, seconds, bytes), null where a run has none or it is not finite.
         Raises AssayError where a run's metrics cannot be read, naming the file.
         """
-        rows = [self._row(run) for run in self.finished]
-        fixed = ["variant", "seed", *self.study.factors]
-        metrics = in_order({key for row in rows for key in row}.difference(fixed))
-        columns = {key: [row.get(key) for row in rows] for key in [*fixed, *metrics]}
-        types = {"seed": pl.Int64, "variant": pl.String} | dict.fromkeys(self.study.factors, pl.String)
-        return pl.DataFrame(columns, schema_overrides=types, strict=False)
+        return frame(self.study, {run: self.metrics(run) for run in self.finished})
 
     @property
     def metric_names(self) -> list[str]:
@@ -115,9 +108,15 @@ class Results:
         if metric not in self.metric_names:
             raise unknown("metric", metric, self.metric_names)
         values: dict[str, dict[int, float]] = {name: {} for name in self.study.plan}
-        for variant, seed, value in self.frame.select("variant", "seed", metric).drop_nulls().iter_rows():
-            values[variant][seed] = float(value)
+        rows = self._columns
+        for variant, seed, value in zip(rows["variant"], rows["seed"], rows[metric], strict=True):
+            if value is not None:
+                values[variant][seed] = float(value)
         return values
+
+    @cached_property
+    def _columns(self) -> dict[str, list[Any]]:
+        return self.frame.to_dict(as_series=False)
 
     def table(self, metrics: Sequence[str] | None = None) -> pl.DataFrame:
         """A row per variant: variant, factors, seeds (finished), and per metric ``<m>``, ``<m>_low``, ``<m>_high``.
@@ -214,7 +213,11 @@ class Results:
         found = notes(self.study, self.runs, shown, answer) + other_test_images(tested) + remark(self.folder)
         found += half_loaded(self.study, loaded) + unlike_processors(self.finished, self.environment)
         found += self.not_measured + remarks(self.standing)
-        return found + background(self.study, self.frame, self.stacked, answer)
+        return found + background(answer, self.study, self.frame, lambda: self._learned)
+
+    @cached_property
+    def _learned(self) -> Learned:
+        return learned(self.study, self.stacked("history"))
 
     @property
     def not_measured(self) -> list[str]:
@@ -289,12 +292,6 @@ class Results:
     def _need_finished(self) -> None:
         if not self.finished:
             raise AssayError(f"no run of the study '{self.study.name}' in {self.folder} has finished yet")
-
-    def _row(self, run: Run) -> dict[str, Any]:
-        scalars = {k: v for k, v in self.metrics(run).items() if isinstance(v, int | float) and not isinstance(v, bool)}
-        levels = {key: label(level) for key, level in self.study.plan[run.variant].levels.items()}
-        finite = {key: value if math.isfinite(value) else None for key, value in scalars.items()}
-        return finite | {"variant": run.variant, "seed": run.seed} | levels
 
     def _answers(self, variant: str, seed: int) -> pl.DataFrame:
         return self.predictions(self.run(variant, seed))

@@ -1,6 +1,7 @@
 """What the notes say of how the numbers came about: the epoch kept, the best chosen, curves that had not settled."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -26,26 +27,41 @@ OF_RECIPE = later("No seed changes {metric}, which the recipe gives: the numbers
 UNMOVED = later("All seeds of a variant gave the same {metric}, which says nothing of its spread.")
 
 
+@dataclass(frozen=True)
+class Learned:
+    """What the learning curves show, whatever the metric."""
+
+    same: schedules.Pairs
+    rising: list[rise.Rise]
+    keeps_best: bool
+    """Whether validation images chose the epoch of any run."""
+
+
+def learned(study: Study, histories: pl.DataFrame) -> Learned:
+    """From the histories of all finished runs, a row an epoch."""
+    columns = [f"validation_{TASKS[study.task].metric}", "validation_loss", "train_loss"]
+    validated = any(c.startswith("validation_") and histories[c].is_not_null().any() for c in histories.columns)
+    kept = {study.plan[variant].recipe.train.keep for variant in histories["variant"].unique()}
+    rising = rise.risen(histories, columns)
+    return Learned(schedules.same_schedules(study, histories), rising, validated and "best" in kept)
+
+
 def background(
-    study: Study, frame: pl.DataFrame, stacked: Callable[[str], pl.DataFrame], told: Comparisons | None
+    told: Comparisons | None, study: Study, frame: pl.DataFrame, learned: Callable[[], Learned]
 ) -> list[str]:
-    """In the order of what matters most. ``frame`` has a row a finished run, ``stacked`` gives the tables of all;
-    ``told`` are the comparisons that the verdict speaks of, None where no run has finished."""
+    """In the order of what matters most. ``frame`` has a row a finished run, ``learned`` is asked for metrics of
+    answers; ``told`` are the comparisons that the verdict speaks of, None where no run has finished."""
     if told is None:
         return []
     found = unmoved(told.metric, frame)
     if known(told.metric).of != "answers":
         return found
-    histories = stacked("history")
-    name = short_names(study)
-    columns = [f"validation_{TASKS[study.task].metric}", "validation_loss", "train_loss"]
-    found += schedules.told(schedules.same_schedules(study, histories), name)
-    found += rise.told(rise.risen(histories, columns), name)
+    curves, name = learned(), short_names(study)
+    found += schedules.told(curves.same, name)
+    found += rise.told(curves.rising, name)
     if study.select_on == "test" and not told.is_named and len(told) > 1 and not told.is_interim:
         found.append(say(CHOSEN))
-    validated = any(c.startswith("validation_") and histories[c].is_not_null().any() for c in histories.columns)
-    kept = {study.plan[variant].recipe.train.keep for variant in frame["variant"].unique()}
-    return found + [say(KEPT_BEST)] * (validated and "best" in kept)
+    return found + [say(KEPT_BEST)] * curves.keeps_best
 
 
 def unmoved(metric: str, frame: pl.DataFrame) -> list[str]:
