@@ -16,16 +16,6 @@ if TYPE_CHECKING:
     from driving import Driver
     from persian import Asked
 
-SOURCE = Path(__file__).parents[1] / "src"
-SHAPED = [
-    ".".join(path.relative_to(SOURCE).with_suffix("").parts)
-    for path in SOURCE.glob("assay/**/*.py")
-    if "from jaxtyping import" in path.read_text(encoding="utf-8")
-]
-"""The modules with shapes in their types, which are checked at every call. To the others mypy sees: checked too, they
-take as long as the tests themselves."""
-jaxtyping.install_import_hook(SHAPED, "beartype.beartype")
-
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a script's background job; our commands would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
