@@ -4,12 +4,13 @@ No training: an image is right with the logit difficulty + interaction · (how t
 The truth is the difference on all images there could be, which is 0. ``compare`` is given the runs' answers through
 ``image_errors`` as a study's are, and once without them, as if no other image could have been tested.
 
-Target: every cell with interaction covers 0 in 93 to 97 % of studies (of all differences to the best variant together).
+Target: every cell with interaction covers 0 in 93 to 97 % of studies (of all differences to the best variant together);
+with two seeds of two variants, whose interval is the wider of two, in 93 % at least.
 """
 
 import argparse
 from collections.abc import Callable, Iterator
-from itertools import product
+from itertools import chain, product
 
 import numpy as np
 import polars as pl
@@ -80,8 +81,9 @@ def main() -> None:
     options = parser.parse_args()
     print("variants images interaction seeds  both: covers, half-width   seeds alone: covers, half-width (points)")
     least, most = 100.0, 0.0
-    for number, cell in enumerate(product(options.variants, (200, 1000, 5000), (0.5, 1.0), (3, 5, 10))):
-        variants, images, interaction, seeds = cell
+    several = product(options.variants, (200, 1000, 5000), (0.5, 1.0), (3, 5, 10))
+    two = product((2,), (200, 1000, 5000), (0.5, 1.0), (2,))
+    for number, (variants, images, interaction, seeds) in enumerate(chain(several, two)):
         generator = np.random.default_rng(number)
         found = [
             [(covers(one), half_width(one)) for one in compared(study(generator, variants, seeds, images, interaction))]
@@ -93,7 +95,7 @@ def main() -> None:
             f"{narrow:11.2f}",
             flush=True,
         )
-        least, most = min(least, 100 * both), max(most, 100 * both)
+        least, most = min(least, 100 * both), most if seeds == 2 else max(most, 100 * both)
     for images, seeds in product((200, 1000), (3, 10)):
         generator = np.random.default_rng(images + seeds)
         told = [effects_told(study(generator, 6, seeds, images, 1.0)) for _ in range(options.studies)]

@@ -144,9 +144,21 @@ def test_together_they_are_never_far_below_the_larger_nor_less_sure_than_both(se
     assert found.freedom >= min(freedom, more)
 
 
-def test_of_two_seeds_the_one_difference_stays_alone():
-    assert combined(3.0, 1, ImageError(2.0, 1.0, 10)) == (3.0, 1, None)
+def test_of_two_seeds_the_wider_of_both_intervals_stands():
+    assert combined(3.0, 1, ImageError(2.0, 1.0, 10)) == (3.0, 1, 1.0)
+    assert combined(0.01, 1, ImageError(2.0, 0.5, 10)) == (2.0, 10, 1.5)
+    assert combined(0.0, 1, ImageError(2.0, 3.0, 10)) == (2.0, 10, 0.0)
     assert combined(3.0, 4, None) == (3.0, 4, None)
+
+
+def test_two_seeds_that_agree_by_chance_tell_no_more_than_one_pair_of_runs():
+    images = np.random.default_rng(3).normal(size=(2, 1, 60))
+    a, b = np.repeat(images, 2, axis=1) + np.array([[0.0], [1e-6]])
+    values = {"a": dict(enumerate(a.mean(axis=1).tolist())), "b": dict(enumerate((b - 1e-7 * b).mean(axis=1).tolist()))}
+    (alone,), (c,) = compare(values, "loss", "b"), compare(values, "loss", "b", images=asked(of(a=a, b=b)).between)
+    assert alone.decided != "cannot tell"
+    assert c.decided == "cannot tell"
+    assert c.images_error == pytest.approx(np.std(images[0, 0] - images[1, 0], ddof=1) / 60**0.5)
 
 
 def test_a_comparison_shows_both_parts_and_covers_both():

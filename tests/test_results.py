@@ -294,6 +294,15 @@ def test_of_copies_the_notes_say_that_an_original_counts_once(tmp_path):
         assert any(counted in note for note in results.notes()), results.notes()
 
 
+def test_of_two_seeds_the_notes_say_that_the_wider_interval_is_shown(tmp_path):
+    study = make_study(2, seeds=2)
+    of_copies = study.model_copy(update={"base": put(study.base, "data.group", r"(.*)")})
+    for each, counted in ((study, "taken for independent draws"), (of_copies, "one original count as one draw")):
+        results = Results.read(fabricate(tmp_path / counted, each, images=60, one_test_set=True))
+        assert any(f"{counted}, whichever is wider" in note for note in results.notes()), results.notes()
+        assert not any("less what both contain" in note for note in results.notes())
+
+
 def test_seeds_that_were_tested_on_images_of_their_own_have_intervals_over_seeds(results):
     assert results.compare("accuracy").images is None
     assert all(c.images_error is None for c in results.compare("accuracy"))

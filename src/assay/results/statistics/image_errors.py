@@ -5,6 +5,7 @@ over the seeds plus that over the images less that of what neither explains, whi
 Owen, Ann. Appl. Stat. 1, 2007; two-way clusters: Cameron, Gelbach & Miller, JBES 29, 2011).
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +18,7 @@ from jaxtyping import Float64, Int64
 
 from assay.results.statistics.answers import Answers
 from assay.results.statistics.evidence import original_of_each, resamples
+from assay.results.statistics.quantiles import quantile
 from assay.tasks.scores import MeanScore, Score
 
 DRAWS = 200
@@ -60,14 +62,18 @@ def combined(variance: float, freedom: int | float, images: ImageError | None) -
 
     V = V_seeds + V_images − V_crossed, at least ``FLOOR``/freedom of the larger of the first two, with Satterthwaite's
     freedom (Biometrics Bulletin 2, 1946). Below two degrees of freedom, two seeds of two variants, the
-    variance over seeds is too uncertain for anything to be taken from it, and stays alone.
+    variance over seeds is too uncertain for a sum: whichever of the two parts has the wider 95 % interval stands alone.
     """
-    if images is None or freedom < 2:
+    if images is None:
         return Combined(variance, freedom)
+    lasting = max(images.variance - images.crossed, 0.0)
+    if freedom < 2:
+        parts = Combined(variance, freedom, lasting), Combined(images.variance, images.freedom, lasting)
+        return max(parts, key=lambda part: math.sqrt(part.variance) * quantile(0.05, 2, part.freedom))
     parts = (variance, freedom), (images.variance, images.freedom), (images.crossed, freedom * images.freedom)
     whole = max(variance + images.variance - images.crossed, FLOOR / freedom * max(variance, images.variance))
     uncertain = sum(part**2 / of for part, of in parts)
-    least, lasting = min(freedom, images.freedom), max(images.variance - images.crossed, 0.0)
+    least = min(freedom, images.freedom)
     return Combined(whole, max(whole**2 / uncertain, least) if uncertain else least, lasting)
 
 

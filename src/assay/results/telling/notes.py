@@ -52,6 +52,15 @@ OF_ORIGINALS = later(
     "The intervals of the differences cover other seeds and other test images like these {images:,}, of which all "
     "copies of one original count as one draw: the variance over seeds and that over originals, less what both contain."
 )
+WIDER = later(
+    "The intervals of the differences cover other seeds or other test images like these {images:,}, taken for "
+    "independent draws, whichever is wider: two seeds say too little of how runs vary to add the two up."
+)
+WIDER_OF_ORIGINALS = later(
+    "The intervals of the differences cover other seeds or other test images like these {images:,}, of which all "
+    "copies of one original count as one draw, whichever is wider: two seeds say too little of how runs vary to add "
+    "the two up."
+)
 IMAGES_LEAD = later(
     "{images:,} test images: they add more to the errors of the differences than the seeds do. More test images would "
     "narrow the intervals, more seeds hardly."
@@ -167,8 +176,15 @@ def _over_images(study: Study, found: Comparisons | None) -> list[str]:
     if found is None or found.images is None:
         return []
     with_copies = any(variant.recipe.data.group for variant in study.plan.values())
-    both = OF_ORIGINALS if with_copies else BOTH
-    return [say(note, images=found.images) for note in (both, IMAGES_LEAD)[: 1 + found.images_lead]]
+    of_two = {_is_of_two(c) for c in found if c.images_error is not None}
+    wider = [WIDER_OF_ORIGINALS if with_copies else WIDER] if True in of_two else []
+    both = [OF_ORIGINALS if with_copies else BOTH] if False in of_two else []
+    return [say(note, images=found.images) for note in (*both, *wider, *[IMAGES_LEAD] * found.images_lead)]
+
+
+def _is_of_two(c: Comparison) -> bool:
+    """Whether two pairs of runs alone say how much it varies."""
+    return c.method == "paired t over seeds" and c.pairs == 2
 
 
 def _together(study: Study, found: Comparisons | None) -> list[str]:
