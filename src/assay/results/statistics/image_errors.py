@@ -68,8 +68,8 @@ def combined(variance: float, freedom: int | float, images: ImageError | None) -
         return Combined(variance, freedom)
     lasting = max(images.variance - images.crossed, 0.0)
     if freedom < 2:
-        parts = Combined(variance, freedom, lasting), Combined(images.variance, images.freedom, lasting)
-        return max(parts, key=lambda part: math.sqrt(part.variance) * quantile(0.05, 2, part.freedom))
+        either = Combined(variance, freedom, lasting), Combined(images.variance, images.freedom, lasting)
+        return max(either, key=lambda part: math.sqrt(part.variance) * quantile(0.05, 2, part.freedom))
     parts = (variance, freedom), (images.variance, images.freedom), (images.crossed, freedom * images.freedom)
     whole = max(variance + images.variance - images.crossed, FLOOR / freedom * max(variance, images.variance))
     uncertain = sum(part**2 / of for part, of in parts)
