@@ -148,6 +148,9 @@ def test_of_two_seeds_the_wider_of_both_intervals_stands():
     assert combined(3.0, 1, ImageError(2.0, 1.0, 10)) == (3.0, 1, 1.0)
     assert combined(0.01, 1, ImageError(2.0, 0.5, 10)) == (2.0, 10, 1.5)
     assert combined(0.0, 1, ImageError(2.0, 3.0, 10)) == (2.0, 10, 0.0)
+    assert combined(0.08, 1, ImageError(2.0, 0.5, 10)) == (0.08, 1, 1.5)
+    assert combined(0.03, 1, ImageError(2.0, 0.5, 10)) == (2.0, 10, 1.5)
+    assert combined(0.03, 1, ImageError(2.0, 0.5, 10), alpha=0.01) == (0.03, 1, 1.5)
     assert combined(3.0, 4, None) == (3.0, 4, None)
 
 

@@ -132,7 +132,8 @@ def _interval(
     images = family.images(c.variant, c.reference, seeds) if family.images else None
     if images and family.crossed is not None and c.method == "pooled t over seeds":
         images = images._replace(crossed=family.crossed / len(seeds))
-    whole, difference = combined(of_seeds**2, freedom, images), c.difference or 0.0
+    whole = combined(of_seeds**2, freedom, images, family.alpha / family.size)
+    difference = c.difference or 0.0
     if not whole.variance:
         return _one_difference(c, difference, family)
     error, freedom = math.sqrt(whole.variance), whole.freedom

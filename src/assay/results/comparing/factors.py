@@ -134,7 +134,7 @@ def _of(
     levels = []
     for i in map(int, (sign * means).argsort()):
         if i != best:
-            whole = combined(2 * error.variance / cells[0].size, error.freedom, of_images(best, i))
+            whole = combined(2 * error.variance / cells[0].size, error.freedom, of_images(best, i), alpha)
             of_means = math.sqrt(whole.variance)
             far = quantiles.quantile(alpha, count, whole.freedom) * of_means
             d, by_cell = float(means[best] - means[i]), (cells[best] - cells[i]).mean(axis=1)

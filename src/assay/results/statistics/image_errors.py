@@ -57,19 +57,19 @@ class Combined(NamedTuple):
     """Of the variance what no number of seeds takes away, where the images count."""
 
 
-def combined(variance: float, freedom: int | float, images: ImageError | None) -> Combined:
+def combined(variance: float, freedom: int | float, images: ImageError | None, alpha: float = 0.05) -> Combined:
     """A mean's ``variance`` over seeds, known with so much ``freedom``, and the part of the test images together.
 
     V = V_seeds + V_images − V_crossed, at least ``FLOOR``/freedom of the larger of the first two, with Satterthwaite's
     freedom (Biometrics Bulletin 2, 1946). Below two degrees of freedom, two seeds of two variants, the
-    variance over seeds is too uncertain for a sum: whichever of the two parts has the wider 95 % interval stands alone.
+    variance over seeds is too uncertain for a sum: the part whose interval at 1 − ``alpha`` is wider stands alone.
     """
     if images is None:
         return Combined(variance, freedom)
     lasting = max(images.variance - images.crossed, 0.0)
     if freedom < 2:
         either = Combined(variance, freedom, lasting), Combined(images.variance, images.freedom, lasting)
-        return max(either, key=lambda part: math.sqrt(part.variance) * quantile(0.05, 2, part.freedom))
+        return max(either, key=lambda part: math.sqrt(part.variance) * quantile(alpha, 2, part.freedom))
     parts = (variance, freedom), (images.variance, images.freedom), (images.crossed, freedom * images.freedom)
     whole = max(variance + images.variance - images.crossed, FLOOR / freedom * max(variance, images.variance))
     uncertain = sum(part**2 / of for part, of in parts)
