@@ -2,7 +2,6 @@
 
 import tempfile
 import time
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,12 +25,10 @@ from assay.train.phases import train
 
 EPOCHS = 2
 """Of each phase; the first one also warms up, and the second counts."""
-WARM_UP = 64
-"""Training images of a first go that is not timed: what is loaded and set up at a first call counts in no run."""
 FEWEST = 512
-"""Training images to begin with, …"""
+"""Training images that a recipe's mistake is believed of; fewer may lack a class."""
 SECONDS = 1.5
-"""… and more until an epoch takes so long, or has all."""
+"""An epoch has more images until it takes so long, or has all."""
 FIXED = ("model.safetensors", "pictures.parquet")
 """The files of a run that do not grow with its images."""
 
@@ -50,17 +47,21 @@ class Trial:
 
 
 def try_recipe(recipe: Recipe, data: ImageData) -> Trial:
-    """Train on a growing part of the images of ``data`` until that says how long the whole takes.
+    """Train on a growing part of the images of ``data``, one batch at first, until that says how long the whole takes.
 
     What is measured grows with the number of images, so the part is scaled up to all. Raises AssayError for a recipe
     that cannot be trained.
     """
     recipe, images = complete(recipe), len(data.indices["train"])
-    with suppress(AssayError):  # of so few images; what is timed tells the mistakes
-        _part_tried(recipe, _part(data, min(1.0, WARM_UP / images)), 1.0)
-    share = min(1.0, FEWEST / images)
+    share, fewest = (min(1.0, n / images) for n in (recipe.train.batch_size, FEWEST))
     while True:
-        found, epoch = _part_tried(recipe, _part(data, share), share)
+        try:
+            found, epoch = _part_tried(recipe, _part(data, share), share)
+        except AssayError:
+            if share >= fewest:
+                raise
+            share = fewest
+            continue
         if share == 1 or epoch >= SECONDS:
             return found
         share = min(1.0, share * max(2.0, SECONDS / max(epoch, 1e-3)))
