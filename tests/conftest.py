@@ -1,6 +1,7 @@
 """What every test may ask for: the real data where they are, and a cache of its own."""
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import jaxtyping
 import pytest
+from beartype import BeartypeConf
+from beartype.claw import beartype_package
 from hypothesis import settings
 
 if TYPE_CHECKING:
@@ -16,6 +19,23 @@ if TYPE_CHECKING:
     from driving import Driver
     from persian import Asked
 
+SOURCES = Path(__file__).parents[1] / "src"
+SHAPES = re.compile(r"^([A-Z]\w*) = .*\w\[(?:np\.ndarray|Tensor), \"", re.MULTILINE)
+"""Names of arrays and tensors of a shape, which other modules import."""
+
+
+def check_types() -> None:
+    """Every call in assay is checked against its types: by jaxtyping where shapes stand in them, else by beartype
+    alone, which is faster."""
+    texts = {path.relative_to(SOURCES): path.read_text() for path in SOURCES.rglob("*.py")}
+    names = {name for text in texts.values() for name in SHAPES.findall(text)}
+    shaped = re.compile(rf"import (?:\([^)]*|.*)\b(?:{'|'.join(names)})\b|from jaxtyping import|TYPE_CHECKING")
+    modules = [".".join(path.with_suffix("").parts) for path, text in texts.items() if shaped.search(text)]
+    beartype_package("assay", conf=BeartypeConf(claw_is_pep526=False, warning_cls_on_decorator_exception=None))
+    jaxtyping.install_import_hook(modules, "beartype.beartype")
+
+
+check_types()
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a script's background job; our commands would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -48,7 +68,7 @@ def power() -> Iterator[None]:
 
 @pytest.fixture
 def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Types are not checked, as in a user's process, so that assay itself must say what is wrong with a value."""
+    """Shapes and their types are not checked, as in a user's process, so that assay itself must say what is wrong."""
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 

@@ -1,12 +1,13 @@
 """``--jobs auto``: what it takes on processors and cards, and that it says so."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
-import assay as package
 from assay.recipe import Recipe
 from assay.recipe.study import load_study
 from assay.runs import at_once
@@ -125,12 +126,27 @@ def test_runs_that_share_a_card_are_no_sooner_done(machine, tmp_path, monkeypatc
     assert forecast(study, tmp_path, jobs=4, quiet=True).seconds == 24
 
 
-@pytest.mark.parametrize("jobs", [0, -1, "two", 1.5])
-def test_other_numbers_of_jobs_are_refused(unchecked, tmp_path, jobs) -> None:
-    study = load_study(write_study(tmp_path / "s.yaml"))
-    for function in (package.run, forecast):
-        with pytest.raises(package.AssayError, match=f"jobs: found {jobs!r}, expected at least 1, or 'auto'"):
-            function(study, tmp_path, jobs=jobs)
+ASKED = """
+import sys
+import assay
+from assay.recipe.study import load_study
+from assay.start.forecast import forecast
+study = load_study(sys.argv[1])
+for jobs in (0, -1, "two", 1.5):
+    for function in (assay.run, forecast):
+        try:
+            function(study, jobs=jobs)
+        except assay.AssayError as error:
+            print(error)
+"""
+
+
+def test_other_numbers_of_jobs_are_refused(tmp_path) -> None:
+    """In a user's process, where types are not checked."""
+    study = write_study(tmp_path / "s.yaml")
+    found = subprocess.run([sys.executable, "-c", ASKED, study], capture_output=True, text=True, check=True)
+    expected = [f"jobs: found {jobs!r}, expected at least 1, or 'auto'" for jobs in (0, -1, "two", 1.5)]
+    assert found.stdout.splitlines() == [sentence for sentence in expected for _ in range(2)]
 
 
 def test_the_memory_of_a_network_for_maps_is_found_too(tmp_path: Path) -> None:
