@@ -163,8 +163,12 @@ def test_another_box_in_a_file_is_another_set(tmp_path: Path) -> None:
         ('"id": 0, "image_id"', '"id": 1, "image_id"', "has the id 1 twice among its annotations"),
         ('{"id": 0, "file_name"', '{"id": 1, "file_name"', "has the id 1 twice among its images"),
         ('{"id": 13, "name"', '{"id": 3, "name"', "has the id 3 twice among its categories"),
-        ('"category_id": 3, ', "", r"annotations\[1\] has no category_id, a number or a text"),
-        ('"category_id": 3, ', '"category_id": [3], ', r"annotations\[1\] has no category_id, a number or a text"),
+        ('"category_id": 3, ', "", r"annotations\[1\] has no category_id that is a whole number or a text"),
+        (
+            '"category_id": 3, ',
+            '"category_id": [3], ',
+            r"annotations\[1\] has no category_id that is a whole number or a text",
+        ),
         ('"images": [', '"images": [1, ', r"images\[0\] has no id"),
         ('"bbox": [4, 5, 5, 2]', '"bbox": [], "segmentation": {"counts": 3}', r"a.jpg .*'size'|run lengths"),
         ('"file_name": "c.jpg"', '"file_name": "a.jpg"', "lists train2017/a.jpg, which is listed already"),
@@ -327,6 +331,11 @@ def test_data_yaml_says_which_folders_and_lists_are_which_split(tmp_path: Path) 
         ("- cat", "-", "data.yaml of .* has nothing for the name of class 0, expected text"),
         ("- dog", "- [dog]", r"data.yaml of .* has \['dog'\] for the name of class 1, expected text"),
         ("names:\n- cat\n- dog\n", "names: {cat: 0, dog: 1}\n", "expected a list, or numbers with the name of each"),
+        (
+            "names:",
+            "train: images\nval: images\nnames:",
+            r"puts .*\.jpg in two splits, train and validation \(by val: imag",
+        ),
     ],
 )
 def test_a_data_yaml_that_cannot_be_is_refused(tmp_path: Path, old: str, new: str, told: str) -> None:

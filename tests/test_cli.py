@@ -182,9 +182,10 @@ def test_predict_of_a_mistake_prints_a_sentence(study: Path, tmp_path: Path, cap
     (tmp_path / "notes.png").write_text("these are words")
     ended = assay(capfd, "predict", first_run(study), tmp_path / "notes.png")
     assert ended == Outcome(2, "", f"assay: {tmp_path / 'notes.png'} is not an image\n")
-    ended = assay(capfd, "predict", tmp_path, tmp_path / "notes.png")
-    assert ended.status == 2
-    assert "there is no run; expected the folder of a finished run" in ended.err
+    for drawn in ((), ("--out", tmp_path / "drawn")):
+        ended = assay(capfd, "predict", tmp_path, tmp_path / "notes.png", *drawn)
+        assert ended.status == 2
+        assert "there is no run; expected the folder of a finished run" in ended.err
 
 
 # --------------------------------------------------------------------------------------------- endings

@@ -1,5 +1,6 @@
 """``assay run --dry-run``: what a study will take, told before anything is trained."""
 
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,8 +9,11 @@ import pytest
 import torch
 
 import assay as package
+from assay.data import ImageData, load
 from assay.errors import AssayError, size_text
+from assay.recipe import Recipe
 from assay.recipe.study import load_study
+from assay.runs import crf
 from assay.start import trial
 from assay.start.forecast import forecast, forecast_table
 from command import assay, write_study
@@ -48,8 +52,6 @@ def test_ten_times_the_epochs_take_longer_and_done_runs_are_not_counted(study: P
 
 
 def test_a_part_of_the_images_speaks_for_all(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from assay.data import load
-
     (recipe, *_) = (variant.recipe for variant in load_study(study).plan.values())
     data = load(recipe.data, 0, Path())
     seen = []
@@ -143,8 +145,6 @@ def test_runs_that_will_be_taken_over_are_done(tmp_path: Path) -> None:
 
 
 def test_what_only_the_first_call_takes_counts_in_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from assay.data import load
-
     (recipe, *_) = (variant.recipe for variant in load_study(write_study(tmp_path / "s.yaml")).plan.values())
     clock, called = [0.0], []
     network = trial.initial_network
@@ -179,3 +179,25 @@ def test_a_variant_without_memory_is_told(study: Path, tmp_path: Path, monkeypat
     found = forecast(load_study(study), tmp_path, quiet=True)
     assert [each.seconds for each in found.variants] == [None, None]
     assert str(found.variants[0].reason).startswith("out of memory: a smaller train.batch_size")
+
+
+def test_choosing_a_field_takes_its_time_on_all_pictures_that_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def slowly(recipe: Recipe, network: object, data: ImageData, device: object) -> None:
+        asked.append(len(data.indices["validation"]))
+        time.sleep(0.2)
+
+    monkeypatch.setattr(crf, "choice", slowly)
+    monkeypatch.setattr(trial, "SECONDS", 0.0)
+    values = {
+        "task": "segmentation",
+        "data": {"source": "scenes", "size": 32, "train": 16, "validation": 8, "test": 4},
+        "model": {"name": "deeplab", "width": 8},
+        "train": {"batch_size": 8},
+        "predict": {"crf": "tune"},
+    }
+    recipe = Recipe.model_validate(values)
+    found = trial.try_recipe(recipe, load(recipe.data, 0, Path()))
+    assert asked == [2]
+    assert found.other_seconds > 0.2 * 8 / 2

@@ -434,7 +434,7 @@ def test_what_cannot_be_read_is_left_out_and_said(
     monkeypatch.chdir(tmp_path)
     ended = assay(capfd, "check", "planted", "--out", "out")
     assert ended.status == 0
-    assert "1 image could not be read and is left out." in ended.out
+    assert "1 image is left out: train/a/009.png (not an image)." in " ".join(ended.out.split())
     assert pl.read_csv(tmp_path / "out" / "tables" / "skipped.csv")["image"].to_list() == ["train/a/009.png"]
     assert "train/a/009.png" in Page(tmp_path / "out" / "index.html").text
 

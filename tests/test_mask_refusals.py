@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from assay.data import open_images
+from assay.data import load, open_images
 from assay.data.cache import open_source
 from assay.data.remarks import remarks
 from assay.data.sources.class_list import parsed
@@ -221,3 +221,14 @@ def test_pictures_of_void_alone_are_remarked(tmp_path: Path, monkeypatch: pytest
     images = open_images(Data.model_validate({"source": str(folder)}), tmp_path)
     (said,) = remarks(images)
     assert said.startswith(f"1 of 2 pictures of {folder} (images/b.png): nothing but void in the mask")
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_a_split_of_void_alone_is_refused(split: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSAY_CACHE", str(tmp_path / "cache"))
+    splits = [f"{each}/{name}" for each in ("train", "validation", "test") for name in "ab"]
+    folder = plant(tmp_path, {name: np.full((8, 6), VOID, np.uint8) if split in name else ROWS for name in splits})
+    with pytest.raises(
+        AssayError, match=rf"the masks of the 2 {split} images of .*set hold nothing but void \(.*a.png"
+    ):
+        load(Data(source=str(folder)), 0, tmp_path)

@@ -290,10 +290,19 @@ def test_the_command_tells_the_plan_and_has_the_exit_status_of_the_others(tmp_pa
     folder = fabricate(tmp_path, make_study(3, seeds=5), noise=0.02)
     told = assay(capfd, "plan", folder, "--difference", "8")
     assert told.status == 0
-    assert "8.0 points of accuracy, to be told in 80 % of studies" in told.out
+    assert "8 points of accuracy, to be told in 80 % of studies" in told.out
     assert "all 3 pairs of 3 variants together at 95 %" in told.out
     assert f"from 15 runs in {folder}" in told.out
     asked = json.loads(assay(capfd, "plan", folder, "--difference", "8", "--json").out)
     assert f"{in_words(Range(asked['seeds_low'], asked['seeds_high']))} in all" in told.out
     refused = assay(capfd, "plan", folder, "--difference", "0")
     assert (refused.status, refused.err.count("\n")) == (2, 1)
+
+
+@pytest.mark.parametrize(("difference", "told"), [(0.05, "0.05 points"), (0.04, "0.04 points"), (2, "2 points")])
+def test_a_difference_is_told_as_it_was_asked(difference, told):
+    study = make_study(2)
+    console = Console(width=200)
+    with console.capture() as said:
+        console.print(plan_table(plan(study, difference), study))
+    assert f" {told} of accuracy, " in said.get()

@@ -2,8 +2,10 @@ import json
 import shutil
 from statistics import fmean
 
+import numpy as np
 import polars as pl
 import pytest
+from PIL import Image
 from scipy import stats
 
 from assay.errors import AssayError
@@ -263,11 +265,25 @@ def test_a_notebook_shows_names_and_runs_none_of_them(tmp_path):
 def test_variants_tested_on_other_images_are_told(tmp_path):
     base = {"data": {"source": "digits", "test": 100}, "model": {"name": "mlp", "hidden": [4]}, "train": {"epochs": 1}}
     others = {"other images": {"data.split_seed": 1}, "fewer to learn from": {"data.train": 500}}
-    said = "The variants were not all tested on the same images"
+    said = "The runs were not all tested on the same images"
     for name, told in {"other images": True, "fewer to learn from": False}.items():
         variants = {"base": {}, name: others[name]}
         results = run_study(Study(title="?", name=name, base=base, variants=variants, seeds=2), tmp_path, quiet=True)
         assert any(note.startswith(said) for note in results.notes()) == told
+
+
+def test_seeds_tested_on_other_images_are_told(tmp_path):
+    folder = tmp_path / "set"
+    rng = np.random.default_rng(0)
+    for name in (f"{split}/{label}/{k}.png" for split in ("train", "test") for label in "ab" for k in range(8)):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 255, (8, 8), dtype=np.uint8)).save(folder / name)
+    base = {"data": {"source": str(folder)}, "model": {"name": "mlp", "hidden": [4]}, "train": {"epochs": 1}}
+    said = "The runs were not all tested on the same images"
+    for seeds, told in ((2, False), (3, True)):
+        results = run_study(Study(title="?", name="one", base=base, seeds=seeds), tmp_path, quiet=True)
+        assert any(note.startswith(said) for note in results.notes()) == told
+        (folder / "test" / "a" / f"{seeds}.png").rename(folder / "test" / "a" / f"renamed {seeds}.png")
 
 
 def test_intervals_of_what_is_a_property_of_answers_cover_other_test_images(tmp_path):

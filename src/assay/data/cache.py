@@ -146,7 +146,7 @@ def _fill(
     if skipped and data.on_bad_image == "fail":
         raise _bad_images(source, skipped)
     targets = contents.targets.subset(np.array(found.rows, dtype=np.int64))
-    _check_readable(source, contents.classes, targets, is_whole)
+    _check_readable(source, contents.classes, targets, skipped, is_whole)
     _check_range(source, data, found)
     if not isinstance(targets, MaskFiles):
         write_targets(targets, folder)
@@ -168,14 +168,17 @@ def _fill(
     files.write(folder / "index.json", json.dumps(index, ensure_ascii=False))
 
 
-def _check_readable(source: Source, classes: list[str], targets: Targets, is_whole: bool) -> None:
+def _check_readable(
+    source: Source, classes: list[str], targets: Targets, skipped: list[tuple[str, str]], is_whole: bool
+) -> None:
     """Of a part of a source that was chosen, some classes may have no image."""
     if is_whole and isinstance(targets, Labels):
         counts = np.bincount(targets.values, minlength=len(classes))
         if unread := [name for name, count in zip(classes, counts, strict=True) if not count]:
             raise AssayError(f"class {quoted(unread)} of {source.where} has no readable image")
     if not len(targets):
-        raise AssayError(f"{source.where} has no readable image")
+        why = f": {skipped[0][0]} ({skipped[0][1]})" if skipped else ""
+        raise AssayError(f"{source.where} has no readable image{why}")
 
 
 def _check_range(source: Source, data: Data, found: Written) -> None:

@@ -12,6 +12,7 @@ from assay.data.cache import open_images, open_source
 from assay.data.crops import check_crop
 from assay.data.groups import Indices
 from assay.data.images import ImageSet
+from assay.data.masked import check_masks
 from assay.data.mosaic import check_mosaic
 from assay.data.splits import split
 from assay.recipe import Data
@@ -78,5 +79,6 @@ def _ready(data: Data, images: ImageSet, indices: dict[str, Indices]) -> ImageDa
     check_crop(data.crop, images)
     check_mosaic(data.mosaic, images)
     check_boxes(images, indices)
+    check_masks(images, indices)
     mean, std = normalization(data, images, indices["train"])
     return ImageData(images, indices, mean, std, data.augment, data.balance, data.crop, data.mosaic)

@@ -25,7 +25,7 @@ FIRST: tuple[Colour, ...] = (
 second blue."""
 UNKNOWN: Colour = (255, 255, 255)
 """Of pixels of no known class."""
-LEVELS = (40, 83, 126, 169, 212, 255)
+DARKEST, BRIGHTEST = 40, 255
 """Of red, green and blue in the colours after the first."""
 GRAYS = (0, 64, 128, 192, 255)
 """Black is the background, white unknown, and what is drawn gray is of no class."""
@@ -69,7 +69,8 @@ def with_void(colours: UInt8[np.ndarray, "classes 3"]) -> UInt8[np.ndarray, "256
 @cache
 def apart(number: int) -> tuple[Colour, ...]:
     """So many colours: the first ones, then each the farthest from all before it, from black, grays and white."""
-    candidates = np.array(list(product(LEVELS, repeat=3)))
+    levels = np.linspace(DARKEST, BRIGHTEST, 6 if number <= 6**3 else 7).round().astype(int)
+    candidates = np.array(list(product(levels, repeat=3)))
     places = perceived(candidates)
     taken = perceived(np.array([*FIRST, *((level,) * 3 for level in GRAYS)]))
     nearest = np.linalg.norm(places[:, None] - taken, axis=2).min(axis=1)

@@ -51,13 +51,14 @@ TERMS = (
          "The variant that the study names, before any run, as the one that the others are compared to."),
     Term("balanced", ("balanced accuracy",), "The mean over classes of the share of their images that is right."),
     Term("macro", ("macro",),
-         "The mean over classes, every class alike. A class without test images has no value and is left out."),
+         "The mean over classes, every class alike. A class without test images has no value and is left out; of "
+         "pixels, one that neither occurs nor is said."),
     Term("weighted", ("weighted",), "The mean over classes, each by its number of test images."),
     Term("micro", ("micro",), "Of the hits, misses and false alarms of all labels counted together."),
     Term("f1", ("F1",),
          "2·hits / (2·hits + misses + false alarms): high only where both precision and recall are."),
-    Term("precision", ("precision",), "Of the images (or boxes) that were given a class, the share that has it."),
-    Term("recall", ("recall",), "Of the images (or objects) that have a class, the share that was given it."),
+    Term("precision", ("precision",), "Of the images (boxes, pixels) that were given a class, the share that has it."),
+    Term("recall", ("recall",), "Of the images (objects, pixels) that have a class, the share that was given it."),
     Term("auc", ("ROC AUC", "ROC"),
          "The area under the curve of true against false positive rate: how probable it is that an image of the class "
          "scores higher than one of another. 0.5 is chance, 1 perfect. It needs no threshold."),

@@ -209,7 +209,7 @@ class Results:
         shown, answer = (self.compare(metric), self.answering(metric)) if self.finished else (None, None)
         lenient = [run for run in self.finished if not self.study.plan[run.variant].recipe.model.strict]
         loaded = [(run.variant, self.environment(run).get("pretrained", {})) for run in lenient]
-        tested = [(run.seed, self.data(run).get("images_sha256", {}).get("test")) for run in self.finished]
+        tested = [self.data(run).get("images_sha256", {}).get("test") for run in self.finished]
         found = notes(self.study, self.runs, shown, answer) + other_test_images(tested) + remark(self.folder)
         found += half_loaded(self.study, loaded) + unlike_processors(self.finished, self.environment)
         found += self.not_measured + remarks(self.standing)

@@ -80,6 +80,7 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display, elsew
     from assay.data.augment import augmenter
     from assay.data.boxed import check_boxes, unboxed
     from assay.data.crops import check_crop
+    from assay.data.masked import check_masks
     from assay.data.remarks import remarks
     from assay.data.sources.alike import alike, hardly_differ
     from assay.data.splits import crossing
@@ -110,6 +111,7 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display, elsew
         _say(unboxed(images, indices), said, display)
         with of_variant(job):
             check_boxes(images, indices)
+            check_masks(images, indices)
             unscaled = np.zeros(1, np.float32), np.ones(1, np.float32)
             check_targets(recipe, ImageData(images, indices, *unscaled, balance=recipe.data.balance))
         train = recipe.train

@@ -10,13 +10,14 @@ from rich.table import Table
 from rich.text import Text
 
 from assay.errors import AssayError
+from assay.language.speech import say
 from assay.recipe.study import Study
 from assay.results import Results
 from assay.results.comparing import looks
 from assay.results.comparing.spread import Spread, usual_spread
 from assay.results.comparing.standing import percent
 from assay.results.measurable import refuse_not_measured
-from assay.results.metrics import difference_text, duration, is_exact
+from assay.results.metrics import difference_text, duration, factor, is_exact, unit
 from assay.results.metrics import label as metric_label
 from assay.results.names import short_names
 from assay.results.statistics.seeds_needed import (
@@ -171,7 +172,7 @@ def plan_table(found: Plan, study: Study) -> RenderableType:
 
 def _lines(found: Plan, names: dict[str, str]) -> list[tuple[str, str]]:
     metric = found.metric
-    size = difference_text(metric, found.difference)
+    size = f"{factor(metric) * found.difference:,.6g} {say(unit(metric))}".rstrip()
     lines = [("difference", f"{size} of {metric_label(metric)}, to be told in {100 * found.power:g} % of studies")]
     pairs, others = found.variants * (found.variants - 1) // 2, found.variants - 1
     family = f"all {pairs} pairs of {found.variants} variants together"

@@ -7,13 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
+from assay.after.around import around
 from assay.data import ImageData
 from assay.errors import AssayError
 from assay.evaluate import Trained
 from assay.models.catalogue import complete
 from assay.models.weights import initial_network
 from assay.recipe import Recipe
+from assay.recipe.crf import Crf
+from assay.runs import crf
 from assay.runs.folder import Folder
 from assay.runs.learning import history_table
 from assay.runs.run import measure_and_save
@@ -88,6 +92,11 @@ def _part_tried(recipe: Recipe, data: ImageData, share: float) -> tuple[Trial, f
 
     model, _ = initial_network(recipe, data.shape, outputs, data.classes)
     state, part, seen = train(model.to(device), data, _short(recipe), device, State(), after_epoch, lambda line: None)
+    choosing, tried = 0.0, 0.0
+    if recipe.predict.crf == "tune":
+        choosing, tried = _choosing_seconds(recipe, model, data, share, device)
+        recipe = recipe.model_copy(update={"predict": crf.with_crf(recipe.predict, Crf())})
+        part = around(model, recipe.predict, data.mean.tolist(), data.std.tolist())
     size = _measured(recipe, Trained(model, data, recipe, device, {}, history_table(state), part, seen), share)
     whole = time.perf_counter() - began
     learned = [row["seconds"] for row in state.history[1::EPOCHS]]
@@ -95,8 +104,19 @@ def _part_tried(recipe: Recipe, data: ImageData, share: float) -> tuple[Trial, f
     saved = 1 - 1 / recipe.train.devices
     seconds = [each - saved * own for each, own in zip(alone, learned, strict=True)]
     training = sum(stage.train.epochs * each for stage, each in zip(recipe.stages, seconds, strict=True))
-    other = max(0.0, whole - EPOCHS * sum(alone))
-    return Trial(training / share, other / share, size), min(alone)
+    other = max(0.0, whole - EPOCHS * sum(alone) - tried)
+    return Trial(training / share, choosing + other / share, size), min(alone)
+
+
+def _choosing_seconds(
+    recipe: Recipe, model: nn.Module, data: ImageData, share: float, device: torch.device
+) -> tuple[float, float]:
+    """What ``predict.crf: tune`` takes on as many pictures as it asks, and what trying it on two has taken."""
+    began, few = time.perf_counter(), data.indices["validation"][:2]
+    crf.choice(recipe, model, replace(data, indices={"validation": few}), device)
+    took = time.perf_counter() - began
+    asked = min(crf.PICTURES, round(len(data.indices["validation"]) / share))
+    return took * asked / len(few), took
 
 
 def _short(recipe: Recipe) -> Recipe:

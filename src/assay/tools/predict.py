@@ -167,6 +167,14 @@ def answering_of(run: Path, device: str | None = None) -> "Answering":
     return Answering(recipe.task, recipe.data.fit, about | {"measured": measured}, place, ask, recipe.data.layout)
 
 
+def refuse_unfinished(run: Path) -> None:
+    """Raise AssayError where there is no finished run in the folder."""
+    state = read_object(run / "status.json", missing={}).get("state")
+    if state != "finished":
+        found = f"its run is {state}" if state else "there is no run"
+        raise AssayError(f"{run}: {found}; expected the folder of a finished run, such as runs/STUDY/VARIANT/seed-0")
+
+
 def load_run(run: Path) -> "tuple[Recipe, dict[str, Any], torch.nn.Module]":
     """The recipe, data.json and network, in evaluation mode, of a finished run.
 
@@ -180,10 +188,7 @@ def load_run(run: Path) -> "tuple[Recipe, dict[str, Any], torch.nn.Module]":
     from assay.runs import crf
     from assay.tasks import catalogue
 
-    state = read_object(run / "status.json", missing={}).get("state")
-    if state != "finished":
-        found = f"its run is {state}" if state else "there is no run"
-        raise AssayError(f"{run}: {found}; expected the folder of a finished run, such as runs/STUDY/VARIANT/seed-0")
+    refuse_unfinished(run)
     refuse_changed(run, "recipe.yaml", "data.json", "metrics.json", WEIGHTS)
     recipe = validate(Recipe, read_yaml(run / "recipe.yaml"), str(run / "recipe.yaml"))
     refuse_changed(run, crf.FILE)

@@ -13,7 +13,7 @@ from assay.tools.answer_files import Answered, check_ending, document, write_ans
 from assay.tools.choosing import choose
 from assay.tools.drawing import Drawing
 from assay.tools.export.reading import is_exported, read_exported
-from assay.tools.predict import answer_table, answers
+from assay.tools.predict import answer_table, answers, refuse_unfinished
 from assay.tools.predict_boxes import COCO, coco_of
 from assay.tools.predict_uncertain import predict_uncertain
 from assay.tools.terminal import parse_layout, print_json, show, stop
@@ -77,5 +77,7 @@ def can_be_drawn(where: Path, ensemble: bool) -> bool:
     """Whether what is asked answers with maps or boxes."""
     if is_exported(where):
         return read_exported(where)[1].task in DRAWN
-    recipe = read_yaml(choose(where, ensemble).runs[0] / "recipe.yaml")
+    run = choose(where, ensemble).runs[0]
+    refuse_unfinished(run)
+    recipe = read_yaml(run / "recipe.yaml")
     return isinstance(recipe, dict) and recipe.get("task") in DRAWN

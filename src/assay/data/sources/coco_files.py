@@ -119,7 +119,7 @@ def _check(where: str, key: str, each: Iterable[Any], needed: tuple[str, ...]) -
     for place, one in enumerate(each):
         for name in needed:
             if not isinstance(one, dict) or not isinstance(one.get(name), int | str):
-                raise AssayError(f"{where}: {key}[{place}] has no {name}, a number or a text")
+                raise AssayError(f"{where}: {key}[{place}] has no {name} that is a whole number or a text")
     ids = Counter(str(one["id"]) for one in each if "id" in one)
     if twice := next((number for number, times in ids.items() if times > 1), None):
         raise AssayError(f"{where} has the id {twice} twice among its {key}")

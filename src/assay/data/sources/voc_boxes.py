@@ -92,6 +92,8 @@ def _box(each: ElementTree.Element, place: str) -> Box:
         except ValueError:
             raise ValueError(f"{place}: {key} is {text!r}, expected a number") from None
     x1, y1, x2, y2 = corners
+    if x1 > x2 or y1 > y2:
+        raise ValueError(f"{place}: an inverted box, from {x1:g}, {y1:g} to {x2:g}, {y2:g}")
     difficult = (each.findtext("difficult") or "0").strip()
     edges = (x1 - 1 if x1 != x2 else x1, y1 - 1 if y1 != y2 else y1, x2, y2)
     return Box(place, name, edges, DIFFICULT if difficult in ("1", "true", "True") else 0)

@@ -14,7 +14,7 @@ from assay.data.sources.box_rows import Box, Told, box_contents
 from assay.data.sources.mask_pairs import paired_with, split_by
 from assay.data.sources.tree import Tree
 from assay.data.sources.yolo_config import Config, config_in
-from assay.errors import AssayError
+from assay.errors import AssayError, amount
 from assay.recipe.data import SplitName
 
 ROUNDED = 1e-3
@@ -92,8 +92,8 @@ def _box(place: str, row: Sequence[str], config: Config) -> Box:
         row = row[:5]
     if len(row) != 5 and (len(row) < 7 or len(row) % 2 == 0):
         raise ValueError(
-            f"{place}: {len(row)} numbers, expected class, x, y, width and height, or a class and the corners of a "
-            "polygon"
+            f"{place}: {amount(len(row), 'number')}, expected class, x, y, width and height, or a class and the "
+            "corners of a polygon, with spaces between them"
         )
     try:
         number, *shares = map(float, row)

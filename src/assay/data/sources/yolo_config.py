@@ -87,7 +87,10 @@ def _config(tree: Tree, file: str, found: Mapping[Any, Any]) -> Config:
         entries = found.get(key)
         for entry in entries if isinstance(entries, list) else [entries] if isinstance(entries, str) else []:
             for name in _pictures(tree, str(entry)):
-                split_of.setdefault(name, split)
+                if (was := split_of.setdefault(name, split)) != split:
+                    raise AssayError(
+                        f"{where} puts {name} in two splits, {was} and {split} (by {key}: {entry}); expected one"
+                    )
     return Config(file, named, split_of, "kpt_shape" in found)
 
 

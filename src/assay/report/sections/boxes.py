@@ -37,7 +37,10 @@ WHAT = later(
 AT_THRESHOLDS = later(
     "Precision, recall and F1: of the boxes whose score reaches the threshold of their class, at an IoU of 0.5."
 )
-CHOSEN = later("The threshold is the one that gives the highest F1 on validation images; no test image chose it.")
+CHOSEN = later(
+    "The threshold is the one that gives the highest F1 on validation images; no test image chose it. It is 0.5 where "
+    "there are none, and of a class of which nothing is found on them."
+)
 
 
 def section(subject: Subject) -> Section | None:
@@ -143,7 +146,9 @@ COUNTS = {"threshold": later("threshold"), "boxes": later("test boxes")}
 def _written(key: str, number: float | None) -> str:
     if number is None:
         return "–"
-    return fixed(number, 2) if key == "threshold" else grouped(number)
+    if key != "threshold":
+        return grouped(number)
+    return fixed(number, 2) if number >= 0.01 else f"{number:.1g}"
 
 
 def _rows(own: pl.DataFrame) -> Iterator[dict[str, Any]]:

@@ -17,7 +17,7 @@ MEASURES = ("precision", "recall", "f1")
 WORDS = later(
     "Test images, at an IoU of 0.5{curves}. Precision over recall: every variant, as the score that is asked for "
     "falls; the area under the pointer is AP50. Over the threshold: what a user gets who keeps the boxes above a "
-    "score; upright: the threshold that validation images chose for the class{mean}."
+    "score; upright: the threshold of the class{mean}."
 )
 
 

@@ -18,7 +18,7 @@ MEASURES = {"ap": later("AP (%)"), "recall": later("recall (%)")}
 TITLES = {"ap": later("AP by size"), "recall": later("Recall by size")}
 WORDS = later(
     "Small: under 32² pixels of the picture itself; medium: up to 96²; large: more. In brackets: test boxes. Recall: "
-    "the share of objects that at most 100 boxes an image find, the mean over overlaps from 0.50 to 0.95."
+    "the share of objects that at most 100 boxes of a class and image find, the mean over overlaps from 0.50 to 0.95."
 )
 
 

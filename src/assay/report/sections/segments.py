@@ -34,13 +34,15 @@ TO_ONE = (0.0, 1.0)
 
 WHAT = later(
     "IoU of a class: of the pixels that are of it or were given it, over all test images together, the share of which "
-    "both is true. mIoU: the mean over the classes that occur. Pixels of no known class count nowhere."
+    "both is true. mIoU: the mean over the classes that occur or were said; one that was only said counts as 0. Pixels "
+    "of no known class count nowhere."
 )
 BY_OTHER_NAMES = later(
     "The same answers, as others count them. mIoU: over the set, as mmsegmentation and torchvision's references report "
-    "it. Per image: the mean of each image's own mean, over the classes that occur in it (smp's imagewise reductions "
-    "count a class that an image lacks as 1). Per image and class: the mean over all pairs. Pooled: hits and unions of "
-    "all classes together, smp's micro; it follows from the accuracy. Compare only numbers of one kind."
+    "it. Per image: the mean of each image's own mean, over the classes that it has or was said to have "
+    "(smp's imagewise reductions count a class that an image lacks as 1). Per image and class: the mean over all "
+    "pairs. Pooled: hits and unions of all classes together, smp's micro; it follows from the accuracy. Compare only "
+    "numbers of one kind."
 )
 
 

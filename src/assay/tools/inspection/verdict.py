@@ -168,14 +168,19 @@ def _grouping(found: Inspection) -> list[str]:
 
 
 def _told(grouping: Grouping, n: int) -> str:
-    numbers = {"n": n, "originals": len(grouping.sizes), "most": int(grouping.sizes.max())}
+    originals, numbers = len(grouping.sizes), {"images": n, "most": int(grouping.sizes.max())}
     if grouping.given:
-        return say(
-            "By the pattern given, the {n:,} images come from {originals:,} originals, at most {most:,} from one.",
+        return plural(
+            "By the pattern given, all {images:,} images come from one original.",
+            "By the pattern given, the {images:,} images come from {n:,} originals, at most {most:,} from one.",
+            originals,
             **numbers,
         )
-    return say(
-        "By their file names, the {n:,} images come from {originals:,} originals, at most {most:,} from one.", **numbers
+    return plural(
+        "By their file names, all {images:,} images come from one original.",
+        "By their file names, the {images:,} images come from {n:,} originals, at most {most:,} from one.",
+        originals,
+        **numbers,
     )
 
 
@@ -237,21 +242,24 @@ def pixels_tell(found: Inspection) -> bool:
 
 
 def _left_out(found: Inspection) -> list[str]:
-    bad, unlisted = len(found.images.skipped), found.images.unlisted
+    skipped, unlisted = found.images.skipped, found.images.unlisted
     texts = []
-    if bad:
+    if skipped:
+        name, reason = map(as_name, skipped[0])
         texts.append(
             plural(
-                "{n:,} image could not be read and is left out.",
-                "{n:,} images could not be read and are left out.",
-                bad,
+                "{n:,} image is left out: {name} ({reason}).",
+                "{n:,} images are left out, the first is {name} ({reason}).",
+                len(skipped),
+                name=name,
+                reason=reason,
             )
         )
     if unlisted:
         texts.append(
             plural(
-                "{n:,} picture is not in the table and left out.",
-                "{n:,} pictures are not in the table and left out.",
+                "{n:,} picture is not listed in the source and left out.",
+                "{n:,} pictures are not listed in the source and left out.",
                 unlisted,
             )
         )
