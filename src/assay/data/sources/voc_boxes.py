@@ -1,7 +1,8 @@
 """Pascal VOC's XML: a file beside a picture, or in ``Annotations``, with its boxes.
 
 Corners are pixels counted from 1 and belong to the box: its left edge lies at ``xmin`` − 1, its right one at ``xmax``.
-A box whose corners share a column or a row of pixels has no extent, for nobody draws one that is one pixel wide.
+A box whose corners share a column or a row of pixels has no extent, for nobody draws one that is one pixel wide; nor has
+one whose last pixel lies just before its first, as 0 in pixels' edges becomes.
 """
 
 from collections.abc import Mapping
@@ -92,7 +93,7 @@ def _box(each: ElementTree.Element, place: str) -> Box:
         except ValueError:
             raise ValueError(f"{place}: {key} is {text!r}, expected a number") from None
     x1, y1, x2, y2 = corners
-    if x1 > x2 or y1 > y2:
+    if x1 > x2 + 1 or y1 > y2 + 1:
         raise ValueError(f"{place}: an inverted box, from {x1:g}, {y1:g} to {x2:g}, {y2:g}")
     difficult = (each.findtext("difficult") or "0").strip()
     edges = (x1 - 1 if x1 != x2 else x1, y1 - 1 if y1 != y2 else y1, x2, y2)

@@ -171,13 +171,13 @@ def _told(grouping: Grouping, n: int) -> str:
     originals, numbers = len(grouping.sizes), {"images": n, "most": int(grouping.sizes.max())}
     if grouping.given:
         return plural(
-            "By the pattern given, all {images:,} images come from one original.",
+            "By the pattern given, the {images:,} images come from {n:,} original, all {most:,} of them.",
             "By the pattern given, the {images:,} images come from {n:,} originals, at most {most:,} from one.",
             originals,
             **numbers,
         )
     return plural(
-        "By their file names, all {images:,} images come from one original.",
+        "By their file names, the {images:,} images come from {n:,} original, all {most:,} of them.",
         "By their file names, the {images:,} images come from {n:,} originals, at most {most:,} from one.",
         originals,
         **numbers,
