@@ -1,8 +1,8 @@
 """Pascal VOC's XML: a file beside a picture, or in ``Annotations``, with its boxes.
 
 Corners are pixels counted from 1 and belong to the box: its left edge lies at ``xmin`` − 1, its right one at ``xmax``.
-A box whose corners share a column or a row of pixels has no extent, for nobody draws one that is one pixel wide; nor has
-one whose last pixel lies just before its first, as 0 in pixels' edges becomes.
+A box whose corners share a column or a row of pixels has no extent, for nobody draws one that is one pixel wide; nor
+has one whose last pixel lies just before its first.
 """
 
 from collections.abc import Mapping
