@@ -7,7 +7,7 @@ import numpy as np
 
 from assay.data.depth import in_words
 from assay.data.images import ImageSet
-from assay.data.targets import VOID, Masks
+from assay.data.targets import Masks
 from assay.language.script import as_name
 from assay.language.speech import say
 
@@ -47,7 +47,7 @@ def _constant(images: ImageSet) -> list[str]:
 def _void(images: ImageSet) -> list[str]:
     if not isinstance(images.targets, Masks):
         return []
-    void = [images.names[i] for i in np.flatnonzero(~images.targets.counts[:, :VOID].any(axis=1))]
+    void = [images.names[i] for i in np.flatnonzero(~images.targets.is_known)]
     text = say("nothing but void in the mask, so that nothing is learned or measured")
     return [f"{_of(void, images)}: {text}"] if void else []
 

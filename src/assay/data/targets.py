@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Float64, Int64, UInt8, UInt32
+from jaxtyping import Bool, Float32, Float64, Int64, UInt8, UInt32
 from torch import Tensor
 
 from assay.data.boxes import BoxBatch, Boxes
@@ -214,6 +214,11 @@ class Masks:
     def places(self) -> Int64[np.ndarray, "n 3"]:
         """See ``OwnMasks``."""
         return self._own.places
+
+    @property
+    def is_known(self) -> Bool[np.ndarray, " n"]:
+        """Of which pictures a pixel has a class; the others are all void."""
+        return np.asarray(self.counts[:, :VOID].any(axis=1))
 
     @cached_property
     def _own(self) -> OwnMasks:

@@ -29,8 +29,8 @@ from assay.train.phases import train
 
 EPOCHS = 2
 """Of each phase; the first one also warms up, and the second counts."""
-FEWEST = 512
-"""Training images that a recipe's mistake is believed of; fewer may lack a class."""
+BELIEVED = 512
+"""A recipe's mistake is one on so many training images; fewer may lack a class."""
 SECONDS = 1.5
 """An epoch has more images until it takes so long, or has all."""
 FIXED = ("model.safetensors", "pictures.parquet")
@@ -57,14 +57,14 @@ def try_recipe(recipe: Recipe, data: ImageData) -> Trial:
     that cannot be trained.
     """
     recipe, images = complete(recipe), len(data.indices["train"])
-    share, fewest = (min(1.0, n / images) for n in (recipe.train.batch_size, FEWEST))
+    share, believed = (min(1.0, n / images) for n in (recipe.train.batch_size, BELIEVED))
     while True:
         try:
             found, epoch = _part_tried(recipe, _part(data, share), share)
         except AssayError:
-            if share >= fewest:
+            if share >= believed:
                 raise
-            share = fewest
+            share = min(believed, 2 * share)
             continue
         if share == 1 or epoch >= SECONDS:
             return found
