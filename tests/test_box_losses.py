@@ -134,6 +134,22 @@ def test_what_only_fills_up_is_learned_by_no_cell() -> None:
         assert task_aligned(edges, scores, CENTERS, truth, 8).share.sum() == 0
 
 
+def test_an_image_of_a_batch_learns_what_it_learns_alone() -> None:
+    truth = BoxBatch(torch.stack([boxes(6, seed) for seed in range(3)]), torch.arange(18).reshape(3, 6) % 4)
+    truth.labels[1, 4:], truth.labels[2] = NO_BOX, NO_BOX
+    edges = torch.stack([boxes(64, 10 + seed) for seed in range(3)])
+    scores = torch.rand(3, 64, 4, generator=torch.Generator().manual_seed(3))
+    together = task_aligned(edges, scores, CENTERS, truth, 8)
+    assert together.share.sum(dim=1).gt(0).tolist() == [True, True, False]
+    for number, count in enumerate((6, 4, 0)):
+        alone = BoxBatch(truth.edges[number : number + 1, :count], truth.labels[number : number + 1, :count])
+        found = task_aligned(edges[number : number + 1], scores[number : number + 1], CENTERS, alone, 8)
+        torch.testing.assert_close(found.share[0], together.share[number])
+        learns = found.share[0] > 0
+        assert found.labels[0, learns].tolist() == together.labels[number, learns].tolist()
+        torch.testing.assert_close(found.edges[0, learns], together.edges[number, learns])
+
+
 ANCHORS = torch.tensor([[10.0, 10.0], [40.0, 40.0], [10.0, 40.0]])
 
 

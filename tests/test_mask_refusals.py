@@ -30,7 +30,7 @@ BAD = {
     "size": (lambda p: mask(p, values(size=(8, 7))), "its mask is 8×7 and the picture itself 8×6"),
     "a value": (
         lambda p: mask(p, values(r1=9, r2=5)),
-        "masks/a.png: 12 of 48 pixels have values without a class, 5 and 1 others; classes.txt has 3 classes, the "
+        "masks/a.png: 12 of 48 pixels have values without a class, 5 and 1 other; classes.txt has 3 classes, the "
         "nearest 'cross' with 2",
     ),
     "a colour": (
@@ -221,6 +221,24 @@ def test_pictures_of_void_alone_are_remarked(tmp_path: Path, monkeypatch: pytest
     images = open_images(Data.model_validate({"source": str(folder)}), tmp_path)
     (said,) = remarks(images)
     assert said.startswith(f"1 of 2 pictures of {folder} (images/b.png): nothing but void in the mask")
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (["square"], "no mask of {} has the class square, and nothing can be said of it"),
+        (["square", "ring"], "no mask of {} has the classes square, ring, and nothing can be said of them"),
+        ([f"c{k}" for k in range(7)], "no mask of {} has the classes c0, c1, c2, c3, c4, …, and nothing"),
+    ],
+)
+def test_listed_classes_that_no_mask_has_are_remarked(
+    more: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSAY_CACHE", str(tmp_path / "cache"))
+    classes = "".join(f"{name}\n" for name in ["ground", "disc", "cross", *more])
+    folder = plant(tmp_path, {"a": ROWS, "b": ROWS}, classes)
+    (said,) = remarks(open_images(Data.model_validate({"source": str(folder)}), tmp_path))
+    assert said.startswith(told.format(folder))
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])

@@ -9,7 +9,7 @@ from assay.data.depth import in_words
 from assay.data.images import ImageSet
 from assay.data.targets import Masks
 from assay.language.script import as_name
-from assay.language.speech import say
+from assay.language.speech import plural, say
 
 NEARLY = 8
 """A picture whose values lie within so many levels of 256 is nearly constant."""
@@ -17,8 +17,8 @@ NEARLY = 8
 
 def remarks(images: ImageSet) -> list[str]:
     """The range of pictures with more than 8 bits, pictures that show next to nothing, masks of void
-    alone, and the notes on others."""
-    return [*_range(images), *_constant(images), *_void(images), *_notes(images)]
+    alone, classes that no mask has, and the notes on others."""
+    return [*_range(images), *_constant(images), *_void(images), *_absent(images), *_notes(images)]
 
 
 def _range(images: ImageSet) -> list[str]:
@@ -52,6 +52,21 @@ def _void(images: ImageSet) -> list[str]:
     return [f"{_of(void, images)}: {text}"] if void else []
 
 
+def _absent(images: ImageSet) -> list[str]:
+    if not isinstance(images.targets, Masks):
+        return []
+    there = images.targets.counts[:, : len(images.classes)].any(axis=0)
+    lost = [images.classes[k] for k in np.flatnonzero(~there)]
+    text = plural(
+        "no mask of {source} has the class {classes}, and nothing can be said of it",
+        "no mask of {source} has the classes {classes}, and nothing can be said of them",
+        len(lost),
+        source=as_name(images.source),
+        classes=_first(lost, 5),
+    )
+    return [text] if lost else []
+
+
 def _notes(images: ImageSet) -> list[str]:
     names = defaultdict(list)
     for name, note in images.notes:
@@ -60,11 +75,14 @@ def _notes(images: ImageSet) -> list[str]:
 
 
 def _of(names: Sequence[str], images: ImageSet) -> str:
-    shown = say(", ").join([*map(as_name, names[:3]), *(["…"] if len(names) > 3 else [])])
     return say(
         "{n:,} of {all:,} pictures of {source} ({names})",
         n=len(names),
         all=len(images),
         source=as_name(images.source),
-        names=shown,
+        names=_first(names, 3),
     )
+
+
+def _first(names: Sequence[str], most: int) -> str:
+    return say(", ").join([*map(as_name, names[:most]), *(["…"] if len(names) > most else [])])

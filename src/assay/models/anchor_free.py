@@ -30,15 +30,15 @@ PRESENT = 5
 class Raw(NamedTuple):
     """What the branches give, the cells of all maps in a row."""
 
-    distances: Float[Tensor, "b cells 4 bins"]
+    distances: Float[Tensor, "*cells 4 bins"]
     """Logits of the distances to the left, top, right and bottom."""
-    classes: Float[Tensor, "b cells classes"]
+    classes: Float[Tensor, "*cells classes"]
     centers: Float[Tensor, "cells 2"]
     """x, y in pixels."""
     strides: Float[Tensor, "cells 1"]
 
     @property
-    def edges(self) -> Float[Tensor, "b cells 4"]:
+    def edges(self) -> Float[Tensor, "*cells 4"]:
         """The boxes x1, y1, x2, y2 in pixels."""
         bins = torch.arange(BINS, dtype=torch.float32, device=self.distances.device)
         found = self.distances.softmax(dim=-1) @ bins * self.strides
@@ -68,15 +68,19 @@ class AnchorFree(nn.Module):
     def losses(self, maps: Sequence[Maps], boxes: BoxBatch) -> dict[str, Tensor]:
         """The parts of the loss, weighted; each is over the sum of what all cells learn, 1 at the least."""
         raw = self._raw(maps)
-        edges = raw.edges
-        learned = task_aligned(edges.detach(), raw.classes.detach().sigmoid(), raw.centers, boxes, self.strides[0])
+        with torch.no_grad():
+            learned = task_aligned(raw.edges, raw.classes.sigmoid(), raw.centers, boxes, self.strides[0])
         truth = torch.zeros_like(raw.classes).scatter(2, learned.labels[..., None], learned.share[..., None])
-        offsets = torch.cat([raw.centers - learned.edges[..., :2], learned.edges[..., 2:] - raw.centers], dim=-1)
-        spread = distribution_focal_loss(raw.distances, offsets / raw.strides).mean(dim=-1)
+
+        image, cell = learned.share.nonzero(as_tuple=True)
+        edges, share = learned.edges[image, cell], learned.share[image, cell]
+        learning = Raw(raw.distances[image, cell], raw.classes[image, cell], raw.centers[cell], raw.strides[cell])
+        offsets = torch.cat([learning.centers - edges[:, :2], edges[:, 2:] - learning.centers], dim=-1)
+        spread = distribution_focal_loss(learning.distances, offsets / learning.strides).mean(dim=-1)
         parts = {
             "class": functional.binary_cross_entropy_with_logits(raw.classes, truth, reduction="sum"),
-            "box": ((1 - complete_iou(edges, learned.edges)) * learned.share).sum(),
-            "distribution": (spread * learned.share).sum(),
+            "box": ((1 - complete_iou(learning.edges, edges)) * share).sum(),
+            "distribution": (spread * share).sum(),
         }
         total = learned.share.sum().clamp(min=1)
         return {name: GAINS[name] * part / total for name, part in parts.items()}

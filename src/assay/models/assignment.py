@@ -43,12 +43,12 @@ def task_aligned(
     have none.
     """
     boxes = _not_none(boxes)
-    is_box = (boxes.labels != NO_BOX)[..., None]
-    labels = boxes.labels.clamp(min=0)
-    overlap = complete_iou(boxes.edges[:, :, None], edges[:, None]).clamp(min=0)
-    said = scores.transpose(1, 2).gather(1, labels[..., None].expand(-1, -1, scores.shape[1]))
-    candidate = _contains(boxes.edges, centers, least) & is_box
-    worth = torch.where(candidate, said.pow(OF_SCORE) * overlap.pow(OF_OVERLAP), -1.0)
+    candidate = _contains(boxes.edges, centers, least) & (boxes.labels != NO_BOX)[..., None]
+    image, box, cell = candidate.nonzero(as_tuple=True)
+    of_pairs = complete_iou(boxes.edges[image, box], edges[image, cell]).clamp(min=0)
+    said = scores[image, cell, boxes.labels[image, box]]
+    overlap, worth = (torch.full_like(candidate, -1.0, dtype=edges.dtype) for _ in range(2))
+    overlap[candidate], worth[candidate] = of_pairs, said.pow(OF_SCORE) * of_pairs.pow(OF_OVERLAP)
 
     best = worth.topk(min(CELLS, worth.shape[2]), dim=2).indices
     wanted = torch.zeros_like(candidate).scatter_(2, best, True) & candidate
@@ -58,7 +58,9 @@ def task_aligned(
     least_worth = torch.finfo(worth.dtype).tiny
     share = worth / worth.amax(dim=2, keepdim=True).clamp(min=least_worth) * overlap.amax(dim=2, keepdim=True)
     return Assigned(
-        boxes.edges.gather(1, owner[..., None].expand(-1, -1, 4)), labels.gather(1, owner), share.sum(dim=1)
+        boxes.edges.gather(1, owner[..., None].expand(-1, -1, 4)),
+        boxes.labels.clamp(min=0).gather(1, owner),
+        share.sum(dim=1),
     )
 
 
@@ -67,7 +69,8 @@ def _contains(
 ) -> Bool[Tensor, "b most cells"]:
     """Which boxes, of sides of at least so many pixels, have which centres."""
     middle, half = (edges[..., :2] + edges[..., 2:]) / 2, (edges[..., 2:] - edges[..., :2]).clamp(min=least) / 2
-    return ((centers - middle[:, :, None]).abs() <= half[:, :, None]).all(dim=-1)
+    across, down = ((centers[:, axis] - middle[..., axis, None]).abs() <= half[..., axis, None] for axis in (0, 1))
+    return across & down
 
 
 def _not_none(boxes: BoxBatch) -> BoxBatch:

@@ -201,7 +201,8 @@ def _strange_colours(
 
 
 def _more(strange: Shaped[np.ndarray, " n"]) -> str:
-    return f" and {len(strange) - 1:,} others" if len(strange) > 1 else ""
+    more = len(strange) - 1
+    return f" and {more:,} other{'s' if more > 1 else ''}" if more else ""
 
 
 def _called(number: int, code: Code) -> str:

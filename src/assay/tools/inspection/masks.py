@@ -1,6 +1,5 @@
 """What there is to say of masks: void, classes by their pixels and absent from a split, constant masks, specks."""
 
-from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
@@ -103,29 +102,22 @@ def _void(found: Inspection, masks: Masks) -> list[str]:
 
 
 def _absent(found: Inspection, masks: Masks) -> list[str]:
+    """Of each split; what no mask has at all is remarked of every source."""
     splits, classes, texts = np.array(split_names(found)), found.images.classes, []
+    has = masks.counts[:, : len(classes)] > 0
     for name in dict.fromkeys(splits.tolist()):
-        there = (masks.counts[splits == name, : len(classes)] > 0).any(axis=0)
-        if not there.all():
-            texts.append(_not_in(name, [classes[k] for k in np.flatnonzero(~there)]))
+        lost = [classes[k] for k in np.flatnonzero(has.any(axis=0) & ~has[splits == name].any(axis=0))]
+        if lost:
+            texts.append(
+                plural(
+                    "{classes} is not in the {split} masks: nothing can be said of it there.",
+                    "{classes} are not in the {split} masks: nothing can be said of them there.",
+                    len(lost),
+                    classes=named(lost),
+                    split=say(name),
+                )
+            )
     return texts
-
-
-def _not_in(split: str, lost: Sequence[str]) -> str:
-    if split == "all":
-        return plural(
-            "{classes} is not in any mask: nothing can be said of it there.",
-            "{classes} are not in any mask: nothing can be said of them there.",
-            len(lost),
-            classes=named(lost),
-        )
-    return plural(
-        "{classes} is not in the {split} masks: nothing can be said of it there.",
-        "{classes} are not in the {split} masks: nothing can be said of them there.",
-        len(lost),
-        classes=named(lost),
-        split=say(split),
-    )
 
 
 def _constant(found: Inspection, masks: Masks) -> list[str]:
