@@ -28,9 +28,14 @@ TURNED: dict[str, Any] = {"augment": ["horizontal_flip", {"rotation": 30}], "aug
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("ASSAY_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+def own_cache(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Of its own in all but the digits' pictures."""
+    own, pictures = tmp_path / "cache", cache / "images"
+    own.mkdir()
+    pictures.mkdir(exist_ok=True)
+    (own / "images").symlink_to(pictures)
+    monkeypatch.setenv("ASSAY_CACHE", str(own))
+    return own
 
 
 def test_a_run_on_features_is_saved_whole_and_says_so(tmp_path: Path) -> None:
