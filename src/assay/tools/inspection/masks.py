@@ -1,6 +1,5 @@
 """What there is to say of masks: void, classes by their pixels and absent from a split, constant masks, specks."""
 
-
 import numpy as np
 import polars as pl
 from jaxtyping import Int64
