@@ -56,6 +56,15 @@ def test_void_absent_classes_constant_masks_specks_and_sizes_are_told(planted: P
     assert "The pictures have 2 sizes, from 12×10 to 24×20 (height×width), most often 12×10" in said
 
 
+def test_a_class_that_no_mask_has_is_told_once_and_not_of_every_split(planted: Path) -> None:
+    (planted / "classes.txt").write_text("void\ndisc\ncross\nring\n")
+    said = " ".join(verdict(look(planted)))
+    assert f"No mask of {planted} has the class ring, and nothing can be said of it." in said
+    assert said.count("ring,") == 1
+    assert "ring is not" not in said
+    assert "cross is not in the test masks" in said
+
+
 def test_what_is_ignored_is_no_longer_told_as_a_class(planted: Path) -> None:
     said = " ".join(verdict(look(planted, ignore="void")))
     assert "The class 'void'" not in said
