@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from assay.data.boxes import Boxes
+from assay.data.remarks import remarks
 from assay.errors import AssayError
 from assay.recipe import Data
 from assay.tools.inspection.boxes import box_frame, double_frame, drawn
@@ -51,6 +52,14 @@ def test_absent_classes_double_and_empty_boxes_and_pictures_without_any_are_told
     assert "Among the test images' boxes are 1 small ones" in said
     assert "1 image has no box, the first is JPEGImages/seventh.jpg: nothing is there, or nobody looked." in said
     assert "(JPEGImages/picture.jpg): 1 box of no extent, left out." in said
+
+
+def test_a_class_that_no_picture_shows_is_told_before_training_and_once(tmp_path: Path) -> None:
+    found = look(coco(tmp_path / "set", PLANTED, ["ant", "cat", "dog", "emu"]))
+    assert remarks(found.images)[0].endswith("shows the classes ant, emu, and nothing can be said of them")
+    said = " ".join(verdict(found))
+    assert said.count("ant, emu") == 1
+    assert "cat has no box in the test images" in said
 
 
 def test_boxes_are_counted_by_class_split_and_size_in_their_own_pixels(planted: Path) -> None:

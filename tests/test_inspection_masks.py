@@ -59,7 +59,7 @@ def test_void_absent_classes_constant_masks_specks_and_sizes_are_told(planted: P
 def test_a_class_that_no_mask_has_is_told_once_and_not_of_every_split(planted: Path) -> None:
     (planted / "classes.txt").write_text("void\ndisc\ncross\nring\n")
     said = " ".join(verdict(look(planted)))
-    assert f"No mask of {planted} has the class ring, and nothing can be said of it." in said
+    assert f"No picture of {planted} shows the class ring, and nothing can be said of it." in said
     assert said.count("ring,") == 1
     assert "ring is not" not in said
     assert "cross is not in the test masks" in said

@@ -226,9 +226,9 @@ def test_pictures_of_void_alone_are_remarked(tmp_path: Path, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        (["square"], "no mask of {} has the class square, and nothing can be said of it"),
-        (["square", "ring"], "no mask of {} has the classes square, ring, and nothing can be said of them"),
-        ([f"c{k}" for k in range(7)], "no mask of {} has the classes c0, c1, c2, c3, c4, …, and nothing"),
+        (["square"], "no picture of {} shows the class square, and nothing can be said of it"),
+        (["square", "ring"], "no picture of {} shows the classes square, ring, and nothing can be said of them"),
+        ([f"c{k}" for k in range(7)], "no picture of {} shows the classes c0, c1, c2, c3, c4, …, and nothing"),
     ],
 )
 def test_listed_classes_that_no_mask_has_are_remarked(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from assay.data.boxes import Boxes
 from assay.data.depth import in_words
 from assay.data.images import ImageSet
 from assay.data.targets import Masks
@@ -17,7 +18,7 @@ NEARLY = 8
 
 def remarks(images: ImageSet) -> list[str]:
     """The range of pictures with more than 8 bits, pictures that show next to nothing, masks of void
-    alone, classes that no mask has, and the notes on others."""
+    alone, classes that no mask or box has, and the notes on others."""
     return [*_range(images), *_constant(images), *_void(images), *_absent(images), *_notes(images)]
 
 
@@ -53,13 +54,17 @@ def _void(images: ImageSet) -> list[str]:
 
 
 def _absent(images: ImageSet) -> list[str]:
-    if not isinstance(images.targets, Masks):
-        return []
-    there = images.targets.counts[:, : len(images.classes)].any(axis=0)
-    lost = [images.classes[k] for k in np.flatnonzero(~there)]
+    match images.targets:
+        case Masks(counts=counts):
+            there = counts[:, : len(images.classes)].any(axis=0)
+        case Boxes(labels=labels):
+            there = np.bincount(labels, minlength=len(images.classes)) > 0
+        case _:
+            return []
+    lost = [images.classes[k] for k in np.flatnonzero(~there)] if there.any() else []
     text = plural(
-        "no mask of {source} has the class {classes}, and nothing can be said of it",
-        "no mask of {source} has the classes {classes}, and nothing can be said of them",
+        "no picture of {source} shows the class {classes}, and nothing can be said of it",
+        "no picture of {source} shows the classes {classes}, and nothing can be said of them",
         len(lost),
         source=as_name(images.source),
         classes=_first(lost, 5),

@@ -1,7 +1,5 @@
 """What there is to say of boxes: by class, split and size, classes absent from a split, and boxes that stand twice."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import polars as pl
 from jaxtyping import Float32, Int64, UInt8
@@ -108,7 +106,7 @@ def sentences(found: Inspection, boxes: Boxes) -> list[str]:
     """The most important first."""
     frame = box_frame(found, boxes)
     return [
-        *_absent(frame, found.images.classes),
+        *_absent(frame),
         *_twice(found, boxes),
         *_few(frame),
         *_without(found, boxes),
@@ -117,33 +115,26 @@ def sentences(found: Inspection, boxes: Boxes) -> list[str]:
     ]
 
 
-def _absent(frame: pl.DataFrame, classes: Sequence[str]) -> list[str]:
-    texts = []
+def _absent(frame: pl.DataFrame) -> list[str]:
+    """Of each split; what no picture shows at all is remarked of every source."""
+    somewhere, texts = set(frame.filter(pl.col("boxes") > 0)["class"]), []
+    if not somewhere:
+        return [say("No image has a box.")]
     for (split,), part in frame.group_by("split", maintain_order=True):
-        lost = part.filter(pl.col("boxes") == 0)["class"].to_list()
-        if lost and len(lost) == len(classes):
-            none = say("No {split} image has a box.", split=say(split))  # type: ignore[arg-type]
-            texts.append(say("No image has a box.") if split == "all" else none)
+        lost = part.filter(pl.col("boxes") == 0, pl.col("class").is_in(somewhere))["class"].to_list()
+        if len(lost) == len(somewhere):
+            texts.append(say("No {split} image has a box.", split=say(split)))  # type: ignore[arg-type]
         elif lost:
-            texts.append(_not_in(str(split), lost))
+            texts.append(
+                plural(
+                    "{classes} has no box in the {split} images: nothing can be said of it there.",
+                    "{classes} have no box in the {split} images: nothing can be said of them there.",
+                    len(lost),
+                    classes=named(lost),
+                    split=say(split),  # type: ignore[arg-type]
+                )
+            )
     return texts
-
-
-def _not_in(split: str, lost: Sequence[str]) -> str:
-    if split == "all":
-        return plural(
-            "{classes} has no box in any image: nothing can be said of it there.",
-            "{classes} have no box in any image: nothing can be said of them there.",
-            len(lost),
-            classes=named(lost),
-        )
-    return plural(
-        "{classes} has no box in the {split} images: nothing can be said of it there.",
-        "{classes} have no box in the {split} images: nothing can be said of them there.",
-        len(lost),
-        classes=named(lost),
-        split=say(split),
-    )
 
 
 def _twice(found: Inspection, boxes: Boxes) -> list[str]:
