@@ -88,6 +88,32 @@ def test_variants_that_are_not_what_they_say_are_refused(tmp_path, fields, sente
         load_study(write(tmp_path / "s.yaml", **fields))
 
 
+@pytest.mark.parametrize(
+    ("part", "change", "sentence"),
+    [
+        (
+            {"variants": {"a": {}, "b": {"train": {"l1": 0.1}}}},
+            [],
+            "variant 'b': this would replace all of train, and does not say the base's epochs and optimizer; change the "
+            "keys that differ, such as train.l1, or state all of them",
+        ),
+        ({"vary": {"train": [{"epochs": 3, "optimizer": "sgd"}, {"epochs": 4}]}}, [], "the base's optimizer; change"),
+        ({}, ["train={l1: 0.1}"], "--set train={l1: 0.1}: this would replace all of train, and does not say"),
+        ({}, ["train={}"], "such as train.epochs, or state all of them"),
+    ],
+)
+def test_a_section_is_not_replaced_by_one_that_forgets_what_the_base_says(tmp_path, part, change, sentence):
+    base = BASE | {"train": {"epochs": 3, "optimizer": "adam"}}
+    with pytest.raises(AssayError, match=re.escape(sentence)):
+        load_study(write(tmp_path / "s.yaml", base=base, **part), change)
+
+
+def test_a_section_that_says_all_that_the_base_does_is_a_level():
+    base = BASE | {"train": {"epochs": 3}}
+    plan = study(base=base, variants={"a": {}, "b": {"train": {"epochs": 4, "batch_size": 16}}}).plan
+    assert (plan["b"].recipe.train.epochs, plan["b"].recipe.train.batch_size) == (4, 16)
+
+
 @pytest.mark.parametrize("change", ["train.optimizer.lr=0.5", "train.optimizer=sgd", "train={}"])
 def test_what_the_study_varies_cannot_be_set_whole_or_in_part(tmp_path, change):
     for part in (

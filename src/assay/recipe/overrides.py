@@ -1,12 +1,15 @@
 """Dotted paths into a raw recipe: ``train.optimizer.lr=0.1``."""
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
-from assay.errors import AssayError
+from assay.errors import AssayError, enumerated
 from assay.recipe.yaml_files import parse_yaml
 
 MISSING: Any = object()
+SECTIONS = ("data", "train", "predict")
+"""Parts of a recipe that have no name: to change one as a whole means to state all of it."""
 
 
 def parse(text: str) -> tuple[str, Any]:
@@ -46,3 +49,16 @@ def put(tree: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         here = section
     here[last] = value
     return result
+
+
+def refuse_forgetting(tree: Mapping[str, Any], key: str, value: Any, where: str) -> None:
+    """Raise AssayError where a whole section would take the place of one that states more keys, which would silently be
+    the defaults again."""
+    section = tree.get(key)
+    if key not in SECTIONS or not isinstance(value, dict) or not isinstance(section, dict):
+        return
+    if lost := [part for part in section if part not in value]:
+        raise AssayError(
+            f"{where}: this would replace all of {key}, and does not say the base's {enumerated(lost, 5)}; change the "
+            f"keys that differ, such as {key}.{next(iter(value), lost[0])}, or state all of them"
+        )

@@ -140,6 +140,7 @@ class Study(Section):
         for name, changes in self._combinations():
             tree = self.base
             for key, level in changes.items():
+                overrides.refuse_forgetting(self.base, key, level, f"variant '{name}'")
                 tree = overrides.put(tree, key, level)
             if "seed" in tree:
                 raise AssayError("base: seed: a study lists its seeds under 'seeds', not in the base")
@@ -260,7 +261,9 @@ def load_study(path: str | Path, changes: Sequence[str] = (), seeds: int | list[
         for factor in sorted(changed_keys(values)):
             if f"{key}.".startswith(f"{factor}.") or f"{factor}.".startswith(f"{key}."):
                 raise AssayError(f"--set {text}: the study varies '{factor}'; change its levels in {path.name} instead")
-        values["base"] = overrides.put(values.get("base") or {}, key, value)
+        base = values.get("base") or {}
+        overrides.refuse_forgetting(base, key, value, f"--set {text}")
+        values["base"] = overrides.put(base, key, value)
     if seeds is not None:
         values["seeds"] = seeds
     where = " ".join([str(path), *(f"--set {text}" for text in changes)])
