@@ -94,8 +94,8 @@ def test_variants_that_are_not_what_they_say_are_refused(tmp_path, fields, sente
         (
             {"variants": {"a": {}, "b": {"train": {"l1": 0.1}}}},
             [],
-            "variant 'b': this would replace all of train, and does not say the base's epochs and optimizer; change the "
-            "keys that differ, such as train.l1, or state all of them",
+            "variant 'b': this would replace all of train, and does not say the base's epochs and optimizer; change "
+            "the keys that differ, such as train.l1, or state all of them",
         ),
         ({"vary": {"train": [{"epochs": 3, "optimizer": "sgd"}, {"epochs": 4}]}}, [], "the base's optimizer; change"),
         ({}, ["train={l1: 0.1}"], "--set train={l1: 0.1}: this would replace all of train, and does not say"),
