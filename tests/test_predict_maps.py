@@ -1,6 +1,7 @@
 """What is said of new pictures where it is a class a pixel: in their own pixels, drawn, calibrated, together."""
 
 import io
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -109,10 +110,10 @@ def test_a_drawing_has_a_mask_in_the_picture_s_size_an_overlay_and_the_entropy(t
     assert np.array_equal(np.array(mask), one.labels)
     assert mask.convert("RGB").getpixel((45, 3)) == tuple(one.colours[2].tolist())
     shown = Image.open(tmp_path / "drawn" / files["overlay"])
-    assert shown.width == 50
-    assert shown.height > 30
-    assert shown.getpixel((5, 5)) == pytest.approx((127, 127, 127), abs=1)
-    assert shown.getpixel((45, 5)) == pytest.approx([(255 + c) / 2 for c in one.colours[2].tolist()], abs=1)
+    assert shown.width == 500
+    assert shown.height > 300
+    assert shown.getpixel((50, 50)) == pytest.approx((127, 127, 127), abs=1)
+    assert shown.getpixel((450, 50)) == pytest.approx([(255 + c) / 2 for c in one.colours[2].tolist()], abs=1)
     assert Image.open(tmp_path / "drawn" / files["entropy"]).getpixel((5, 5)) == (255, 255, 255)
 
 
@@ -126,7 +127,7 @@ def test_two_pictures_of_one_name_are_drawn_beside_each_other(tmp_path: Path) ->
 
 def test_large_pictures_are_drawn_smaller_and_their_masks_are_not(tmp_path: Path) -> None:
     one = halves(tmp_path / "a.jpg", 1500, 3000)
-    assert shown_size(1500, 3000) == (1600, 800)
+    assert [shown_size(*size) for size in ((1500, 3000), (480, 640), (64, 64))] == [(1600, 800), (640, 480), (512, 512)]
     assert overlay(np.full((1500, 3000, 3), 255, np.uint8), one).width == 1600
     assert one.labels.shape == (1500, 3000)
 
@@ -137,4 +138,14 @@ def test_entropy_goes_from_white_to_dark() -> None:
     entropy_map(values, 3).save(buffer, "PNG")
     found: Any = Image.open(buffer)
     assert found.getpixel((0, 0)) == (255, 255, 255)
-    assert sum(found.getpixel((1, 0))) < 100
+    assert sum(found.getpixel((found.width - 1, 0))) < 100
+
+
+def test_a_legend_is_as_wide_as_its_words_ask_for(tmp_path: Path) -> None:
+    one = replace(
+        halves(tmp_path / "a.png", 300, 20), classes=("background", "road", "a tree of more words than pixels")
+    )
+    drawn = np.array(overlay(np.full((300, 20, 3), 255, np.uint8), one))
+    below = (drawn[600:] != 255).any(axis=2)
+    assert drawn.shape[1] > 40
+    assert below[:, -4:].sum() == 0 < below[:, -40:].sum(), "the last letters are there, and white beside them"

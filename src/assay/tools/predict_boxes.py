@@ -17,8 +17,6 @@ from assay.tasks.detection.prediction import Prediction
 from assay.tools.pictures import Picture
 from assay.tools.predict_maps import as_png, shown_size
 
-LEAST = 480
-"""Pixels that the longer side of a drawing has at least."""
 COCO = "coco.json"
 """Among the drawings: every box, not only those that are shown."""
 
@@ -35,7 +33,7 @@ def drawn_boxes(answer: Prediction, picture: Picture, place: Path) -> Prediction
 def overlay(pixels: UInt8[np.ndarray, "height width 3"], answer: Prediction) -> Image.Image:
     """The picture with the boxes that are shown, each in the colour of its class, named with its score."""
     shown, colours = answer.shown, palette(answer.classes).tolist()
-    size = enlarged(shown_size(*answer.size))
+    size = shown_size(*answer.size)
     image = Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR, reducing_gap=3)
     scale, line = size[0] / answer.size[1], max(1, max(size) // 400)
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(max(10, max(size) // 60))
@@ -49,12 +47,6 @@ def overlay(pixels: UInt8[np.ndarray, "height width 3"], answer: Prediction) -> 
         draw.rectangle((left, top, left + width + line, top + height), fill=colour)
         draw.text((left + line, top), text, fill=readable(colours[label]), font=font)
     return image
-
-
-def enlarged(size: tuple[int, int]) -> tuple[int, int]:
-    """A size so many times as large that words find room in it; a large one as it is."""
-    times = max(1, -(-LEAST // max(size)))
-    return times * size[0], times * size[1]
 
 
 def readable(colour: Sequence[int]) -> str:

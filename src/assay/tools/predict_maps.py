@@ -15,8 +15,8 @@ from assay.tasks.segmentation.maps import png
 from assay.tasks.segmentation.prediction import Prediction
 from assay.tools.pictures import Picture
 
-LONGEST = 1600
-"""Pixels of an overlay's and an entropy map's longer side; a mask has all those of its picture."""
+LEAST, MOST = 480, 1600
+"""Pixels that the longer side of a drawing has; a mask has those of its picture."""
 COVER = 0.5
 """How much the colours of the classes cover of the picture."""
 SURE_TO_UNSURE = ((255, 255, 255), (253, 187, 132), (179, 0, 0), (40, 0, 30))
@@ -60,15 +60,17 @@ def entropy_map(entropy: Float[np.ndarray, "height width"], classes: int) -> Ima
 
 
 def shown_size(height: int, width: int) -> tuple[int, int]:
-    """Width and height of a drawing of a picture."""
-    share = min(1.0, LONGEST / max(height, width))
+    """Width and height of a drawing of a picture: so many times a small one that words find room in it."""
+    longer = max(height, width)
+    share = MOST / longer if longer > MOST else -(-LEAST // longer)
     return max(1, round(width * share)), max(1, round(height * share))
 
 
 def legend(texts: Sequence[str], colours: Sequence[Sequence[int]], width: int) -> Image.Image:
-    """A square of each colour with its text, in as many lines as the width asks for."""
+    """A square of each colour with its text, in as many lines as the width asks for; wider where one text is."""
     height = max(12, width // 50)
     font = ImageFont.load_default(height)
+    width = max([width, *(round(font.getlength(text)) + 3 * height for text in texts)])
     places: list[tuple[int, int]] = []
     left, top, line = height // 2, height // 2, 2 * height
     for text in texts:
@@ -93,8 +95,8 @@ def as_png(image: Image.Image) -> bytes:
 
 
 def above(upper: Image.Image, lower: Image.Image) -> Image.Image:
-    """One picture above another of the same width."""
-    image = Image.new("RGB", (upper.width, upper.height + lower.height))
+    """One picture above another, on white."""
+    image = Image.new("RGB", (max(upper.width, lower.width), upper.height + lower.height), "white")
     image.paste(upper, (0, 0))
     image.paste(lower, (0, upper.height))
     return image
