@@ -143,6 +143,20 @@ def test_levels_of_gray_are_no_classes(tmp_path: Path, monkeypatch: pytest.Monke
     assert "hold more than 64 values" in refused(plant(tmp_path, {"a": smooth}, None), monkeypatch)
 
 
+@pytest.mark.parametrize("between", [(127,), (9, 48, 168, 246)])
+def test_255_beside_levels_of_gray_is_asked_about_and_not_taken_for_void(
+    between: tuple[int, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    levels = values(r1=255, **{f"r{2 + k}": value for k, value in enumerate(between)})
+    told = refused(plant(tmp_path / "asked", {"a": levels, "b": values()}, None), monkeypatch)
+    assert "hold 255, which is void, beside 0" in told
+    assert f"and {between[-1]}: levels of gray" in told
+    named = "".join(f"{value} class{value}\n" for value in (0, *between, 255))
+    assert len(contents(plant(tmp_path / "said", {"a": levels}, named)).classes) == 2 + len(between)
+    few = {"a": values(r1=255, r2=15), "b": values()}
+    assert contents(plant(tmp_path / "index", few, None)).classes == ["0", "15"]
+
+
 def test_an_ignored_class_needs_masks(tmp_path: Path) -> None:
     for label in "ab":
         picture(tmp_path / "classes" / label / "1.png")

@@ -4,6 +4,7 @@ import importlib
 import json
 import os
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from PIL import Image
 
 import assay
 from assay import AssayError, predict
+from assay.recipe import Fit
 from assay.recipe.study import Study
 from assay.runs.engine import run as run_study
+from assay.tools.pictures import picture_file, read_pixels
 from synthetic import fabricate, make_study
 
 SETS = {
@@ -223,3 +226,18 @@ def test_public_names_stay_what_they_are_when_every_module_is_imported() -> None
         importlib.import_module(f"assay.{path.stem}")
     for name in assay.__all__:
         assert callable(getattr(assay, name)), name
+
+
+def test_a_picture_larger_than_a_padded_canvas_is_told_to_be_shrunk(tmp_path: Path) -> None:
+    about: dict[str, Any] = {"shape": [3, 8, 10]}
+    cases: list[tuple[tuple[int, int], Fit, bool]]
+    cases = [((20, 8), "pad", True), ((10, 8), "pad", False), ((20, 8), "stretch", False)]
+    for size, fit, told in cases:
+        path = tmp_path / f"{size[0]} {fit}.png"
+        Image.new("RGB", size).save(path)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            read_pixels(picture_file(path), about, fit)
+        assert [
+            str(one.message).startswith(f"{path}: 8×20 (height×width) is larger than the 8×10") for one in said
+        ] == ([True] * told)

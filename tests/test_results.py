@@ -13,6 +13,7 @@ from assay.recipe.overrides import put
 from assay.recipe.study import Study
 from assay.results import Results
 from assay.results import folders as run_folders
+from assay.results.telling.notes import other_truths
 from assay.runs.engine import run as run_study
 from synthetic import NASTY, fabricate, make_study
 
@@ -270,6 +271,16 @@ def test_variants_tested_on_other_images_are_told(tmp_path):
         variants = {"base": {}, name: others[name]}
         results = run_study(Study(title="?", name=name, base=base, variants=variants, seeds=2), tmp_path, quiet=True)
         assert any(note.startswith(said) for note in results.notes()) == told
+
+
+@pytest.mark.parametrize(
+    ("key", "levels", "told"), [("data.ignore", ["car", "tree"], True), ("train.l1", [0, 1], False)]
+)
+def test_variants_that_are_measured_against_other_truths_are_told(key, levels, told):
+    base = {"task": "segmentation", "data": {"source": "scenes"}, "model": "deeplab"}
+    study = Study(title="?", name="s", base=base, vary={key: levels}, seeds=2)
+    said = f"The variants differ in {key}, which decides what is true of the test images"
+    assert [note.startswith(said) for note in other_truths(study)] == [True] * told
 
 
 def test_seeds_tested_on_other_images_are_told(tmp_path):

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from assay.after.around import around, idle_tile
+from assay.after.around import around, idle
 from assay.after.crf import Sharpened, sharpened
 from assay.after.tiles import Tiled, fall, starts
 from assay.recipe import Predict, Recipe
@@ -156,6 +156,12 @@ def test_what_cannot_be_is_told_in_a_sentence(predict: dict[str, Any], said: str
 
 @pytest.mark.parametrize(("tile", "is_idle"), [(64, True), ((32, 48), True), ((64, 40), False), (None, False)])
 def test_a_tile_that_holds_whole_images_is_told_to_change_nothing(tile: object, is_idle: bool) -> None:
-    said = idle_tile(Predict.model_validate({"tile": tile}), (32, 48))
-    assert (said is not None) == is_idle
-    assert said is None or said.endswith("is no smaller than the images, 32×48 (height×width), and changes nothing")
+    said = idle(Predict.model_validate({"tile": tile}), (32, 48))
+    assert len(said) == is_idle
+    assert all(one.endswith("is no smaller than the images, 32×48 (height×width), and changes nothing") for one in said)
+
+
+@pytest.mark.parametrize(("spatial", "is_idle"), [(0, True), (1, False)])
+def test_a_field_without_weights_is_told_to_change_nothing(spatial: float, is_idle: bool) -> None:
+    said = idle(Predict.model_validate({"crf": {"bilateral": 0, "spatial": spatial}}), (32, 48))
+    assert said == ["predict.crf: both of its weights are 0, and it changes nothing"] * is_idle

@@ -43,12 +43,17 @@ def selecting(network: Detector, predict: Predict) -> Detector:
     return found
 
 
-def idle_tile(predict: Predict, canvas: Size) -> str | None:
-    """That a tile holds the whole of every image and hence changes nothing, in a sentence; None where it does not."""
-    if predict.tile is None or any(side < whole for side, whole in zip(_sides(predict.tile), canvas, strict=True)):
-        return None
-    tile, images = ("×".join(map(str, size)) for size in (_sides(predict.tile), canvas))
-    return f"predict.tile: {tile} is no smaller than the images, {images} (height×width), and changes nothing"
+def idle(predict: Predict, canvas: Size) -> list[str]:
+    """What changes nothing, in sentences: a tile that holds the whole of every image, a field without weights."""
+    found = []
+    if predict.tile is not None and all(a >= b for a, b in zip(_sides(predict.tile), canvas, strict=True)):
+        tile, images = ("×".join(map(str, size)) for size in (_sides(predict.tile), canvas))
+        found.append(
+            f"predict.tile: {tile} is no smaller than the images, {images} (height×width), and changes nothing"
+        )
+    if isinstance(predict.crf, Crf) and not (predict.crf.bilateral or predict.crf.spatial):
+        found.append("predict.crf: both of its weights are 0, and it changes nothing")
+    return found
 
 
 def _sides(tile: int | Size) -> Size:

@@ -75,7 +75,7 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display, elsew
     """
     import numpy as np
 
-    from assay.after.around import idle_tile
+    from assay.after.around import idle
     from assay.data import ImageData, open_images, split
     from assay.data.augment import augmenter
     from assay.data.boxed import check_boxes, unboxed
@@ -105,8 +105,7 @@ def check_networks_and_data(jobs: list[Job], root: Path, display: Display, elsew
                 display.warn(f"{opened[source].source}: the classes {hardly_differ(families)}")
             _say([*remarks(opened[source]), *crossing(recipe.data, opened[source])], said, display)
         images = opened[source]
-        if idle := idle_tile(recipe.predict, images.canvas):
-            _say([idle], said, display)
+        _say(idle(recipe.predict, images.canvas), said, display)
         indices = split(recipe.data, images, job.seed)
         _say(unboxed(images, indices), said, display)
         with of_variant(job):

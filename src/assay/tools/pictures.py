@@ -113,6 +113,12 @@ def _read(picture: Picture, about: dict[str, Any], fit: Fit) -> Decoded:
         raise AssayError(f"{path} cannot be read: {reason}") from None
     if found.is_deep and ends is None:
         texts.append("more than 8 bits a value, unlike the pictures of this run; 0…65,535 became 0…255")
+    if fit == "pad" and (found.size[0] > height or found.size[1] > width):
+        own = "×".join(map(str, found.size))
+        texts.append(
+            f"{own} (height×width) is larger than the {height}×{width} of this run's images, whose scale fit: pad "
+            "keeps: it was shrunk, and things in it are smaller than those that were learned"
+        )
     return replace(found, notes=(*found.notes, *texts))
 
 

@@ -50,7 +50,8 @@ def by_values(tree: Tree, masks: Sequence[str]) -> ClassList:
 
     Raises:
         AssayError: a mask holds colours, or the values are fewer than two or more than 64, with the reason why the
-            first mask of those that cannot be read is none.
+            first mask of those that cannot be read is none; or 255 stands beside others that are as high as levels
+            of gray, so that it is hardly void.
     """
     folder = entry_folder("masks", json.dumps([_VERSION, tree.identity, list(masks)]))
     seen, reasons = _kept(folder) or make(folder, lambda place: _keep(place, *_held(tree, masks)), _kept)
@@ -59,6 +60,11 @@ def by_values(tree: Tree, masks: Sequence[str]) -> ClassList:
         hold = f"hold the value {enumerated([str(value) for value in sorted(seen)])} only" if seen else "cannot be read"
         unread = f"; {len(reasons):,} of {len(masks):,} cannot be read: {reasons[0]}" if reasons else ""
         raise AssayError(f"the masks of {tree.where} {hold}; expected two classes at least{unread}")
+    if VOID in seen and values[-1] > _MOST:
+        raise AssayError(
+            f"the masks of {tree.where} hold 255, which is void, beside {enumerated(list(map(str, values)), 8)}: "
+            f"levels of gray, as after a smooth resize, or a class of which 255 is the colour? {_HOW}"
+        )
     return ClassList(f"the masks of {tree.where}", tuple(map(str, values)), tuple(values))
 
 

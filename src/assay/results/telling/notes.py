@@ -69,6 +69,11 @@ OTHER_IMAGES = later(
     "The runs were not all tested on the same images, so that a difference between them is one between images too, "
     "and the runs of a pair have no more than their seed in common."
 )
+OTHER_TRUTHS = later(
+    "The variants differ in {keys}, which decides what is true of the test images: they are measured by unlike "
+    "yardsticks, and a difference between them may be one of these alone."
+)
+TRUTHS = tuple(f"data.{key}" for key in ("layout", "ignore", "truth", "table", "label", "targets", "tags"))
 OVER_IMAGES = {
     "bootstrap over test images, McNemar": BOOTSTRAP,
     "bootstrap over test images, swaps": SWAPS,
@@ -100,12 +105,20 @@ def notes(
     found += [say(note) for method, note in OVER_IMAGES.items() if method in methods]
     if "single runs" in methods:
         found.append(say(SINGLE))
-    return found + _together(study, against_best) + _missing(study, runs, against_base or (), seeds)
+    return (
+        found + other_truths(study) + _together(study, against_best) + _missing(study, runs, against_base or (), seeds)
+    )
 
 
 def other_test_images(tested: Iterable[str | None]) -> list[str]:
     """Whether runs were tested on different images; ``tested`` has a hash of them for each run."""
     return [say(OTHER_IMAGES)] if len({images for images in tested if images}) > 1 else []
+
+
+def other_truths(study: Study) -> list[str]:
+    """Whether the variants differ in what is true of the same test images."""
+    keys = [key for key in study.factors if key in TRUTHS]
+    return [say(OTHER_TRUTHS, keys=listed(keys))] if keys else []
 
 
 def unlike_processors(runs: Iterable[Run], environment: Callable[[Run], Mapping[str, Any]]) -> list[str]:

@@ -122,12 +122,15 @@ def inspect(
         searching: called with (rows done, rows to do).
 
     Raises:
-        AssayError: the source is missing or bad, ``group`` matches no name, or ``near`` is not between 0 and 1.
+        AssayError: the source is missing, bad or of one picture, ``group`` matches no name, or ``near`` is not between
+            0 and 1.
     """
     if near is not None and not 0 <= near < 1:
         raise AssayError(f"near: found {near:g}, expected a share of the distance to the 50th neighbour, 0 to below 1")
     data = on_one_canvas(data, root)
     images = open_images(data, root, decoding)
+    if len(images) < 2:
+        raise AssayError(f"{images.source} has 1 picture, which is held against no other; expected 2 at least")
     given = None if data.group is None else Grouping(data.group, True, group_numbers(data.group, images.names))
     copies = find_copies(images.pixels, near, searching)
     same = alike(images)
