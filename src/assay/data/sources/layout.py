@@ -55,7 +55,7 @@ def layout(where: str, pictures: Collection[str], folders: Collection[str], stat
     if not placed:
         raise AssayError(
             f"{where} has pictures but no class folders around them (expected class/picture, or images/ and masks/ "
-            "with files of equal names, or with data.layout: masks a mask beside each picture, as a.jpg and a_mask.png)"
+            "with files of equal names, or with data.layout masks a mask beside each picture, as a.jpg and a_mask.png)"
         )
     classes = sorted({p.label for p in placed})
     if stated is None:
