@@ -23,6 +23,10 @@ Counts = np.ndarray
 
 def main() -> None:
     """The table of the runs that stand on the command line behind the zip."""
+    if len(sys.argv) < 3:
+        sys.exit(
+            "otsu.py: expected the zip and a run at least, as in: python studies/nuclei/otsu.py data/nuclei.zip RUN"
+        )
     table = csv.writer(sys.stdout, lineterminator="\n")
     table.writerow(["run", "metric", "otsu", "network", "difference", "low", "high"])
     with zipfile.ZipFile(sys.argv[1]) as archive:

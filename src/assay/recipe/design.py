@@ -15,14 +15,14 @@ from assay.recipe.section import Section
 
 FIRST_SEED = 1_000_000
 """Trial *k* of a search has the seed ``FIRST_SEED + k``: none of those that a study plans."""
+TRUTHS = tuple(f"data.{key}" for key in ("layout", "ignore", "truth", "table", "label", "targets", "tags"))
+"""Keys that change what is true of an image."""
 UNSEEN = ("predict", "evaluate")
 """Parts of a recipe that change nothing in the validation values of a training, …"""
 YARDSTICK = (
-    *(f"data.{key}" for key in ("source", "layout", "ignore", "truth", "table", "image", "label", "targets", "tags")),
-    *(
-        f"data.{key}"
-        for key in ("split", "test", "validation", "validation_from", "split_seed", "group", "group_across")
-    ),
+    *TRUTHS,
+    *(f"data.{key}" for key in ("source", "image", "split", "test", "validation", "validation_from", "split_seed")),
+    *("data.group", "data.group_across"),
     "train.watch",
 )
 """… and keys that change by what these are measured."""

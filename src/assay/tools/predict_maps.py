@@ -16,7 +16,7 @@ from assay.tasks.segmentation.prediction import Prediction
 from assay.tools.pictures import Picture
 
 LEAST, MOST = 480, 1600
-"""Pixels that the longer side of a drawing has; a mask has those of its picture."""
+"""Pixels that the longer side of a drawing has, at least and at most; a mask has those of its picture."""
 COVER = 0.5
 """How much the colours of the classes cover of the picture."""
 SURE_TO_UNSURE = ((255, 255, 255), (253, 187, 132), (179, 0, 0), (40, 0, 30))

@@ -16,7 +16,7 @@ from assay.errors import AssayError, enumerated
 
 _VERSION = 1
 _MOST = 64
-"""More values than this are no classes that a list would not name."""
+"""More values than this, or higher ones beside 255, are no classes that a list would not name."""
 _LOOKED_AT = 32
 """Masks that are looked at to see which values all hold."""
 _HOW = "name the classes in a file classes.txt beside the folders, in lines 'index name' or 'index name R G B'"

@@ -5,6 +5,7 @@ from typing import Any
 
 from assay.language.script import as_name
 from assay.language.speech import later, plural, say
+from assay.recipe.design import TRUTHS
 from assay.recipe.study import Study
 from assay.results.comparing.comparison import Comparison, Comparisons
 from assay.results.comparing.standing import percent
@@ -73,7 +74,6 @@ OTHER_TRUTHS = later(
     "The variants differ in {keys}, which decides what is true of the test images: they are measured by unlike "
     "yardsticks, and a difference between them may be one of these alone."
 )
-TRUTHS = tuple(f"data.{key}" for key in ("layout", "ignore", "truth", "table", "label", "targets", "tags"))
 OVER_IMAGES = {
     "bootstrap over test images, McNemar": BOOTSTRAP,
     "bootstrap over test images, swaps": SWAPS,
@@ -106,19 +106,13 @@ def notes(
     if "single runs" in methods:
         found.append(say(SINGLE))
     return (
-        found + other_truths(study) + _together(study, against_best) + _missing(study, runs, against_base or (), seeds)
+        found + _other_truths(study) + _together(study, against_best) + _missing(study, runs, against_base or (), seeds)
     )
 
 
 def other_test_images(tested: Iterable[str | None]) -> list[str]:
     """Whether runs were tested on different images; ``tested`` has a hash of them for each run."""
     return [say(OTHER_IMAGES)] if len({images for images in tested if images}) > 1 else []
-
-
-def other_truths(study: Study) -> list[str]:
-    """Whether the variants differ in what is true of the same test images."""
-    keys = [key for key in study.factors if key in TRUTHS]
-    return [say(OTHER_TRUTHS, keys=listed(keys))] if keys else []
 
 
 def unlike_processors(runs: Iterable[Run], environment: Callable[[Run], Mapping[str, Any]]) -> list[str]:
@@ -181,6 +175,11 @@ def _in_part(record: Mapping[str, Any]) -> str:
             more = ", …" if len(names) > SHOWN else ""
             parts.append(say(what, n=len(names), names=as_name(f"{', '.join(names[:SHOWN])}{more}")))
     return listed(parts)
+
+
+def _other_truths(study: Study) -> list[str]:
+    keys = [key for key in study.factors if key in TRUTHS]
+    return [say(OTHER_TRUTHS, keys=listed(keys))] if keys else []
 
 
 def _over_images(study: Study, found: Comparisons | None) -> list[str]:
