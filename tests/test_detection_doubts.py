@@ -21,19 +21,26 @@ def listed(truth, said, classes=2):
 
 def test_a_box_where_nothing_is_labelled_may_be_missing_once():
     said = detections([(0.9, *SQUARE), (0.8, 0, *FAR), (0.6, 1, 50, 50, 60, 59)])
-    assert listed(objects([SQUARE]), said) == [("missing", 0.8, -1)]
+    assert listed(objects([SQUARE]), said) == [("missing", pytest.approx(0.8 / 0.85, abs=1e-6), -1)]
 
 
 def test_a_box_of_another_class_speaks_against_a_label_that_nothing_supports():
     swapped = detections([(0.8, 1, 0, 0, 10, 10)])
-    assert listed(objects([SQUARE]), swapped) == [("swapped", 0.8, 0)]
+    assert listed(objects([SQUARE]), swapped) == [("swapped", pytest.approx(0.8 / 0.85, abs=1e-6), 0)]
     supported = detections([(0.8, 1, 0, 0, 10, 10), (0.9, *SQUARE)])
-    assert listed(objects([SQUARE]), supported) == [("swapped", pytest.approx(0.08), 0)]
+    assert listed(objects([SQUARE]), supported) == [("swapped", pytest.approx(0.8 / 1.75, abs=1e-6), 0)]
+
+
+def test_a_faint_box_speaks_against_a_label_that_nothing_supports_alone():
+    faint = (0.1, 1, 0, 0, 10, 10)
+    assert listed(objects([SQUARE]), detections([faint])) == [("swapped", pytest.approx(0.1 / 0.15, abs=1e-6), 0)]
+    assert listed(objects([SQUARE]), detections([(0.9, *SQUARE), faint])) == []
+    assert listed(objects([SQUARE]), detections([(0.02, 1, 0, 0, 10, 10)])) == []
 
 
 def test_a_box_beside_a_label_of_its_class_says_that_it_is_shifted():
     said = detections([(0.9, *ASIDE)])
-    assert listed(objects([SQUARE]), said) == [("shifted", 0.9, 0)]
+    assert listed(objects([SQUARE]), said) == [("shifted", pytest.approx(0.9 / 0.95, abs=1e-6), 0)]
 
 
 def test_a_flagged_object_is_beyond_doubt_and_so_is_what_is_found():

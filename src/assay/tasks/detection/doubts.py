@@ -14,8 +14,10 @@ from assay.tasks.detection.errors import BACKGROUND, BOTH, CLASS, PLACE, errors
 
 KINDS = (later("missing"), later("shifted"), later("swapped"))
 MISSING, SHIFTED, SWAPPED = range(3)
-LEAST = 0.02
+LEAST = 0.3
 """Suspicion below which nothing is listed."""
+NOTHING = 0.05
+"""What a score is weighed against beside the label's own, so that two faint boxes do not count as a sure one."""
 ONE = 0.5
 """The overlap from which two boxes are taken for one that is missing."""
 
@@ -34,11 +36,11 @@ class Doubts(NamedTuple):
 
 
 def doubts(truth: Objects, said: Detections, classes: int) -> Doubts:
-    """How sure the network is of what is not labelled, times how unsure of what is, at most once of each label.
+    """The score of what is not labelled, as a share of it, the label's own and ``NOTHING``; a label at most once.
 
     A box where no object is, or none of its class and place: one may be missing. On an object of another class:
-    swapped. Beside one of its class: shifted. The network is as sure of a labelled box as the best score of a box of
-    its class that overlaps it by one half. Objects with a flag are beyond doubt.
+    swapped. Beside one of its class: shifted. A labelled box has the best score of a box of its class that overlaps it
+    by one half. Objects with a flag are beyond doubt.
     """
     matches = match(truth, said, classes)
     found = errors(truth, said, matches)
@@ -48,8 +50,9 @@ def doubts(truth: Objects, said: Detections, classes: int) -> Doubts:
         NONE,
     )
     objects = np.where(kinds == MISSING, NONE, found.objects)
-    unsure = np.append(1 - support(truth, said, classes), 1.0)  # of what is missing, NONE, there is nothing to be sure
-    suspicions = said.scores[matches.rows].astype(np.float64) * unsure[objects]
+    scores = said.scores[matches.rows].astype(np.float64)
+    own = np.append(support(truth, said, classes), 0.0)[objects]  # nothing supports what is missing, NONE
+    suspicions = scores / (scores + own + NOTHING)
     order = np.argsort(-suspicions, kind="stable")
     order = order[(kinds[order] != NONE) & (suspicions[order] >= LEAST)]
     order = order[_first_of_each(objects[order], matches.images[order], said.edges[matches.rows[order]])]

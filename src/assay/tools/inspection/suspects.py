@@ -66,7 +66,7 @@ def suspect_table(frame: pl.DataFrame) -> Table:
         for row in frame.head(SHOWN).iter_rows(named=True)
     ]
     caption = say(
-        "Labels that the run speaks against: how sure it is of what is not labelled, times how unsure of what is. "
+        "Labels that the run speaks against: the score of what is not labelled, as a share of it and the label's own. "
         "The kinds take turns. Boxes are x1, y1, x2, y2. The first {shown} of {n:,}.",
         shown=min(SHOWN, len(frame)),
         n=len(frame),
