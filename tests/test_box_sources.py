@@ -221,6 +221,14 @@ def test_a_training_split_without_a_box_is_refused_and_another_is_told(tmp_path:
         check_boxes(images(folder), rows)
 
 
+def test_a_layout_names_folders_or_lists_that_there_are_and_boxes_have_no_classes_to_ignore(tmp_path: Path) -> None:
+    folder = voc(tmp_path / "voc")
+    with pytest.raises(AssayError, match=r"data.layout: .* has no folder 'JPEGImagse'; did you mean 'JPEGImages'?"):
+        images(folder, layout={"JPEGImagse": "train", "val": "test"})
+    with pytest.raises(AssayError, match=r"data.ignore names classes of masks, and boxes are asked for; leave it out"):
+        images(folder, ignore="dog", truth="boxes")
+
+
 def test_where_no_picture_is_left_the_first_reason_is_told(tmp_path: Path) -> None:
     jpeg(tmp_path / "voc" / "JPEGImages" / "a.jpg")
     xml(tmp_path / "voc" / "Annotations" / "a.xml", [("dog", 9, 2, 3, 4)])

@@ -277,6 +277,15 @@ def test_normalize_model_needs_a_network_that_has_one() -> None:
         complete(recipe("cnn", normalize="model"))
 
 
+@pytest.mark.parametrize("name", ["detector", "rcnn"])
+def test_a_backbone_without_its_library_is_told_by_its_full_name(name: str) -> None:
+    for backbone, such in (("resnet18", "timm/resnet18"), ("x/y", "timm/tf_efficientnet_lite0")):
+        with pytest.raises(
+            AssayError, match=f"model.backbone: found '{backbone}', expected a network of timm such as {such}"
+        ):
+            complete(recipe(name, normalize="model").model_copy(update={"model": Model(name=name, backbone=backbone)}))
+
+
 def test_a_mean_for_every_channel() -> None:
     from assay.data import load
 

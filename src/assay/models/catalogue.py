@@ -190,6 +190,9 @@ def _fitted(data: Data, model: Model) -> Data:
     """The data with what they leave to the network."""
     made_for = inputs(model)
     if made_for is None:
+        if (backbone := shelf(model)) != model.name:
+            such = next(iter(_in_libraries(backbone)), "timm/tf_efficientnet_lite0")
+            raise AssayError(f"model.backbone: found {backbone!r}, expected a network of timm such as {such}")
         if data.normalize == "model":
             raise AssayError(
                 f"data.normalize: model '{model.name}' has no normalisation of its own; expected another one"
@@ -265,8 +268,9 @@ def _sentence(model: Model, kind: type[BaseModel], error: ValidationError) -> st
     """The first mistake in one sentence."""
     detail = error.errors()[0]
     name = str(detail["loc"][0])
-    section = kind.model_fields[name].annotation if name in kind.model_fields else None
-    if isinstance(section, type) and issubclass(section, BaseModel) and name in model.arguments:
+    annotation = kind.model_fields[name].annotation if name in kind.model_fields else None
+    kinds = [one for one in (annotation, *get_args(annotation)) if isinstance(one, type)]
+    if any(issubclass(one, BaseModel) for one in kinds) and name in model.arguments:
         return mistakes(create_model("Keys", model=(kind, ...)), {"model": dict(model.arguments)})[0]
     if detail["type"] == "extra_forbidden":
         return f"model '{model.name}' has no argument '{name}'; {nearest(name, kind.model_fields)}"

@@ -53,11 +53,15 @@ def mistakes(kind: type[BaseModel], values: Any) -> list[str]:
 
 
 def explain(error: ValidationError, kind: type[BaseModel]) -> list[str]:
-    """One sentence for each key that is wrong; of a value that fits no member of a union, the first or deepest one."""
+    """One sentence for each key that is wrong; of a value that fits no member of a union, the first or deepest one, and
+    of a word in place of a section that could be another word, what that could be."""
     found: dict[str, str] = {}
     for detail in error.errors():
         keys, owner = _walk(detail["loc"], kind)
-        found.setdefault(".".join(keys), _sentence(dict(detail), keys, owner))
+        path, said = ".".join(keys), _sentence(dict(detail), keys, owner)
+        if detail["type"] == "literal_error" and found.get(path, "").endswith("expected keys and values"):
+            found[path] = said if "did you mean" in said else f"{said}, or keys and values"
+        found.setdefault(path, said)
     return [line for path, line in found.items() if not any(other.startswith(f"{path}.") for other in found)]
 
 

@@ -23,7 +23,7 @@ from assay.data.sources.panoptic import panoptic_contents, panoptic_files
 from assay.data.sources.tree import Tree, folder_tree
 from assay.data.sources.voc import voc_lists
 from assay.data.targets import Labels
-from assay.errors import AssayError
+from assay.errors import AssayError, nearest
 from assay.recipe.data import Ignore, Layout, Truth
 from assay.system.files import legible
 
@@ -65,9 +65,11 @@ def _source(
 
 def _contents(tree: Tree, stated: Layout | None, ignore: Ignore | None, truth: Truth | None) -> Contents:
     if truth == "boxes":
+        if ignore is not None:
+            raise AssayError("data.ignore names classes of masks, and boxes are asked for; leave it out")
         if (boxes := boxes_in(tree, stated)) is None:
             raise AssayError(f"{tree.where} has no boxes: expected {FORMATS}")
-        return boxes
+        return _all_named(boxes, tree, stated)
     ways = (panoptic_contents, mask_contents, coco_contents)
     masks = next((found for way in ways if (found := way(tree, stated, ignore))), None)
     if masks is None and stated == "masks":
@@ -79,7 +81,16 @@ def _contents(tree: Tree, stated: Layout | None, ignore: Ignore | None, truth: T
         raise AssayError(f"data.ignore names classes of masks, and {tree.where} has none")
     if masks is None and not isinstance(stated, str) and in_one_place(tree.pictures):
         masks = boxes_in(tree, stated)
-    return _classified(tree, stated) if masks is None else masks
+    return _classified(tree, stated) if masks is None else _all_named(masks, tree, stated)
+
+
+def _all_named(found: Contents, tree: Tree, stated: Layout | None) -> Contents:
+    """What was found, unless ``stated`` names what is neither a folder of the source nor a file that tells splits."""
+    for name, _ in stated if isinstance(stated, tuple) else ():
+        called = {PurePosixPath(folder).name for folder in tree.folders}
+        if name not in called | set(tree.folders) | {PurePosixPath(other).stem for other in tree.others}:
+            raise AssayError(f"data.layout: {tree.where} has no folder {name!r}; {nearest(name, called)}")
+    return found
 
 
 def _classified(tree: Tree, stated: Layout | None) -> Contents:
