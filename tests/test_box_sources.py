@@ -56,6 +56,24 @@ def test_voc_boxes_are_edges_of_pixels_and_its_lists_are_the_splits(tmp_path: Pa
     assert (found.misplaced, found.notes) == ([], [])
 
 
+def test_a_list_that_names_what_is_not_there_counts_the_pictures_of_no_list_right(tmp_path: Path) -> None:
+    folder = voc(tmp_path / "voc")
+    (folder / "ImageSets" / "Main" / "train.txt").write_text("d\ne\n")
+    found = contents(folder)
+    assert found.names == ["JPEGImages/b.jpg", "JPEGImages/c.jpg"]
+    assert ([name for name, _ in found.misplaced], found.unlisted) == (["d", "e"], 1)
+
+
+def test_a_box_file_that_names_no_size_of_its_picture_is_told(tmp_path: Path) -> None:
+    folder = voc(tmp_path / "voc")
+    xml(folder / "Annotations" / "c.xml", [("dog", 1, 2, 3, 4)], size=None)
+    found = contents(folder)
+    assert found.notes == [
+        ("JPEGImages/c.jpg", "no size in its box file, so boxes of another picture would not be noticed")
+    ]
+    assert boxes(found).counts.tolist() == [2, 0, 1]
+
+
 def test_vocs_years_lie_side_by_side_with_lists_of_their_own(tmp_path: Path) -> None:
     for year, box in (("VOC2007", [("dog", 1, 2, 3, 4)]), ("VOC2012", [("cat", 4, 5, 9, 7)])):
         folder = voc(tmp_path / "devkit" / year)

@@ -62,6 +62,14 @@ def test_a_class_that_no_picture_shows_is_told_before_training_and_once(tmp_path
     assert "cat has no box in the test images" in said
 
 
+def test_where_no_picture_has_a_box_the_page_says_so(tmp_path: Path) -> None:
+    found = look(voc(tmp_path / "set", {"train": {"one.jpg": [], "two.jpg": []}, "test": {"three.jpg": []}}))
+    assert "No image has a box." in verdict(found)
+    assert box_frame(found, boxes(found)).is_empty()
+    check(str(tmp_path / "set"), out=tmp_path / "out", quiet=True, task="detection")
+    assert "No image has a box." in (tmp_path / "out" / "index.html").read_text("utf-8")
+
+
 def test_boxes_are_counted_by_class_split_and_size_in_their_own_pixels(planted: Path) -> None:
     for keys in ({}, {"size": (20, 30)}, {"size": (80, 80), "fit": "letterbox"}):
         found = look(planted, **keys)

@@ -50,7 +50,8 @@ def palette(classes: Sequence[str], stated: Sequence[Sequence[int]] | None = Non
     if stated is not None:
         return np.array(stated, dtype=np.uint8).reshape(len(classes), 3)
     free = iter(apart(len(classes)))
-    return np.array([(0, 0, 0) if name.lower() in BACKGROUND else next(free) for name in classes], dtype=np.uint8)
+    each = [(0, 0, 0) if name.lower() in BACKGROUND else next(free) for name in classes]
+    return np.array(each, dtype=np.uint8).reshape(len(classes), 3)
 
 
 def colours_of(about: Mapping[str, Any]) -> list[Colour] | None:

@@ -111,8 +111,12 @@ def _read(tree: Tree, name: str, is_named: bool) -> dict[str, Any] | None:
         if not is_named:
             return None
         raise AssayError(f"{name} of {tree.where} cannot be read as JSON ({error})") from error
-    is_coco = isinstance(found, dict) and all(isinstance(found.get(key), list) for key in _LISTS)
-    return found if is_coco else None
+    lists = {key: found[key] for key in _LISTS if isinstance(found.get(key), list)} if isinstance(found, dict) else {}
+    if "categories" not in lists and any(
+        isinstance(each, dict) and "bbox" in each for each in lists.get("annotations", ())
+    ):
+        raise AssayError(f"{name} of {tree.where} has boxes, and no list of categories that names their classes")
+    return found if len(lists) == len(_LISTS) else None
 
 
 def _check(where: str, key: str, each: Iterable[Any], needed: tuple[str, ...]) -> None:

@@ -34,10 +34,9 @@ def mask_contents(tree: Tree, stated: Layout | None, ignore: Ignore | None) -> C
     found = mask_pairs(tree.where, tree.pictures, stated)
     if found is None:
         return None
-    number = len(found.pairs) + len(found.unmasked)
-    lists = voc_lists(tree.others)
+    lists, unlisted = voc_lists(tree.others), 0
     if lists:
-        found = listed(tree, found, lists, dict(stated) if isinstance(stated, tuple) else {})
+        found, unlisted = listed(tree, found, lists, dict(stated) if isinstance(stated, tuple) else {})
     pairs = found.pairs
     if not pairs:
         raise AssayError(f"{tree.where} has no picture with a mask of those that {', '.join(lists)} list")
@@ -53,7 +52,7 @@ def mask_contents(tree: Tree, stated: Layout | None, ignore: Ignore | None) -> C
         image=lambda i: tree.image(pairs[i].name),
         misplaced=found.misplaced,
         colours=code.colours,
-        unlisted=number - len(pairs) - len(found.unmasked),
+        unlisted=unlisted,
     )
 
 

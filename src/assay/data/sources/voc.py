@@ -42,8 +42,10 @@ def voc_lists(others: Collection[str], folder_of: Lists = "Segmentation") -> lis
     return [name for name in found if _stem(name) != "trainval" or dirname(name) not in halved]
 
 
-def listed(tree: Tree, found: Paired, lists: Collection[str], stated: Mapping[str, SplitName]) -> Paired:
-    """The pairs that the lists name, with their splits; ``stated`` says of a list, by its name, which split it is.
+def listed(tree: Tree, found: Paired, lists: Collection[str], stated: Mapping[str, SplitName]) -> tuple[Paired, int]:
+    """(the pairs that the lists name, with their splits; how many pictures no list names).
+
+    ``stated`` says of a list, by its name, which split it is.
 
     Raises:
         AssayError: a list cannot be read, or names one picture for two splits.
@@ -58,7 +60,9 @@ def listed(tree: Tree, found: Paired, lists: Collection[str], stated: Mapping[st
                 raise AssayError(f"{file} of {tree.where} lists {name!r}, which is in the {was} split already")
     named = [Pair(there[key].name, there[key].mask, split) for key, split in split_of.items() if key in there]
     missing = [name for year, name in split_of if (year, name) not in there]
-    return replace(found, pairs=sorted(named, key=lambda pair: pair.name), unmasked=missing, unpictured=[])
+    pictures = [pair.name for pair in found.pairs] + found.unmasked
+    unlisted = sum((_year_of(name, lists), _stem(name)) not in split_of for name in pictures)
+    return replace(found, pairs=sorted(named, key=lambda pair: pair.name), unmasked=missing, unpictured=[]), unlisted
 
 
 def _year(file: str) -> str:

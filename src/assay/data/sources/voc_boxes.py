@@ -19,6 +19,8 @@ from assay.data.sources.tree import Tree
 from assay.data.sources.voc import listed, voc_lists
 from assay.recipe.data import SplitName
 
+NO_SIZE = "no size in its box file, so boxes of another picture would not be noticed"
+
 
 def voc_contents(tree: Tree, splits: Mapping[str, SplitName]) -> Contents | None:
     """The pictures with the boxes of their XML; None where no picture has one.
@@ -34,9 +36,9 @@ def voc_contents(tree: Tree, splits: Mapping[str, SplitName]) -> Contents | None
     )
     if not any(_is_voc(tree, pair.mask) for pair in found.pairs[:1]):
         return None
-    number = len(found.pairs) + len(found.unmasked)
+    unlisted = 0
     if lists := voc_lists(tree.others, "Main"):
-        found = listed(tree, found, lists, splits)
+        found, unlisted = listed(tree, found, lists, splits)
     there = {splitext(basename(name))[0]: name for name in tree.pictures}
     told, bad = [], found.misplaced
     for pair in found.pairs:
@@ -46,7 +48,7 @@ def voc_contents(tree: Tree, splits: Mapping[str, SplitName]) -> Contents | None
             bad.append((pair.name, f"{pair.mask}: {error}"))
     occurring = sorted({box.label for each in told for box in each.boxes})
     classes = listed_classes(tree) or occurring
-    return box_contents(tree, classes, told, bad, number - len(found.pairs) - len(found.unmasked))
+    return box_contents(tree, classes, told, bad, unlisted)
 
 
 def _is_voc(tree: Tree, name: str) -> bool:
@@ -70,7 +72,8 @@ def _told(pair: Pair, data: bytes, there: Mapping[str, str]) -> Told:
     if stem in there and stem != splitext(basename(pair.name))[0]:
         raise ValueError(f"it says that it is of {there[stem]}")
     boxes = [_box(each, f"object {k}") for k, each in enumerate(root.findall("object"), start=1)]
-    return Told(pair.name, pair.split, pair.mask, boxes, _size(root))
+    size = _size(root)
+    return Told(pair.name, pair.split, pair.mask, boxes, size, notes=() if size else (NO_SIZE,))
 
 
 def _size(root: ElementTree.Element) -> Size | None:

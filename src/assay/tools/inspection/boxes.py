@@ -20,6 +20,7 @@ from assay.tools.inspection.masks import sizes
 Edges = Float32[np.ndarray, "m 4"]
 Rows = Int64[np.ndarray, " m"]
 SIZES: tuple[Area, ...] = ("small", "medium", "large")
+COUNTS = ("boxes", "images", *SIZES)
 TWICE = 0.8
 """Two boxes of a class with more of their union in common are taken for one thing drawn twice."""
 FEW = 30
@@ -40,7 +41,7 @@ def box_frame(found: Inspection, boxes: Boxes) -> pl.DataFrame:
                 {"class": name, "split": split, "boxes": int(here.sum()), "images": len(set(image[here].tolist()))}
                 | by_size
             )
-    return pl.DataFrame(rows)
+    return pl.DataFrame(rows, schema={"class": pl.String, "split": pl.String} | dict.fromkeys(COUNTS, pl.Int64))
 
 
 def box_figure(frame: pl.DataFrame) -> Figure:
@@ -53,11 +54,10 @@ def box_figure(frame: pl.DataFrame) -> Figure:
 
 def box_table(frame: pl.DataFrame) -> Table:
     """The same as numbers, by size."""
-    keys = ("boxes", "images", *SIZES)
     columns = [Column(say("class"), "left"), Column(say("split"), "left")]
     columns += [Column(say("boxes")), Column(say("pictures with one")), *(Column(say(size)) for size in SIZES)]
     lines = [
-        [Cell(row["class"], is_name=True), Cell(say(row["split"])), *(Cell(grouped(row[key])) for key in keys)]
+        [Cell(row["class"], is_name=True), Cell(say(row["split"])), *(Cell(grouped(row[key])) for key in COUNTS)]
         for row in frame.iter_rows(named=True)
     ]
     caption = say(

@@ -46,7 +46,7 @@ def told(found: Inspection) -> Told:
             tables = [boxes.box_table(frame), *([boxes.double_table(twice)] if len(twice) else [])]
             if found.suspects is not None:
                 tables.append(suspects.suspect_table(found.suspects))
-            return Told(say("Boxes"), [boxes.box_figure(frame)], tables)
+            return Told(say("Boxes"), [boxes.box_figure(frame)] if len(frame) else [], tables)
     return Told(found.images.targets.kind.capitalize())
 
 
