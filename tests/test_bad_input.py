@@ -322,9 +322,18 @@ def as_zip(name: str, tree: dict[str, bytes]) -> Path:
 @pytest.mark.parametrize(
     ("tree", "sentence"),
     [
-        ({**TWO_CLASSES, "a/e.png": b""}, "data/set has unreadable images: a/e.png (not an image); mend them or set"),
-        ({**TWO_CLASSES, "a/t.png": b"words"}, "data/set has unreadable images: a/t.png (not an image)"),
-        ({**TWO_CLASSES, "a/c.png": png(side=99)[:60]}, "data/set has unreadable images: a/c.png (image file is trunc"),
+        (
+            {**TWO_CLASSES, "a/e.png": b""},
+            "data/set has images or labels that cannot be read: a/e.png (not an image); mend them or set",
+        ),
+        (
+            {**TWO_CLASSES, "a/t.png": b"words"},
+            "data/set has images or labels that cannot be read: a/t.png (not an image)",
+        ),
+        (
+            {**TWO_CLASSES, "a/c.png": png(side=99)[:60]},
+            "data/set has images or labels that cannot be read: a/c.png (image file is trunc",
+        ),
         ({**TWO_CLASSES, "c/": b""}, "class folder 'c' of data/set has no picture"),
         ({"a/1.png": png(), "a/2.png": png()}, "data/set has only one class, 'a'; at least two are needed"),
         ({"1.png": png(), "2.png": png()}, "data/set has pictures but no class folders around them"),

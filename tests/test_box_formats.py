@@ -183,6 +183,7 @@ def test_another_box_in_a_file_is_another_set(tmp_path: Path) -> None:
         ('"bbox": [4, 5, 5, 2]', '"bbox": [4, 5, 5]', r"a.jpg .*object 1 has the bbox \[4, 5, 5\], expected x, y"),
         ('"bbox": [4, 5, 5, 2]', f'"bbox": [4, 5, 5, 1{"0" * 400}]', "object 1 has the bbox .*…, expected x, y, width"),
         ('"bbox": [4, 5, 5, 2]', '"bbox": "4"', r"a.jpg .*object 1 has the bbox '4', expected x, y"),
+        ('"iscrowd": 0', '"iscrowd": "0"', "object 0 has the iscrowd '0', expected 0 or 1"),
         ('"categories"', '"classes"', "instances_train2017.json of .* has boxes, and no list of categories that names"),
     ],
 )

@@ -1,5 +1,6 @@
 """Boxes from Pascal VOC's XML: which pictures, where, of what class; what cannot be is told."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,40 @@ def test_a_list_that_names_what_is_not_there_counts_the_pictures_of_no_list_righ
     (folder / "ImageSets" / "Main" / "train.txt").write_text("d\ne\n")
     found = contents(folder)
     assert found.names == ["JPEGImages/b.jpg", "JPEGImages/c.jpg"]
-    assert ([name for name, _ in found.misplaced], found.unlisted) == (["d", "e"], 1)
+    said = "ImageSets/Main/train.txt lists it, and there is no such picture"
+    assert (found.misplaced, found.unlisted) == ([("d", said), ("e", said)], 1)
+
+
+def test_a_list_may_name_a_picture_without_a_box_file(tmp_path: Path) -> None:
+    folder = voc(tmp_path / "voc")
+    (folder / "Annotations" / "a.xml").unlink()
+    found = contents(folder)
+    assert (found.misplaced, found.unlisted) == ([("a", "one of 1 pictures without a box file")], 0)
+
+
+def test_a_class_that_no_training_picture_shows_is_told_before_training(tmp_path: Path) -> None:
+    folder = voc(tmp_path / "voc")
+    xml(folder / "Annotations" / "a.xml", [("dog", 0, 0, 60, 40)])
+    xml(folder / "Annotations" / "c.xml", [("cat", 1, 2, 3, 4), ("dog", 1, 2, 9, 9)])
+    rows = {"train": np.array([0]), "validation": np.array([0]), "test": np.array([2])}
+    (told,) = unboxed(images(folder), rows)
+    assert re.fullmatch("no training image of .* has a box of cat: nothing is learned of what others show", told)
+    assert unboxed(images(folder), rows | {"train": np.array([0, 2])}) == []
+
+
+def test_a_file_that_is_not_vocs_is_told_and_hides_no_other(tmp_path: Path) -> None:
+    folder = voc(tmp_path / "voc", lists=False)
+    (folder / "Annotations" / "a.xml").write_text("<labels/>")
+    found = contents(folder)
+    assert found.names == ["JPEGImages/b.jpg", "JPEGImages/c.jpg"]
+    told = "Annotations/a.xml: its outermost element is 'labels', expected 'annotation'"
+    assert found.misplaced == [("JPEGImages/a.jpg", told)]
+
+
+def test_a_list_of_masks_classes_is_none_of_boxes(tmp_path: Path) -> None:
+    folder = voc(tmp_path / "voc")
+    (folder / "labelmap.txt").write_text("# label:color_rgb:parts:actions\ncat:128,0,0::\ndog:0,128,0::\n")
+    assert contents(folder).classes == ["cat", "dog"]
 
 
 def test_a_box_file_that_names_no_size_of_its_picture_is_told(tmp_path: Path) -> None:
@@ -260,7 +294,7 @@ def test_a_damaged_picture_is_told_or_skipped_with_its_boxes(tmp_path: Path) -> 
     folder = voc(tmp_path / "voc")
     path = folder / "JPEGImages" / "a.jpg"
     path.write_bytes(path.read_bytes()[:300])
-    with pytest.raises(AssayError, match=r"has unreadable images: JPEGImages/a.jpg \("):
+    with pytest.raises(AssayError, match=r"has images or labels that cannot be read: JPEGImages/a.jpg \("):
         images(folder)
     found = images(folder, on_bad_image="skip")
     assert found.names == ["JPEGImages/b.jpg", "JPEGImages/c.jpg"]

@@ -249,7 +249,7 @@ def test_a_picture_that_cannot_be_decoded_is_named_by_part_and_row(tmp_path: Pat
     each = rows(list("ababab"))
     each[2] = ("a", "2.png", content)  # type: ignore[assignment]
     parquet(tmp_path / "x.parquet", each)
-    with pytest.raises(AssayError, match=r"x\.parquet has unreadable images: x/00002/2\.png \("):
+    with pytest.raises(AssayError, match=r"x\.parquet has images or labels that cannot be read: x/00002/2\.png \("):
         opened(tmp_path, source="x.parquet")
     assert len(opened(tmp_path, source="x.parquet", on_bad_image="skip")) == 5
 

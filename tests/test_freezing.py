@@ -137,7 +137,10 @@ def test_a_half_frozen_batch_norm_still_counts() -> None:
             "no module or parameter is called 'layr1'; did you mean 'layer1'",
         ),
         ({"name": "timm/resnet18", "freeze": "bakbone"}, "called 'bakbone'; did you mean 'backbone'"),
-        ({"name": "timm/resnet18", "freeze": ["bn1", "backbone"]}, "called 'backbone'; expected one of: bn1"),
+        (
+            {"name": "timm/resnet18", "freeze": ["bn1", "backbone"]},
+            "model.freeze: backbone stands alone, without a list",
+        ),
         ({"name": "cnn", "freeze": "bakbone"}, "called 'bakbone'; expected one of: conv1"),
         ({"name": "timm/resnet18", "freeze": "*"}, "model.freeze: '*' freezes every parameter"),
         (

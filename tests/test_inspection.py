@@ -138,6 +138,14 @@ def test_images_of_one_colour_and_a_handful_of_images() -> None:
     assert find_copies(stack(UNRELATED[:2])).neighbors.tolist() == [[1], [0]]
 
 
+def test_noise_on_one_gray_is_no_copy_of_other_noise() -> None:
+    noise = np.random.default_rng(0)
+    empty = [noise.normal(30 + level, 8, (96, 96, 1)).round().clip(0, 255).astype(np.uint8) for level in range(60)]
+    ramp = np.tile(np.linspace(0, 200, 96, dtype=np.uint8)[:, None, None], (1, 96, 1))
+    copies = find_copies(stack([*empty, ramp, ramp + 20]))
+    assert np.flatnonzero(copies.copied).tolist() == [60, 61]
+
+
 def test_sample_scores_by_hand() -> None:
     found = find_copies(stack(UNRELATED[:4]))
     neighbors = np.array([[1, 2, 3], [0, 2, 3], [3, 0, 1], [2, 1, 0]])

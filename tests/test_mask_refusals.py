@@ -106,7 +106,7 @@ def test_a_bad_mask_is_told_in_a_sentence_or_skipped(
     save, expected = BAD[kind]
     save(folder / "masks" / "a.png")
     told = refused(folder, monkeypatch)
-    assert told.startswith(f"{folder} has unreadable images: images/a.png (")
+    assert told.startswith(f"{folder} has images or labels that cannot be read: images/a.png (")
     assert expected in told
     assert told.endswith("mend them or set data.on_bad_image: skip")
     images = open_images(Data(source=str(folder), on_bad_image="skip"), tmp_path)

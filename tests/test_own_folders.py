@@ -123,7 +123,10 @@ def test_a_folder_and_a_file_beside_the_pictures_may_have_names_that_are_not_utf
     (folder / "cat" / os.fsdecode(b"notes \xe9.txt")).write_text("x")
     named = run(capfd, tmp_path, source=str(folder))
     assert named.status == 2
-    assert r"fran\xe7ais has unreadable images: cat/notes \xe9.txt (does not end like a picture)" in named.err
+    assert (
+        r"fran\xe7ais has images or labels that cannot be read: cat/notes \xe9.txt (does not end like a picture)"
+        in named.err
+    )
     assert run(capfd, tmp_path, source=str(folder), on_bad_image="skip").status == 0
     assert about(tmp_path)["skipped"] == [[r"cat/notes \xe9.txt", "does not end like a picture"]]
     assert assay(capfd, "check", folder, "-q", "--out", tmp_path / "page").status == 0

@@ -55,7 +55,7 @@ def open_images(
     ``rows`` are those of its pictures that are wanted, ascending; None: all.
 
     Raises:
-        AssayError: the source is missing, malformed or has unreadable images, or the disk is full.
+        AssayError: the source is missing, malformed or has images or labels that cannot be read, or the disk is full.
     """
     source = open_source(data, root)
     chosen = None if rows is None else hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest()
@@ -208,5 +208,6 @@ def _bad_images(source: Source, bad: list[tuple[str, str]]) -> AssayError:
     few = 1 if len(told[0]) > _LONG else 3
     more = f" and {len(bad) - few:,} more" if len(bad) > few else ""
     return AssayError(
-        f"{source.where} has unreadable images: {', '.join(told[:few])}{more}; mend them or set data.on_bad_image: skip"
+        f"{source.where} has images or labels that cannot be read: {', '.join(told[:few])}{more}; mend them or set "
+        "data.on_bad_image: skip"
     )

@@ -26,6 +26,8 @@ def freeze(network: nn.Module, rule: str | Sequence[str]) -> None:
         frozen = {name for name in parameters if not name.startswith(heads)}
     else:
         patterns, known = ([rule], keywords(network)) if isinstance(rule, str) else (rule, ())
+        if "backbone" in patterns and "backbone" in keywords(network) and not hasattr(network, "backbone"):
+            raise AssayError("model.freeze: backbone stands alone, without a list; others are names of modules")
         frozen = {name for pattern in patterns for name in matched(pattern, parameters, known)}
     if len(frozen) == len(parameters):
         named = rule if isinstance(rule, str) else ", ".join(rule)

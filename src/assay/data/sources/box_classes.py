@@ -2,11 +2,10 @@
 
 from posixpath import basename
 
-from assay.data.sources.class_list import FILES
 from assay.data.sources.tree import Tree
 from assay.errors import AssayError
 
-LISTS = ("classes.txt", "obj.names", "predefined_classes.txt", *(name for name in FILES if name != "classes.txt"))
+LISTS = ("classes.txt", "obj.names", "predefined_classes.txt")
 
 
 def listed_classes(tree: Tree) -> list[str] | None:

@@ -13,7 +13,7 @@ from assay.data.images import Contents
 from assay.data.mask_files import MaskFiles
 from assay.data.own_masks import VOID, Mask
 from assay.data.sources.class_list import MOST, ClassList
-from assay.data.sources.coco_files import Listed, categories, pictures, read_files
+from assay.data.sources.coco_files import Listed, categories, is_crowd, pictures, read_files
 from assay.data.sources.ignored import code_of, refuse_unnumbered
 from assay.data.sources.mask_pairs import in_one_place
 from assay.data.sources.mask_pictures import Code
@@ -81,7 +81,7 @@ def _mask(drawn: Listed, value_of: Mapping[Any, int], code: Code) -> Mask:
         raise ValueError(f"{drawn.file} has an object of category {strange[0]!r}, which is not listed")
     size = drawn.size
     mask = np.full(size, code.by_value[0], dtype=np.uint8)
-    regions = [(bool(each.get("iscrowd")), region(each["segmentation"], *size), each) for each in drawn.objects]
-    for is_crowd, inside, each in sorted(regions, key=lambda one: (not one[0], -int(one[1].sum()))):
-        mask[inside] = VOID if is_crowd else code.by_value[value_of[each["category_id"]]]
+    regions = [(is_crowd(each, "an object"), region(each["segmentation"], *size), each) for each in drawn.objects]
+    for is_void, inside, each in sorted(regions, key=lambda one: (not one[0], -int(one[1].sum()))):
+        mask[inside] = VOID if is_void else code.by_value[value_of[each["category_id"]]]
     return mask

@@ -10,7 +10,7 @@ from assay.data.geometry import Size
 from assay.data.images import Contents
 from assay.data.sources.box_classes import checked
 from assay.data.sources.box_rows import Box, Told, box_contents
-from assay.data.sources.coco_files import Listed, categories, pictures, read_files
+from assay.data.sources.coco_files import Listed, categories, is_crowd, pictures, read_files
 from assay.data.sources.json_numbers import numbers
 from assay.data.sources.regions import polygons, region
 from assay.data.sources.tree import Tree
@@ -61,7 +61,8 @@ def _box(each: Mapping[str, Any], listed: Listed, known: Mapping[Any, str]) -> B
     if (corner_and_sides := numbers(found)) is None or len(corner_and_sides) != 4:
         raise ValueError(f"{place} has the bbox {shown(found)}, expected x, y, width, height")
     x, y, width, height = corner_and_sides
-    return Box(place, known[each["category_id"]], (x, y, x + width, y + height), CROWD if each.get("iscrowd") else 0)
+    flag = CROWD if is_crowd(each, place) else 0
+    return Box(place, known[each["category_id"]], (x, y, x + width, y + height), flag)
 
 
 def _bounds(segmentation: Any, size: Size | None, place: str) -> list[float]:

@@ -11,7 +11,7 @@ from assay.data.geometry import Size
 from assay.data.sources.json_numbers import is_finite
 from assay.data.sources.split_names import split_in
 from assay.data.sources.tree import Tree
-from assay.errors import AssayError
+from assay.errors import AssayError, shown
 from assay.recipe.data import SplitName
 
 _LISTS = {"images": ("id", "file_name"), "annotations": ("image_id", "category_id"), "categories": ("id", "name")}
@@ -68,6 +68,14 @@ def categories(found: Mapping[str, Any]) -> dict[Any, str]:
     """Id → name of the categories in a file, by their ids, which may have holes."""
     in_order = sorted(found["categories"], key=lambda each: (isinstance(each["id"], str), each["id"]))
     return {each["id"]: str(each["name"]) for each in in_order}
+
+
+def is_crowd(each: Mapping[str, Any], place: str) -> bool:
+    """Whether an object stands for many. Raises ValueError for what is neither 0 nor 1."""
+    found = each.get("iscrowd") or 0
+    if found not in (0, 1):
+        raise ValueError(f"{place} has the iscrowd {shown(found)}, expected 0 or 1")
+    return bool(found)
 
 
 def pictures(

@@ -35,8 +35,9 @@ def mask_contents(tree: Tree, stated: Layout | None, ignore: Ignore | None) -> C
     if found is None:
         return None
     lists, unlisted = voc_lists(tree.others), 0
+    absent: list[tuple[str, str]] = []
     if lists:
-        found, unlisted = listed(tree, found, lists, dict(stated) if isinstance(stated, tuple) else {})
+        found, absent, unlisted = listed(tree, found, lists, dict(stated) if isinstance(stated, tuple) else {})
     pairs = found.pairs
     if not pairs:
         raise AssayError(f"{tree.where} has no picture with a mask of those that {', '.join(lists)} list")
@@ -50,7 +51,7 @@ def mask_contents(tree: Tree, stated: Layout | None, ignore: Ignore | None) -> C
         is_test=np.array([pair.split == "test" for pair in pairs], dtype=bool),
         is_validation=np.array([pair.split == "validation" for pair in pairs], dtype=bool),
         image=lambda i: tree.image(pairs[i].name),
-        misplaced=found.misplaced,
+        misplaced=absent + found.misplaced,
         colours=code.colours,
         unlisted=unlisted,
     )

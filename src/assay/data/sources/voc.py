@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from posixpath import basename, dirname, splitext
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from assay.data.sources.class_list import ClassList, Colour
 from assay.data.sources.mask_pairs import Pair, Paired
@@ -42,8 +42,19 @@ def voc_lists(others: Collection[str], folder_of: Lists = "Segmentation") -> lis
     return [name for name in found if _stem(name) != "trainval" or dirname(name) not in halved]
 
 
-def listed(tree: Tree, found: Paired, lists: Collection[str], stated: Mapping[str, SplitName]) -> tuple[Paired, int]:
-    """(the pairs that the lists name, with their splits; how many pictures no list names).
+class Listed(NamedTuple):
+    """What lists say of a set."""
+
+    found: Paired
+    """The pairs that they name, with their splits."""
+    absent: list[tuple[str, str]]
+    """(name, reason) of what they name and is not there."""
+    unlisted: int
+    """How many pictures none of them names."""
+
+
+def listed(tree: Tree, found: Paired, lists: Collection[str], stated: Mapping[str, SplitName]) -> Listed:
+    """What the lists say of the pairs that were found.
 
     ``stated`` says of a list, by its name, which split it is.
 
@@ -51,18 +62,24 @@ def listed(tree: Tree, found: Paired, lists: Collection[str], stated: Mapping[st
         AssayError: a list cannot be read, or names one picture for two splits.
     """
     there = {(_year_of(pair.name, lists), _stem(pair.name)): pair for pair in found.pairs}
+    pictures = {
+        (_year_of(name, lists), _stem(name)) for name in (*found.unmasked, *(pair.name for pair in found.pairs))
+    }
     split_of: dict[tuple[str, str], SplitName] = {}
+    absent: dict[tuple[str, str], str] = {}
     for file in lists:
         split = stated.get(_stem(file), _SPLITS[_stem(file)])
         for name in _names(tree, file):
             if split_of.setdefault((_year(file), name), split) != split:
                 was = split_of[_year(file), name]
                 raise AssayError(f"{file} of {tree.where} lists {name!r}, which is in the {was} split already")
+            if (_year(file), name) not in pictures:
+                absent[_year(file), name] = f"{file} lists it, and there is no such picture"
     named = [Pair(there[key].name, there[key].mask, split) for key, split in split_of.items() if key in there]
-    missing = [name for year, name in split_of if (year, name) not in there]
-    pictures = [pair.name for pair in found.pairs] + found.unmasked
-    unlisted = sum((_year_of(name, lists), _stem(name)) not in split_of for name in pictures)
-    return replace(found, pairs=sorted(named, key=lambda pair: pair.name), unmasked=missing, unpictured=[]), unlisted
+    missing = [key[1] for key in split_of if key in pictures - there.keys()]
+    pairs = sorted(named, key=lambda pair: pair.name)
+    left = replace(found, pairs=pairs, unmasked=missing, unpictured=[])
+    return Listed(left, [(name, reason) for (_, name), reason in absent.items()], len(pictures - split_of.keys()))
 
 
 def _year(file: str) -> str:

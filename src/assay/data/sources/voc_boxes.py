@@ -34,13 +34,14 @@ def voc_contents(tree: Tree, splits: Mapping[str, SplitName]) -> Contents | None
     found = paired_with(
         tree.pictures, [name for name in tree.others if name.lower().endswith(".xml")], splits, "box file"
     )
-    if not any(_is_voc(tree, pair.mask) for pair in found.pairs[:1]):
+    if not any(_is_voc(tree, pair.mask) for pair in found.pairs):
         return None
+    absent: list[tuple[str, str]] = []
     unlisted = 0
     if lists := voc_lists(tree.others, "Main"):
-        found, unlisted = listed(tree, found, lists, splits)
+        found, absent, unlisted = listed(tree, found, lists, splits)
     there = {splitext(basename(name))[0]: name for name in tree.pictures}
-    told, bad = [], found.misplaced
+    told, bad = [], absent + found.misplaced
     for pair in found.pairs:
         try:
             told.append(_told(pair, tree.read(pair.mask), there))
@@ -68,6 +69,8 @@ def _told(pair: Pair, data: bytes, there: Mapping[str, str]) -> Told:
         root = ElementTree.fromstring(data)
     except ElementTree.ParseError as error:
         raise ValueError(f"it cannot be read as XML ({error})") from error
+    if root.tag != "annotation":
+        raise ValueError(f"its outermost element is {root.tag!r}, expected 'annotation'")
     stem = splitext(basename((root.findtext("filename") or "").strip().replace("\\", "/")))[0]
     if stem in there and stem != splitext(basename(pair.name))[0]:
         raise ValueError(f"it says that it is of {there[stem]}")

@@ -32,8 +32,9 @@ MOST = 0.5
 """The largest threshold that is chosen."""
 SIDE = 16
 _MIRRORED = 5
-_FLAT = 4.0
-"""Gray levels: an image that varies less is not blown up to what varies as much as others."""
+_FLAT = 1.0
+"""Gray levels: an image that varies less is not blown up to what varies as much as others. The noise of a picture that
+shows nothing else, averaged, may vary by more, and is no copy of other noise."""
 _BLOCK = 2**24
 """Pixel values worked on at a time."""
 
