@@ -1,10 +1,15 @@
 """What ``assay check`` says of pictures with boxes."""
 
+import base64
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
+from PIL import Image
 
 from assay.data.boxes import Boxes
 from assay.data.remarks import remarks
@@ -14,6 +19,8 @@ from assay.tools.inspection.boxes import box_frame, double_frame, drawn
 from assay.tools.inspection.command import check, data_of
 from assay.tools.inspection.inspecting import Inspection, inspect
 from assay.tools.inspection.pictures import Album
+from assay.tools.inspection.suspect_pictures import suspect_rows
+from assay.tools.inspection.suspects import SCHEMA
 from assay.tools.inspection.truth import in_words
 from assay.tools.inspection.verdict import verdict
 from drawn_boxes import coco, voc
@@ -89,6 +96,30 @@ def test_the_words_under_a_picture_count_its_boxes_and_the_sample_draws_them(pla
     assert in_words(found.images, found.images.names.index("JPEGImages/seventh.jpg")) == "no box"
     assert [row.heading for row in Album(found).sample()] == ["with cat", "with dog", "no box"]
     assert [name for name, _ in Album(found).legend()] == ["cat", "dog"]
+
+
+def test_the_first_suspects_are_drawn_with_the_label_thin_and_what_is_said_thick(planted: Path) -> None:
+    found = look(planted, size=(80, 80), fit="letterbox")  # the pictures are 60 wide and 40 high
+    given = [
+        (0.9, "shifted", "JPEGImages/fourth.jpg", "train", "dog", "2, 2, 30, 30", "dog", "18, 3, 48, 33"),
+        (0.8, "missing", "JPEGImages/seventh.jpg", "test", None, None, "cat", "30, 6, 54, 36"),
+    ]
+    frame = pl.DataFrame(given, schema=SCHEMA, orient="row")
+    album = Album(replace(found, suspects=frame))
+    rows = suspect_rows(album)
+    assert [row.heading for row in rows] == [
+        "shifted, 0.90, JPEGImages/fourth.jpg",
+        "missing, 0.80, JPEGImages/seventh.jpg",
+    ]
+    assert [(shot.truth, shot.note) for shot in rows[1].shots] == [("no box", "labelled"), ("cat", "said")]
+    scale = 2 * 80 / 60  # letterboxed, then enlarged to at most 224
+    top = 2 * (80 - round(80 / 60 * 40)) / 2
+    cat = album.colours[0].astype(int)
+    pixels = np.asarray(Image.open(BytesIO(base64.b64decode(rows[1].shots[1].source.partition(",")[2]))).convert("RGB"))
+    y, x = round(top + 20 * scale), [round(30 * scale) + k for k in (-1, 0, 1, 2, 3)]
+    near = [bool((np.abs(pixels[y, column].astype(int) - cat) < 60).all()) for column in x]
+    assert near == [False, True, True, True, False]
+    assert suspect_rows(Album(found)) == []
 
 
 def test_a_box_is_drawn_on_its_outermost_pixels() -> None:

@@ -193,17 +193,24 @@ def _flagged(boxes: Boxes) -> list[str]:
 
 
 def drawn(
-    pixels: UInt8[np.ndarray, "channels h w"], edges: Edges, labels: Rows, colours: UInt8[np.ndarray, "classes 3"]
+    pixels: UInt8[np.ndarray, "channels h w"],
+    edges: Edges,
+    labels: Rows,
+    colours: UInt8[np.ndarray, "classes 3"],
+    bold: int = 0,
 ) -> UInt8[np.ndarray, "3 height width"]:
-    """A picture of at most 224 pixels a side, enlarged to that by whole numbers, with its boxes in colour."""
+    """A picture of at most 224 pixels a side, enlarged to that by whole numbers, with its boxes in colour; so many of
+    the last ones ``bold``."""
     picture = Image.fromarray(np.broadcast_to(pixels, (3, *pixels.shape[1:])).transpose(1, 2, 0).copy())
     largest = max(picture.size)
     scale = max(1, SIDE // largest) if largest <= SIDE else SIDE / largest
     width, height = (max(1, round(side * scale)) for side in picture.size)
     picture = picture.resize((width, height), Image.Resampling.NEAREST if scale >= 1 else Image.Resampling.BOX)
     pen = ImageDraw.Draw(picture)
-    for (x1, y1, x2, y2), label in zip((edges * scale).tolist(), labels.tolist(), strict=True):
-        pen.rectangle((x1, y1, max(x1, x2 - 1), max(y1, y2 - 1)), outline=tuple(colours[label].tolist()))
+    widths = [1] * (len(edges) - bold) + [3] * bold
+    for (x1, y1, x2, y2), label, line in zip((edges * scale).tolist(), labels.tolist(), widths, strict=True):
+        corners = (x1, y1, max(x1, x2 - 1), max(y1, y2 - 1))
+        pen.rectangle(corners, outline=tuple(colours[label].tolist()), width=line)
     return np.asarray(picture).transpose(2, 0, 1)
 
 

@@ -23,6 +23,7 @@ from assay.tools.inspection.in_words import images_text, share
 from assay.tools.inspection.inspecting import Inspection, split_names
 from assay.tools.inspection.leaks import Leak
 from assay.tools.inspection.pictures import CLASSES, PAIRS, Album, Row, spread
+from assay.tools.inspection.suspect_pictures import suspect_rows
 from assay.tools.inspection.told import Told, told
 from assay.tools.inspection.truth import kind, strata_in_words
 from assay.tools.inspection.verdict import pixels_tell, verdict
@@ -84,6 +85,7 @@ def _page(found: Inspection, source: Shown, leak: Leak | None, beside: Files, co
         told=here.told,
         kind=found.images.targets.kind,
         kinds=kind(found.images),
+        suspects=suspect_rows(album),
         sample=album.sample(),
         legend=album.legend(),
         more_classes=len(groups) if len(groups) > CLASSES else 0,
