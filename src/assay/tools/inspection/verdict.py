@@ -254,6 +254,7 @@ def _left_out(found: Inspection) -> list[str]:
                 name=name,
                 reason=reason,
             )
+            + say(" A run refuses such a source unless data.on_bad_image is skip.")
         )
     if unlisted:
         texts.append(
