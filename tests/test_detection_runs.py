@@ -214,6 +214,10 @@ def test_check_shows_the_labels_that_a_run_speaks_against(folder: Path, tmp_path
     assert (tmp_path / "page" / "suspects.csv").exists() or "suspects" in page.read_text()
     with pytest.raises(AssayError, match="it learned from 'scattered-digits', not from 'digits'"):
         suspects(one, Data(source="digits"))
+    with pytest.raises(
+        AssayError, match=f"there is no run; expected the folder of a finished run, such as {one.parent}/"
+    ):
+        suspects(one.parent, Data(source="scattered-digits"))
 
 
 def test_speed_is_also_that_of_one_image_after_the_other(results: Results) -> None:

@@ -172,7 +172,11 @@ def refuse_unfinished(run: Path) -> None:
     state = read_object(run / "status.json", missing={}).get("state")
     if state != "finished":
         found = f"its run is {state}" if state else "there is no run"
-        raise AssayError(f"{run}: {found}; expected the folder of a finished run, such as runs/STUDY/VARIANT/seed-0")
+        ways = ("seed-*", "*/seed-*", "*/*/seed-*")
+        below = (status.parent for way in ways for status in sorted(run.glob(f"{way}/status.json")))
+        finished = (each for each in below if read_object(each / "status.json", missing={}).get("state") == "finished")
+        such = next(finished, "runs/STUDY/VARIANT/seed-0")
+        raise AssayError(f"{run}: {found}; expected the folder of a finished run, such as {such}")
 
 
 def load_run(run: Path) -> "tuple[Recipe, dict[str, Any], torch.nn.Module]":
