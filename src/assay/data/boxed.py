@@ -22,9 +22,11 @@ def unboxed(images: ImageSet, indices: dict[str, Indices]) -> list[str]:
         return []
     seen = {split: _learned(images.targets, rows) for split, rows in indices.items()}
     new = sorted(set().union(*seen.values()) - seen["train"]) if seen["train"] else []
-    named = enumerated([images.classes[k] for k in new], 6)
-    unlearned = f"no training image of {images.source} has a box of {named}: nothing is learned of what others show"
-    return [unlearned] * bool(new) + [
+    told = []
+    if new:
+        named = enumerated([images.classes[k] for k in new], 6)
+        told = [f"no training image of {images.source} has a box of {named}: nothing is learned of what others show"]
+    return told + [
         f"the {len(rows):,} {split} images of {images.source} have no box: there is nothing to find there"
         for split, rows in indices.items()
         if split != "train" and len(rows) and not seen[split]
