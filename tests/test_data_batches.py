@@ -98,7 +98,7 @@ def test_an_epoch_holds_every_training_image_once_with_its_label() -> None:
 
 def test_batches_made_several_at_a_time_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     together = list(image_data().train_batches(4, 0, 1, "cpu"))
-    monkeypatch.setitem(batching._BLOCK_BYTES, "cpu", 0)
+    monkeypatch.setattr(batching, "_BLOCK_BYTES", 0)
     for (x, y), (one_x, one_y) in zip(together, image_data().train_batches(4, 0, 1, "cpu"), strict=True):
         assert torch.equal(x, one_x)
         assert torch.equal(y, one_y)

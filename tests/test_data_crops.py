@@ -61,7 +61,7 @@ def test_windows_are_a_function_of_seed_and_epoch_whatever_the_batch(monkeypatch
     data = placed_data(Crop(size=(7, 9)))
     first = epoch_of(data)
     assert torch.equal(first[0], epoch_of(data, batch=3)[0])
-    monkeypatch.setitem(batches._BLOCK_BYTES, "cpu", 0)
+    monkeypatch.setattr(batches, "_BLOCK_BYTES", 0)
     again = epoch_of(data)
     assert torch.equal(first[0], again[0])
     assert torch.equal(first[1], again[1])

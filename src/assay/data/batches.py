@@ -43,7 +43,7 @@ _PASS_PIXELS = 1 << 22
 """Of the images in one pass without gradients."""
 _PASS_SHARE, _PIXEL_BYTES, _PASS_MOST = 0.25, 1024, 4096
 """On a card, of its free memory, for so many bytes a pixel (two layers of 128 maps of its size), and images at most."""
-_BLOCK_BYTES = {"cpu": 2 << 20, "cuda": 64 << 20, "mps": 64 << 20}
+_BLOCK_BYTES, _CARD_BLOCK_BYTES = 2 << 20, 64 << 20
 """Of images as float32: what a processor's cache holds, and enough for the many units of a card."""
 
 
@@ -209,7 +209,7 @@ class ImageData:
     ) -> Iterator[Batch]:
         scale, shift = (t.to(device) for t in self._scale_and_shift)
         size = 4 * next(iter(sizes), 1) * self.shape[0] * math.prod(self.shape[1:] if view is None else view.size)
-        together = max(1, _BLOCK_BYTES[device.type] // size)
+        together = max(1, (_BLOCK_BYTES if device.type == "cpu" else _CARD_BLOCK_BYTES) // size)
         blocks = [sizes[first : first + together] for first in range(0, len(sizes), together)]
         start = 0
         gathered = self._gathering.blocks(order, [*map(sum, blocks)], device, view)

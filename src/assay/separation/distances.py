@@ -25,7 +25,7 @@ def squared_distances(
     a: Samples, i: Int64[np.ndarray, " pairs"], b: Samples, j: Int64[np.ndarray, " pairs"]
 ) -> Float64[np.ndarray, " pairs"]:
     """‖a_i − b_j‖² for each pair of row numbers."""
-    if a.tensor.is_cuda:
+    if a.tensor.device.type != "cpu":
         return on_card.squared_distances(a, i, b, j)
     result = np.empty(len(i))
     step = max(1, _CHUNK // a.width)
@@ -50,7 +50,7 @@ def rough_distances(
     Differences are off by 2⁻²⁴ of themselves, their sum of squares by γ of the width at most, in whatever order it is
     added; overflow is told by infinity, which bounds nothing and is given as 0.
     """
-    if a.width < _WIDE or a.factors is not None or a.tensor.is_cuda or a.tensor.dtype != torch.float32:
+    if a.width < _WIDE or a.factors is not None or a.tensor.device.type != "cpu" or a.tensor.dtype != torch.float32:
         return None
     first, second = a.tensor.numpy(), b.tensor.numpy()
     result = np.empty(len(i))

@@ -14,6 +14,7 @@ from jaxtyping import Float64, Int64, Real, Shaped
 from torch import Tensor
 
 from assay.errors import AssayError
+from assay.system.machine import where_float64_is
 
 Matrix = Shaped[Tensor, "..."] | Shaped[np.ndarray, "..."]
 """(n, d), one sample a row: a tensor or an array (``np.memmap`` too) of any real type."""
@@ -124,7 +125,7 @@ def samples(x: Matrix, name: str = "x") -> Samples:
 
 def _tensor(x: Matrix, name: str) -> Tensor:
     if isinstance(x, Tensor):
-        tensor = x.detach()
+        tensor = where_float64_is(x.detach())
     else:
         array = np.asarray(x)
         if array.dtype.kind not in "fiub" or array.dtype == np.longdouble:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from assay.errors import AssayError, DeviceWarning, RunFailed, amount, size_text
 
@@ -18,6 +19,8 @@ _SHARED = 0.9
 
 _LEAST = 2**28
 """Bytes: a card's libraries alone take about as much."""
+
+_WITHOUT_FLOAT64 = ("mps",)
 
 
 def environment(device: torch.device, threads: int, command: str) -> dict[str, Any]:
@@ -164,6 +167,16 @@ def free_memory(device: torch.device) -> int:
         share = torch.cuda.get_per_process_memory_fraction(device)
         return int(min(free + kept - taken, share * total - taken))
     return torch.mps.recommended_max_memory() // 2 if device.type == "mps" else 0
+
+
+def where_float64_is(numbers: Tensor) -> Tensor:
+    """The same where they lie or, of a device without float64 (Apple's), on the processor."""
+    return numbers.cpu() if numbers.device.type in _WITHOUT_FLOAT64 else numbers
+
+
+def in_float64(numbers: Tensor) -> Tensor:
+    """The same in float64, where that is."""
+    return where_float64_is(numbers).double()
 
 
 @contextmanager

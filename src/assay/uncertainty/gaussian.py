@@ -19,6 +19,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from assay.errors import AssayError
+from assay.system.machine import in_float64
 from assay.uncertainty.injection import RATES, Batches, Injection
 from assay.uncertainty.replay import replaying
 
@@ -131,9 +132,9 @@ def _moments(
                 found_shapes = f"{tuple(target.shape)} beside outputs of {tuple(outputs)}"
                 raise AssayError(f"uncertainty: targets: found shape {found_shapes}, expected one for each output")
             for rate in rates:
-                passes = replay.draw(rate, injection.passes, injection.seed, number).double()
+                passes = in_float64(replay.draw(rate, injection.passes, injection.seed, number))
                 found[rate].append((passes.mean(dim=0), passes.var(dim=0)))
-            targets.append(target.double().reshape(len(target), -1))
+            targets.append(in_float64(target).reshape(len(target), -1))
     if not targets:
         raise AssayError("uncertainty: there are no values to calibrate on")
     y = torch.cat(targets).cpu().numpy()

@@ -20,6 +20,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from assay.errors import AssayError
+from assay.system.machine import in_float64
 from assay.uncertainty.measures import SMALLEST, negative_log_likelihood
 from assay.uncertainty.replay import Layers, Replay, own_dropout, replaying
 from assay.uncertainty.temperature import find_temperature, scaled
@@ -104,16 +105,15 @@ def calibrate(
         for number, (inputs, labels) in enumerate(batches):
             logits = class_logits(replay.first(inputs.to(device)))
             labels = whole_labels(labels, logits)
-            loss = torch.empty(len(RATES), len(SCALES), dtype=torch.float64, device=logits.device)
-            confidence = torch.empty(len(labels), *loss.shape, device=logits.device)
+            of_label = torch.empty(len(labels), len(RATES), len(SCALES), device=logits.device)
+            confidence = torch.empty_like(of_label)
             for i, rate in enumerate(RATES):
                 passes = class_logits(replay.draw(rate, injection.passes, injection.seed, number))
                 for j, scale in enumerate(SCALES):
                     mean = spread(passes, scale).softmax(dim=2).mean(dim=0)
-                    of_label = mean.gather(1, labels[:, None]).double().clamp_min(SMALLEST)
-                    loss[i, j] = of_label.log().sum()
+                    of_label[:, i, j] = mean.gather(1, labels[:, None])[:, 0]
                     confidence[:, i, j] = mean.max(dim=1).values
-            losses.append(loss)
+            losses.append(in_float64(of_label).clamp_min(SMALLEST).log().sum(dim=0))
             found.append((logits, labels, confidence))
     if not found:
         raise AssayError("uncertainty: there are no validation images to calibrate on")

@@ -98,7 +98,7 @@ def overlaps(
 
 def epoch(sums: Sums, images: int) -> dict[str, float]:
     """Mean loss of the images that have a known pixel, and mIoU of all the pixels that were learned from."""
-    hits, union = sums["hits"].double(), sums["union"]
+    hits, union = sums["hits"].cpu().double(), sums["union"].cpu()
     return {
         "loss": sums["loss"].item() / max(1, int(sums["images"].item())),
         "miou": (hits / union)[union > 0].mean().item(),
