@@ -124,6 +124,8 @@ def _read(tree: Tree, name: str, is_named: bool) -> dict[str, Any] | None:
         isinstance(each, dict) and "bbox" in each for each in lists.get("annotations", ())
     ):
         raise AssayError(f"{name} of {tree.where} has boxes, and no list of categories that names their classes")
+    if "images" in lists and (odd := next((key for key in _LISTS if key in found and key not in lists), None)):
+        raise AssayError(f"{name} of {tree.where}: {odd} is {shown(found[odd])}, expected a list")
     return found if len(lists) == len(_LISTS) else None
 
 
