@@ -48,14 +48,17 @@ def costs(subject: Subject) -> tuple[Table | None, list[tuple[str, str]]]:
 
 
 def uncounted(subject: Subject) -> Iterator[Words]:
-    """A sentence an operation that is in no count, with the variants whose networks have it."""
+    """A sentence for the operations that are in no count of the same variants."""
     if "uncounted" not in subject.results.tables:
         return
     found = subject.results.stacked("uncounted")
+    together: dict[tuple[str, ...], list[str]] = {}
     for (operation,), rows in found.group_by("operation", maintain_order=True):
-        shown = [subject.shown[name] for name in rows["variant"].unique(maintain_order=True)]
-        where = ["."] if len(shown) == len(subject.order) else listing(": ", shown)
-        what = as_name(str(operation))
+        whose = tuple(rows["variant"].unique(maintain_order=True))
+        together.setdefault(whose, []).append(as_name(str(operation)))
+    for whose, operations in together.items():
+        where = ["."] if len(whose) == len(subject.order) else listing(": ", [subject.shown[name] for name in whose])
+        what = say(", ").join(operations)
         yield [say("Not counted, so that multiply-accumulates are too low: {operation}", operation=what), *where]
 
 
