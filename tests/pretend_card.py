@@ -3,7 +3,7 @@
 Its tensors say that they lie on ``card:0``, are computed by the processor, and refuse to meet tensors that lie there,
 as a card's do; with ``--without-float64`` they refuse float64 too, as Apple's do. ``train.device: auto`` takes it, and
 the assay commands of COMMANDS.json (a list of lists of words) run on it. TOLD.json gets their exit statuses, how many
-operations the card did, and where a step of training waited for its numbers, which no captured step may.
+operations the card did, and where a step of training waited for it, which no captured step may.
 
 What it cannot show: capturing, streams, pinned memory, kernels that a real card lacks or has other bits of.
 """
@@ -92,12 +92,10 @@ def computed(operation: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     """What the operation gives, on the card unless it is told otherwise."""
     name = operation.name().removeprefix("aten::").partition(".")[0]
     if name == "copy_":
-        note(f"{name} to the processor", isinstance(args[1], Card) and not isinstance(args[0], Card))
-        copied(args[1], args[0])
-        return args[0]
+        return copied(args[1], args[0])
     to = torch.device(kwargs.get("device") or DEVICE)
     if name == "_to_copy":
-        note(f"{name} to the processor", to.type != NAME)
+        note("a copy to the processor", to.type != NAME)
         found = operation(own(args[0]), **{key: value for key, value in kwargs.items() if key not in PLACES})
         return Card(found) if to.type == NAME else found
     refuse_strangers(name, args, kwargs)
@@ -116,6 +114,8 @@ def own(value: Any) -> Any:
 
 
 def copied(source: Tensor, target: Tensor, non_blocking: bool = False) -> Tensor:
+    """What is copied to the card lies in ordinary memory here, and of that too a card waits for the copy."""
+    note("a copy from or to the processor", isinstance(source, Card) != isinstance(target, Card))
     with torch.no_grad():
         own(target).copy_(own(source))
     return target

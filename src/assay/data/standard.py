@@ -1,7 +1,7 @@
 """Numbers of mean 0 and deviation 1 over the training images: what a network learns in place of values in own units."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,10 +25,10 @@ class Standard:
     mean: Float64[np.ndarray, " k"]
     deviation: Float64[np.ndarray, " k"]
 
-    def standardised(self, values: Float32[Tensor, "b k"]) -> Float32[Tensor, "b k"]:
-        """(values − mean) / deviation, where the values are."""
-        mean, deviation = (torch.from_numpy(part).float().to(values.device) for part in (self.mean, self.deviation))
-        return (values - mean) / deviation
+    def on(self, device: torch.device) -> Callable[[Float32[Tensor, "b k"]], Float32[Tensor, "b k"]]:
+        """(values − mean) / deviation of values that lie on the device, without a copy for each batch."""
+        mean, deviation = (torch.from_numpy(part).float().to(device) for part in (self.mean, self.deviation))
+        return lambda values: (values - mean) / deviation
 
     def in_own_units(self, values: Float[np.ndarray, "n k"]) -> Float64[np.ndarray, "n k"]:
         """The inverse, in double precision."""
@@ -44,8 +44,9 @@ class StandardSplit:
     standard: Standard
 
     def __iter__(self) -> Iterator[Batch]:
+        standardised = self.standard.on(self.split.device)
         for images, values in self.split:
-            yield images, self.standard.standardised(values)
+            yield images, standardised(values)
 
 
 def standard_of(data: ImageData) -> Standard:

@@ -57,10 +57,10 @@ def learning(loss: Loss, data: ImageData, device: torch.device, total: Total | N
 
     Raises AssayError for images whose target is not numbers, and for a target that does not vary.
     """
-    loss_of, standard = per_sample_loss(loss), standard_of(data)
+    loss_of, standardised = per_sample_loss(loss), standard_of(data).on(device)
 
     def step(network: nn.Module, images: Images, values: Tensor) -> tuple[Tensor, Sums]:
-        outputs, wanted = network(images).float(), standard.standardised(values)
+        outputs, wanted = network(images).float(), standardised(values)
         losses = loss_of(outputs, wanted)
         squares = (outputs.detach() - wanted).square().mean(dim=1)
         return losses.mean(), {"loss": losses.detach().sum(), "squares": squares.sum()}
@@ -80,7 +80,7 @@ def gathered(
     indices = data.indices[split]
     targets, standard = values_of(data), standard_of(data)
     outputs = torch.cat(list(answers))
-    wanted = standard.standardised(targets.take(torch.from_numpy(indices)))
+    wanted = standard.on(torch.device("cpu"))(targets.take(torch.from_numpy(indices)))
     losses = per_sample_loss(loss)(outputs, wanted).numpy()
     return Predictions(indices, targets.names, targets.values[indices], standard.in_own_units(outputs.numpy()), losses)
 
