@@ -185,7 +185,7 @@ def test_another_box_in_a_file_is_another_set(tmp_path: Path) -> None:
         ('"bbox": [4, 5, 5, 2]', '"bbox": "4"', r"a.jpg .*object 1 has the bbox '4', expected x, y"),
         ('"iscrowd": 0', '"iscrowd": "0"', "object 0 has the iscrowd '0', expected 0 or 1"),
         ('"categories"', '"classes"', "instances_train2017.json of .* has boxes, and no list of categories that names"),
-        ('"annotations"', '"annotations": 5, "objects"', "instances_train2017.json of .*: annotations is 5, expected a"),
+        ('"annotations"', '"annotations": 5, "objects"', "train2017.json of .*: annotations is 5, expected a list"),
     ],
 )
 def test_coco_that_cannot_be_is_refused(tmp_path: Path, old: str, new: str, told: str) -> None:

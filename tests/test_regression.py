@@ -85,9 +85,9 @@ def test_a_step_gives_the_mean_loss_and_sums_that_make_r2() -> None:
     assert score is not None
     assert learned["r2"] == pytest.approx(float(score(np.ones((1, 24)))[0]), rel=1e-5)
     assert learned["loss"] == pytest.approx(said.losses.mean(), rel=1e-5)
-    standard = standard_of(data)
+    wanted = standard_of(data).on(torch.device("cpu"))(values)
     outputs = model(images)
-    assert minimised.item() == pytest.approx(functional.huber_loss(outputs, standard.on(torch.device("cpu"))(values)).item())
+    assert minimised.item() == pytest.approx(functional.huber_loss(outputs, wanted).item())
 
 
 def fitted(data: ImageData, state: State | None = None, epochs: int = 3, **train: Any) -> tuple[nn.Module, State]:
