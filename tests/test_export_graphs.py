@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from assay.errors import AssayError
 from assay.models.catalogue import build
+from assay.models.detector import Found
 from assay.recipe import Model, Recipe
 from assay.seeds import scoped
 from assay.tools.export import onnx_file, torch_file
-from assay.tools.export.checking import Side, checked
+from assay.tools.export.checking import Side, checked, equal
 from assay.tools.export.description import description
 from assay.tools.export.graph import Whole, traced, whole
 from assay.tools.export.reading import answering
@@ -112,3 +113,33 @@ def test_boxes_made_in_several_steps_are_refused_with_a_way_out(name: str) -> No
     about = {"classes": CLASSES, "shape": [3, 64, 64], "mean": [0.5] * 3, "std": [0.25] * 3}
     with pytest.raises(AssayError, match=f"model '{name}' makes its boxes in steps .* or --to safetensors"):
         whole(build(Model(name=name), (3, 64, 64), len(CLASSES)), recipe, about)
+
+
+EDGES = [[0.0, 0.0, 10.0, 10.0], [0.0, 0.0, 10.0, 10.05], [20.0, 20.0, 30.0, 30.0]]
+SCORES = [0.9, 0.9, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("edges", "labels", "scores", "same"),
+    [
+        (EDGES, [0, 0, 1], SCORES, True),
+        (EDGES[::-1], [1, 0, 0], SCORES[::-1], True),
+        (EDGES, [0, 1, 1], SCORES, False),
+        (EDGES[:2], [0, 0], SCORES[:2], False),
+        ([*EDGES, EDGES[2]], [0, 0, 1, 1], [*SCORES, 0.5], False),
+        ([EDGES[0], EDGES[2], EDGES[2]], [0, 0, 1], SCORES, False),
+        ([*EDGES[:2], [20.0, 20.0, 30.0, 30.2]], [0, 0, 1], SCORES, False),
+        (EDGES, [0, 0, 1], [0.9, 0.9, 0.501], False),
+    ],
+)
+def test_boxes_are_the_same_in_any_order_each_with_a_partner_of_its_own(
+    edges: list[list[float]], labels: list[int], scores: list[float], same: bool
+) -> None:
+    one = Found(torch.tensor(EDGES), torch.tensor([0, 0, 1]), torch.tensor(SCORES))
+    other = Found(torch.tensor(edges), torch.tensor(labels), torch.tensor(scores))
+    assert equal("detection", [one], [other]).tolist() == [same]
+
+
+def test_no_boxes_are_the_same_as_none() -> None:
+    none = Found(torch.empty(0, 4), torch.empty(0, dtype=torch.int64), torch.empty(0))
+    assert equal("detection", [none], [none]).tolist() == [True]

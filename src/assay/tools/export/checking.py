@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import maximum_bipartite_matching
 from torch import Tensor
 
 from assay.models.detector import Found
@@ -85,8 +86,10 @@ def equal(task: str, one: Any, other: Any) -> np.ndarray:
 
 
 def are_same(one: Found, other: Found) -> bool:
-    """Whether as many boxes of the same classes lie within a tenth of a pixel, with scores within ``TOLERANCE``."""
-    return torch.equal(one.labels, other.labels) and all(
-        bool(((a - b).abs() <= off).all())
-        for a, b, off in ((one.edges, other.edges, 0.1), (one.scores, other.scores, TOLERANCE))
-    )
+    """Whether every box has a partner of its own: of the same class, within a tenth of a pixel, with a score within
+    ``TOLERANCE``. In whatever order, which between nearly equal scores follows their last bits."""
+    fit = one.labels[:, None] == other.labels
+    for a, b, off in ((one.edges, other.edges, 0.1), (one.scores[:, None], other.scores[:, None], TOLERANCE)):
+        fit &= ((a[:, None] - b).abs() <= off).all(dim=2)
+    partners = maximum_bipartite_matching(csr_array(fit.numpy()))
+    return len(one.labels) == len(other.labels) and bool((partners >= 0).all())
