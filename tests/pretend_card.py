@@ -1,18 +1,14 @@
-"""An accelerator without hardware: ``python pretend_card.py TOLD.json COMMANDS.json [--without-float64]``.
+"""An accelerator without hardware, by torch's own mechanism for backends that are written in Python.
 
 Its tensors say that they lie on ``card:0``, are computed by the processor, and refuse to meet tensors that lie there,
-as a card's do; with ``--without-float64`` they refuse float64 too, as Apple's do. ``train.device: auto`` takes it, and
-the assay commands of COMMANDS.json (a list of lists of words) run on it. TOLD.json gets their exit statuses, how many
-operations the card did, and where a step of training waited for it, which no captured step may.
-
-What it cannot show: capturing, streams, pinned memory, kernels that a real card lacks or has other bits of.
+as a card's do; they may refuse float64 too, as Apple's do. What it cannot show: streams, pinned memory, kernels that a
+real card lacks or has other bits of.
 """
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
@@ -30,9 +26,20 @@ WAITS = "_local_scalar_dense nonzero masked_select _unique2 unique_dim unique_co
 """Of aten, what no card answers before it has done all that was asked before."""
 PLACES = ("device", "pin_memory", "non_blocking", "layout")
 
-operations = 0
-waits: Counter[str] = Counter()
-has_float64 = "--without-float64" not in sys.argv
+
+@dataclass
+class Seen:
+    """What the card has done."""
+
+    has_float64: bool = True
+    operations: int = 0
+    waits: Counter[str] = field(default_factory=Counter)
+    """Line of assay → how often a step of training waited there."""
+    recorder: "Callable[[Any, Any, Any, Any], None] | None" = None
+    """Given every operation, its arguments and what it gave, all of the processor, while a step is captured."""
+
+
+SEEN = Seen()
 
 
 class Module:
@@ -64,10 +71,15 @@ class Card(Tensor):
 
     @staticmethod
     def __new__(cls, own: Tensor) -> "Card":
-        if own.dtype == torch.float64 and not has_float64:
+        if own.dtype == torch.float64 and not SEEN.has_float64:
             raise TypeError("the card has no float64")
         made: Card = Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
-            cls, own.size(), strides=own.stride(), storage_offset=own.storage_offset(), dtype=own.dtype, device=DEVICE
+            cls,
+            own.size(),
+            strides=own.stride(),
+            storage_offset=own.storage_offset(),
+            dtype=own.dtype,
+            device=f"{NAME}:0",
         )
         made.own = own
         return made
@@ -83,8 +95,7 @@ class Card(Tensor):
 
     @classmethod
     def __torch_dispatch__(cls, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        global operations
-        operations += 1
+        SEEN.operations += 1
         return computed(operation, args, dict(kwargs or {}))
 
 
@@ -93,20 +104,27 @@ def computed(operation: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     name = operation.name().removeprefix("aten::").partition(".")[0]
     if name == "copy_":
         return copied(args[1], args[0])
-    to = torch.device(kwargs.get("device") or DEVICE)
+    to = torch.device(kwargs.get("device") or NAME)
     if name == "_to_copy":
         note("a copy to the processor", to.type != NAME)
-        found = operation(own(args[0]), **{key: value for key, value in kwargs.items() if key not in PLACES})
+        found = done(operation, (own(args[0]),), {key: value for key, value in kwargs.items() if key not in PLACES})
         return Card(found) if to.type == NAME else found
     refuse_strangers(name, args, kwargs)
     note(name, name in WAITS.split() or (name.startswith("index") and has_mask(args)))
     if "device" in kwargs:
         kwargs["device"] = torch.device("cpu")
-    found = operation(*tree_map(own, args), **tree_map(own, kwargs))
+    found = done(operation, tree_map(own, args), tree_map(own, kwargs))
     if to.type != NAME:
         return found
     wrapped = tree_map(lambda part: Card(part) if isinstance(part, Tensor) else part, found)
     return wrapped if name in ("detach", "alias") else return_and_correct_aliasing(operation, args, kwargs, wrapped)
+
+
+def done(operation: Any, args: Any, kwargs: Any) -> Any:
+    found = operation(*args, **kwargs)
+    if SEEN.recorder:
+        SEEN.recorder(operation, args, kwargs, found)
+    return found
 
 
 def own(value: Any) -> Any:
@@ -117,7 +135,7 @@ def copied(source: Tensor, target: Tensor, non_blocking: bool = False) -> Tensor
     """What is copied to the card lies in ordinary memory here, and of that too a card waits for the copy."""
     note("a copy from or to the processor", isinstance(source, Card) != isinstance(target, Card))
     with torch.no_grad():
-        own(target).copy_(own(source))
+        done(torch.ops.aten.copy_.default, (own(target), own(source)), {})
     return target
 
 
@@ -127,11 +145,11 @@ def refuse_strangers(name: str, args: Any, kwargs: Any) -> None:
     if name.startswith("index") and isinstance(args[0], Card) and len(args) == 2:
         return
     if any(part.ndim for part in there):
-        raise RuntimeError(f"{name}: expected all tensors on {DEVICE}, found one on the processor")
+        raise RuntimeError(f"{name}: expected all tensors on the card, found one on the processor")
 
 
 def has_mask(args: Any) -> bool:
-    places = [part for part in tree_leaves(args[1]) if isinstance(part, Tensor)]
+    places = [part for part in tree_leaves(args[1:2]) if isinstance(part, Tensor)]
     return any(part.dtype in (torch.bool, torch.uint8) for part in places)
 
 
@@ -139,20 +157,38 @@ def note(what: str, is_wait: bool) -> None:
     """Count a wait of a step of training at the line of assay that it comes from."""
     frame: FrameType | None = sys._getframe() if is_wait else None
     met: list[str] = []
+    is_step = False
     while frame:
         file = frame.f_code.co_filename
         if "/assay/" in file:
             met.append(f"{file.rpartition('/assay/')[2]}:{frame.f_lineno}")
+            is_step = is_step or frame.f_code.co_qualname == "Steps._step"
         frame = frame.f_back
-    if any(line.startswith("train/steps.py") for line in met):
-        waits[f"{what} at {met[0]}"] += 1
+    if is_step:
+        SEEN.waits[f"{what} at {met[0]}"] += 1
+    if is_wait and SEEN.recorder:
+        raise RuntimeError("operation not permitted when stream is capturing")
 
 
-def register() -> torch.device:
-    """Tell torch of the card."""
+def register(has_float64: bool) -> torch.library.Library:
+    """Tell torch of the card, as long as what is given is kept."""
     backend_registration._setup_privateuseone_for_python_backend(NAME, Module())
     torch.inference_mode = torch.no_grad  # type: ignore[assignment, misc]  # in which torch gives subclasses no versions
-    return torch.device(NAME, 0)
+    SEEN.has_float64 = has_float64
+    library = torch.library.Library("aten", "IMPL")
+    for each in MADE.split():
+        library.impl(each, made_here(each), "PrivateUse1")
+    library.impl("_copy_from", copied, "PrivateUse1")
+    return library
+
+
+def take_over() -> None:
+    """``train.device: auto`` is the card, which has a gigabyte."""
+    from assay.system import machine
+
+    machine.resolve_device = lambda name, number=0: torch.device(*(("cpu",) if name == "cpu" else (NAME, 0)))
+    machine.free_memory = lambda device: 2**30 if device.type == NAME else 0
+    machine._WITHOUT_FLOAT64 = () if SEEN.has_float64 else (NAME,)
 
 
 def made_here(overload: str) -> Callable[..., Card]:
@@ -160,37 +196,7 @@ def made_here(overload: str) -> Callable[..., Card]:
     operation = getattr(getattr(torch.ops.aten, packet), kind or "default")
 
     def make(*args: Any, **kwargs: Any) -> Card:
-        return Card(operation(*args, **{k: v for k, v in kwargs.items() if k not in PLACES}, device="cpu"))
+        kept = {key: value for key, value in kwargs.items() if key not in PLACES}
+        return Card(done(operation, args, kept | {"device": "cpu"}))
 
     return make
-
-
-def take_over() -> None:
-    """``auto`` is the card, which has a gigabyte."""
-    from assay.system import machine
-
-    machine.resolve_device = lambda name, number=0: torch.device(name) if name == "cpu" else DEVICE
-    machine.free_memory = lambda device: 2**30 if device.type == NAME else 0
-    machine._WITHOUT_FLOAT64 = () if has_float64 else (NAME,)
-
-
-def status(command: list[str]) -> Any:
-    from assay.cli import main
-
-    sys.argv = ["assay", *command]
-    try:
-        return main()
-    except SystemExit as end:
-        return end.code
-
-
-if __name__ == "__main__":
-    DEVICE = register()
-    library = torch.library.Library("aten", "IMPL")
-    for each in MADE.split():
-        library.impl(each, made_here(each), "PrivateUse1")
-    library.impl("_copy_from", copied, "PrivateUse1")
-    take_over()
-    told, asked = (Path(name) for name in sys.argv[1:3])
-    codes = [status(command) for command in json.loads(asked.read_text(encoding="utf-8"))]
-    told.write_text(json.dumps({"codes": codes, "operations": operations, "waits": waits}), encoding="utf-8")

@@ -1,5 +1,6 @@
 """Whole runs, and what is asked of them, on an accelerator that refuses what a card refuses: tensors of the processor
-beside its own and, as Apple's, float64. No step of training that a card would capture waits for a number."""
+beside its own and, as Apple's, float64. No step of training that a card captures waits for it, and a captured one
+learns what a step from Python does, to the last bit."""
 
 import json
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 import yaml
 from PIL import Image
@@ -17,7 +19,7 @@ pytestmark = pytest.mark.skipif(
     not hasattr(backend_registration, "_setup_privateuseone_for_python_backend"),
     reason="this torch has no backends of Python",
 )
-CARD = Path(__file__).with_name("pretend_card.py")
+CARD = Path(__file__).with_name("on_pretend_card.py")
 SOME = {"train": 64, "validation": 30, "test": 30}
 FEW = {"train": 8, "validation": 3, "test": 3}
 CNN = {"name": "cnn", "channels": [8], "norm": "batch", "dense": [16]}
@@ -87,11 +89,12 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def on_the_card(folder: Path, asked: dict[str, Any], commands: list[list[str]], *more: str) -> dict[str, Any]:
-    """What the card tells of a run of each recipe, by its name, and of what is asked of them afterwards."""
+    """What the card tells of a run of each recipe, or study, by its name, and of what is asked of them afterwards."""
     runs = []
-    for name, recipe in asked.items():
-        base = recipe | {"train": {"epochs": 1, "batch_size": 8} | recipe.get("train", {})}
-        text = yaml.safe_dump({"title": name, "base": base, "seeds": 1})
+    for name, found in asked.items():
+        study = found if "base" in found else {"base": found}
+        base = study["base"] | {"train": {"epochs": 1, "batch_size": 8} | study["base"].get("train", {})}
+        text = yaml.safe_dump(study | {"title": name, "base": base, "seeds": 1})
         (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
         runs.append(["run", f"{name}.yaml", "--jobs", "1"])
     (folder / "commands.json").write_text(json.dumps(runs + commands), encoding="utf-8")
@@ -131,3 +134,54 @@ def test_maps(tmp_path: Path, picture: Path, kind: tuple[str, ...]) -> None:
 def test_boxes(tmp_path: Path, picture: Path) -> None:
     commands = [["predict", f"runs/{name}", str(picture), "--out", name] for name in ("boxes", "regions")]
     on_the_card(tmp_path, {"boxes": BOXES, "regions": REGIONS}, commands, "--without-float64")
+
+
+CAPTURED: dict[str, Any] = {
+    "labels": {
+        "base": LABELS
+        | {
+            "data": LABELS["data"] | {"augment": [{"mixup": 0.3}], "train": 94},
+            "train": {
+                "epochs": 2,
+                "clip": 1.0,
+                "l1": 1e-4,
+                "ema": {"decay": 0.9, "ramp": 10},
+                "schedule": "one_cycle",
+                "warmup": {"steps": 8, "momentum": 0.5, "bias": 0.1},
+            },
+            "evaluate": ["classification", "diagnosis"],
+        },
+        "vary": {
+            "train.capture": [True, False],
+            "train.optimizer": [{"name": "sgd", "lr": 0.05, "momentum": 0.9}, "adamw", "rmsprop"],
+        },
+    },
+    "numbers": {
+        "base": NUMBERS | {"train": {"epochs": 2, "schedule": "cosine"}, "evaluate": ["regression"]},
+        "vary": {"train.capture": [True, False]},
+    },
+    "maps": {
+        "base": MAPS
+        | {
+            "data": MAPS["data"] | {"train": 20},
+            "train": {"epochs": 2, "batch_size": 4, "loss": ["cross_entropy", "lovasz"], "schedule": "cosine"},
+            "predict": {},
+            "evaluate": ["segmentation"],
+        },
+        "vary": {"train.capture": [True, False]},
+    },
+}
+
+
+def test_a_captured_step_learns_what_one_from_python_does(tmp_path: Path) -> None:
+    told = on_the_card(tmp_path, CAPTURED, [], "--captured")
+    assert told["waits"] == {}
+    captured = sorted(tmp_path.glob("runs/*/capture=true*/seed-0"))
+    assert len(captured) == 5
+    for run in captured:
+        other = Path(str(run).replace("capture=true", "capture=false"))
+        assert "steps are captured as a CUDA graph" in (run / "log.txt").read_text(encoding="utf-8")
+        assert "steps run from Python: train.capture is false" in (other / "log.txt").read_text(encoding="utf-8")
+        assert (run / "model.safetensors").read_bytes() == (other / "model.safetensors").read_bytes(), run
+        one, two = (pl.read_parquet(each / "history.parquet").drop("seconds") for each in (run, other))
+        assert one.equals(two), run
