@@ -8,7 +8,7 @@ import numpy as np
 from bench_card import assay_rate
 from benchmark import card, verdict
 
-from assay.data import ImageData, ImageSet, batches
+from assay.data import ImageData, ImageSet, gathering
 from assay.data.targets import Labels
 from assay.recipe import Recipe
 
@@ -33,7 +33,7 @@ def main() -> None:
     device = card()
     recipe, data = Recipe.model_validate(RECIPE), pictures()
     resident = assay_rate(recipe, data, device)
-    batches._RESIDENT_SHARE = 0.0
+    gathering.RESIDENT_SHARE = 0.0
     staged = assay_rate(recipe, pictures(), device)
     print(f"resident {resident:,.0f}, staged {staged:,.0f} images/s")
     verdict("staged / resident", staged / resident, 0.95, " ×", at_least=True)

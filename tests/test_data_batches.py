@@ -1,7 +1,12 @@
 """Batches: every image once, normalised, seeded by name, and no trace left in the global generators."""
 
+import weakref
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +17,7 @@ from assay.data import batches as batching
 from assay.data.batches import normalization
 from assay.data.boxes import Boxes
 from assay.data.features import FeatureData, Kept
+from assay.data.gathering import LAG, until_read
 from assay.data.targets import Labels, Masks, Tags, Values
 from assay.errors import AssayError
 from assay.recipe import AUGMENTATIONS, MIXES, Augmentation, Data
@@ -239,6 +245,57 @@ def test_features_come_with_the_targets_of_their_images(kind: str) -> None:
         for part in ("edges", "labels") if kind == "boxes" else ("data",):
             assert torch.equal(getattr(y, part), getattr(expected, part))
         assert x.shape == (len(y), 1)
+
+
+def test_images_are_not_overwritten_while_the_card_has_yet_to_read_them(
+    monkeypatch: pytest.MonkeyPatch, device: torch.device
+) -> None:
+    monkeypatch.setattr("assay.data.gathering.RESIDENT_SHARE", 0.0)
+    monkeypatch.setattr(batching, "_CARD_BLOCK_BYTES", 0)
+    data, found = image_data(), []
+    for images, labels in data.train_batches(4, 0, 1, device):
+        if device.type == "cuda":
+            torch.cuda._sleep(20_000_000)  # a card that lags behind
+        found.append((images.clone(), labels.clone()))
+    for (x, y), (x2, y2) in zip(data.train_batches(4, 0, 1, "cpu"), found, strict=True):
+        torch.testing.assert_close(x, x2.cpu())
+        assert torch.equal(y, y2.cpu())
+
+
+class Clock:
+    """A card on which nothing is done before somebody waits for it; ``done`` is how many of its events are over."""
+
+    def __init__(self) -> None:
+        self.asked, self.done = 0, 0
+
+    def record_event(self) -> SimpleNamespace:
+        self.asked += 1
+        return SimpleNamespace(synchronize=partial(setattr, self, "done", self.asked))
+
+    def synchronize(self) -> None:
+        self.done = self.asked
+
+
+class Held:
+    """Stands for the memory of a block."""
+
+
+def test_a_block_is_kept_until_the_card_has_read_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, given = Clock(), list[weakref.ref[Held]]()
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: clock)
+
+    def blocks() -> Iterator[Any]:
+        for _ in range(9):
+            assert all(block() is not None for block in given[clock.done :]), "given back before it was read"
+            made = Held()
+            given.append(weakref.ref(made))
+            yield made, None
+            del made
+
+    for number, _ in enumerate(until_read(blocks(), torch.device("cuda", 0))):
+        assert number - clock.done <= LAG + 1
+    assert clock.done == 9
+    assert not any(block() for block in given[: 9 - LAG - 1])
 
 
 @pytest.mark.parametrize("resident", [True, False])

@@ -112,6 +112,7 @@ def test_what_cannot_be_captured_runs_from_python_and_says_why(device: torch.dev
     assert alike(captured, eager)
     if device.type == "cuda":
         assert said[0].startswith("steps run from Python: the network cannot be captured (")
+        assert torch.cuda.current_stream(device) == torch.cuda.default_stream(device)
 
 
 def test_float16_runs_from_python(device: torch.device) -> None:

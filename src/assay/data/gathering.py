@@ -1,5 +1,6 @@
 """Pixels and what is true of them, as bytes, from the memory map to the device, several batches at a time."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,8 @@ from assay.system.machine import free_memory
 
 RESIDENT_SHARE = 0.4
 """Of an accelerator's free memory: images that take no more of it lie there for the whole run."""
+LAG = 2
+"""Blocks that a card may not have read yet when the next one is asked for."""
 Block = tuple[Tensor, Any]
 """Pixels uint8 (b, c, h, w), and their ``Target``."""
 
@@ -49,7 +52,7 @@ class Gathering:
         """The images of ``order`` in blocks of so many, as they are or as the ``view`` has them, on the device."""
         pixels = self._on(device)
         if pixels.device != device and device.type == "cuda":
-            yield from ahead(self._staged(order, sizes, device, view))
+            yield from until_read(ahead(self._staged(order, sizes, device, view)), device)
             return
         for places in _places(sizes):
             x, y = self._seen(pixels, order[places], places, view)
@@ -59,7 +62,9 @@ class Gathering:
         self, order: Int64[Tensor, " n"], sizes: Sequence[int], device: torch.device, view: View | None
     ) -> Iterator[Block]:
         """The same through pinned memory, on a stream of their own; each is there when it is given out."""
-        stream = torch.cuda.Stream(device)
+        if device not in self._streams:
+            self._streams[device] = torch.cuda.Stream(device)
+        stream = self._streams[device]
         channels, *canvas = self.images.pixels.shape[1:]
         shape = channels, *(canvas if view is None else view.size)
         for places in _places(sizes):
@@ -98,6 +103,28 @@ class Gathering:
     @cached_property
     def _resident(self) -> dict[torch.device, Tensor]:
         return {}
+
+    @cached_property
+    def _streams(self) -> dict[torch.device, torch.cuda.Stream]:
+        return {}
+
+
+def until_read(blocks: Iterator[Block], device: torch.device) -> Iterator[Block]:
+    """The same blocks, each kept until the card has done what was asked of it while the block was in use.
+
+    A block's memory belongs to the stream that copied it there, which would copy another one into it as soon as nobody
+    here holds it, whether or not the card has read it. So Python is at most ``LAG`` blocks ahead of the card.
+    """
+    used: deque[tuple[Block, torch.cuda.Event]] = deque()
+    try:
+        for block in blocks:
+            yield block
+            used.append((block, torch.cuda.current_stream(device).record_event()))
+            if len(used) > LAG:
+                used[0][1].synchronize()
+                used.popleft()
+    finally:
+        torch.cuda.current_stream(device).synchronize()
 
 
 def sent(part: Target, device: torch.device) -> Any:

@@ -51,7 +51,7 @@ def mixed(
         images[:, :, rows, columns] = others[:, :, rows, columns]
         cut = (rows.stop - rows.start) * (columns.stop - columns.start)
         share = 1 - cut / math.prod(images.shape[2:])
-    return images, Mixed(target, target.roll(1, 0), torch.tensor(share, dtype=torch.float32, device=images.device))
+    return images, Mixed(target, target.roll(1, 0), torch.full((), share, dtype=torch.float32, device=images.device))
 
 
 def _cut(side: int, share: float, rng: np.random.Generator) -> slice:

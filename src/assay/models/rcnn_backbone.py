@@ -7,7 +7,7 @@ import timm
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torchvision.ops import ps_roi_align, roi_align
+from torchvision.ops import ps_roi_align
 
 from assay.data.proposals import opencv, proposals
 from assay.errors import AssayError
@@ -102,7 +102,8 @@ def crops(images: Images, rois: Rois) -> Float[Tensor, "n channels side side"]:
     middle, size = (rois[:, 1:3] + rois[:, 3:]) / 2, rois[:, 3:] - rois[:, 1:3]
     half = size / 2 * (CROP / (CROP - 2 * CONTEXT))
     around = torch.cat([rois[:, :1], middle - half, middle + half], dim=1)
-    warped: Tensor = roi_align(images, around, CROP, sampling_ratio=1, aligned=True)
+    # not torchvision.ops.roi_align, which on a card compiles another kernel, for the sake of gradients that nobody asks
+    warped: Tensor = torch.ops.torchvision.roi_align(images, around, 1.0, CROP, CROP, 1, True)
     return warped
 
 

@@ -35,10 +35,15 @@ def environment(device: torch.device, threads: int, command: str) -> dict[str, A
         "platform": platform.platform(),
         "cpu": processor(),
         "cores": os.cpu_count(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
+        "device": device_name(device),
         "threads": threads,
         "command": command,
     }
+
+
+def device_name(device: torch.device) -> str:
+    """Of a card what it is called, else ``cpu`` or ``mps:0``."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
 
 
 def processor() -> str:

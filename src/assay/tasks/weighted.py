@@ -20,5 +20,5 @@ def weighted_mean(
     least = torch.finfo(torch.float32).tiny
     if total is None:
         return (weights * losses).sum() / weights.sum().clamp_min(least)
-    weight, count = total(torch.stack([weights.sum(), weights.new_tensor(weights.numel())])).unbind()
+    weight, count = total(torch.stack([weights.sum(), weights.new_full((), weights.numel())])).unbind()
     return (weights * losses).mean() * (count / weight.clamp_min(least))

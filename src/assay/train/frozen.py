@@ -27,7 +27,7 @@ from assay.models.weights import digest
 from assay.recipe import Model, Recipe
 from assay.recipe.tasks import TASKS
 from assay.seeds import scoped
-from assay.system.machine import processor
+from assay.system.machine import device_name, processor
 from assay.train.arithmetic import laid_out
 
 VERSION = 1
@@ -183,7 +183,7 @@ def identity_of(network: nn.Module, data: ImageData, recipe: Recipe, device: tor
         "normalization": [data.mean.tolist(), data.std.tolist()],
         "computed_by": [
             *(f"{package} {version(package)}" for package in ("torch", "torchvision", "timm")),
-            f"{device.type}, {processor()}, {torch.get_num_threads()} threads",
+            f"{device_name(device)}, {processor()}, {torch.get_num_threads()} threads",
             "channels last" if recipe.train.channels_last else "channels first",
         ],
     }

@@ -174,13 +174,17 @@ class Steps:
             self._why_not = f"what is true of a batch is of no fixed size ({type(target).__name__})"
         else:
             graph, held = torch.cuda.CUDAGraph(), _Captured(images.clone(), [part.clone() for part in parts])
+            before = torch.cuda.current_stream(self.device)
             try:
-                with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
+                with (
+                    torch.cuda.device(self.device),  # a capture waits for the current one
+                    torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"),
+                ):
                     self._step(held.images, _joined(target, held.parts))
                 held.graph = graph
                 self._captured = held
             except RuntimeError as error:
-                _leave_capture(self.device)
+                _leave_capture(self.device, before)
                 self.optimizer.zero_grad()
                 self._why_not = f"the network cannot be captured ({str(error).splitlines()[0]})"
         self.log(f"steps run from Python: {self._why_not}" if self._why_not else "steps are captured as a CUDA graph")
@@ -213,8 +217,10 @@ class _Captured:
         self.graph.replay()
 
 
-def _leave_capture(device: torch.device) -> None:
-    """A capture that failed leaves the card's generator waiting for its end: give it the same state anew."""
+def _leave_capture(device: torch.device, stream: torch.cuda.Stream) -> None:
+    """A capture that failed leaves its stream the current one, and the card's generator waiting for its end: go back to
+    the ``stream`` of before, and give the generator the same state anew."""
+    torch.cuda.set_stream(stream)
     generator = torch.cuda.default_generators[device.index]
     generator.graphsafe_set_state(generator.clone_state())
 
