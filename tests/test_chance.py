@@ -121,6 +121,8 @@ def test_of_one_number():
     expected = {"r2": 0.0, "mae": (1.5 + 0.5 + 0.5 + 7.5) / 4, "rmse": float(truth.std()), "spearman": 0.0}
     assert {metric: value("regression", table, metric) for metric in expected} == pytest.approx(expected, abs=1e-12)
     assert value("regression", table, "loss") is None
+    several = Valued(np.arange(4), ("age", "size"), truth / [[1.0, 3.0]], truth * [[1.0, 0.1]], np.zeros(4, np.float32))
+    assert value("regression", table_of(several), "r2") == 0
     assert catalogue.task("regression").chance(table, "mae", PLAIN).guess == "guessing the median"
 
 

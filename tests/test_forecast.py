@@ -51,6 +51,19 @@ def test_ten_times_the_epochs_take_longer_and_done_runs_are_not_counted(study: P
     assert after.variants[0].bytes == pytest.approx(taken, rel=0.3)
 
 
+def test_failed_runs_are_left_where_they_are_tried_again(study: Path, tmp_path: Path) -> None:
+    loaded = load_study(study)
+    for variant in loaded.plan.values():
+        folder = tmp_path / loaded.name / variant.folder / "seed-0"
+        folder.mkdir(parents=True)
+        (folder / "status.json").write_text('{"state": "failed"}', encoding="utf-8")
+    counts = [
+        [(each.runs, each.done) for each in forecast(loaded, tmp_path, quiet=True, retry=retry).variants]
+        for retry in (False, True)
+    ]
+    assert counts == [[(2, 1), (2, 1)], [(2, 0), (2, 0)]]
+
+
 def test_a_part_of_the_images_speaks_for_all(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (recipe, *_) = (variant.recipe for variant in load_study(study).plan.values())
     data = load(recipe.data, 0, Path())

@@ -416,7 +416,7 @@ def test_the_command(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypa
         (["planted", "--group", "("], "group: found '(', expected a regular expression"),
         (["planted", "--group", "nothing"], "--group: 'nothing' is found in none of the 160 file names"),
         (["planted", "--size", "big"], "--size: found 'big', expected a number of pixels, or height and width"),
-        (["planted", "--size", "0"], "size: found 0, expected more than 0"),
+        (["planted", "--size", "0"], "--size: found '0', expected a number of pixels, or height and width"),
         (["planted", "--color", "grey"], "color: found 'grey'; did you mean 'gray'?"),
         (["planted", "--near", "2"], "near: found 2, expected a share"),
         (["mixed"], "differ in height×width (a/1.png 32×32, b/1.png 16×16); set --size"),

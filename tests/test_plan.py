@@ -267,6 +267,11 @@ def test_more_power_and_smaller_differences_need_more_seeds(tmp_path):
     [
         ({}, {"difference": "2 s"}, "--difference: found '2 s', but differences of accuracy are shown in points"),
         ({}, {"difference": -1}, "--difference: found -1, expected a difference above 0"),
+        (
+            {},
+            {"difference": 500},
+            "--difference: found 500, but no two values of accuracy differ by more than 100.0 points",
+        ),
         ({}, {"difference": 1, "power": 1.0}, "--power: found 1, expected a share of studies between 0 and 1"),
         ({"variants": 1}, {"difference": 1}, "has one variant, and nothing that seeds could decide"),
         ({"metric": "parameters"}, {"difference": 1}, "parameters follows from the recipe, whatever the seed"),

@@ -81,6 +81,11 @@ def test_named_variants_change_what_they_say():
         ({"vary": {"train.l1": [1, 1.0]}}, "are the same recipe"),
         ({"variants": {"a": {}, "b": {"train": {"epochs": 10}}}}, "variants 'a' and 'b' are the same recipe"),
         ({"variants": {"a/b": {}, "a:b": {"train.epochs": 3}}}, "'a/b' and 'a:b' would share the folder"),
+        (
+            {"variants": {"a": {}, "Report": {"train.epochs": 3}}},
+            "cannot be called 'Report': the study's folder has its",
+        ),
+        ({"variants": {"a": {}, "study.yaml": {"train.epochs": 3}}}, "cannot be called 'study.yaml': the study's"),
     ],
 )
 def test_variants_that_are_not_what_they_say_are_refused(tmp_path, fields, sentence):

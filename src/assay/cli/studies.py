@@ -78,7 +78,7 @@ def run(
     refuse_trackers(trackers)
     loaded, jobs = load_study(study, changes or (), seeds), jobs or ("auto" if on else 1)
     if dry_run:
-        return show_forecast(forecast(loaded, out, data, jobs, quiet), as_json)
+        return show_forecast(forecast(loaded, out, data, jobs, quiet, retry), as_json)
     options = {"data": data, "jobs": jobs, "retry": retry, "quiet": quiet}
     if is_array:
         return show_array(loaded, out, options, print_script, as_json)

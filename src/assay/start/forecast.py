@@ -1,7 +1,7 @@
 """``assay run --dry-run``: what a study would train, how long that takes, and how much disk; nothing of it is kept."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +39,8 @@ class Expected:
     variant: str
     runs: int
     done: int
-    """Of the runs, those that have finished or failed already, or will be taken over."""
+    """Of the runs, those that have finished already, or failed where that is not to be tried again, or will be taken
+    over."""
     taken_over: int
     """Of those done, how many have a finished run of the same recipe under another name in the study's folder."""
     epochs: int
@@ -69,9 +70,16 @@ class Forecast:
 
 
 def forecast(
-    study: Study, out: str | Path = "runs", data: str | Path | None = None, jobs: Jobs = 1, quiet: bool = False
+    study: Study,
+    out: str | Path = "runs",
+    data: str | Path | None = None,
+    jobs: Jobs = 1,
+    quiet: bool = False,
+    retry: bool = False,
 ) -> Forecast:
     """Check the whole study as ``run`` does, and try a few seconds of every variant that differs in what it costs.
+
+    With ``retry`` the runs that failed are left to train.
 
     Nothing is written but the cache of decoded images and features. Raises AssayError where ``run`` would, before
     anything is trained.
@@ -94,7 +102,8 @@ def forecast(
             display.counting("trying", "variants") as trying,
             reproducible(shared.threads),
         ):
-            variants = _tried(study, planned, folder, root, trying)
+            states = ("finished",) if retry else ("finished", "failed")
+            variants = _tried(study, planned, folder, root, states, trying)
     if search and ended < search.trials:
         variants = _of_search(search, ended, variants)
     left = [(each, each.runs - each.done) for each in variants]
@@ -108,8 +117,14 @@ def forecast(
 
 
 def _tried(
-    study: Study, planned: list[Job], folder: Path, root: Path, trying: Callable[[int, int], None]
+    study: Study,
+    planned: list[Job],
+    folder: Path,
+    root: Path,
+    states: Collection[str],
+    trying: Callable[[int, int], None],
 ) -> tuple[Expected, ...]:
+    """``states``: those of runs that nobody needs to train."""
     known: dict[str, Trial | str] = {}
     learned: set[str] = set()
     equal = Counter(job.variant for job, _ in equal_runs(planned, folder))
@@ -118,7 +133,7 @@ def _tried(
         trying(number, len(study.plan))
         own = [job for job in planned if job.variant == name]
         recipe, taken = complete(own[0].recipe), equal[name]
-        counts = len(own), taken + sum(job.is_done for job in own), taken
+        counts = len(own), taken + sum(job.state in states for job in own), taken
         if (cost := _cost(recipe)) not in known:
             try:
                 known[cost] = try_recipe(recipe, load(recipe.data, recipe.seed, root))

@@ -22,7 +22,7 @@ def parse_size(text: str | None) -> int | list[int] | None:
     if text is None:
         return None
     parts = text.lower().replace("×", "x").split("x")
-    if len(parts) > 2 or not all(part.strip().isdecimal() for part in parts):
+    if len(parts) > 2 or not all(part.strip().isdecimal() and int(part) for part in parts):
         raise AssayError(f"--size: found {text!r}, expected a number of pixels, or height and width as in 96x128")
     return int(parts[0]) if len(parts) == 1 else [int(part) for part in parts]
 
