@@ -68,6 +68,7 @@ def take_over() -> None:
         "Stream": lambda device: stream,
         "current_stream": lambda device: stream,
         "stream": lambda stream: nullcontext(),
+        "device": lambda device: nullcontext(),
         "CUDAGraph": Graph,
         "graph": capturing,
     }
