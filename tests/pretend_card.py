@@ -19,8 +19,8 @@ from torch.utils._python_dispatch import return_and_correct_aliasing
 from torch.utils._pytree import tree_leaves, tree_map
 
 NAME = "card"
-MADE = "empty.memory_format empty_strided arange arange.start arange.start_step linspace full zeros ones eye eye.m rand"
-MADE += " randn randperm randint randint.low scalar_tensor"
+MADE = """empty.memory_format empty_strided arange arange.start arange.start_step linspace full zeros ones eye eye.m
+    rand randn randperm randint randint.low scalar_tensor"""
 """Of aten, what makes a tensor of nothing."""
 WAITS = "_local_scalar_dense nonzero masked_select _unique2 unique_dim unique_consecutive is_nonzero equal bincount"
 """Of aten, what no card answers before it has done all that was asked before."""
@@ -170,6 +170,17 @@ def note(what: str, is_wait: bool) -> None:
         raise RuntimeError("operation not permitted when stream is capturing")
 
 
+def made_here(overload: str) -> Callable[..., Card]:
+    packet, _, kind = overload.partition(".")
+    operation = getattr(getattr(torch.ops.aten, packet), kind or "default")
+
+    def make(*args: Any, **kwargs: Any) -> Card:
+        kept = {key: value for key, value in kwargs.items() if key not in PLACES}
+        return Card(done(operation, args, kept | {"device": "cpu"}))
+
+    return make
+
+
 def register(has_float64: bool) -> torch.library.Library:
     """Tell torch of the card, as long as what is given is kept."""
     backend_registration._setup_privateuseone_for_python_backend(NAME, Module())
@@ -189,14 +200,3 @@ def take_over() -> None:
     machine.resolve_device = lambda name, number=0: torch.device(*(("cpu",) if name == "cpu" else (NAME, 0)))
     machine.free_memory = lambda device: 2**30 if device.type == NAME else 0
     machine._WITHOUT_FLOAT64 = () if SEEN.has_float64 else (NAME,)
-
-
-def made_here(overload: str) -> Callable[..., Card]:
-    packet, _, kind = overload.partition(".")
-    operation = getattr(getattr(torch.ops.aten, packet), kind or "default")
-
-    def make(*args: Any, **kwargs: Any) -> Card:
-        kept = {key: value for key, value in kwargs.items() if key not in PLACES}
-        return Card(done(operation, args, kept | {"device": "cpu"}))
-
-    return make

@@ -169,8 +169,8 @@ class Data(Section):
     """Of pictures with more than 8 bits a value: which values become 0 and 255. Those that occur in the source's
     training images, all that 16 bits hold, or by numbers; pictures of 8 bits are left as they are."""
     train: Amount = 1.0
-    """How much of the training split is used: a share, of every class; a number, as many of each class as there are.
-    Validation is cut from it."""
+    """How much of the training split is used: a share of every class, or a number of images, shared out evenly over the
+    classes as far as they go. Validation is cut from it."""
     validation: Amount | None = None
     """None: the source's own validation split where it has one, else 0.1. An amount is cut as if it had none: its own
     is part of the training split."""

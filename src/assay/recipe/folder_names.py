@@ -7,7 +7,7 @@ LONGEST_NAME = 120
 """Bytes of a folder's name; file systems take 255 with what temporary files add."""
 DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{kind}{n}" for kind in ("COM", "LPT") for n in range(1, 10))}
 """What Windows does not let a file be called."""
-STUDYS_OWN = ("study.yaml", "machine.json", "looks.jsonl", "report", "slurm")
+RESERVED = ("study.yaml", "machine.json", "looks.jsonl", "report", "slurm")
 """What lies beside the variants in a study's folder."""
 
 

@@ -23,7 +23,7 @@ from assay.recipe.design import (
     refuse_unsearchable,
     tried,
 )
-from assay.recipe.folder_names import STUDYS_OWN, folder_name
+from assay.recipe.folder_names import RESERVED, folder_name
 from assay.recipe.indifference import Indifferent
 from assay.recipe.names import DEFAULT, Names, label, names, short_keys
 from assay.recipe.validation import mistakes, validate
@@ -152,7 +152,7 @@ class Study(Section):
             folder = folder_name(name)
             if name in plan:
                 raise AssayError(f"two variants are called '{name}'; is a level listed twice?")
-            if folder.casefold() in STUDYS_OWN:
+            if folder.casefold() in RESERVED:
                 raise AssayError(f"a variant cannot be called '{name}': the study's folder has its own '{folder}'")
             if other := folders.get(folder.casefold()):
                 raise AssayError(f"variants '{other}' and '{name}' would share the folder '{folder}'; rename one")

@@ -21,22 +21,16 @@ def indifference(study: Study) -> float | None:
         return None
     metric = study_metric(study)
     try:
-        found = in_own_unit(study.indifferent, metric, "indifferent")
+        return in_own_unit(study.indifferent, metric, "indifferent")
     except AssayError as error:
         raise study.mistake(str(error)) from None
-    least, most = bounds(metric)
-    if found >= most - least:
-        range_ = difference_text(metric, most - least)
-        raise study.mistake(
-            f"indifferent: found {study.indifferent!r}, but no two values of {metric} differ by more than {range_}"
-        )
-    return found
 
 
 def in_own_unit(stated: int | float | str, metric: str, key: str) -> float:
     """A difference stated in the unit in which those of the metric are shown, in its own.
 
-    Raises AssayError, which names the ``key``, for what is no difference above 0, or in another unit.
+    Raises AssayError, which names the ``key``, for what is no difference above 0, in another unit, or more than any two
+    values differ by.
     """
     try:
         found = parse(stated)
@@ -45,7 +39,11 @@ def in_own_unit(stated: int | float | str, metric: str, key: str) -> float:
     if found.unit not in ("", unit(metric)):
         shown = f"in {unit(metric)}" if unit(metric) else "as numbers without a unit"
         raise AssayError(f"{key}: found {stated!r}, but differences of {metric} are shown {shown}")
-    return found.size / factor(metric)
+    size, (least, most) = found.size / factor(metric), bounds(metric)
+    if size >= most - least:
+        range_ = difference_text(metric, most - least)
+        raise AssayError(f"{key}: found {stated!r}, but no two values of {metric} differ by more than {range_}")
+    return size
 
 
 def refuse_unwanted(study: Study) -> None:

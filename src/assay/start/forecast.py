@@ -1,7 +1,7 @@
 """``assay run --dry-run``: what a study would train, how long that takes, and how much disk; nothing of it is kept."""
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,8 +102,7 @@ def forecast(
             display.counting("trying", "variants") as trying,
             reproducible(shared.threads),
         ):
-            states = ("finished",) if retry else ("finished", "failed")
-            variants = _tried(study, planned, folder, root, states, trying)
+            variants = _tried(study, planned, folder, root, retry, trying)
     if search and ended < search.trials:
         variants = _of_search(search, ended, variants)
     left = [(each, each.runs - each.done) for each in variants]
@@ -121,10 +120,9 @@ def _tried(
     planned: list[Job],
     folder: Path,
     root: Path,
-    states: Collection[str],
+    retry: bool,
     trying: Callable[[int, int], None],
 ) -> tuple[Expected, ...]:
-    """``states``: those of runs that nobody needs to train."""
     known: dict[str, Trial | str] = {}
     learned: set[str] = set()
     equal = Counter(job.variant for job, _ in equal_runs(planned, folder))
@@ -133,7 +131,8 @@ def _tried(
         trying(number, len(study.plan))
         own = [job for job in planned if job.variant == name]
         recipe, taken = complete(own[0].recipe), equal[name]
-        counts = len(own), taken + sum(job.state in states for job in own), taken
+        done = sum(job.is_done and not (retry and job.state == "failed") for job in own)
+        counts = len(own), taken + done, taken
         if (cost := _cost(recipe)) not in known:
             try:
                 known[cost] = try_recipe(recipe, load(recipe.data, recipe.seed, root))

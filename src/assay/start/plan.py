@@ -17,7 +17,7 @@ from assay.results.comparing import looks
 from assay.results.comparing.spread import Spread, usual_spread
 from assay.results.comparing.standing import percent
 from assay.results.measurable import refuse_not_measured
-from assay.results.metrics import bounds, difference_text, duration, factor, is_exact, unit
+from assay.results.metrics import difference_text, duration, factor, is_exact, unit
 from assay.results.metrics import label as metric_label
 from assay.results.names import short_names
 from assay.results.statistics.seeds_needed import (
@@ -95,12 +95,6 @@ def plan(
     refuse_unwanted(study)
     metric = study_metric(study)
     size = in_own_unit(difference, metric, "--difference")
-    least, most = bounds(metric)
-    if size >= most - least:
-        range_ = difference_text(metric, most - least)
-        raise AssayError(
-            f"--difference: found {difference}, but no two values of {metric} differ by more than {range_}"
-        )
     if not 0 < power < 1:
         raise AssayError(f"--power: found {power:g}, expected a share of studies between 0 and 1")
     if study.compared < 2:

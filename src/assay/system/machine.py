@@ -21,6 +21,7 @@ _LEAST = 2**28
 """Bytes: a card's libraries alone take about as much."""
 
 _WITHOUT_FLOAT64 = ("mps",)
+"""Kinds of device."""
 
 
 def environment(device: torch.device, threads: int, command: str) -> dict[str, Any]:

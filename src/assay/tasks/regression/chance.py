@@ -29,5 +29,4 @@ def chance(table: pl.DataFrame, metric: str, loss: Loss) -> Chance | None:
     middle = found.truth.mean(axis=0) if BEST[name] == MEAN else np.median(found.truth, axis=0)
     score = replace(found, said=np.tile(middle, (len(found.truth), 1))).evidence(metric)
     value = np.nan if score is None else float(score(np.ones((1, len(found.truth))))[0])
-    exact = 0.0 if name == "r2" else value  # but for its last bits
-    return Chance(exact, BEST[name]) if np.isfinite(value) else None
+    return Chance(0.0 if name == "r2" else value, BEST[name]) if np.isfinite(value) else None
